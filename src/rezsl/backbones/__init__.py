@@ -1,0 +1,7 @@
+"""Input stages: from features or images to regions."""
+
+from rezsl.backbones.backbone import Backbone
+from rezsl.backbones.feature_scaler import FeatureScaler
+from rezsl.backbones.image_backbone import ImageBackbone, small_resnet
+
+__all__ = ["Backbone", "FeatureScaler", "ImageBackbone", "small_resnet"]

@@ -1,0 +1,134 @@
+"""A trained model in memory: everything between an image and a class name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from rezsl.backbones import Backbone, ImageBackbone
+from rezsl.data import fit_images, read_images
+from rezsl.errors import ArgumentError, DataError
+from rezsl.functional import class_scores
+from rezsl.models import SemanticModel
+from rezsl.semantics import ClassSemantics
+from rezsl.typing import Predictions, Scores
+
+
+class Ranked(NamedTuple):
+    """A candidate class for one input.
+
+    Attributes:
+        name: of the class.
+        score: calibrated score.
+        probability: softmax of the calibrated scores over all candidates.
+        seen: whether the model was trained on images of it.
+    """
+
+    name: str
+    score: float
+    probability: float
+    seen: bool
+
+
+class ZeroShotClassifier(nn.Module):
+    """Backbone, semantic model and class semantics: recognises any class that the semantics describe.
+
+    Args:
+        backbone: inputs to regions.
+        network: regions to predicted semantics.
+        semantics: the classes known at training time; others can be given when predicting.
+        seen_classes: names of the classes that were trained on.
+        gamma: γ of calibrated stacking: what the scores of seen classes lose, so that they do not win by habit.
+        scale: scale of the cosine scores.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        network: SemanticModel,
+        semantics: ClassSemantics,
+        seen_classes: Sequence[str],
+        gamma: float = 0.0,
+        scale: float = 20.0,
+    ) -> None:
+        super().__init__()
+        semantics.index(seen_classes)
+        if not 0 < scale < float("inf"):
+            raise ArgumentError(f"scale: expected a positive number, got {scale}")
+        self.backbone, self.network = backbone, network
+        self.semantics, self.seen_classes = semantics, tuple(seen_classes)
+        self.gamma, self.scale = gamma, scale
+
+    def forward(self, inputs: Tensor) -> Predictions:
+        """Predicted semantics of a batch of inputs, ``[B, S]``."""
+        predictions: Tensor = self.network(self.backbone(inputs))
+        return predictions
+
+    def read(self, inputs: Tensor | Sequence[Path], index: Int[Tensor, "B"]) -> Tensor:
+        """A batch of inputs in the format that the backbone expects: features as they are, images as uint8."""
+        if isinstance(self.backbone, ImageBackbone):
+            size, channels = self.backbone.image_size, self.backbone.channels
+            if not isinstance(inputs, Tensor):
+                return read_images([inputs[position] for position in index.tolist()], size, channels)
+            if inputs.dtype == torch.uint8:
+                return fit_images(inputs[index], size, channels)
+            raise DataError(f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}")
+        if isinstance(inputs, Tensor) and inputs.is_floating_point():
+            return inputs[index]
+        raise DataError(f"inputs: this model expects feature vectors of {self.backbone.region_dim} numbers, got images")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie."""
+        return next(self.network.parameters()).device
+
+    @torch.inference_mode()
+    def predict_semantics(self, inputs: Tensor | Sequence[Path], batch_size: int = 256) -> Predictions:
+        """Predicted semantics of many inputs, on the CPU; the model's mode (training or not) is left as it was."""
+        was_training = self.training
+        self.eval()
+        try:
+            parts = [self(self.read(inputs, index).to(self.device)).cpu() for index in torch.arange(len(inputs)).split(batch_size)]
+        finally:
+            self.train(was_training)
+        return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))
+
+    def scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Scores:
+        """Calibrated scores of the candidate classes: cosine × scale, less γ for the classes trained on.
+
+        Args:
+            predictions: predicted semantics, ``[B, S]``.
+            candidates: any classes described by the same attributes, joined by name; None means the classes known
+                at training time. Classes that no training ever saw need no retraining.
+        """
+        candidates = self.semantics if candidates is None else self.semantics.with_classes_of(candidates)
+        is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
+        values = candidates.values.to(predictions.device)
+        return class_scores(predictions, values, self.scale) - self.gamma * is_seen
+
+    def classify(
+        self, inputs: Tensor | Sequence[Path], candidates: ClassSemantics | None = None, top: int = 1
+    ) -> list[list[Ranked]]:
+        """The best classes of each input, best first.
+
+        Args:
+            inputs: features ``[N, D]``, images ``[N, channels, H, W]`` (uint8), or N image paths, as in training.
+            candidates: as for :meth:`scores`.
+            top: how many classes to give for each input; all if there are fewer.
+        """
+        if top < 1:
+            raise ArgumentError(f"top: expected at least 1, got {top}")
+        names = (self.semantics if candidates is None else candidates).classes
+        scores = self.scores(self.predict_semantics(inputs), candidates)
+        probabilities = scores.softmax(dim=1)
+        best = scores.topk(min(top, len(names)), dim=1).indices
+        return [
+            [
+                Ranked(names[column], float(row_scores[column]), float(row_shares[column]), names[column] in self.seen_classes)
+                for column in columns
+            ]
+            for columns, row_scores, row_shares in zip(best.tolist(), scores, probabilities, strict=True)
+        ]

@@ -1,0 +1,20 @@
+"""What ``--data`` and ``--model`` may name: the public functions, under the short names typed on a command line.
+
+Each is a class made from a function's signature, which is how the command line learns its options.
+"""
+
+from jsonargparse import class_from_function, set_parsing_settings
+
+from rezsl.data import Benchmark, load_digits, load_image_folder, load_xlsa17
+from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
+
+# A dataclass otherwise only takes its own fields.
+set_parsing_settings(subclasses_enabled=[Benchmark])
+
+digits = class_from_function(load_digits, name="digits")
+folder = class_from_function(load_image_folder, name="folder")
+xlsa17 = class_from_function(load_xlsa17, name="xlsa17")
+
+attention = class_from_function(AttentionNet.build, func_return=AttentionNet, name="attention")
+linear = class_from_function(LinearRegressor.build, func_return=LinearRegressor, name="linear")
+mlp = class_from_function(MLPRegressor.build, func_return=MLPRegressor, name="mlp")

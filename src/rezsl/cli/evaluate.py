@@ -1,0 +1,53 @@
+"""``rezsl evaluate``: score a saved model on test images."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+
+from rezsl.bundle import load_model
+from rezsl.cli import choices
+from rezsl.data import Benchmark
+from rezsl.errors import DataError
+from rezsl.evaluation import evaluate
+from rezsl.report import results_table
+
+SUMMARY = "score a trained model on the test images of its own or another benchmark"
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = ArgumentParser(prog="rezsl evaluate", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
+    options.add_argument("run", type=Path, help="run directory of a trained model")
+    options.add_argument("--data", type=Benchmark | None, default=None, help="another benchmark (default: the run's own)")
+    options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the figures")
+    return options
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Print the figures; nothing is written."""
+    model = load_model(settings.run)
+    if settings.data is None:
+        settings["data"] = _own_data(options, settings.run)
+    data = options.instantiate_classes(settings).data
+    result = evaluate(model, data)
+    if settings.format == "json":
+        print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        Console().print(results_table({data.name: result}, str(settings.run)))
+
+
+def _own_data(options: ArgumentParser, directory: Path) -> Namespace:
+    import yaml  # noqa: PLC0415 - comes with jsonargparse
+
+    config = directory / "config.yaml"
+    if not config.exists():
+        raise DataError(f"{config}: no such file, so the run does not say what it was trained on; name it with --data")
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))["data"]
+    parsed: Namespace = options.parse_object({"run": str(directory), "data": data}).data
+    return parsed
+
+
+__all__ = ["SUMMARY", "choices", "parser", "run"]

@@ -1,0 +1,89 @@
+"""``rezsl fit``: train under the protocol and test once."""
+
+from pathlib import Path
+
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from rich.console import Console
+
+from rezsl.atomic import write_atomically
+from rezsl.cli import choices
+from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.report import results_table, save_curve, save_error_matrix
+from rezsl.training import FitResult, fit
+from rezsl.training.run_directory import RunDirectory
+
+SUMMARY = "train on a benchmark: select on validation classes, refit, test once"
+
+
+def parser() -> ArgumentParser:
+    """Every option of :func:`rezsl.fit`, from a YAML file, the command line, or both."""
+    options = ArgumentParser(prog="rezsl fit", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
+    options.add_argument("--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it")
+    options.add_function_arguments(fit, skip={"progress"}, fail_untyped=True)
+    options.set_defaults({"loss": {"class_path": "rezsl.losses.ReMSELoss"}})
+    return options
+
+
+def prepare(arguments: list[str]) -> list[str]:
+    """``--resume`` alone means true, and takes the options from the run's own config.yaml."""
+    if "--resume" not in arguments:
+        return arguments
+    position = arguments.index("--resume")
+    rest = [*arguments[:position], *arguments[position + 1 :]]
+    run = next((Path(value) for name, value in zip(rest, rest[1:], strict=False) if name == "--run_dir"), None)
+    run = run or next((Path(item.split("=", 1)[1]) for item in rest if item.startswith("--run_dir=")), None)
+    if run is None:
+        raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to go on with")
+    config = ["--config", str(run / "config.yaml")] if (run / "config.yaml").exists() else []
+    return [*config, *rest, "--resume=true"]
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Train, and leave table, figures and model in the run directory."""
+    console = Console()
+    if settings.run_dir is not None:
+        _keep_config(options, settings)
+    arguments = options.instantiate_classes(settings)
+    data = arguments.data
+    console.print(f"{data}", highlight=False)
+    for note in data.notes:
+        console.print(f"  note: {note}", highlight=False)
+    result = fit(**{name: value for name, value in vars(arguments).items() if name != "config"})
+    report(result, data.name, console)
+
+
+def report(result: FitResult, title: str, console: Console) -> None:
+    """Print the table of a finished run and write its figures."""
+    choice = result.choice
+    console.print(
+        f"selected on validation classes: {choice.epochs} epochs, γ = {choice.gamma:.2f} "
+        f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} %)",
+        highlight=False,
+    )
+    if result.test is None:
+        console.print("no test: there are no images of unseen classes; the validation figures above are the estimate")
+    else:
+        console.print(results_table({"test": result.test}, title))
+        if result.run_dir is not None:
+            save_curve({title: result.test}, result.run_dir / "curve.png")
+            save_error_matrix(result.test, result.run_dir / "error_matrix.png")
+    if result.run_dir is not None:
+        names = ("curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
+        files = [name for name in names if (result.run_dir / name).exists()]
+        console.print(f"written to {result.run_dir}: {', '.join(files)}", highlight=False, soft_wrap=True)
+        console.print(f"next: rezsl predict {result.run_dir} IMAGES…", highlight=False, soft_wrap=True)
+
+
+def _keep_config(options: ArgumentParser, settings: Namespace) -> None:
+    directory = RunDirectory(settings.run_dir, settings.resume)
+    kept = settings.clone()
+    kept.pop("config", None)
+    kept["resume"] = False
+    text = options.dump(kept)
+    if directory.config.exists() and not settings.resume and directory.config.read_text(encoding="utf-8") != text:
+        raise RunDirectoryError(f"run_dir: {directory.path} already holds a config.yaml; choose another directory")
+    if not settings.resume:
+        write_atomically(directory.config, text)
+
+
+__all__ = ["SUMMARY", "choices", "parser", "prepare", "report", "run"]

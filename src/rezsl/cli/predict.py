@@ -1,0 +1,94 @@
+"""``rezsl predict``: name the classes of images or feature rows."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jsonargparse import ArgumentParser, Namespace
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+
+from rezsl.bundle import load_model
+from rezsl.classifier import Ranked
+from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.errors import DataError
+from rezsl.semantics import ClassSemantics
+
+SUMMARY = "name the classes of images, also classes that no training ever saw"
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = ArgumentParser(prog="rezsl predict", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
+    options.add_argument("run", type=Path, help="run directory of a trained model")
+    options.add_argument(
+        "inputs", type=Path, nargs="+", metavar="IMAGES",
+        help="images, folders of images, or .npy/.mat files of feature rows, as the model was trained on",
+    )  # fmt: skip
+    options.add_argument(
+        "--classes", type=Path | None, default=None,
+        help="a semantics table of the classes to choose among (default: all classes known at training time)",
+    )  # fmt: skip
+    options.add_argument("--top", type=int, default=5, help="how many classes to name for each input")
+    options.add_argument("--format", type=Literal["table", "csv", "json"], default="table", help="how to print them")
+    return options
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Print the best classes of each input."""
+    model = load_model(settings.run)
+    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
+    names: list[str]
+    if any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs):
+        parts = [read_feature_rows(path) for path in settings.inputs]
+        names = [f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))]
+        ranked = model.classify(torch.cat(parts), candidates, settings.top)
+    else:
+        files = _image_files(settings.inputs)
+        names = [str(file) for file in files]
+        ranked = model.classify(files, candidates, settings.top)
+    printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
+    printers[settings.format](names, ranked)
+
+
+def _image_files(paths: Sequence[Path]) -> list[Path]:
+    suffixes = Image.registered_extensions()
+    files: list[Path] = []
+    for path in paths:
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes) if path.is_dir() else [path]
+        if not found:
+            raise DataError(f"{path}: expected a folder with images, found none")
+        files += found
+    return files
+
+
+def _print_table(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
+    table = Table(caption="probability: softmax of the calibrated scores · * class without training images")
+    table.caption_justify = "left"
+    table.add_column("input", overflow="fold")
+    for place in range(1, len(ranked[0]) + 1):
+        table.add_column(f"{place}.", overflow="fold")
+    for name, classes in zip(names, ranked, strict=True):
+        table.add_row(name, *(f"{item.name}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in classes))
+    Console().print(table)
+
+
+def _print_csv(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["input", "rank", *Ranked._fields])
+    for name, classes in zip(names, ranked, strict=True):
+        for place, item in enumerate(classes, start=1):
+            writer.writerow([name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower()])
+
+
+def _print_json(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
+    content = [
+        {"input": name, "classes": [item._asdict() for item in classes]}
+        for name, classes in zip(names, ranked, strict=True)
+    ]
+    print(json.dumps(content, indent=2, ensure_ascii=False))

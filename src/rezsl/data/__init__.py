@@ -1,0 +1,31 @@
+"""From files to a checked :class:`Benchmark`, and from a benchmark to batches."""
+
+from rezsl.data.benchmark import Benchmark
+from rezsl.data.digits import load_digits
+from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data.held_out import SelectionSplit, selection_split
+from rezsl.data.image_folder import load_image_folder
+from rezsl.data.images import fit_images, natural_size, read_image, read_images
+from rezsl.data.samplers import BatchSampler, EpisodicBatches, ShuffledBatches
+from rezsl.data.split import Split
+from rezsl.data.xlsa17 import load_xlsa17, read_split_file
+
+__all__ = [
+    "FEATURE_SUFFIXES",
+    "BatchSampler",
+    "Benchmark",
+    "EpisodicBatches",
+    "SelectionSplit",
+    "ShuffledBatches",
+    "Split",
+    "fit_images",
+    "load_digits",
+    "load_image_folder",
+    "load_xlsa17",
+    "natural_size",
+    "read_feature_rows",
+    "read_image",
+    "read_images",
+    "read_split_file",
+    "selection_split",
+]

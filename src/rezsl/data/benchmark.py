@@ -1,0 +1,110 @@
+"""The schema that every data set is brought into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rezsl.data.split import Split
+from rezsl.errors import DataError
+from rezsl.semantics import ClassSemantics
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """Images or features, their classes, the classes' semantics, and a split: checked when it is made.
+
+    Attributes:
+        name: what tables call it.
+        inputs: feature vectors ``[N, D]`` or regions ``[N, R, D]`` (float), images ``[N, channels, H, W]`` (uint8), or N
+            image paths.
+        labels: row of ``semantics`` of every input, ``[N]``, int64.
+        semantics: the semantics of all classes, also of classes without images.
+        split: what is trained, validated and tested on.
+        groups: a number per input, ``[N]``; inputs of one group (frames of one object) stay on one side of any further
+            split. None: every input stands alone.
+        notes: what the reader had to repair or decide, one sentence each.
+
+    Raises:
+        DataError: shapes, label ranges, values or the split do not hold what is promised here.
+    """
+
+    name: str
+    inputs: Tensor | Sequence[Path]
+    labels: Int[Tensor, "N"]
+    semantics: ClassSemantics
+    split: Split
+    groups: Int[Tensor, "N"] | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", self.labels.to(torch.int64))
+        if len(self.inputs) != len(self.labels):
+            raise DataError(f"labels: expected one per input, {len(self.inputs)}, got {len(self.labels)}")
+        if not len(self.labels):
+            raise DataError("inputs: expected at least one, got none")
+        class_count = len(self.semantics.classes)
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= class_count:
+            raise DataError(
+                f"labels: expected class numbers in [0, {class_count}), the rows of the semantics table, "
+                f"got {low if low < 0 else high}"
+            )
+        if self.groups is not None and len(self.groups) != len(self.labels):
+            raise DataError(f"groups: expected one per input, {len(self.labels)}, got {len(self.groups)}")
+        if isinstance(self.inputs, Tensor):
+            _check_tensor(self.inputs)
+        self.split.check(self.labels, self.semantics.classes)
+        if len(self.seen_classes) == class_count:
+            raise DataError(
+                f"split: all {class_count} classes of the semantics table have training images, so there are no unseen "
+                f"classes; leave some out of trainval"
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"Benchmark({self.name!r}, {len(self.labels)} {self.kind}, {len(self.seen_classes)} seen and "
+            f"{len(self.unseen_classes)} unseen classes, {len(self.semantics.attributes)} semantics)"
+        )
+
+    @property
+    def kind(self) -> Literal["features", "images"]:
+        """Whether a backbone is needed to turn the inputs into regions."""
+        return "features" if isinstance(self.inputs, Tensor) and self.inputs.is_floating_point() else "images"
+
+    @property
+    def seen_classes(self) -> tuple[str, ...]:
+        """Names of the classes with images in ``trainval``, in the table's order."""
+        return self.class_names(self.split.trainval)
+
+    @property
+    def unseen_classes(self) -> tuple[str, ...]:
+        """Names of the classes with images in ``test_unseen``, in the table's order."""
+        return self.class_names(self.split.test_unseen)
+
+    def class_names(self, index: Int[Tensor, "M"]) -> tuple[str, ...]:
+        """Names of the classes that occur at the given indices, in the table's order."""
+        return tuple(self.semantics.classes[row] for row in self.labels[index].unique().tolist())
+
+
+def _check_tensor(inputs: Tensor) -> None:
+    if inputs.dtype == torch.uint8:
+        if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
+            raise DataError(f"inputs: expected images [N, 1 or 3, height, width], got shape {tuple(inputs.shape)}")
+        return
+    if not inputs.is_floating_point() or inputs.ndim not in (2, 3):
+        raise DataError(
+            f"inputs: expected floating-point features [N, D] or regions [N, R, D], or uint8 images [N, C, H, W], "
+            f"got {inputs.dtype} of shape {tuple(inputs.shape)}"
+        )
+    # In slices: a mask as large as a file of region features would not fit beside it.
+    for start in range(0, len(inputs), 4096):
+        rows = inputs[start : start + 4096]
+        finite = rows.isfinite().flatten(1).all(dim=1)
+        if not bool(finite.all()):
+            bad = start + int((~finite).nonzero()[0])
+            raise DataError(f"inputs: expected finite features, got NaN or infinity in row {bad}")

@@ -1,0 +1,108 @@
+"""Image files to tensors of one size."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+from rezsl.errors import DataError
+
+MOST_PIXELS = 100_000_000
+"""A larger image is refused before it is decoded: a few kilobytes on disk can unfold to gigabytes."""
+
+
+def read_image(path: str | Path, size: int, channels: int = 3) -> UInt8[Tensor, "channels size size"]:
+    """Decode an image, turn it as its EXIF orientation says, and crop the middle square at the given size.
+
+    Greyscale, palette, 16-bit and CMYK images are converted; transparency is laid over white.
+
+    Args:
+        path: a file in any format that Pillow reads.
+        size: height and width of the result, in pixels.
+        channels: 3 for RGB, 1 for greyscale.
+
+    Raises:
+        DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels.
+    """
+    try:
+        # Opened here: Pillow's own lazy opening leaves the file open when decoding fails.
+        with Path(path).open("rb") as stream, Image.open(stream) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise DataError(
+                    f"{path}: {image.width} × {image.height} pixels are more than the {MOST_PIXELS:,} allowed; scale it down"
+                )
+            image.draft("RGB", (2 * size, 2 * size))
+            upright = ImageOps.exif_transpose(image)
+            mode = "RGB" if channels == 3 else "L"
+            fitted = ImageOps.fit(_opaque(upright).convert(mode), (size, size), Image.Resampling.BILINEAR)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such image") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: not a readable image ({error})") from error
+    pixels = torch.from_numpy(np.array(fitted))
+    return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1).contiguous()
+
+
+def read_images(
+    paths: Sequence[str | Path], size: int, channels: int = 3
+) -> UInt8[Tensor, "N channels size size"]:
+    """Decode several images, on several threads; see :func:`read_image`."""
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
+        return torch.stack(list(threads.map(lambda path: read_image(path, size, channels), paths)))
+
+
+def fit_images(
+    images: UInt8[Tensor, "N from_channels H W"], size: int, channels: int = 3
+) -> UInt8[Tensor, "N channels size size"]:
+    """Bring decoded images to a size and number of channels; images that have both pass as they are."""
+    if images.shape[1] != channels:
+        images = images.expand(-1, 3, -1, -1) if channels == 3 else _luminance(images)
+    if images.shape[2:] == (size, size):
+        return images
+    square = min(images.shape[2:])
+    top, left = ((side - square) // 2 for side in images.shape[2:])
+    middle = images[:, :, top : top + square, left : left + square].float()
+    return F.interpolate(middle, (size, size), mode="bilinear", antialias=True).round().to(torch.uint8)
+
+
+def natural_size(inputs: Tensor | Sequence[Path], most: int = 64) -> int:
+    """The size at which a small network should see these images: their own, but at most ``most`` pixels.
+
+    For files it is the median of the shorter sides of a hundred images spread over the list.
+    """
+    if isinstance(inputs, Tensor):
+        return min(most, *inputs.shape[2:])
+    sides = []
+    for path in inputs[:: max(1, len(inputs) // 100)]:
+        try:
+            with Image.open(path) as image:
+                sides.append(min(image.size))
+        except (OSError, Image.DecompressionBombError) as error:
+            raise DataError(f"{path}: not a readable image ({error})") from error
+    return min(most, sorted(sides)[len(sides) // 2])
+
+
+def _luminance(images: Tensor) -> Tensor:
+    weights = torch.tensor([0.299, 0.587, 0.114], device=images.device).view(1, 3, 1, 1)  # ITU-R BT.601, as Pillow's
+    return (images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        # Pillow clips these to 255 when it converts them, which turns every 16-bit photo white.
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if values.max() > 255 else 255.0
+        return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image

@@ -1,0 +1,70 @@
+"""MATLAB files, of version 5 to 7.2 through scipy and of version 7.3 (HDF5) through h5py, as one dictionary."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rezsl.errors import DataError
+
+
+def read_matlab(path: Path) -> dict[str, np.ndarray]:
+    """Read every variable of a MATLAB file; arrays have MATLAB's shapes in both versions.
+
+    Raises:
+        DataError: the file is missing, truncated or no MATLAB file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; expected a MATLAB file")
+    try:
+        with path.open("rb") as stream:
+            is_hdf5 = stream.read(128)[:10] == b"MATLAB 7.3" or path.read_bytes()[:4] == b"\x89HDF"
+        return _read_hdf5(path) if is_hdf5 else _read_level5(path)
+    except DataError:
+        raise
+    # A damaged file makes scipy and h5py raise almost anything (TypeError, zlib.error, struct.error, OSError, …).
+    except Exception as error:  # noqa: BLE001
+        raise DataError(f"{path}: not a readable MATLAB file, perhaps cut short in copying ({error})") from error
+
+
+def strings_of(cells: np.ndarray) -> list[str]:
+    """The strings of a cell array, however deeply each is nested."""
+    return [_innermost(cell) for cell in cells.ravel()]
+
+
+def _innermost(cell: Any) -> str:
+    while isinstance(cell, np.ndarray):
+        if cell.size != 1:
+            raise DataError(f"expected one string per cell, got an array of shape {cell.shape}")
+        cell = cell.ravel()[0]
+    return str(cell)
+
+
+def _read_level5(path: Path) -> dict[str, np.ndarray]:
+    from scipy.io import loadmat  # noqa: PLC0415 - a quarter of a second for these readers only
+
+    return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
+
+
+def _read_hdf5(path: Path) -> dict[str, np.ndarray]:
+    import h5py  # noqa: PLC0415 - as above
+
+    with h5py.File(path, "r") as file:
+        return {name: _from_hdf5(file, file[name]) for name in file if not name.startswith("#")}
+
+
+def _from_hdf5(file: Any, node: Any) -> np.ndarray:
+    """HDF5 keeps MATLAB's column-major arrays with their dimensions reversed, and cells as references."""
+    import h5py  # noqa: PLC0415 - as above
+
+    if not isinstance(node, h5py.Dataset):
+        raise DataError(f"variable {node.name}: expected an array, got a structure")
+    value = node[()]
+    if node.dtype == h5py.ref_dtype:
+        cells = np.empty(value.shape, dtype=object)
+        for position in np.ndindex(value.shape):
+            cells[position] = _from_hdf5(file, file[value[position]])
+        return cells.T
+    if node.attrs.get("MATLAB_class") == b"char":
+        return np.array(["".join(map(chr, np.asarray(value).ravel(order="F")))])
+    return np.asarray(value).T

@@ -1,0 +1,126 @@
+"""Which samples form a batch. Each sampler yields lists of indices and is a function of its seed and the epoch."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, distributed
+from torch.utils.data import Sampler
+
+from rezsl.errors import ArgumentError
+
+
+class BatchSampler(Sampler[list[int]], ABC):
+    """Batches of an epoch; over several processes each takes every n-th of them.
+
+    Args:
+        seed: together with the epoch it fixes the batches.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch; the trainer calls this before each."""
+        self.epoch = epoch
+
+    @abstractmethod
+    def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
+        """All batches of an epoch, as indices."""
+
+    @abstractmethod
+    def batch_count(self) -> int:
+        """How many batches an epoch has."""
+
+    def __len__(self) -> int:
+        return -(-self.batch_count() // _world_size())
+
+    def __iter__(self) -> Iterator[list[int]]:
+        # A stride larger than any number of epochs keeps the streams of neighbouring seeds apart.
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        batches = self.batches(generator)
+        world_size, rank = _world_size(), distributed.get_rank() if _world_size() > 1 else 0
+        batches += batches[: len(self) * world_size - len(batches)]  # every process takes equally many steps
+        yield from (batch.tolist() for batch in batches[rank::world_size])
+
+
+class ShuffledBatches(BatchSampler):
+    """Every sample once per epoch, in random order.
+
+    Args:
+        index: the samples, ``[N]``.
+        size: batch size; a last batch of a single sample joins the one before it (batch norm needs two).
+        seed: of the order.
+    """
+
+    def __init__(self, index: Int[Tensor, "N"], size: int, seed: int) -> None:
+        super().__init__(seed)
+        if size < 1:
+            raise ArgumentError(f"size: expected a batch size of at least 1, got {size}")
+        self.index, self.size = index, size
+
+    def batch_count(self) -> int:
+        """Batches per epoch."""
+        full, rest = divmod(len(self.index), self.size)
+        return max(1, full + (rest > 1 or (rest == 1 and self.size == 1)))
+
+    def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
+        """A fresh order, cut into batches."""
+        order = self.index[torch.randperm(len(self.index), generator=generator)]
+        batches = list(order.split(self.size))
+        if len(batches) > 1 and len(batches[-1]) == 1 and self.size > 1:
+            batches[-2:] = [torch.cat(batches[-2:])]
+        return batches
+
+
+class EpisodicBatches(BatchSampler):
+    """W classes × K images per batch, classes drawn evenly: the paper's sampling.
+
+    Classes come in random order without repetition until all had their turn, so rare classes are seen as often as
+    frequent ones. A class with fewer than K images gives some of them more than once.
+
+    Args:
+        index: the samples, ``[N]``.
+        labels: the class of each of them, ``[N]``.
+        ways: W, classes per batch; all of them if there are fewer.
+        shots: K, images per class.
+        count: batches per epoch.
+        seed: of all draws.
+    """
+
+    def __init__(
+        self, index: Int[Tensor, "N"], labels: Int[Tensor, "N"], ways: int, shots: int, count: int, seed: int
+    ) -> None:
+        super().__init__(seed)
+        for name, number in (("ways", ways), ("shots", shots), ("count", count)):
+            if number < 1:
+                raise ArgumentError(f"{name}: expected at least 1, got {number}")
+        self.members = [index[labels == label] for label in labels.unique()]
+        self.ways, self.shots, self.count = min(ways, len(self.members)), shots, count
+
+    def batch_count(self) -> int:
+        """Batches per epoch."""
+        return self.count
+
+    def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
+        """Draw the classes, then their images."""
+        queue: list[int] = []
+        batches = []
+        for _ in range(self.count):
+            while len(queue) < self.ways:
+                fresh = torch.randperm(len(self.members), generator=generator).tolist()
+                # A class that is still waiting moves to the end of the new round: none twice in one batch.
+                queue += [way for way in fresh if way not in queue] + [way for way in fresh if way in queue]
+            chosen, queue = queue[: self.ways], queue[self.ways :]
+            batches.append(torch.cat([self._draw(self.members[way], generator) for way in chosen]))
+        return batches
+
+    def _draw(self, members: Tensor, generator: torch.Generator) -> Tensor:
+        rounds = -(-self.shots // len(members))
+        order = torch.cat([torch.randperm(len(members), generator=generator) for _ in range(rounds)])
+        return members[order[: self.shots]]
+
+
+def _world_size() -> int:
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

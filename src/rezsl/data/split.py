@@ -1,0 +1,77 @@
+"""Which images are trained on, validated on and tested on."""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rezsl.errors import DataError
+
+
+def _none() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Index arrays into a benchmark's inputs.
+
+    Attributes:
+        trainval: every image that the final model is trained on.
+        test_seen: held-out images of the classes in ``trainval``.
+        test_unseen: images of classes that ``trainval`` has none of.
+        train: images of the training classes of the selection stage, within ``trainval``.
+        val: images of its validation classes, within ``trainval``, disjoint from those of ``train``. Where ``train``
+            and ``val`` are empty, validation classes are held out of the seen ones by a seed.
+    """
+
+    trainval: Int[Tensor, "N"]
+    test_seen: Int[Tensor, "N_seen"] = field(default_factory=_none)
+    test_unseen: Int[Tensor, "N_unseen"] = field(default_factory=_none)
+    train: Int[Tensor, "N_train"] = field(default_factory=_none)
+    val: Int[Tensor, "N_val"] = field(default_factory=_none)
+
+    def parts(self) -> dict[str, Tensor]:
+        """The five index arrays by name."""
+        return {name: getattr(self, name) for name in ("trainval", "test_seen", "test_unseen", "train", "val")}
+
+    def check(self, labels: Int[Tensor, "N"], class_names: tuple[str, ...]) -> None:
+        """Refuse a split under which a zero-shot result would mean nothing.
+
+        Raises:
+            DataError: an index is out of range or repeated, parts overlap, or classes that must be disjoint are not.
+        """
+        for name, index in self.parts().items():
+            if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(labels):
+                raise DataError(f"split.{name}: expected indices in [0, {len(labels)}), got {int(index.max())}")
+            if len(index.unique()) != len(index):
+                raise DataError(f"split.{name}: an image is listed more than once")
+        if not len(self.trainval):
+            raise DataError("split.trainval: expected at least one training image, got none")
+        for left, right in (("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"), ("train", "val")):
+            self._check_disjoint(left, right)
+        for name in ("train", "val"):
+            outside = ~torch.isin(getattr(self, name), self.trainval)
+            if bool(outside.any()):
+                raise DataError(f"split.{name}: {int(outside.sum())} images are not part of trainval")
+
+        def classes(name: str) -> set[int]:
+            return set(labels[getattr(self, name)].tolist())
+
+        def name_class(numbers: set[int]) -> str:
+            return repr(class_names[min(numbers)])
+
+        if shared := classes("trainval") & classes("test_unseen"):
+            raise DataError(f"split.test_unseen: class {name_class(shared)} also has training images; it is not unseen")
+        if alone := classes("test_seen") - classes("trainval"):
+            raise DataError(f"split.test_seen: class {name_class(alone)} has no training image; it is not seen")
+        if shared := classes("train") & classes("val"):
+            raise DataError(f"split.val: class {name_class(shared)} is also a training class; validation classes are disjoint")
+        if bool(len(self.train)) != bool(len(self.val)):
+            raise DataError("split.train and split.val: expected both or neither, got one of them empty")
+
+    def _check_disjoint(self, left: str, right: str) -> None:
+        shared = int(torch.isin(getattr(self, left), getattr(self, right)).sum())
+        if shared:
+            raise DataError(f"split.{left} and split.{right}: expected no image in both, got {shared}")

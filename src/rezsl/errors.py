@@ -1,0 +1,25 @@
+"""The exceptions that rezsl raises on purpose.
+
+Each one is also the built-in exception that a caller would expect, so ``except ValueError`` keeps working. A message
+is one line: which argument or file, what was expected, what came, what to do.
+"""
+
+
+class RezslError(Exception):
+    """Base of every error that rezsl raises for something its user can put right."""
+
+
+class ArgumentError(RezslError, ValueError):
+    """An argument has a value outside what its docstring allows."""
+
+
+class DataError(RezslError, ValueError):
+    """A data set, a table or an image cannot be used as it is."""
+
+
+class ModelFileError(RezslError, ValueError):
+    """A saved model is missing, damaged, or was written by a newer version."""
+
+
+class RunDirectoryError(RezslError, ValueError):
+    """A run directory cannot be written or continued without losing something."""

@@ -1,0 +1,31 @@
+"""Pure functions from tensors to tensors: the mathematics, once."""
+
+from rezsl.functional.attention import CollapsedAttention, attend, attention_map
+from rezsl.functional.curves import (
+    CurvePoint,
+    SeenUnseenCurve,
+    curve_from_margins,
+    seen_unseen_curve,
+    seen_unseen_margins,
+)
+from rezsl.functional.imbalance import Imbalance, imbalance
+from rezsl.functional.rebalancing import class_error_matrix, rebalancing_weights
+from rezsl.functional.scoring import class_accuracies, class_scores, l2_normalize
+
+__all__ = [
+    "CollapsedAttention",
+    "CurvePoint",
+    "Imbalance",
+    "SeenUnseenCurve",
+    "attend",
+    "attention_map",
+    "class_accuracies",
+    "class_error_matrix",
+    "class_scores",
+    "curve_from_margins",
+    "imbalance",
+    "l2_normalize",
+    "rebalancing_weights",
+    "seen_unseen_curve",
+    "seen_unseen_margins",
+]

@@ -1,0 +1,8 @@
+"""Architectures from regions to semantics, one per file."""
+
+from rezsl.models.attention_net import AttentionNet
+from rezsl.models.linear_regressor import LinearRegressor
+from rezsl.models.mlp_regressor import MLPRegressor
+from rezsl.models.semantic_model import SemanticModel
+
+__all__ = ["AttentionNet", "LinearRegressor", "MLPRegressor", "SemanticModel"]

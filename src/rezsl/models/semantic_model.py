@@ -1,0 +1,42 @@
+"""What every architecture has in common: regions in, semantics out."""
+
+from abc import ABC, abstractmethod
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rezsl.typing import Pooled, Predictions
+
+
+class SemanticModel(nn.Module, ABC):
+    """Predicts every semantic from the regions of an image.
+
+    ``architecture()`` and the ``state_dict`` together are all that a saved model needs: ``restore`` builds the same
+    network from them.
+    """
+
+    @classmethod
+    @abstractmethod
+    def build(cls, region_dim: int, word_vectors: Float[Tensor, "S L"]) -> "SemanticModel":
+        """A new network for regions of ``region_dim`` channels and one output per row of ``word_vectors``.
+
+        Further keyword arguments are the architecture's own options.
+        """
+
+    @abstractmethod
+    def architecture(self) -> dict[str, int]:
+        """The sizes that, given to the constructor by name, make a network of the same shape."""
+
+    @classmethod
+    def restore(cls, architecture: dict[str, int]) -> "SemanticModel":
+        """A network of the given shape, for a ``state_dict`` to be loaded into."""
+        return cls(**architecture)
+
+    @abstractmethod
+    def forward(self, regions: Pooled) -> Predictions:
+        """Predict semantics, ``[B, …, D] -> [B, S]``."""
+
+
+def pool(regions: Pooled) -> Float[Tensor, "B D"]:
+    """Mean over the regions; features that have none pass as they are."""
+    return regions.flatten(1, -2).mean(dim=1) if regions.ndim > 2 else regions

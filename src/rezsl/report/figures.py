@@ -1,0 +1,83 @@
+"""Figures of a :class:`GZSLResult`, as PNG files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rezsl.evaluation import GZSLResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette: told apart also by colour-blind readers.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+
+
+def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
+    """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
+    figure, axes = _new_figure(6.4, 5.2)
+    for color, (name, result) in zip(COLORS * len(results), results.items(), strict=False):
+        label = f"{name}  (AUSUC {100 * result.ausuc:.1f} %)"
+        unseen, seen = (100 * accuracy.numpy() for accuracy in (result.curve.unseen, result.curve.seen))
+        axes.plot(unseen, seen, color=color, linewidth=2, label=label, zorder=2)
+        axes.plot(*_percent(result.point), "o", color=color, markersize=9, markeredgecolor="white", zorder=4)
+        axes.plot(*_percent(result.oracle), "*", color=color, markersize=13, markeredgecolor="white", zorder=3)
+    axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
+    axes.plot([], [], "*", color="0.35", markersize=11, label="γ best on test (oracle)")
+    axes.set(
+        xlabel="accuracy on unseen classes, U (%)",
+        ylabel="accuracy on seen classes, S (%)",
+        title="Seen-unseen curve",
+        xlim=(0, 102),
+        ylim=(0, 102),
+    )
+    axes.grid(color="0.9", zorder=0)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=1 if len(results) > 1 else 1, frameon=False)
+    figure.savefig(path)
+
+
+def save_error_matrix(result: GZSLResult, path: Path) -> None:
+    """Draw the class × semantic error matrix beside the class semantics, unseen classes below a line."""
+    order = sorted(range(len(result.classes)), key=lambda row: not result.is_seen[row])
+    seen_count = sum(result.is_seen)
+    by_error = result.error_matrix.mean(dim=0).argsort(descending=True).numpy()
+    errors = 1000 * result.error_matrix.numpy()[order][:, by_error]
+    values = result.class_semantics.numpy()[order][:, by_error]
+    named = len(by_error) <= 60
+    width = min(24.0, 4.5 + 0.21 * len(by_error)) if named else 14.0
+    height = 2 * min(11.0, max(1.6, 0.24 * len(order))) + (3.0 if named else 1.6)
+    figure, (above, below) = _new_figure(width, height, rows=2)
+    for axes, matrix, title, color_map in (
+        (above, errors, "Error of each class in each semantic, squared, directions of length 1 (×10⁻³)", "magma_r"),
+        (below, values, "Class semantics, rows of length 1", "Blues"),
+    ):
+        top = float(np.quantile(matrix, 0.995)) or 1.0
+        image = axes.imshow(matrix, aspect="auto", cmap=color_map, vmin=0, vmax=top, interpolation="nearest")
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.axhline(seen_count - 0.5, color="black", linewidth=1.2)
+        axes.set_yticks(range(len(order)), [_class_label(result, row) for row in order], fontsize=8)
+        axes.set_xticks([])
+        figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend="max" if matrix.max() > top else "neither")
+    if named:
+        below.set_xticks(range(len(by_error)), [result.attributes[i] for i in by_error], rotation=90, fontsize=8)
+    below.set_xlabel(f"{len(by_error)} semantics, the worst predicted first; unseen classes below the line")
+    figure.savefig(path)
+
+
+def _percent(point: object) -> tuple[list[float], list[float]]:
+    return [100 * point.unseen], [100 * point.seen]  # type: ignore[attr-defined]
+
+
+def _class_label(result: GZSLResult, row: int) -> str:
+    return result.classes[row] if len(result.classes) <= 60 else ""
+
+
+def _new_figure(width: float, height: float, rows: int = 1) -> "tuple[Figure, Axes]":
+    # The object-oriented interface: pyplot would keep figures alive and touch the caller's backend.
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
+
+    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
+    return figure, figure.subplots(rows)

@@ -1,0 +1,33 @@
+"""Results side by side, for the terminal."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+
+from rezsl.evaluation import GZSLResult
+
+PERCENT = ("T1", "U", "S", "H", "AUSUC", "H_oracle")
+
+
+def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
+    """One row per model: accuracies in percent, errors of unit-length semantics in thousandths."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption="U, S, H: at the γ chosen on validation classes · H_oracle: best γ on test, as published tables report\n"
+        "error (×10⁻³): mean and spread over semantics · corr: Pearson, class semantics with error",
+        caption_justify="left",
+    )
+    table.add_column("")
+    for name in (*PERCENT, "error", "spread", "corr"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, result in results.items():
+        figures = result.figures()
+        table.add_row(
+            name,
+            *(f"{100 * figures[column]:.1f}" for column in PERCENT),
+            f"{1000 * figures['error_mean']:.1f}",
+            f"{1000 * figures['error_spread']:.1f}",
+            f"{figures['error_correlation']:+.2f}",
+        )
+    return table

@@ -1,0 +1,9 @@
+"""Training under the protocol: the only room that imports Lightning."""
+
+from rezsl.training.augmentation import Augmentation
+from rezsl.training.batches import Batches
+from rezsl.training.callbacks import Choice
+from rezsl.training.fit import FitResult, fit
+from rezsl.training.optimization import Optimization
+
+__all__ = ["Augmentation", "Batches", "Choice", "FitResult", "Optimization", "fit"]

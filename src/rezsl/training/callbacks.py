@@ -1,0 +1,163 @@
+"""What happens after each epoch: the choice of the best one, the history file, the progress bar, the checkpoint."""
+
+import csv
+import io
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rezsl.atomic import write_atomically
+from rezsl.training.module import ZeroShotModule
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the selection stage chose, and the validation figures it chose it by.
+
+    Attributes:
+        epochs: number of epochs to train for.
+        gamma: γ of calibrated stacking.
+        t1: validation T1 at that epoch.
+        harmonic_mean: validation H, at that γ.
+        ausuc: validation AUSUC.
+    """
+
+    epochs: int
+    gamma: float
+    t1: float
+    harmonic_mean: float
+    ausuc: float
+
+
+class BestEpoch(Callback):
+    """Remembers the epoch with the highest validation H, and stops when it has not been beaten for a while.
+
+    Args:
+        patience: epochs without a better one after which training stops.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.choice: Choice | None = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compare this epoch with the best; the module has its figures by now."""
+        assert isinstance(pl_module, ZeroShotModule)
+        assert pl_module.validation is not None
+        result, epochs = pl_module.validation, trainer.current_epoch + 1
+        if self.choice is None or result.oracle.harmonic_mean > self.choice.harmonic_mean:
+            self.choice = Choice(epochs, result.oracle.gamma, result.t1, result.oracle.harmonic_mean, result.ausuc)
+        elif epochs - self.choice.epochs >= self.patience:
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The choice so far, for a checkpoint."""
+        return asdict(self.choice) if self.choice is not None else {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the choice of a checkpoint."""
+        self.choice = Choice(**state_dict) if state_dict else None
+
+
+class History(Callback):
+    """A CSV file with a row per epoch; a resumed run goes on where its checkpoint left off.
+
+    Args:
+        path: the file; rows of other stages in it are kept.
+        stage: name of this stage.
+    """
+
+    COLUMNS = (
+        "stage", "epoch", "seconds", "learning_rate", "total", "classification", "regression",
+        "T1", "U", "S", "H", "gamma", "AUSUC", "error_mean", "error_spread", "error_correlation",
+    )  # fmt: skip
+
+    def __init__(self, path: Path, stage: str) -> None:
+        self.path, self.stage = path, stage
+        self.rows: list[dict[str, Any]] = []
+        self.started = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Read the rows that stay."""
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as stream:
+                for row in csv.DictReader(stream):
+                    if row["stage"] != self.stage or int(row["epoch"]) <= trainer.current_epoch:
+                        self.rows.append(dict(row))
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the file with this epoch's row."""
+        figures = {name.split("/")[-1]: f"{float(value):.6g}" for name, value in trainer.callback_metrics.items()}
+        row = {
+            "stage": self.stage,
+            "epoch": trainer.current_epoch + 1,
+            "seconds": f"{time.perf_counter() - self.started:.2f}",
+            "learning_rate": f"{trainer.optimizers[0].param_groups[0]['lr']:.4g}",
+        }
+        self.rows.append(row | {name: figures[name] for name in self.COLUMNS if name in figures})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue())
+
+
+class EpochBar(Callback):
+    """One progress bar per stage, over its epochs.
+
+    Args:
+        stage: what stands before the bar.
+        console: where it is drawn; only a terminal shows it while it runs.
+    """
+
+    def __init__(self, stage: str, console: Console) -> None:
+        self.stage = stage
+        self.progress = Progress(
+            TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TimeElapsedColumn(), TextColumn("{task.fields[figures]}"), console=console,
+        )  # fmt: skip
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the bar."""
+        self.progress.add_task(self.stage, total=trainer.max_epochs, completed=trainer.current_epoch, figures="")
+        self.progress.start()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Move on by an epoch."""
+        metrics = trainer.callback_metrics
+        figures = f"loss {float(metrics['train/total']):.3f}"
+        if "val/H" in metrics:
+            figures += f"  validation H {100 * float(metrics['val/H']):.1f} %"
+        self.progress.update(self.progress.task_ids[0], completed=trainer.current_epoch + 1, figures=figures)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the finished bar standing."""
+        self.progress.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the terminal back."""
+        self.progress.stop()
+
+
+class LatestCheckpoint(Callback):
+    """The training state after each epoch, in one file that is always whole.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Replace the file; comes after the other callbacks, whose state it includes."""
+        trainer.save_checkpoint(self.path)

@@ -1,0 +1,79 @@
+"""Batches of a benchmark for one stage of training."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import BatchSampler, Benchmark
+
+
+class BatchesOf(Dataset[tuple[Tensor, Tensor]]):
+    """Whole batches by their lists of indices: one gather instead of a call and a copy per sample.
+
+    Args:
+        benchmark: inputs and labels.
+        classifier: knows the format of inputs that its backbone expects.
+    """
+
+    def __init__(self, benchmark: Benchmark, classifier: ZeroShotClassifier) -> None:
+        self.inputs: Tensor | Sequence[Path] = benchmark.inputs
+        self.labels, self.read = benchmark.labels, classifier.read
+
+    def __getitem__(self, batch: list[int]) -> tuple[Tensor, Tensor]:
+        """Inputs and labels of a batch."""
+        index = torch.tensor(batch)
+        return self.read(self.inputs, index), self.labels[index]
+
+
+class StageData(LightningDataModule):
+    """The loaders of one stage.
+
+    Args:
+        benchmark: where samples come from.
+        classifier: the model they are for.
+        sampler: draws the training batches.
+        validation: indices to validate on after each epoch, ``[N]``, possibly none.
+        workers: processes that load batches ahead; 0 loads in this one.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        classifier: ZeroShotClassifier,
+        sampler: BatchSampler,
+        validation: Int[Tensor, "N"],
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.batches, self.sampler, self.validation, self.workers = (
+            BatchesOf(benchmark, classifier),
+            sampler,
+            validation,
+            workers,
+        )
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        """Training batches, drawn anew each epoch."""
+        return self._loader(self.sampler)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]] | list[None]:
+        """Validation batches; none in a stage without validation."""
+        if not len(self.validation):
+            return []
+        return self._loader([part.tolist() for part in self.validation.split(256)])
+
+    def _loader(self, sampler: Iterable[list[int]]) -> DataLoader[tuple[Tensor, Tensor]]:
+        return DataLoader(
+            self.batches,
+            batch_size=None,
+            sampler=sampler,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )

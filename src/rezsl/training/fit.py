@@ -1,0 +1,211 @@
+"""The protocol: select on validation classes, refit on all seen classes, test once."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Int
+from rich.console import Console
+from torch import Tensor
+
+from rezsl.backbones import small_resnet
+from rezsl.bundle import save_model
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark, selection_split
+from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.evaluation import GZSLResult, evaluate
+from rezsl.losses import RegressionLoss, ReMSELoss
+from rezsl.training.assembly import BackboneBuilder, ModelBuilder, fingerprint, in_memory, new_classifier, seen_at
+from rezsl.training.augmentation import Augmentation
+from rezsl.training.batches import Batches
+from rezsl.training.callbacks import BestEpoch, Choice
+from rezsl.training.optimization import Optimization
+from rezsl.training.run_directory import RunDirectory
+from rezsl.training.stage import Recipe, train_stage
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+Accelerator = Literal["auto", "cpu", "gpu", "mps"]
+
+DEFAULT_LOSS = ReMSELoss()
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What :func:`fit` gives back.
+
+    Attributes:
+        model: the classifier, trained on all seen classes, with the γ that was selected.
+        choice: what the selection stage chose, with its validation figures.
+        test: the figures on the test images; None where the benchmark has no images of unseen classes.
+        run_dir: where everything was written; None if nowhere.
+    """
+
+    model: ZeroShotClassifier
+    choice: Choice
+    test: GZSLResult | None
+    run_dir: Path | None
+
+
+def fit(
+    data: Benchmark,
+    model: ModelBuilder | None = None,
+    backbone: BackboneBuilder = small_resnet,
+    loss: RegressionLoss | None = DEFAULT_LOSS,
+    loss_weight: float = 1.0,
+    scale: float = 20.0,
+    optimization: Optimization = Optimization(),
+    batches: Batches = Batches(),
+    augmentation: Augmentation | None = Augmentation(),
+    max_epochs: int = 30,
+    patience: int = 10,
+    image_size: int | None = None,
+    seed: int = 0,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    workers: int = 0,
+    accelerator: Accelerator = "auto",
+    precision: Precision = "32-true",
+    progress: bool = True,
+) -> FitResult:
+    """Train a zero-shot classifier and test it once.
+
+    1. Select: train on the training classes, validate after each epoch on the validation classes and on held-out
+       images of the training classes; the epoch with the highest H gives the number of epochs and γ.
+    2. Refit: train a fresh model on all seen classes for that number of epochs.
+    3. Test: score it once on the test images, at that γ.
+
+    Nothing is chosen on test images. Two runs with equal arguments on one CPU give equal weights.
+
+    Args:
+        data: the benchmark.
+        model: builds the semantic model from the number of channels of a region and the word vectors ``[S, L]``, such as
+            ``AttentionNet.build``; None takes a linear regressor for features and AttentionNet for images.
+        backbone: for images, builds the backbone from the number of colour channels and the image size.
+        loss: the regression loss on semantics; None trains with cross-entropy alone.
+        loss_weight: λ, the weight of the regression loss beside the cross-entropy.
+        scale: scale of the cosine scores.
+        optimization: optimizer and learning-rate schedule.
+        batches: how samples are drawn into batches.
+        augmentation: random changes to training images; None leaves them as they are.
+        max_epochs: the most epochs that selection tries; the schedule is laid over them.
+        patience: epochs without a higher validation H after which selection stops.
+        image_size: height and width at which images are seen, in pixels; None takes their own, but at most 64.
+        seed: of weights, held-out samples, batches and augmentation.
+        run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
+        resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
+        workers: processes that load batches ahead.
+        accelerator: where to train; ``auto`` takes a GPU if there is one.
+        precision: of the arithmetic in training.
+        progress: show a progress bar per stage.
+
+    Raises:
+        RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
+        KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
+    """
+    for name, number in (("max_epochs", max_epochs), ("patience", patience)):
+        if number < 1:
+            raise ArgumentError(f"{name}: expected at least 1, got {number}")
+    if resume and run_dir is None:
+        raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
+    recipe = Recipe(
+        loss, loss_weight, optimization, batches, augmentation, max_epochs, seed, workers, accelerator, precision
+    )
+    started = time.perf_counter()
+    image_size = seen_at(data, image_size)
+    build = partial(new_classifier, data, model=model, backbone=backbone, image_size=image_size, scale=scale, seed=seed)
+    classifier = build(data.split.trainval)
+    settings = _settings(data, classifier, recipe, patience)
+    run = _open(run_dir, resume, settings) if run_dir is not None else None
+    data = in_memory(data, image_size)
+    console = Console(stderr=True, quiet=not progress)
+
+    choice = _select(data, build, recipe, patience, run, console)
+    classifier.gamma = choice.gamma
+    with _saved_when_interrupted(run, classifier):
+        train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, [], run, console)
+    testable = len(data.split.test_seen) and len(data.split.test_unseen)
+    test = evaluate(classifier, data) if testable else None
+    if run is not None:
+        save_model(classifier, run.path)
+        figures = {"validation": asdict(choice), "test": test.to_dict() if test is not None else None}
+        run.write_json(run.metrics, figures | {"seconds": round(time.perf_counter() - started, 2)})
+    return FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
+
+
+def _select(
+    data: Benchmark,
+    build: Callable[[Int[Tensor, "N"]], ZeroShotClassifier],
+    recipe: Recipe,
+    patience: int,
+    run: RunDirectory | None,
+    console: Console,
+) -> Choice:
+    """Choose the number of epochs and γ; taken from the record where this stage was finished before."""
+    record = run.read_json(run.selection) if run is not None else None
+    if record is not None:
+        return Choice(**record)
+    parts = selection_split(data, recipe.seed)
+    classifier, best = build(parts.train), BestEpoch(patience)
+    held_out = (parts.val_seen, parts.val_unseen)
+    with _saved_when_interrupted(run, classifier, best):
+        train_stage("select", classifier, data, parts.train, recipe.max_epochs, recipe, held_out, [best], run, console)
+    assert best.choice is not None
+    if run is not None:
+        run.write_json(run.selection, asdict(best.choice))
+    return best.choice
+
+
+@contextmanager
+def _saved_when_interrupted(
+    run: RunDirectory | None, classifier: ZeroShotClassifier, best: BestEpoch | None = None
+) -> Iterator[None]:
+    """After Ctrl-C the run directory holds the model as it was, so that it can be tried at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if best is not None and best.choice is not None:
+            classifier.gamma = best.choice.gamma
+        if run is not None:
+            save_model(classifier.eval(), run.path)
+        raise
+
+
+def _open(path: str | Path, resume: bool, settings: dict[str, Any]) -> RunDirectory:
+    """The run directory, with a record of the settings; a run is only resumed with the settings it began with."""
+    run = RunDirectory(path, resume)
+    before = run.read_json(run.settings)
+    if before is not None and before != settings:
+        changed = [name for name in settings if settings[name] != before.get(name)]
+        raise RunDirectoryError(
+            f"run_dir: {run.path} was begun with other settings ({', '.join(changed)}); resume with the same ones, "
+            f"or choose another directory"
+        )
+    run.write_json(run.settings, settings)
+    return run
+
+
+def _settings(data: Benchmark, classifier: ZeroShotClassifier, recipe: Recipe, patience: int) -> dict[str, Any]:
+    """Everything that decides the outcome, as JSON."""
+    return {
+        "rezsl": version("rezsl"),
+        "torch": str(torch.__version__),
+        "data": fingerprint(data),
+        "backbone": {"class": type(classifier.backbone).__name__, **classifier.backbone.specification()},
+        "network": {"class": type(classifier.network).__name__, **classifier.network.architecture()},
+        "loss": str(recipe.loss),
+        "loss_weight": recipe.loss_weight,
+        "scale": classifier.scale,
+        "optimization": asdict(recipe.optimization),
+        "batches": asdict(recipe.batches),
+        "augmentation": asdict(recipe.augmentation) if recipe.augmentation is not None else None,
+        "max_epochs": recipe.max_epochs,
+        "patience": patience,
+        "seed": recipe.seed,
+        "precision": recipe.precision,
+    }

@@ -1,0 +1,109 @@
+"""How weights are updated: optimizer, learning rate, schedule."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.swa_utils import AveragedModel
+
+from rezsl.errors import ArgumentError
+
+OptimizerName = Literal["adamw", "sgd"]
+Schedule = Literal["one-cycle", "cosine", "step", "constant"]
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """Optimizer and learning-rate schedule.
+
+    Attributes:
+        optimizer: ``adamw``, or ``sgd`` with momentum (the paper's).
+        learning_rate: the highest rate of the schedule.
+        weight_decay: decay of weight matrices; biases and normalisation are left alone.
+        momentum: of ``sgd``.
+        schedule: ``one-cycle`` rises over the first fifth and falls along a cosine, ``cosine`` only falls, ``step``
+            multiplies by ``step_factor`` every ``step_epochs``, ``constant`` stays. The first two are laid over
+            ``max_epochs``; a training that stops earlier has followed the same rates up to there.
+        step_epochs: epochs between two steps of ``step``.
+        step_factor: what each of them multiplies by.
+        averaging: what an exponential average of the weights keeps at each step, in ``[0, 1)``; 0 switches it off. The
+            averaged weights are the ones validated and kept: a training that stops early in its schedule gains most.
+    """
+
+    optimizer: OptimizerName = "adamw"
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
+    momentum: float = 0.9
+    schedule: Schedule = "one-cycle"
+    step_epochs: int = 10
+    step_factor: float = 0.1
+    averaging: float = 0.98
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("optimizer", get_args(OptimizerName)), ("schedule", get_args(Schedule))):
+            if getattr(self, name) not in allowed:
+                raise ArgumentError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("learning_rate", "step_factor"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ArgumentError(f"{name}: expected a positive number, got {getattr(self, name)}")
+        for name in ("weight_decay", "momentum", "averaging"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ArgumentError(f"{name}: expected a number of at least 0, got {getattr(self, name)}")
+        if self.averaging >= 1:
+            raise ArgumentError(f"averaging: expected a number in [0, 1), got {self.averaging}")
+        if self.step_epochs < 1:
+            raise ArgumentError(f"step_epochs: expected at least 1, got {self.step_epochs}")
+
+    def build(self, module: nn.Module) -> Optimizer:
+        """An optimizer of all parameters of a module that need gradients."""
+        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        if self.optimizer == "adamw":
+            return AdamW(groups, lr=self.learning_rate)
+        return SGD(groups, lr=self.learning_rate, momentum=self.momentum)
+
+    def average(self, module: nn.Module) -> AveragedModel:
+        """An exponential average of a module's parameters and buffers, that starts as a copy of it."""
+
+        def towards(averages: Sequence[Tensor], currents: Sequence[Tensor], steps: Tensor | int) -> None:
+            # A short memory at first: the random weights at the start are nothing to remember.
+            keep = min(self.averaging, (1 + int(steps)) / (10 + int(steps))) if self.averaging else 0.0
+            for average, current in zip(averages, currents, strict=True):
+                if average.is_floating_point():
+                    average.lerp_(current.to(average.dtype), 1 - keep)
+                else:
+                    average.copy_(current)
+
+        return AveragedModel(module, multi_avg_fn=towards, use_buffers=True)
+
+    def factor(self, steps_per_epoch: int, max_epochs: int) -> Callable[[int], float]:
+        """The learning rate at a step, as a factor of ``learning_rate``."""
+        total = max(1, steps_per_epoch * max_epochs)
+
+        def at(step: int) -> float:
+            progress = min(step / total, 1.0)
+            match self.schedule:
+                case "one-cycle":
+                    rise = 0.2
+                    if progress < rise:
+                        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / rise)) / 2
+                    return _cosine((progress - rise) / (1 - rise))
+                case "cosine":
+                    return _cosine(progress)
+                case "step":
+                    return float(self.step_factor ** (step // (steps_per_epoch * self.step_epochs)))
+                case "constant":
+                    return 1.0
+
+        return at
+
+
+def _cosine(progress: float) -> float:
+    return 1e-3 + (1 - 1e-3) * (1 + math.cos(math.pi * progress)) / 2

@@ -1,0 +1,83 @@
+"""What a run leaves on disk, and what must not be overwritten."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rezsl.atomic import write_atomically
+from rezsl.errors import RunDirectoryError
+
+
+class RunDirectory:
+    """Paths of a run and the records of its stages.
+
+    ``metrics.json`` is written last: a directory that has it holds a finished run and is never written again.
+
+    Args:
+        path: the directory; made if need be.
+        resume: go on with an unfinished run in it.
+
+    Raises:
+        RunDirectoryError: it holds a finished run, or an unfinished one that ``resume`` does not continue, or other files.
+    """
+
+    def __init__(self, path: str | Path, resume: bool = False) -> None:
+        self.path = Path(path)
+        if self.path.exists() and not self.path.is_dir():
+            raise RunDirectoryError(f"run_dir: {self.path} is a file; expected a new or empty directory")
+        if self.metrics.exists():
+            raise RunDirectoryError(f"run_dir: {self.path} holds a finished run; choose another directory, or remove it first")
+        if not resume and self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - {self.config.name}:
+            hint = "add --resume to go on with it, or " if self.settings.exists() else ""
+            kind = "an unfinished run" if hint else "other files"
+            raise RunDirectoryError(f"run_dir: {self.path} holds {kind}; {hint}choose another directory")
+        if resume and not self.path.is_dir():
+            raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def config(self) -> Path:
+        """The command line's settings, for the same command to be run again."""
+        return self.path / "config.yaml"
+
+    @property
+    def settings(self) -> Path:
+        """Everything that decided the outcome, and fingerprints of the data."""
+        return self.path / "settings.json"
+
+    @property
+    def history(self) -> Path:
+        """A row per epoch and stage."""
+        return self.path / "history.csv"
+
+    @property
+    def selection(self) -> Path:
+        """What the selection stage chose."""
+        return self.path / "selection.json"
+
+    @property
+    def metrics(self) -> Path:
+        """The figures of the finished run."""
+        return self.path / "metrics.json"
+
+    def checkpoint(self, stage: str) -> Path:
+        """The latest training state of a stage."""
+        return self.path / "checkpoints" / f"{stage}.safetensors"
+
+    def write_json(self, path: Path, content: dict[str, Any]) -> None:
+        """Write a record, whole or not at all."""
+        write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, path: Path) -> dict[str, Any] | None:
+        """Read a record; None where there is none yet.
+
+        Raises:
+            RunDirectoryError: the file is damaged.
+        """
+        if not path.exists():
+            return None
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunDirectoryError(f"{path}: expected JSON ({error}); the file is damaged") from error
+        return content

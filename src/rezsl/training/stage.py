@@ -1,0 +1,173 @@
+"""One stage of training: a fresh classifier, trained on some images of a benchmark, perhaps validated on others."""
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+from torch import Tensor
+
+from rezsl.backbones import ImageBackbone
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.evaluation import GZSLEvaluator
+from rezsl.losses import Objective, RegressionLoss
+from rezsl.training.augmentation import Augmentation
+from rezsl.training.batches import Batches
+from rezsl.training.callbacks import EpochBar, History, LatestCheckpoint
+from rezsl.training.checkpoints import SafeCheckpointIO
+from rezsl.training.datamodule import StageData
+from rezsl.training.module import ZeroShotModule
+from rezsl.training.optimization import Optimization
+from rezsl.training.run_directory import RunDirectory
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What both stages do alike; see :func:`rezsl.fit` for each of them."""
+
+    loss: RegressionLoss | None
+    loss_weight: float
+    optimization: Optimization
+    batches: Batches
+    augmentation: Augmentation | None
+    max_epochs: int
+    seed: int
+    workers: int
+    accelerator: str
+    precision: str
+
+
+def train_stage(
+    name: str,
+    classifier: ZeroShotClassifier,
+    benchmark: Benchmark,
+    train_index: Int[Tensor, "N"],
+    epochs: int,
+    recipe: Recipe,
+    validation: tuple[Int[Tensor, "K"], Int[Tensor, "L"]] | None,
+    callbacks: Sequence[Callback],
+    run: RunDirectory | None,
+    console: Console,
+) -> None:
+    """Train a classifier in place.
+
+    Args:
+        name: of the stage, in files and on the screen.
+        classifier: fresh; at the end it has the averaged weights; its ``seen_classes`` are the classes of ``train_index``.
+        benchmark: where images, labels and semantics come from.
+        train_index: images to train on.
+        epochs: how many to train for at the most; the schedule is laid over ``recipe.max_epochs``.
+        recipe: how to train.
+        validation: held-out images of the training classes and images of validation classes, or None.
+        callbacks: what looks at the validation.
+        run: where to keep history, logs and the latest training state; None keeps nothing. A training state of this
+            stage that is already there is continued.
+        console: where the progress bar is drawn.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the classifier has the weights of that moment.
+    """
+    module, data = _assemble(classifier, benchmark, train_index, recipe, validation)
+    callbacks = [*callbacks, EpochBar(name, console)]
+    if run is not None:
+        callbacks += [History(run.history, name), LatestCheckpoint(run.checkpoint(name))]
+    resumed = run is not None and run.checkpoint(name).exists()
+    with _quiet():
+        trainer = Trainer(
+            max_epochs=epochs,
+            accelerator=recipe.accelerator,
+            devices=1 if recipe.accelerator == "cpu" else "auto",
+            precision=recipe.precision,  # type: ignore[arg-type] # Lightning's own check names the allowed ones
+            callbacks=callbacks,
+            logger=TensorBoardLogger(run.path, name="tensorboard", version=name) if run is not None else False,
+            plugins=[SafeCheckpointIO()],
+            log_every_n_steps=1,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            limit_val_batches=1.0 if validation is not None else 0,
+            use_distributed_sampler=False,
+        )
+        with _interruptible(trainer, module):
+            trainer.fit(module, datamodule=data, ckpt_path=str(run.checkpoint(name)) if run is not None and resumed else None)
+
+
+def _assemble(
+    classifier: ZeroShotClassifier,
+    benchmark: Benchmark,
+    train_index: Tensor,
+    recipe: Recipe,
+    validation: tuple[Tensor, Tensor] | None,
+) -> tuple[ZeroShotModule, StageData]:
+    semantics, labels = benchmark.semantics, benchmark.labels
+    rows = labels[train_index].unique()
+    held_out = train_index[:0]
+    evaluator = None
+    if validation is not None:
+        held_out = torch.cat(validation)
+        evaluator = GZSLEvaluator(
+            semantics, classifier.seen_classes, benchmark.class_names(validation[1]), classifier.scale
+        )
+    backbone = classifier.backbone
+    augment = recipe.augmentation is not None and isinstance(backbone, ImageBackbone)
+    module = ZeroShotModule(
+        classifier=classifier,
+        # A copy: the loss's memory of errors belongs to one training.
+        objective=Objective(semantics.values[rows], deepcopy(recipe.loss), recipe.loss_weight, classifier.scale),
+        training_rows=rows,
+        optimization=recipe.optimization,
+        augmentation=recipe.augmentation.build(backbone.channels) if augment else None,
+        evaluator=evaluator,
+        max_epochs=recipe.max_epochs,
+        seed=recipe.seed,
+    )
+    sampler = recipe.batches.sampler(train_index, labels[train_index], recipe.seed)
+    return module, StageData(benchmark, classifier, sampler, held_out, recipe.workers)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's notes on hardware and workers: rezsl reports what it does itself."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+@contextmanager
+def _interruptible(trainer: Trainer, module: ZeroShotModule) -> Iterator[None]:
+    """Leave the averaged weights in the classifier, however training ends.
+
+    Lightning turns Ctrl-C into ``sys.exit`` and disables further ones; this makes it what Python does again.
+    """
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if in_main_thread else None
+    try:
+        yield
+    except SystemExit as stopped:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from stopped
+        raise
+    finally:
+        module.classifier.load_state_dict(module.averaged.module.state_dict())
+        if in_main_thread:
+            signal.signal(signal.SIGINT, handler)

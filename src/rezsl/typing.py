@@ -1,0 +1,18 @@
+"""The shapes that travel through rezsl, named once.
+
+B samples, C classes, K classes present, S semantics (attributes), R image regions, D channels, L word-vector length.
+"""
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+Regions = Float[Tensor, "B R D"]
+Pooled = Float[Tensor, "B *regions D"]
+Predictions = Float[Tensor, "B S"]
+ClassMatrix = Float[Tensor, "C S"]
+Labels = Int[Tensor, "B"]
+ClassMask = Bool[Tensor, "C"]
+Scores = Float[Tensor, "B C"]
+Scalar = Float[Tensor, ""]
+
+__all__ = ["ClassMask", "ClassMatrix", "Labels", "Pooled", "Predictions", "Regions", "Scalar", "Scores"]

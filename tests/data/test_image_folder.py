@@ -1,0 +1,111 @@
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from rezsl.data import load_image_folder
+from rezsl.errors import DataError
+
+CLASSES = ("cat", "dog", "owl", "bat", "fox")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Five classes with ten images each, described by three attributes."""
+    lines = ["class,fur,wings,bark", "cat,1,0,0", "dog,1,0,1", "owl,0,1,0", "bat,1,1,0", "fox,1,0,0.5"]
+    (tmp_path / "semantics.csv").write_text("\n".join(lines))
+    for name in CLASSES:
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "images" / name / f"{number}.png")
+    return tmp_path
+
+
+def write_splits(root: Path, rows: list[tuple[str, ...]], header: str = "file,class,group,split") -> None:
+    with (root / "splits.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([header.split(","), *rows])
+
+
+def test_without_splits_some_classes_play_the_unseen(root: Path) -> None:
+    benchmark = load_image_folder(root)
+    assert len(benchmark.unseen_classes) == 1
+    assert len(benchmark.seen_classes) == 4
+    assert len(benchmark.split.test_seen) == 8  # a fifth of each seen class
+    assert "play the unseen" in benchmark.notes[0]
+    assert load_image_folder(root, seed=0).unseen_classes == benchmark.unseen_classes
+    assert {load_image_folder(root, seed=seed).unseen_classes for seed in range(8)} > {benchmark.unseen_classes}
+
+
+def test_classes_without_images_are_the_unseen(root: Path) -> None:
+    shutil.rmtree(root / "images" / "owl")
+    benchmark = load_image_folder(root)
+    assert "owl" in benchmark.semantics.classes
+    assert "owl" not in benchmark.seen_classes
+    assert len(benchmark.split.trainval) == 40
+    assert "1 classes without images are unseen" in benchmark.notes[0]
+
+
+def test_splits_and_groups(root: Path) -> None:
+    rows = [(f"images/{name}/{i}.png", name, f"{name}{i // 5}", "train" if i < 5 else "test_seen") for name in CLASSES[:3] for i in range(10)]
+    rows += [(f"images/bat/{i}.png", "bat", "b", "val") for i in range(10)]
+    rows += [(f"images/fox/{i}.png", "fox", "f", "test_unseen") for i in range(10)]
+    write_splits(root, rows)
+    benchmark = load_image_folder(root)
+    assert [len(part) for part in benchmark.split.parts().values()] == [25, 15, 10, 15, 10]
+    assert benchmark.unseen_classes == ("fox",)
+    assert benchmark.class_names(benchmark.split.val) == ("bat",)
+    assert benchmark.groups is not None
+    assert len(benchmark.groups.unique()) == 8
+
+
+def test_images_without_semantics_are_named(root: Path) -> None:
+    (root / "images" / "yak").mkdir()
+    Image.new("L", (8, 8)).save(root / "images" / "yak" / "1.png")
+    with pytest.raises(DataError, match=r"semantics\.csv: classes: no semantics for 'yak'"):
+        load_image_folder(root)
+
+
+def test_an_empty_class_is_named(root: Path) -> None:
+    (root / "images" / "yak").mkdir()
+    with pytest.raises(DataError, match=r"yak: a class without a single image"):
+        load_image_folder(root)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("images/cat/0.png", "cat", "g", "test")], "line 2: expected a split of train, val, test_seen, test_unseen, got 'test'"),
+        ([("images/cat/99.png", "cat", "g", "train")], "1 listed files do not exist: 'images/cat/99.png'"),
+        (
+            [("images/cat/0.png", "cat", "g", "train"), ("images/cat/1.png", "cat", "g", "test_seen")],
+            "groups with images in training and in test: 'g'",
+        ),
+        ([("images/cat/0.png", "yak", "g", "train")], "no semantics for 'yak'"),
+        ([("images/cat/0.png", "cat", "g", "test_unseen")], "split.trainval: expected at least one training image"),
+    ],
+)
+def test_bad_splits_are_named(root: Path, rows: list[tuple[str, ...]], message: str) -> None:
+    write_splits(root, rows)
+    with pytest.raises(DataError, match=message):
+        load_image_folder(root)
+
+
+def test_a_splits_file_without_its_columns(root: Path) -> None:
+    write_splits(root, [("images/cat/0.png", "train")], header="file,split")
+    with pytest.raises(DataError, match="expected the columns file, class, split, got file, split"):
+        load_image_folder(root)
+
+
+def test_no_images_folder(tmp_path: Path) -> None:
+    (tmp_path / "semantics.csv").write_text("class,fur\ncat,1\ndog,1\n")
+    with pytest.raises(DataError, match=r"images: no such folder; expected images/<class>/<image files>"):
+        load_image_folder(tmp_path)
+
+
+def test_real_photographs(real_data: Path) -> None:
+    benchmark = load_image_folder(real_data / "gtsrb-dev")
+    assert len(benchmark.labels) == 6885
+    assert len(benchmark.seen_classes) == 29
+    assert len(benchmark.unseen_classes) == 5

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rezsl.data import fit_images, natural_size, read_image, read_images
+from rezsl.errors import DataError
+
+
+def gradient(width: int = 12, height: int = 8) -> Image.Image:
+    """Red grows to the right, green downwards."""
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, width)
+    pixels[..., 1] = np.linspace(0, 255, height)[:, None]
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "webp", "tiff", "ppm", "gif", "jpg"])
+def test_any_format(tmp_path: Path, suffix: str) -> None:
+    gradient().save(tmp_path / f"image.{suffix}")
+    image = read_image(tmp_path / f"image.{suffix}", 8)
+    assert image.shape == (3, 8, 8)
+    expected = read_image_of(gradient(), tmp_path)
+    assert (image.float() - expected.float()).abs().mean() < 12  # the lossy formats
+
+
+def read_image_of(image: Image.Image, folder: Path, size: int = 8, channels: int = 3) -> torch.Tensor:
+    image.save(folder / "reference.png")
+    return read_image(folder / "reference.png", size, channels)
+
+
+def test_the_middle_square_is_kept(tmp_path: Path) -> None:
+    image = read_image_of(gradient(12, 4), tmp_path, size=4)
+    np.testing.assert_array_equal(image.permute(1, 2, 0).numpy(), np.asarray(gradient(12, 4))[:, 4:8])
+
+
+def test_greyscale_alpha_palette_and_16_bit(tmp_path: Path) -> None:
+    white = Image.new("RGB", (6, 6), "white")
+    clear = Image.new("RGBA", (6, 6), (0, 0, 0, 0))
+    assert bool((read_image_of(clear, tmp_path, 6) == 255).all())  # transparency over white, not over black
+    assert bool((read_image_of(white.convert("P"), tmp_path, 6) == 255).all())
+    assert bool((read_image_of(white.convert("L"), tmp_path, 6) == 255).all())
+    deep = Image.fromarray(np.full((6, 6), 32768, dtype=np.uint16))
+    assert bool((read_image_of(deep, tmp_path, 6) == 128).all())  # not clipped to white
+    assert read_image_of(gradient(), tmp_path, channels=1).shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_undone(tmp_path: Path, orientation: int) -> None:
+    upright = gradient(8, 8)
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+    }  # fmt: skip
+    stored = upright.transpose(undo[orientation]) if orientation in undo else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.png", exif=exif)
+    torch.testing.assert_close(read_image(tmp_path / "turned.png", 8), read_image_of(upright, tmp_path))
+
+
+def test_broken_files_are_named(tmp_path: Path) -> None:
+    gradient(64, 64).save(tmp_path / "whole.png")
+    whole = (tmp_path / "whole.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    for name in ("cut.png", "text.png", "empty.jpg"):
+        with pytest.raises(DataError, match=f"{name}: not a readable image"):
+            read_images([tmp_path / "whole.png", tmp_path / name], 8)
+    with pytest.raises(DataError, match=r"none\.png: no such image"):
+        read_image(tmp_path / "none.png", 8)
+
+
+def test_a_decompression_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(DataError, match=r"bomb\.png.*pixels"):
+        read_image(tmp_path / "bomb.png", 8)
+
+
+def test_decoded_images_are_fitted_like_files(tmp_path: Path) -> None:
+    image = gradient(40, 32)
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
+    fitted = fit_images(pixels, 8)
+    assert (fitted[0].float() - read_image_of(image, tmp_path).float()).abs().max() <= 3
+    grey = fit_images(pixels, 8, channels=1)
+    assert (grey[0].float() - read_image_of(image, tmp_path, channels=1).float()).abs().max() <= 3
+    torch.testing.assert_close(fit_images(grey, 8, channels=3)[:, 1:2], grey)
+
+
+def test_a_small_network_sees_images_at_their_own_size_up_to_64(tmp_path: Path) -> None:
+    for number, size in enumerate((20, 24, 30)):
+        gradient(size, size + 4).save(tmp_path / f"{number}.png")
+    assert natural_size(sorted(tmp_path.glob("*.png"))) == 24
+    assert natural_size(torch.zeros(2, 3, 200, 150, dtype=torch.uint8)) == 64

@@ -1,0 +1,50 @@
+from collections import Counter
+
+import pytest
+import torch
+
+from rezsl.data import EpisodicBatches, ShuffledBatches
+from rezsl.errors import ArgumentError
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 3), (10, 5), (9, 4), (5, 1), (1, 4), (7, 100)])
+def test_shuffling_gives_every_sample_once(count: int, size: int) -> None:
+    sampler = ShuffledBatches(torch.arange(count) + 100, size, seed=0)
+    batches = list(sampler)
+    assert sorted(sum(batches, [])) == list(range(100, 100 + count))
+    assert len(batches) == len(sampler)
+    if size > 1 and count > 1:
+        assert min(map(len, batches)) > 1  # batch norm cannot learn from a batch of one
+
+
+def test_epochs_differ_and_repeat() -> None:
+    sampler = ShuffledBatches(torch.arange(50), 10, seed=3)
+    first = list(sampler)
+    sampler.set_epoch(1)
+    second = list(sampler)
+    sampler.set_epoch(0)
+    assert list(sampler) == first != second
+
+
+def test_episodes_hold_ways_times_shots_and_draw_classes_evenly() -> None:
+    labels = torch.tensor([0] * 100 + [1] * 10 + [2] * 2 + [3] * 30 + [4] * 7)
+    sampler = EpisodicBatches(torch.arange(149), labels, ways=2, shots=4, count=50, seed=0)
+    drawn = Counter[int]()
+    for batch in sampler:
+        classes = Counter(labels[batch].tolist())
+        assert list(classes.values()) == [4, 4]
+        drawn.update(classes)
+    assert set(drawn.values()) == {80}  # 50 episodes × 2 ways over 5 classes: each had its turn 20 times
+
+
+def test_a_class_with_too_few_images_repeats_them_evenly() -> None:
+    sampler = EpisodicBatches(torch.tensor([8, 9]), torch.tensor([5, 5]), ways=3, shots=5, count=1, seed=0)
+    (batch,) = list(sampler)
+    assert sorted(Counter(batch).values()) == [2, 3]
+
+
+@pytest.mark.parametrize("name", ["ways", "shots", "count"])
+def test_an_empty_episode_is_refused(name: str) -> None:
+    sizes = {"ways": 1, "shots": 1, "count": 1} | {name: 0}
+    with pytest.raises(ArgumentError, match=f"{name}: expected at least 1, got 0"):
+        EpisodicBatches(torch.arange(2), torch.zeros(2, dtype=torch.int64), seed=0, **sizes)

@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from rezsl.functional import seen_unseen_curve
+from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
+from tests.functional.test_curves import make_case
+from tests.oracles import remse, scoring
+
+
+def test_a_streamed_curve_equals_the_whole_one_in_any_order() -> None:
+    case = make_case(0, 4, 3, (40, 30), 0.25)
+    whole = seen_unseen_curve(**case)
+    scores = torch.cat([case["seen_scores"], case["unseen_scores"]])
+    labels = torch.cat([case["seen_labels"], case["unseen_labels"]])
+    order = torch.randperm(70, generator=torch.Generator().manual_seed(0))
+    metric = SeenUnseen(case["is_seen"])
+    for part in order.split(9):
+        metric.update(scores[part], labels[part])
+    streamed = metric.compute()
+    for ours, theirs in zip(streamed, whole, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    point = whole.best()
+    accuracy = metric.class_accuracies(point.gamma)
+    assert accuracy[case["is_seen"]].nanmean().item() == pytest.approx(point.seen)
+    assert accuracy[~case["is_seen"]].nanmean().item() == pytest.approx(point.unseen)
+
+
+def test_a_sample_costs_a_few_bytes() -> None:
+    metric = SeenUnseen(torch.arange(200) < 150)
+    metric.update(torch.randn(1000, 200), torch.randint(200, (1000,)))
+    states = [state for name in ("margin", "right", "label") for state in getattr(metric, name)]
+    assert sum(state.numel() * state.element_size() for state in states) == 13 * 1000
+
+
+def test_mean_class_accuracy_ignores_classes_that_never_occur() -> None:
+    predicted, target = torch.tensor([0, 5, 1, 1]), torch.tensor([0, 0, 1, 2])
+    metric = MeanClassAccuracy(6)
+    metric.update(predicted[:2], target[:2])
+    metric.update(predicted[2:], target[2:])
+    assert metric.compute().item() == pytest.approx(scoring.mean_class_accuracy(predicted.numpy(), target.numpy()))
+    assert metric.per_class().isnan().tolist() == [False, False, False, True, True, True]
+
+
+def test_class_error_streams_the_matrix() -> None:
+    errors, labels = torch.rand(11, 3, dtype=torch.float64), torch.tensor([4, 0, 4, 4, 1, 0, 1, 1, 4, 0, 0])
+    metric = ClassError(6, 3)
+    for part in torch.arange(11).split(4):
+        metric.update(errors[part], labels[part])
+    matrix, classes = metric.compute()
+    expected, expected_classes = remse.class_error_matrix(errors.numpy(), labels.numpy())
+    torch.testing.assert_close(matrix, torch.from_numpy(expected))
+    assert classes.tolist() == expected_classes.tolist()
+    metric.reset()
+    assert int(metric.count.sum()) == 0

@@ -1,0 +1,136 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from rezsl.errors import ArgumentError
+from rezsl.models import AttentionNet
+from tests.oracles.attention import attention_net
+from tests.oracles.literal_attention_torch import LiteralAttentionNet
+
+SIZES = [(6, 5, 4, 0), (6, 5, 4, 7)]
+
+
+def pair(region_dim: int, semantics: int, width: int, hidden: int) -> tuple[AttentionNet, LiteralAttentionNet]:
+    """The network and its literal form, with the same random parameters, in double precision."""
+    torch.manual_seed(0)
+    vectors = torch.randn(semantics, 3, dtype=torch.float64)
+    literal = LiteralAttentionNet(region_dim, vectors, width, hidden).double()
+    for parameter in literal.parameters():
+        torch.nn.init.normal_(parameter)
+    network = AttentionNet(region_dim, vectors, width, hidden).double()
+    network.load_state_dict(literal.state_dict())
+    return network, literal
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_outputs_and_all_gradients_match_the_literal_network(sizes: tuple[int, int, int, int]) -> None:
+    network, literal = pair(*sizes)
+    regions = torch.randn(3, 9, 6, dtype=torch.float64)
+    ours, theirs = regions.clone().requires_grad_(), regions.clone().requires_grad_()
+    predicted, expected = network(ours), literal(theirs)
+    torch.testing.assert_close(predicted, expected)
+    predicted.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    gradients = dict(literal.named_parameters())
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name].grad, msg=name)
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_predictions_and_attention_match_the_slow_loops(sizes: tuple[int, int, int, int]) -> None:
+    network, _ = pair(*sizes)
+    regions = torch.randn(2, 4, 6, dtype=torch.float64)
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    hidden = {"hidden_weight": state["hidden.weight"], "hidden_bias": state["hidden.bias"]} if sizes[3] else {}
+    prediction, attention = attention_net(
+        regions.numpy(), state["word_vectors"],
+        query_weight=state["query.weight"], query_bias=state["query.bias"], key_weight=state["key.weight"],
+        value_weight=state["value.weight"], value_bias=state["value.bias"], output_weight=state["output.weight"],
+        output_bias=state["output.bias"], readout=state["readout"], **hidden,
+    )  # fmt: skip
+    with torch.no_grad():
+        np.testing.assert_allclose(network(regions).numpy(), prediction, rtol=1e-10)
+        np.testing.assert_allclose(network.attention(regions).numpy(), attention, rtol=1e-10)
+
+
+def test_huge_logits_stay_finite() -> None:
+    network, _ = pair(6, 5, 4, 0)
+    regions = (1e4 * torch.randn(2, 9, 6, dtype=torch.float64)).requires_grad_()
+    network(regions).sum().backward()
+    assert regions.grad is not None
+    assert bool(regions.grad.isfinite().all())
+
+
+class CountingNet(AttentionNet):
+    """Counts how often the parameters are multiplied out."""
+
+    collapses = 0
+
+    def collapse(self):  # type: ignore[no-untyped-def]
+        self.collapses += 1
+        return super().collapse()
+
+
+def test_inference_multiplies_out_once_until_parameters_change() -> None:
+    network, regions = CountingNet(6, torch.randn(5, 3), 4).eval(), torch.randn(2, 9, 6)
+
+    def predict() -> torch.Tensor:
+        with torch.no_grad():
+            prediction: torch.Tensor = network(regions)
+            return prediction
+
+    first = predict()
+    predict()
+    assert network.collapses == 1
+
+    network(regions).sum().backward()  # with gradients nothing kept is used, or the parameters would get none
+    assert network.readout.grad is not None
+    torch.optim.SGD(network.parameters(), lr=0.1).step()
+    fresh = copy.deepcopy(network)
+    torch.testing.assert_close(predict(), fresh(regions).detach())
+    assert not torch.equal(predict(), first)
+
+    network.load_state_dict(AttentionNet(6, torch.randn(5, 3), 4).state_dict())
+    torch.testing.assert_close(predict(), copy.deepcopy(network)(regions).detach())
+
+    network.double()
+    with torch.no_grad():
+        assert network(regions.double()).dtype == torch.float64
+
+
+def test_a_write_past_autograd_shows_after_switching_modes() -> None:
+    network, regions = AttentionNet(6, torch.randn(5, 3), 4).eval(), torch.randn(2, 9, 6)
+    with torch.no_grad():
+        before = network(regions)
+        network.readout.data.zero_()  # such a write does not count as a new version of the parameter
+        network.train().eval()
+        assert not torch.equal(network(regions), before)
+
+
+def test_what_is_kept_is_no_part_of_the_state() -> None:
+    network = AttentionNet(6, torch.randn(5, 3), 4).eval()
+    names = set(network.state_dict())
+    with torch.inference_mode():
+        network(torch.randn(2, 9, 6))
+    assert set(network.state_dict()) == names
+    network(torch.randn(2, 9, 6)).sum().backward()
+
+
+def test_autocast_does_not_leak_into_full_precision() -> None:
+    network, regions = AttentionNet(6, torch.randn(5, 3), 4).eval(), torch.randn(2, 9, 6)
+    with torch.no_grad():
+        exact = AttentionNet.restore(network.architecture())
+        exact.load_state_dict(network.state_dict())
+        with torch.autocast("cpu", torch.bfloat16):
+            network(regions)
+        torch.testing.assert_close(network(regions), exact.eval()(regions), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("name", "sizes"), [("region_dim", (0, 4, 0)), ("attention_dim", (6, 0, 0)), ("hidden_dim", (6, 4, -1))])
+def test_a_size_out_of_range_is_named(name: str, sizes: tuple[int, int, int]) -> None:
+    region_dim, attention_dim, hidden_dim = sizes
+    with pytest.raises(ArgumentError, match=f"{name}: expected a whole number"):
+        AttentionNet(region_dim, torch.randn(5, 3), attention_dim, hidden_dim)

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from rezsl.errors import DataError
+from rezsl.semantics import ClassSemantics
+
+
+def write(path: Path, text: str) -> Path:
+    file = path / "semantics.csv"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_a_table_is_read_by_name(tmp_path: Path) -> None:
+    table = ClassSemantics.from_csv(write(tmp_path, '\ufeffclass,fur, wings\ncat,1,0\n"owl, snowy",0,2.5\n\n'))
+    assert table.classes == ("cat", "owl, snowy")
+    assert table.attributes == ("fur", "wings")
+    assert table.values.tolist() == [[1.0, 0.0], [0.0, 2.5]]
+    assert table.index(["owl, snowy", "cat"]) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class,fur\ncat,1\ncat,2\n", "classes: expected unique names, got 'cat' more than once"),
+        ("class,fur,fur\ncat,1,2\n", "attributes: expected unique names, got 'fur' more than once"),
+        ("class,fur\ncat,soft\n", "line 2, attribute 'fur': expected a number, got 'soft'"),
+        ("class,fur\ncat,nan\n", "values: expected finite numbers, got nan for class 'cat', attribute 'fur'"),
+        ("class,fur\ncat,inf\n", "values: expected finite numbers, got inf"),
+        ("class,fur,wings\ncat,1,0\nowl,0,0\n", "every semantic of 'owl' is 0"),
+        ("class,fur,wings\ncat,1\n", "line 2: expected 3 cells, got 2"),
+        ("name,fur\ncat,1\n", "expected the header 'class,<attribute>,…', got 'name,fur'"),
+        ("class,fur\n", "expected a header and a row per class"),
+        ("class,fur\n,1\n", "classes: expected a name everywhere"),
+    ],
+)
+def test_a_bad_table_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match="semantics.csv") as caught:
+        ClassSemantics.from_csv(write(tmp_path, text))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_or_binary_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.csv: cannot be read"):
+        ClassSemantics.from_csv(tmp_path / "none.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(DataError, match=r"binary\.csv: expected comma-separated UTF-8 text"):
+        ClassSemantics.from_csv(tmp_path / "binary.csv")
+
+
+def test_columns_are_joined_by_attribute_name(semantics: ClassSemantics) -> None:
+    shuffled = ClassSemantics(("x",), tuple(reversed(semantics.attributes)), torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+    joined = semantics.with_classes_of(shuffled)
+    assert joined.attributes == semantics.attributes
+    assert joined.values.tolist() == [[4.0, 3.0, 2.0, 1.0]]
+
+
+def test_other_attributes_are_refused_by_name(semantics: ClassSemantics) -> None:
+    other = ClassSemantics(("x",), ("wings", "fur", "tail", "hooves"), torch.ones(1, 4))
+    with pytest.raises(DataError, match="missing: 'stripes'; unknown: 'hooves'"):
+        semantics.with_classes_of(other)
+
+
+def test_unknown_classes_are_listed(semantics: ClassSemantics) -> None:
+    with pytest.raises(DataError, match="no semantics for 'z', 'y'; add a row for each"):
+        semantics.index(["a", "z", "y", "z"])
+
+
+def test_without_word_vectors_each_semantic_is_its_own_word(semantics: ClassSemantics) -> None:
+    torch.testing.assert_close(semantics.query_vectors, torch.eye(4))
+
+
+@pytest.mark.parametrize("vectors", [torch.ones(3, 2), torch.full((4, 2), torch.nan)])
+def test_word_vectors_must_fit(semantics: ClassSemantics, vectors: torch.Tensor, unchecked: None) -> None:
+    with pytest.raises(DataError, match="word_vectors: expected 4 finite rows"):
+        ClassSemantics(semantics.classes, semantics.attributes, semantics.values, vectors)

@@ -1,0 +1,274 @@
+import csv
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import rezsl
+from rezsl.data import Benchmark, load_digits
+from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
+from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
+from rezsl.training import Augmentation, Batches, FitResult, Optimization
+from rezsl.training.assembly import ModelBuilder
+from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
+
+
+@pytest.fixture
+def few_digits() -> Benchmark:
+    """Every fifth digit image."""
+    digits = load_digits()
+    assert isinstance(digits.inputs, torch.Tensor)
+    parts = {name: index[::5] for name, index in digits.split.parts().items()}
+    trainval = torch.cat([parts["train"], parts["val"]]).sort().values
+    return replace(digits, split=replace(digits.split, **parts | {"trainval": trainval}))
+
+
+def quick(data: Benchmark, run_dir: Path | None = None, resume: bool = False, **options: object) -> FitResult:
+    settings: dict[str, object] = {"max_epochs": 3, "batches": Batches(size=16), "accelerator": "cpu", "progress": False}
+    return rezsl.fit(data, run_dir=run_dir, resume=resume, **settings | options)  # type: ignore[arg-type]
+
+
+def weights(result: FitResult) -> dict[str, torch.Tensor]:
+    return result.model.state_dict()
+
+
+@pytest.mark.parametrize("model", [None, LinearRegressor.build, MLPRegressor.build, AttentionNet.build])
+@pytest.mark.parametrize("loss", [None, MSELoss(), ReMSELoss(memory="running")])
+def test_every_model_and_loss_learns_features(
+    learnable: Benchmark, model: ModelBuilder | None, loss: RegressionLoss | None
+) -> None:
+    result = quick(learnable, model=model, loss=loss, max_epochs=6)
+    assert result.test is not None
+    assert result.test.t1 > 0.8
+    assert result.test.curve.ausuc > 0.5
+    assert result.model.gamma == result.choice.gamma == result.test.point.gamma
+    assert result.model.seen_classes == learnable.seen_classes
+
+
+def test_a_run_directory_holds_everything(few_digits: Benchmark, tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "digits"
+    result = quick(few_digits, run)
+    assert result.run_dir == run
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert result.test is not None
+    assert metrics["test"]["T1"] == result.test.t1
+    assert metrics["validation"]["epochs"] == result.choice.epochs
+    with (run / "history.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["stage"] for row in rows] == ["select"] * 3 + ["refit"] * result.choice.epochs
+    best = max(rows[:3], key=lambda row: float(row["H"]))
+    assert int(best["epoch"]) == result.choice.epochs
+    assert float(best["H"]) == pytest.approx(result.choice.harmonic_mean, rel=1e-4)
+    assert list((run / "tensorboard").rglob("events*"))
+    loaded = rezsl.load_model(run)
+    torch.testing.assert_close(
+        loaded.predict_semantics(few_digits.inputs), result.model.predict_semantics(few_digits.inputs), rtol=0, atol=0
+    )
+    assert rezsl.evaluate(loaded, few_digits).figures() == result.test.figures()
+
+
+def test_equal_seeds_give_equal_weights(few_digits: Benchmark) -> None:
+    first, again, other = (quick(few_digits, seed=seed) for seed in (1, 1, 2))
+    for name, tensor in weights(first).items():
+        torch.testing.assert_close(weights(again)[name], tensor, rtol=0, atol=0, msg=name)
+    assert not torch.equal(weights(first)["network.readout"], weights(other)["network.readout"])
+
+
+def test_selection_never_looks_at_the_test(few_digits: Benchmark) -> None:
+    """Without a test set, or with scrambled test labels, the same model comes out."""
+    whole = quick(few_digits)
+    scrambled = few_digits.labels.clone()
+    unseen = few_digits.split.test_unseen
+    scrambled[unseen] = scrambled[unseen.flip(0)]
+    for other in (
+        replace(few_digits, labels=scrambled),
+        replace(few_digits, split=replace(few_digits.split, test_unseen=unseen[:0], test_seen=unseen[:0])),
+    ):
+        result = quick(other)
+        assert result.choice == whole.choice
+        for name, tensor in weights(whole).items():
+            torch.testing.assert_close(weights(result)[name], tensor, rtol=0, atol=0, msg=name)
+    assert result.test is None  # nothing to test on
+
+
+class Interrupt(Exception):
+    """Stands for the power going off."""
+
+
+@pytest.mark.parametrize("stage", ["select", "refit"])
+@pytest.mark.parametrize("loss", [ReMSELoss(memory="ema")])
+def test_a_resumed_run_ends_as_if_it_had_never_stopped(
+    few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, loss: RegressionLoss
+) -> None:
+    whole = quick(few_digits, tmp_path / "whole", loss=loss)
+    save = LatestCheckpoint.on_train_epoch_end
+
+    def stop_after_two(self: LatestCheckpoint, trainer: object, module: object) -> None:
+        save(self, trainer, module)  # type: ignore[arg-type]
+        if stage in self.path.name and trainer.current_epoch == 1:  # type: ignore[attr-defined]
+            raise Interrupt
+
+    # The choice is forced to the last epoch, so that the refit is long enough to be stopped in its middle.
+    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", stop_after_two)
+    if whole.choice.epochs >= 2 or stage == "select":
+        with pytest.raises(Interrupt):
+            quick(few_digits, tmp_path / "parts", loss=loss)
+        monkeypatch.undo()
+        resumed = quick(few_digits, tmp_path / "parts", resume=True, loss=loss)
+        assert resumed.choice == whole.choice
+        for name, tensor in weights(whole).items():
+            torch.testing.assert_close(weights(resumed)[name], tensor, rtol=0, atol=0, msg=name)
+        times = {"seconds"}
+        histories = []
+        for run in ("whole", "parts"):
+            with (tmp_path / run / "history.csv").open(newline="") as stream:
+                histories.append([{k: v for k, v in row.items() if k not in times} for row in csv.DictReader(stream)])
+        assert histories[0] == histories[1]
+
+
+def interrupt_at(epoch: int) -> Callable[..., None]:
+    def press(self: BestEpoch, trainer: object, module: object) -> None:
+        if trainer.current_epoch == epoch:  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGINT)
+
+    return press
+
+
+def test_ctrl_c_leaves_a_model_and_a_run_to_go_on_with(
+    few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(2), raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        quick(few_digits, tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is handler
+    model = rezsl.load_model(tmp_path / "run")
+    assert model.seen_classes == ("0", "1", "2", "3", "4")  # the selection stage's
+    assert model.gamma != 0
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    monkeypatch.undo()
+    with pytest.raises(RunDirectoryError, match="holds an unfinished run; add --resume"):
+        quick(few_digits, tmp_path / "run")
+    assert quick(few_digits, tmp_path / "run", resume=True).test is not None
+
+
+def test_nothing_is_overwritten(features: Benchmark, tmp_path: Path) -> None:
+    quick(features, tmp_path / "run")
+    for resume in (False, True):
+        with pytest.raises(RunDirectoryError, match="holds a finished run; choose another directory"):
+            quick(features, tmp_path / "run", resume)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunDirectoryError, match="holds other files; choose another directory"):
+        quick(features, tmp_path / "other")
+    with pytest.raises(RunDirectoryError, match="does not exist, so there is nothing to resume"):
+        quick(features, tmp_path / "none", resume=True)
+
+
+def test_a_run_is_resumed_with_its_own_settings(few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        quick(few_digits, tmp_path / "run")
+    monkeypatch.undo()
+    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(loss_weight, seed\)"):
+        quick(few_digits, tmp_path / "run", resume=True, loss_weight=2.0, seed=5)
+
+
+def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        quick(few_digits, tmp_path / "run")
+    monkeypatch.undo()
+    checkpoint = tmp_path / "run" / "checkpoints" / "select.safetensors"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(RunDirectoryError, match=r"select\.safetensors: not a readable checkpoint"):
+        quick(few_digits, tmp_path / "run", resume=True)
+
+
+def test_selection_stops_when_validation_no_longer_gains(features: Benchmark, tmp_path: Path) -> None:
+    result = quick(features, tmp_path / "run", max_epochs=200, patience=3)
+    with (tmp_path / "run" / "history.csv").open(newline="") as stream:
+        stages = [row["stage"] for row in csv.DictReader(stream)]
+    assert stages.count("select") == result.choice.epochs + 3
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "step", "constant"])
+def test_optimizers_and_schedules(learnable: Benchmark, optimizer: str, schedule: str) -> None:
+    rate = 1e-2 if optimizer == "adamw" else 0.1
+    optimization = Optimization(optimizer, learning_rate=rate, schedule=schedule)  # type: ignore[arg-type]
+    result = quick(learnable, optimization=optimization, max_epochs=5)
+    assert result.test is not None
+    assert result.test.t1 > 0.8
+
+
+def test_episodes(learnable: Benchmark) -> None:
+    result = quick(learnable, batches=Batches(ways=8, shots=2), max_epochs=5)
+    assert result.test is not None
+    assert result.test.t1 > 0.8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_epochs": 0}, "max_epochs: expected at least 1, got 0"),
+        ({"patience": 0}, "patience: expected at least 1, got 0"),
+        ({"resume": True}, "run_dir: expected the directory of the run to resume, got none"),
+        ({"loss_weight": -1.0}, "loss_weight: expected a finite number of at least 0, got -1"),
+    ],
+)
+def test_an_argument_out_of_range_is_named(features: Benchmark, options: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        quick(features, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (lambda: Optimization(learning_rate=0.0), "learning_rate: expected a positive number, got 0"),
+        (lambda: Optimization(weight_decay=-1.0), "weight_decay: expected a number of at least 0, got -1"),
+        (lambda: Optimization(averaging=1.0), r"averaging: expected a number in \[0, 1\), got 1"),
+        (lambda: Optimization(step_epochs=0), "step_epochs: expected at least 1, got 0"),
+        (lambda: Optimization(schedule="linear"), "schedule: expected one of one-cycle, cosine, step, constant"),  # type: ignore[arg-type]
+        (lambda: Batches(size=0), "size: expected at least 1, got 0"),
+        (lambda: Augmentation(rotation=-1.0), "augmentation.rotation: expected a number from 0 to 180, got -1"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(settings: Callable[[], object], message: str, unchecked: None) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        settings()
+
+
+def test_a_schedule_rises_and_falls() -> None:
+    rate = Optimization(schedule="one-cycle").factor(steps_per_epoch=10, max_epochs=10)
+    rates = [rate(step) for step in range(101)]
+    peak = rates.index(max(rates))
+    assert peak == 20
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[20] == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(1e-3)
+    step = Optimization(schedule="step", step_epochs=2, step_factor=0.5).factor(steps_per_epoch=10, max_epochs=10)
+    assert [step(number) for number in (0, 19, 20, 40)] == [1.0, 1.0, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_augmentation_changes_images_but_keeps_their_format(channels: int) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(4, channels, 16, 16)
+    changed = Augmentation(horizontal_flip=0.5).build(channels)(images)
+    assert changed.shape == images.shape
+    assert bool(((changed >= 0) & (changed <= 1)).all())
+    assert (changed - images).abs().mean() > 0.01
+
+
+def test_every_image_of_a_batch_is_changed_in_its_own_way() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1)
+    changed = Augmentation().build(3)(images)
+    assert not torch.allclose(changed[0], changed[1])
