@@ -15,7 +15,9 @@ from rezsl.semantics import ClassSemantics
 
 def models(semantics: ClassSemantics) -> list[ZeroShotClassifier]:
     torch.manual_seed(0)
-    worded = ClassSemantics(semantics.classes, semantics.attributes, semantics.values, torch.randn(4, 3), ("x", "x", "y", "y"))
+    worded = ClassSemantics(
+        semantics.classes, semantics.attributes, semantics.values, torch.randn(4, 3), ("x", "x", "y", "y")
+    )
     scaler = FeatureScaler(torch.randn(8), torch.rand(8) + 1)
     backbone: Backbone = small_resnet(channels=1, image_size=8, widths=(4, 6))
     return [
@@ -75,12 +77,15 @@ def test_damaged_tensors_are_refused(saved: Path, semantics: ClassSemantics, dam
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
 def test_damaged_descriptions_are_refused(saved: Path, text: str) -> None:
     (saved / "model.json").write_text(text)
-    with pytest.raises(ModelFileError, match="expected|not a readable model"):
+    with pytest.raises(ModelFileError, match=r"expected|not a readable model"):
         load_model(saved)
 
 
 def test_a_description_of_another_shape_is_refused_in_one_line(saved: Path) -> None:
-    change(saved / "model.json", network={"class": "LinearRegressor", "architecture": {"region_dim": 8, "num_semantics": 9}})
+    change(
+        saved / "model.json",
+        network={"class": "LinearRegressor", "architecture": {"region_dim": 8, "num_semantics": 9}},
+    )
     with pytest.raises(ModelFileError, match="not a readable model") as caught:
         load_model(saved)
     assert "\n" not in str(caught.value)
@@ -100,7 +105,9 @@ def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSema
     assert isinstance(load_model(saved, OwnRegressor).network, OwnRegressor)
 
 
-def test_a_failed_write_leaves_the_old_model(saved: Path, semantics: ClassSemantics, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_model(
+    saved: Path, semantics: ClassSemantics, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = load_file(saved / "model.safetensors")
 
     def full_disk(descriptor: int) -> None:

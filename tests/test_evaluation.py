@@ -40,7 +40,9 @@ def test_every_figure_matches_the_oracles(model: ZeroShotClassifier, features: B
     is_seen = np.array([True] * 4 + [False] * 2)
     sides = (scores[seen], labels[seen], scores[unseen], labels[unseen], is_seen)
 
-    assert result.t1 == pytest.approx(scoring.mean_class_accuracy(4 + scores[unseen][:, 4:].argmax(axis=1), labels[unseen]))
+    assert result.t1 == pytest.approx(
+        scoring.mean_class_accuracy(4 + scores[unseen][:, 4:].argmax(axis=1), labels[unseen])
+    )
     expected = curve.accuracies_at(0.3, *sides)
     assert result.point == pytest.approx((0.3, expected.seen, expected.unseen))
     points = curve.exact_curve(*sides).points
@@ -73,7 +75,9 @@ def test_classes_and_columns_are_joined_by_name(model: ZeroShotClassifier, featu
     rows, columns = [5, 3, 0, 1, 4, 2], [3, 1, 0, 2]
     table = features.semantics
     shuffled = ClassSemantics(
-        tuple(table.classes[row] for row in rows), tuple(table.attributes[column] for column in columns), table.values[rows][:, columns]
+        tuple(table.classes[row] for row in rows),
+        tuple(table.attributes[column] for column in columns),
+        table.values[rows][:, columns],
     )
     position = torch.tensor([rows.index(row) for row in range(6)])
     other = replace(features, labels=position[features.labels], semantics=shuffled)
@@ -94,5 +98,5 @@ def test_a_seen_class_must_have_been_trained_on(model: ZeroShotClassifier, featu
 
 def test_nothing_to_test_on(model: ZeroShotClassifier, features: Benchmark) -> None:
     untested = replace(features, split=replace(features.split, test_unseen=torch.empty(0, dtype=torch.int64)))
-    with pytest.raises(DataError, match="split.test_unseen: toy has no such images"):
+    with pytest.raises(DataError, match=r"split\.test_unseen: toy has no such images"):
         evaluate(model, untested)

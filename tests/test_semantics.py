@@ -37,7 +37,7 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_table_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DataError, match="semantics.csv") as caught:
+    with pytest.raises(DataError, match=r"semantics\.csv") as caught:
         ClassSemantics.from_csv(write(tmp_path, text))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

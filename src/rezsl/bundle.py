@@ -112,7 +112,8 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path}: expected the description of a rezsl model, got other JSON")
     if description["format"] > FORMAT:
         raise ModelFileError(
-            f"{path}: written by a newer rezsl (format {description['format']}; this one reads up to {FORMAT}); upgrade rezsl"
+            f"{path}: written by a newer rezsl (format {description['format']}; this one reads up to {FORMAT}); "
+            f"upgrade rezsl"
         )
     return description
 
@@ -122,4 +123,6 @@ def _class_named(name: str, base: Any, room: Any, custom: tuple[type, ...]) -> A
     for candidate in (*custom, *(getattr(room, public) for public in room.__all__)):
         if isinstance(candidate, type) and issubclass(candidate, base) and candidate.__name__ == name:
             return candidate
-    raise ModelFileError(f"unknown {base.__name__} class {name!r}; if it is your own, pass it: load_model(path, {name})")
+    raise ModelFileError(
+        f"unknown {base.__name__} class {name!r}; if it is your own, pass it: load_model(path, {name})"
+    )

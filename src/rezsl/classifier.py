@@ -91,7 +91,10 @@ class ZeroShotClassifier(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            parts = [self(self.read(inputs, index).to(self.device)).cpu() for index in torch.arange(len(inputs)).split(batch_size)]
+            parts = [
+                self(self.read(inputs, index).to(self.device)).cpu()
+                for index in torch.arange(len(inputs)).split(batch_size)
+            ]
         finally:
             self.train(was_training)
         return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))
@@ -127,7 +130,12 @@ class ZeroShotClassifier(nn.Module):
         best = scores.topk(min(top, len(names)), dim=1).indices
         return [
             [
-                Ranked(names[column], float(row_scores[column]), float(row_shares[column]), names[column] in self.seen_classes)
+                Ranked(
+                    names[column],
+                    float(row_scores[column]),
+                    float(row_shares[column]),
+                    names[column] in self.seen_classes,
+                )
                 for column in columns
             ]
             for columns, row_scores, row_shares in zip(best.tolist(), scores, probabilities, strict=True)

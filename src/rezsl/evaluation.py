@@ -1,5 +1,6 @@
 """The protocol's scoring: predicted semantics in, :class:`GZSLResult` out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +80,7 @@ class GZSLResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the curve and the matrices, as JSON values (an undefined figure is None)."""
-        figures = {name: value if value == value else None for name, value in self.figures().items()}
+        figures = {name: None if math.isnan(value) else value for name, value in self.figures().items()}
         accuracy = dict(zip(self.classes, self.class_accuracy.tolist(), strict=True))
         return {**figures, "class_accuracy": accuracy, "unseen_class_accuracy": self.unseen_class_accuracy}
 

@@ -117,7 +117,9 @@ class ClassSemantics:
             with path.open(newline="", encoding="utf-8-sig") as stream:
                 rows = [(line, row) for line, row in enumerate(csv.reader(stream), start=1) if any(map(str.strip, row))]
         except OSError as error:
-            raise DataError(f"{path}: cannot be read ({error.strerror}); expected a table of class semantics") from error
+            raise DataError(
+                f"{path}: cannot be read ({error.strerror}); expected a table of class semantics"
+            ) from error
         except (UnicodeDecodeError, csv.Error) as error:
             raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
         if len(rows) < 2:

@@ -30,7 +30,10 @@ def test_a_feature_that_is_not_finite_is_located(features: Benchmark, value: flo
         ({"labels": torch.arange(120)}, r"labels: expected class numbers in \[0, 6\), .* got 119"),
         ({"labels": torch.arange(120) % 6 - 1}, r"labels: expected class numbers in \[0, 6\), .* got -1"),
         ({"inputs": torch.zeros(120)}, r"inputs: expected floating-point features \[N, D\]"),
-        ({"inputs": torch.zeros(120, 2, 8, 8, dtype=torch.uint8)}, r"inputs: expected images \[N, 1 or 3, height, width\]"),
+        (
+            {"inputs": torch.zeros(120, 2, 8, 8, dtype=torch.uint8)},
+            r"inputs: expected images \[N, 1 or 3, height, width\]",
+        ),
         ({"groups": torch.zeros(3, dtype=torch.int64)}, "groups: expected one per input, 120, got 3"),
     ],
 )

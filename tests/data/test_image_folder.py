@@ -1,5 +1,6 @@
 import csv
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write_splits(root: Path, rows: list[tuple[str, ...]], header: str = "file,class,group,split") -> None:
+def write_splits(root: Path, rows: Sequence[tuple[str, ...]], header: str = "file,class,group,split") -> None:
     with (root / "splits.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([header.split(","), *rows])
 
@@ -48,7 +49,11 @@ def test_classes_without_images_are_the_unseen(root: Path) -> None:
 
 
 def test_splits_and_groups(root: Path) -> None:
-    rows = [(f"images/{name}/{i}.png", name, f"{name}{i // 5}", "train" if i < 5 else "test_seen") for name in CLASSES[:3] for i in range(10)]
+    rows = [
+        (f"images/{name}/{i}.png", name, f"{name}{i // 5}", "train" if i < 5 else "test_seen")
+        for name in CLASSES[:3]
+        for i in range(10)
+    ]
     rows += [(f"images/bat/{i}.png", "bat", "b", "val") for i in range(10)]
     rows += [(f"images/fox/{i}.png", "fox", "f", "test_unseen") for i in range(10)]
     write_splits(root, rows)
@@ -76,7 +81,10 @@ def test_an_empty_class_is_named(root: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([("images/cat/0.png", "cat", "g", "test")], "line 2: expected a split of train, val, test_seen, test_unseen, got 'test'"),
+        (
+            [("images/cat/0.png", "cat", "g", "test")],
+            "line 2: expected a split of train, val, test_seen, test_unseen, got 'test'",
+        ),
         ([("images/cat/99.png", "cat", "g", "train")], "1 listed files do not exist: 'images/cat/99.png'"),
         (
             [("images/cat/0.png", "cat", "g", "train"), ("images/cat/1.png", "cat", "g", "test_seen")],

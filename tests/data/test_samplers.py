@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import chain
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from rezsl.errors import ArgumentError
 def test_shuffling_gives_every_sample_once(count: int, size: int) -> None:
     sampler = ShuffledBatches(torch.arange(count) + 100, size, seed=0)
     batches = list(sampler)
-    assert sorted(sum(batches, [])) == list(range(100, 100 + count))
+    assert sorted(chain.from_iterable(batches)) == list(range(100, 100 + count))
     assert len(batches) == len(sampler)
     if size > 1 and count > 1:
         assert min(map(len, batches)) > 1  # batch norm cannot learn from a batch of one

@@ -152,16 +152,32 @@ def test_nested_name_cells(root: Path) -> None:
     ("file", "changes", "message"),
     [
         ("att_splits", {"att": None}, "att_splits.mat: expected a variable 'att', got allclasses_names"),
-        ("att_splits", {"att": np.ones((3, 5)), "original_att": None}, "expected 5 names in 'allclasses_names', as 'att' has, got 6"),
+        (
+            "att_splits",
+            {"att": np.ones((3, 5)), "original_att": None},
+            "expected 5 names in 'allclasses_names', as 'att' has, got 6",
+        ),
         ("att_splits", {"allclasses_names": cells(["a"] * 6)}, "classes: expected unique names, got 'a'"),
         ("att_splits", {"trainval_loc": np.array([[0]])}, "expected indices from 1 in 'trainval_loc', got 0"),
-        ("att_splits", {"test_unseen_loc": np.array([[25]])}, r"split.test_unseen: expected indices in \[0, 24\), got 24"),
+        (
+            "att_splits",
+            {"test_unseen_loc": np.array([[25]])},
+            r"split.test_unseen: expected indices in \[0, 24\), got 24",
+        ),
         ("att_splits", {"att": np.eye(3, 6) + 0.1 * (np.arange(6) < 5)}, "every semantic of 'f' is 0"),
         ("res101", {"labels": None}, "res101.mat: expected a variable 'labels'"),
-        ("res101", {"labels": np.full((24, 1), 7)}, "expected labels from 1 to 6, the classes of the split file, got 7 to 7"),
+        (
+            "res101",
+            {"labels": np.full((24, 1), 7)},
+            "expected labels from 1 to 6, the classes of the split file, got 7 to 7",
+        ),
         ("res101", {"labels": np.full((24, 1), 1.5)}, "expected whole numbers in 'labels'"),
         ("res101", {"features": np.ones((24, 5))}, "expected 'features' as dimensions × 24 images"),
-        ("res101", {"features": np.full((5, 24), np.nan)}, "inputs: expected finite features, got NaN or infinity in row 0"),
+        (
+            "res101",
+            {"features": np.full((5, 24), np.nan)},
+            "inputs: expected finite features, got NaN or infinity in row 0",
+        ),
         ("res101", {"labels": np.ones((24, 1))}, "image 5 lies in folder 'b' but its label means 'a'"),
     ],
 )
@@ -187,7 +203,13 @@ def test_missing_and_truncated_files(tmp_path: Path, write: Write) -> None:
 
 @pytest.mark.parametrize(
     ("name", "classes", "attributes", "trainval"),
-    [("AWA1", 50, 85, 19832), ("AWA2", 50, 85, 23527), ("SUN", 717, 102, 10320), ("FLO", 102, 1024, 5631), ("CUB", 200, 1024, 7057)],
+    [
+        ("AWA1", 50, 85, 19832),
+        ("AWA2", 50, 85, 23527),
+        ("SUN", 717, 102, 10320),
+        ("FLO", 102, 1024, 5631),
+        ("CUB", 200, 1024, 7057),
+    ],
 )
 def test_the_published_split_files(real_data: Path, name: str, classes: int, attributes: int, trainval: int) -> None:
     (path,) = (real_data / "xlsa17-splits" / name).glob("*.mat")
@@ -197,7 +219,12 @@ def test_the_published_split_files(real_data: Path, name: str, classes: int, att
     for stage in (parts.split.train, parts.split.val):
         assert bool(torch.isin(stage, parts.split.trainval).all())
         assert len(stage)
-    assert parts.semantics.classes[0] == {"AWA1": "antelope", "AWA2": "antelope", "SUN": "abbey", "CUB": "002.Laysan_Albatross"}.get(name, "class 1")
+    assert parts.semantics.classes[0] == {
+        "AWA1": "antelope",
+        "AWA2": "antelope",
+        "SUN": "abbey",
+        "CUB": "002.Laysan_Albatross",
+    }.get(name, "class 1")
 
 
 def test_real_features(real_data: Path) -> None:

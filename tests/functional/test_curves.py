@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def literal(case: Case) -> tuple[Any, ...]:
 def test_curve_matches_brute_force_at_every_gamma(case: Case) -> None:
     curve = seen_unseen_curve(**case)
     margins = curve.gamma[1:].tolist()
-    between = [(left + right) / 2 for left, right in zip(margins, margins[1:], strict=False)]
+    between = [(left + right) / 2 for left, right in pairwise(margins)]
     for gamma in [margins[0] - 1, *margins, *between, margins[-1] + 1]:
         expected = oracle.accuracies_at(gamma, *literal(case))
         point = curve.at(gamma)
@@ -94,7 +95,9 @@ def test_margins_one_float_apart_still_give_a_gamma_that_reaches_the_best() -> N
     low = 1.0
     high = math.nextafter(low, 2)
     curve = SeenUnseenCurve(
-        torch.tensor([-math.inf, low, high], dtype=torch.float64), torch.tensor([1.0, 1.0, 0.0]), torch.tensor([0.0, 1.0, 1.0])
+        torch.tensor([-math.inf, low, high], dtype=torch.float64),
+        torch.tensor([1.0, 1.0, 0.0]),
+        torch.tensor([0.0, 1.0, 1.0]),
     )
     assert curve.at(curve.best().gamma).harmonic_mean == curve.best().harmonic_mean == 1.0
 

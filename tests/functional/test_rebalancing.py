@@ -11,11 +11,16 @@ from rezsl.errors import ArgumentError
 from rezsl.functional import class_error_matrix, rebalancing_weights
 from tests.oracles import remse as oracle
 
-MATRICES = arrays(np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.just(0.0) | st.floats(1e-100, 1e100))
+MATRICES = arrays(
+    np.float64, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.just(0.0) | st.floats(1e-100, 1e100)
+)
 POWERS = st.floats(0, 4)
 
 
-@given(errors=arrays(np.float64, (7, 3), elements=st.floats(0, 1e9)), labels=arrays(np.int64, 7, elements=st.integers(0, 4)))
+@given(
+    errors=arrays(np.float64, (7, 3), elements=st.floats(0, 1e9)),
+    labels=arrays(np.int64, 7, elements=st.integers(0, 4)),
+)
 def test_class_error_matrix_is_the_mean_of_each_present_class(errors: np.ndarray, labels: np.ndarray) -> None:
     matrix, classes = class_error_matrix(torch.from_numpy(errors), torch.from_numpy(labels))
     expected, expected_classes = oracle.class_error_matrix(errors, labels)
@@ -34,7 +39,9 @@ def test_half_precision_is_averaged_in_single_precision() -> None:
 @given(matrix=MATRICES, class_power=POWERS, semantic_power=POWERS)
 def test_weights_match_the_literal_loops(matrix: np.ndarray, class_power: float, semantic_power: float) -> None:
     weights = rebalancing_weights(torch.from_numpy(matrix), class_power, semantic_power)
-    np.testing.assert_allclose(weights.numpy(), oracle.rebalancing_weights(matrix, class_power, semantic_power), rtol=1e-9)
+    np.testing.assert_allclose(
+        weights.numpy(), oracle.rebalancing_weights(matrix, class_power, semantic_power), rtol=1e-9
+    )
     assert bool((weights >= 1).all())
 
 

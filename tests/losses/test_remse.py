@@ -14,7 +14,9 @@ OPTIONS = list(itertools.product(get_args(Memory), (True, False), (True, False),
 EXTREMES = [ReMSELoss(normalize=normalize, error=error) for normalize in (True, False) for error in get_args(ErrorKind)]
 
 
-def batch(seed: int, size: int = 8, semantics: int = 5, classes: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def batch(
+    seed: int, size: int = 8, semantics: int = 5, classes: int = 4
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     prediction = torch.randn(size, semantics, generator=generator, dtype=torch.float64)
     table = torch.rand(classes, semantics, generator=generator, dtype=torch.float64)

@@ -129,7 +129,9 @@ def test_autocast_does_not_leak_into_full_precision() -> None:
         torch.testing.assert_close(network(regions), exact.eval()(regions), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("region_dim", (0, 4, 0)), ("attention_dim", (6, 0, 0)), ("hidden_dim", (6, 4, -1))])
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("region_dim", (0, 4, 0)), ("attention_dim", (6, 0, 0)), ("hidden_dim", (6, 4, -1))]
+)
 def test_a_size_out_of_range_is_named(name: str, sizes: tuple[int, int, int]) -> None:
     region_dim, attention_dim, hidden_dim = sizes
     with pytest.raises(ArgumentError, match=f"{name}: expected a whole number"):

@@ -44,7 +44,7 @@ def margin(scores: Floats, is_seen: Booleans) -> float:
     return float(scores[best_class(scores, is_seen)]) - float(scores[best_class(scores, ~is_seen)])
 
 
-def accuracies_at(  # noqa: PLR0917 - one number, then the arguments of seen_unseen_curve in their order
+def accuracies_at(
     gamma: float,
     seen_scores: Floats,
     seen_labels: Integers,
@@ -71,7 +71,7 @@ def accuracies_at(  # noqa: PLR0917 - one number, then the arguments of seen_uns
     )
 
 
-def sweep(  # noqa: PLR0917 - one number, then the arguments of seen_unseen_curve in their order
+def sweep(
     gammas: Iterable[float],
     seen_scores: Floats,
     seen_labels: Integers,
@@ -120,7 +120,7 @@ def best_harmonic_mean(points: Sequence[Accuracies]) -> float:
     return max(harmonic_mean(point.seen, point.unseen) for point in points)
 
 
-def literal_sweep(  # noqa: PLR0917 - one number, then the arguments of seen_unseen_curve in their order
+def literal_sweep(
     step: float,
     seen_scores: Floats,
     seen_labels: Integers,

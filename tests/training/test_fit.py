@@ -29,7 +29,12 @@ def few_digits() -> Benchmark:
 
 
 def quick(data: Benchmark, run_dir: Path | None = None, resume: bool = False, **options: object) -> FitResult:
-    settings: dict[str, object] = {"max_epochs": 3, "batches": Batches(size=16), "accelerator": "cpu", "progress": False}
+    settings: dict[str, object] = {
+        "max_epochs": 3,
+        "batches": Batches(size=16),
+        "accelerator": "cpu",
+        "progress": False,
+    }
     return rezsl.fit(data, run_dir=run_dir, resume=resume, **settings | options)  # type: ignore[arg-type]
 
 
@@ -96,7 +101,7 @@ def test_selection_never_looks_at_the_test(few_digits: Benchmark) -> None:
     assert result.test is None  # nothing to test on
 
 
-class Interrupt(Exception):
+class PowerCutError(Exception):
     """Stands for the power going off."""
 
 
@@ -111,12 +116,12 @@ def test_a_resumed_run_ends_as_if_it_had_never_stopped(
     def stop_after_two(self: LatestCheckpoint, trainer: object, module: object) -> None:
         save(self, trainer, module)  # type: ignore[arg-type]
         if stage in self.path.name and trainer.current_epoch == 1:  # type: ignore[attr-defined]
-            raise Interrupt
+            raise PowerCutError
 
     # The choice is forced to the last epoch, so that the refit is long enough to be stopped in its middle.
     monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", stop_after_two)
     if whole.choice.epochs >= 2 or stage == "select":
-        with pytest.raises(Interrupt):
+        with pytest.raises(PowerCutError):
             quick(few_digits, tmp_path / "parts", loss=loss)
         monkeypatch.undo()
         resumed = quick(few_digits, tmp_path / "parts", resume=True, loss=loss)
@@ -170,7 +175,9 @@ def test_nothing_is_overwritten(features: Benchmark, tmp_path: Path) -> None:
         quick(features, tmp_path / "none", resume=True)
 
 
-def test_a_run_is_resumed_with_its_own_settings(few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_resumed_with_its_own_settings(
+    few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
     with pytest.raises(KeyboardInterrupt):
         quick(few_digits, tmp_path / "run")

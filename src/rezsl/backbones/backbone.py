@@ -11,8 +11,8 @@ from rezsl.typing import Regions
 class Backbone(nn.Module, ABC):
     """Turns inputs into regions ``[B, R, D]``.
 
-    ``specification()`` is JSON; together with the ``state_dict`` it restores the backbone, so a saved model brings its own
-    preprocessing along.
+    ``specification()`` is JSON; together with the ``state_dict`` it restores the backbone, so a saved model brings
+    its own preprocessing along.
     """
 
     @property

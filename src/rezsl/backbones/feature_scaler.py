@@ -32,9 +32,10 @@ class FeatureScaler(Backbone):
         """The scaler of the given training features; a constant dimension is centred and left at its scale."""
         rows = features.flatten(0, -2)
         # Summed in slices: a float64 copy of a large feature file would double what it takes in memory.
-        mean = sum(part.double().sum(dim=0) for part in rows.split(8192)) / len(rows)
-        variance = sum((part.double() - mean).square().sum(dim=0) for part in rows.split(8192)) / len(rows)
-        deviation = variance.sqrt()
+        parts = rows.split(8192)
+        mean = torch.stack([part.double().sum(dim=0) for part in parts]).sum(dim=0) / len(rows)
+        squares = torch.stack([(part.double() - mean).square().sum(dim=0) for part in parts])
+        deviation = (squares.sum(dim=0) / len(rows)).sqrt()
         return cls(mean.float(), torch.where(deviation > 1e-6 * mean.abs(), deviation, 1.0).float())
 
     @property

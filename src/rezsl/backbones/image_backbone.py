@@ -20,7 +20,7 @@ class ImageBackbone(Backbone):
         config: a transformers configuration whose model returns a map ``[B, D, height, width]``.
         image_size: height and width of its images in pixels.
         small_stem: replace the ImageNet stem of a ResNet (7 × 7 convolution of stride 2 and pooling: a quarter of the
-            resolution is gone before the first block) by a 3 × 3 convolution of stride 1, for images of a few dozen pixels.
+            resolution is gone before the first block) by a 3 × 3 convolution of stride 1, for images of few pixels.
     """
 
     def __init__(self, config: "PretrainedConfig", image_size: int, small_stem: bool = False) -> None:
@@ -30,7 +30,7 @@ class ImageBackbone(Backbone):
         if image_size < 4:
             raise ArgumentError(f"image_size: expected at least 4 pixels, got {image_size}")
         self.config, self.image_size, self.small_stem = config, image_size, small_stem
-        self.network = AutoModel.from_config(config)
+        self.network: nn.Module = AutoModel.from_config(config)
         if small_stem:
             _replace_stem(self.network, config)
 
@@ -96,7 +96,7 @@ def small_resnet(
     return ImageBackbone(config, image_size, small_stem=True)
 
 
-def _replace_stem(network: nn.Module, config: "PretrainedConfig") -> None:
+def _replace_stem(network: Any, config: "PretrainedConfig") -> None:
     if config.model_type != "resnet":
         raise ArgumentError(f"small_stem: expected a ResNet, got {config.model_type!r}, whose stem is its own")
     stem = nn.Conv2d(config.num_channels, config.embedding_size, kernel_size=3, padding=1, bias=False)

@@ -3,7 +3,8 @@
 Each is a class made from a function's signature, which is how the command line learns its options.
 """
 
-from jsonargparse import class_from_function, set_parsing_settings
+from jsonargparse import set_parsing_settings
+from jsonargparse.typing import class_from_function
 
 from rezsl.data import Benchmark, load_digits, load_image_folder, load_xlsa17
 from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
@@ -18,3 +19,5 @@ xlsa17 = class_from_function(load_xlsa17, name="xlsa17")
 attention = class_from_function(AttentionNet.build, func_return=AttentionNet, name="attention")
 linear = class_from_function(LinearRegressor.build, func_return=LinearRegressor, name="linear")
 mlp = class_from_function(MLPRegressor.build, func_return=MLPRegressor, name="mlp")
+
+NAMES = {"data": ("digits", "folder", "xlsa17"), "model": ("attention", "linear", "mlp")}

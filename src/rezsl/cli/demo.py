@@ -5,6 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from rezsl.cli.options import new_parser
 from rezsl.data import load_digits
 from rezsl.losses import MSELoss, ReMSELoss
 from rezsl.report import results_table, save_curve, save_error_matrix
@@ -15,7 +16,7 @@ SUMMARY = "train on the embedded handwritten digits, with three losses side by s
 
 def parser() -> ArgumentParser:
     """Options of the command."""
-    options = ArgumentParser(prog="rezsl demo", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
+    options = new_parser("demo", SUMMARY)
     options.add_argument("--run_dir", type=Path, default=Path("runs/demo"), help="where to write models and figures")
     options.add_argument("--seed", type=int, default=0, help="of weights, batches and held-out samples")
     return options
@@ -27,8 +28,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     data = load_digits()
     directory: Path = settings.run_dir
     console.print(
-        f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they are\n"
-        f"recognised from a table of {len(data.semantics.attributes)} semantics (where there is ink, loops, corners).\n",
+        f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they\n"
+        f"are recognised from a table of {len(data.semantics.attributes)} semantics (ink, loops, corners).\n",
         highlight=False,
     )
     losses = {"cross-entropy": None, "+ MSE": MSELoss(), "+ ReMSE": ReMSELoss()}

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rezsl.bundle import load_model
 from rezsl.cli import choices
+from rezsl.cli.options import instantiate, new_parser
 from rezsl.data import Benchmark
 from rezsl.errors import DataError
 from rezsl.evaluation import evaluate
@@ -19,9 +20,11 @@ SUMMARY = "score a trained model on the test images of its own or another benchm
 
 def parser() -> ArgumentParser:
     """Options of the command."""
-    options = ArgumentParser(prog="rezsl evaluate", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
+    options = new_parser("evaluate", SUMMARY)
     options.add_argument("run", type=Path, help="run directory of a trained model")
-    options.add_argument("--data", type=Benchmark | None, default=None, help="another benchmark (default: the run's own)")
+    options.add_argument(
+        "--data", type=Benchmark | None, default=None, help="another benchmark (default: the run's own)"
+    )
     options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the figures")
     return options
 
@@ -31,7 +34,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     model = load_model(settings.run)
     if settings.data is None:
         settings["data"] = _own_data(options, settings.run)
-    data = options.instantiate_classes(settings).data
+    data = instantiate(options, settings).data
     result = evaluate(model, data)
     if settings.format == "json":
         print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))

@@ -1,12 +1,18 @@
 """``rezsl fit``: train under the protocol and test once."""
 
+from itertools import pairwise
 from pathlib import Path
 
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is public, but not in its __all__
+    ActionConfigFile,
+    ArgumentParser,
+    Namespace,
+)
 from rich.console import Console
 
 from rezsl.atomic import write_atomically
 from rezsl.cli import choices
+from rezsl.cli.options import instantiate, new_parser
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.report import results_table, save_curve, save_error_matrix
 from rezsl.training import FitResult, fit
@@ -17,8 +23,10 @@ SUMMARY = "train on a benchmark: select on validation classes, refit, test once"
 
 def parser() -> ArgumentParser:
     """Every option of :func:`rezsl.fit`, from a YAML file, the command line, or both."""
-    options = ArgumentParser(prog="rezsl fit", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
-    options.add_argument("--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it")
+    options = new_parser("fit", SUMMARY)
+    options.add_argument(
+        "--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it"
+    )
     options.add_function_arguments(fit, skip={"progress"}, fail_untyped=True)
     options.set_defaults({"loss": {"class_path": "rezsl.losses.ReMSELoss"}})
     return options
@@ -30,7 +38,7 @@ def prepare(arguments: list[str]) -> list[str]:
         return arguments
     position = arguments.index("--resume")
     rest = [*arguments[:position], *arguments[position + 1 :]]
-    run = next((Path(value) for name, value in zip(rest, rest[1:], strict=False) if name == "--run_dir"), None)
+    run = next((Path(value) for name, value in pairwise(rest) if name == "--run_dir"), None)
     run = run or next((Path(item.split("=", 1)[1]) for item in rest if item.startswith("--run_dir=")), None)
     if run is None:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to go on with")
@@ -43,7 +51,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     console = Console()
     if settings.run_dir is not None:
         _keep_config(options, settings)
-    arguments = options.instantiate_classes(settings)
+    arguments = instantiate(options, settings)
     data = arguments.data
     console.print(f"{data}", highlight=False)
     for note in data.notes:
@@ -55,8 +63,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 def report(result: FitResult, title: str, console: Console) -> None:
     """Print the table of a finished run and write its figures."""
     choice = result.choice
+    epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     console.print(
-        f"selected on validation classes: {choice.epochs} epochs, γ = {choice.gamma:.2f} "
+        f"selected on validation classes: {epochs}, γ = {choice.gamma:.2f} "
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} %)",
         highlight=False,
     )

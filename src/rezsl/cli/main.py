@@ -1,15 +1,13 @@
 """The ``rezsl`` command: which command, its options, and what a person is told when something is wrong."""
 
-import difflib
 import os
-import re
 import sys
 import traceback
-from argparse import ArgumentError as OptionError
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
+from rezsl.cli.options import parse, suggestion
 from rezsl.errors import RezslError
 
 COMMANDS = {
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--verbose"]
     try:
         return _run(arguments)
-    except (RezslError, OptionError) as error:
+    except RezslError as error:
         if verbose:
             traceback.print_exc()
         print(f"rezsl: error: {_one_line(error)}", file=sys.stderr)
@@ -51,20 +49,12 @@ def _run(arguments: list[str]) -> int:
         return 0
     name, rest = arguments[0], [_underscored(argument) for argument in arguments[1:]]
     if name not in COMMANDS:
-        raise RezslError(f"unknown command {name!r}{_suggestion(name, COMMANDS)}; commands: {', '.join(COMMANDS)}")
+        raise RezslError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; commands: {', '.join(COMMANDS)}")
     command = import_module(f"rezsl.cli.{name}")
     options = command.parser()
     if hasattr(command, "prepare"):
         rest = command.prepare(rest)
-    try:
-        settings = options.parse_args(rest)
-    except OptionError as error:
-        unknown = re.search(r"unrecognized arguments: (--[\w.]+)", str(error))
-        if unknown is None:
-            raise
-        known = [string for action in options._actions for string in action.option_strings]
-        raise RezslError(f"unknown option {unknown[1]}{_suggestion(unknown[1], known)}; see rezsl {name} --help") from error
-    command.run(options, settings)
+    command.run(options, parse(options, rest))
     return 0
 
 
@@ -85,11 +75,6 @@ def _underscored(argument: str) -> str:
         return argument
     name, equals, value = argument.partition("=")
     return "--" + name[2:].replace("-", "_") + equals + value
-
-
-def _suggestion(word: str, known: Sequence[str] | dict[str, str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _one_line(error: Exception) -> str:

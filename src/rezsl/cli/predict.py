@@ -15,6 +15,7 @@ from rich.table import Table
 
 from rezsl.bundle import load_model
 from rezsl.classifier import Ranked
+from rezsl.cli.options import new_parser
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
@@ -24,7 +25,7 @@ SUMMARY = "name the classes of images, also classes that no training ever saw"
 
 def parser() -> ArgumentParser:
     """Options of the command."""
-    options = ArgumentParser(prog="rezsl predict", description=f"{SUMMARY[0].upper()}{SUMMARY[1:]}.", exit_on_error=False)
+    options = new_parser("predict", SUMMARY)
     options.add_argument("run", type=Path, help="run directory of a trained model")
     options.add_argument(
         "inputs", type=Path, nargs="+", metavar="IMAGES",
@@ -46,7 +47,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     names: list[str]
     if any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs):
         parts = [read_feature_rows(path) for path in settings.inputs]
-        names = [f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))]
+        names = [
+            f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))
+        ]
         ranked = model.classify(torch.cat(parts), candidates, settings.top)
     else:
         files = _image_files(settings.inputs)
@@ -74,7 +77,9 @@ def _print_table(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> No
     for place in range(1, len(ranked[0]) + 1):
         table.add_column(f"{place}.", overflow="fold")
     for name, classes in zip(names, ranked, strict=True):
-        table.add_row(name, *(f"{item.name}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in classes))
+        table.add_row(
+            name, *(f"{item.name}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in classes)
+        )
     Console().print(table)
 
 
@@ -83,7 +88,9 @@ def _print_csv(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None
     writer.writerow(["input", "rank", *Ranked._fields])
     for name, classes in zip(names, ranked, strict=True):
         for place, item in enumerate(classes, start=1):
-            writer.writerow([name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower()])
+            writer.writerow(
+                [name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower()]
+            )
 
 
 def _print_json(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:

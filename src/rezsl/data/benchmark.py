@@ -20,8 +20,8 @@ class Benchmark:
 
     Attributes:
         name: what tables call it.
-        inputs: feature vectors ``[N, D]`` or regions ``[N, R, D]`` (float), images ``[N, channels, H, W]`` (uint8), or N
-            image paths.
+        inputs: feature vectors ``[N, D]`` or regions ``[N, R, D]`` (float), images ``[N, channels, H, W]`` (uint8), or
+            N image paths.
         labels: row of ``semantics`` of every input, ``[N]``, int64.
         semantics: the semantics of all classes, also of classes without images.
         split: what is trained, validated and tested on.

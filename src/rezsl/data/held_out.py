@@ -25,7 +25,9 @@ class SelectionSplit:
     val_unseen: Int[Tensor, "N_unseen"]
 
 
-def selection_split(benchmark: Benchmark, seed: int, class_share: float = 0.2, sample_share: float = 0.2) -> SelectionSplit:
+def selection_split(
+    benchmark: Benchmark, seed: int, class_share: float = 0.2, sample_share: float = 0.2
+) -> SelectionSplit:
     """Validation classes as the benchmark gives them (or drawn by ``seed``), and held-out samples of the others.
 
     Args:
@@ -49,7 +51,9 @@ def hold_out_classes(
     """Split an index into the images of kept and of held-out classes; at least one class is held out, two are kept."""
     classes = labels[index].unique()
     if len(classes) < 3:
-        raise DataError(f"classes: expected at least 3 with images, to hold one out and still compare two, got {len(classes)}")
+        raise DataError(
+            f"classes: expected at least 3 with images, to hold one out and still compare two, got {len(classes)}"
+        )
     count = min(max(1, round(share * len(classes))), len(classes) - 2)
     drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))[:count]]
     held_out = torch.isin(labels[index], drawn)

@@ -21,12 +21,12 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     """Read a folder of images with a table of class semantics.
 
     ``semantics.csv``: first column ``class``, one column per attribute, one row per class, also for classes without
-    images. ``splits.csv``, if present: columns ``file,class,split`` and optionally ``group``, with ``file`` relative to the
-    folder and ``split`` one of train, val, test_seen, test_unseen; only the files it lists are used.
+    images. ``splits.csv``, if present: columns ``file,class,split`` and optionally ``group``, with ``file`` relative
+    to the folder and ``split`` one of train, val, test_seen, test_unseen; only the files it lists are used.
 
-    Without ``splits.csv``, classes that have a row but no images are the unseen ones and every image is trained on; if all
-    classes have images, ``unseen_share`` of them (at least one), drawn by ``seed``, play the unseen ones, and a fifth of
-    the images of each other class is held out as ``test_seen``.
+    Without ``splits.csv``, classes that have a row but no images are the unseen ones and every image is trained on;
+    if all classes have images, ``unseen_share`` of them (at least one), drawn by ``seed``, play the unseen ones, and
+    a fifth of the images of each other class is held out as ``test_seen``.
 
     Args:
         root: the folder.
@@ -43,7 +43,8 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     if (root / "splits.csv").is_file():
         paths, names, splits, groups = _read_splits(root)
         labels = _labels(names, semantics, root)
-        split, notes = _listed_split(splits), ()
+        split = _listed_split(splits)
+        notes: tuple[str, ...] = ()
     else:
         paths, names = _find_images(root / "images")
         groups = []
@@ -80,7 +81,9 @@ def _find_images(folder: Path) -> tuple[list[Path], list[str]]:
     for directory in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
         found = sorted(file for file in directory.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
         if not found:
-            raise DataError(f"{directory}: a class without a single image; add some, or remove the folder if it is unseen")
+            raise DataError(
+                f"{directory}: a class without a single image; add some, or remove the folder if it is unseen"
+            )
         paths += found
         names += [directory.name] * len(found)
     if not paths:
@@ -96,7 +99,9 @@ def _read_splits(root: Path) -> tuple[list[Path], list[str], list[str], list[str
             reader = csv.DictReader(stream)
             columns = set(reader.fieldnames or ())
             if not {"file", "class", "split"} <= columns:
-                raise DataError(f"{path}: expected the columns file, class, split, got {', '.join(sorted(columns)) or 'none'}")
+                raise DataError(
+                    f"{path}: expected the columns file, class, split, got {', '.join(sorted(columns)) or 'none'}"
+                )
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
@@ -123,7 +128,10 @@ def _check_groups(path: Path, groups: list[str], splits: list[str]) -> None:
 
 
 def _listed_split(splits: list[str]) -> Split:
-    index = {name: torch.tensor([i for i, split in enumerate(splits) if split == name], dtype=torch.int64) for name in SPLIT_NAMES}
+    index = {
+        name: torch.tensor([i for i, split in enumerate(splits) if split == name], dtype=torch.int64)
+        for name in SPLIT_NAMES
+    }
     trainval = torch.cat([index["train"], index["val"]]).sort().values
     train = index["train"] if len(index["val"]) else index["val"]
     return Split(trainval, index["test_seen"], index["test_unseen"], train, index["val"])
@@ -140,4 +148,6 @@ def _made_split(
     seen, unseen = hold_out_classes(everything, labels, unseen_share, seed)
     trainval, test_seen = hold_out_samples(seen, labels, None, share=0.2, seed=seed)
     names = [semantics.classes[row] for row in labels[unseen].unique().tolist()]
-    return Split(trainval, test_seen, unseen), (f"no splits.csv: these classes play the unseen ones: {', '.join(names)}",)
+    return Split(trainval, test_seen, unseen), (
+        f"no splits.csv: these classes play the unseen ones: {', '.join(names)}",
+    )

@@ -36,7 +36,7 @@ def read_image(path: str | Path, size: int, channels: int = 3) -> UInt8[Tensor, 
         with Path(path).open("rb") as stream, Image.open(stream) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(
-                    f"{path}: {image.width} × {image.height} pixels are more than the {MOST_PIXELS:,} allowed; scale it down"
+                    f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down"
                 )
             image.draft("RGB", (2 * size, 2 * size))
             upright = ImageOps.exif_transpose(image)
@@ -52,9 +52,7 @@ def read_image(path: str | Path, size: int, channels: int = 3) -> UInt8[Tensor, 
     return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1).contiguous()
 
 
-def read_images(
-    paths: Sequence[str | Path], size: int, channels: int = 3
-) -> UInt8[Tensor, "N channels size size"]:
+def read_images(paths: Sequence[str | Path], size: int, channels: int = 3) -> UInt8[Tensor, "N channels size size"]:
     """Decode several images, on several threads; see :func:`read_image`."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
         return torch.stack(list(threads.map(lambda path: read_image(path, size, channels), paths)))
@@ -80,8 +78,8 @@ def natural_size(inputs: Tensor | Sequence[Path], most: int = 64) -> int:
     For files it is the median of the shorter sides of a hundred images spread over the list.
     """
     if isinstance(inputs, Tensor):
-        return min(most, *inputs.shape[2:])
-    sides = []
+        return min(most, *map(int, inputs.shape[2:]))
+    sides: list[int] = []
     for path in inputs[:: max(1, len(inputs) // 100)]:
         try:
             with Image.open(path) as image:

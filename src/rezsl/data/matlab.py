@@ -23,7 +23,7 @@ def read_matlab(path: Path) -> dict[str, np.ndarray]:
     except DataError:
         raise
     # A damaged file makes scipy and h5py raise almost anything (TypeError, zlib.error, struct.error, OSError, …).
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise DataError(f"{path}: not a readable MATLAB file, perhaps cut short in copying ({error})") from error
 
 

@@ -1,5 +1,6 @@
 """Which samples form a batch. Each sampler yields lists of indices and is a function of its seed and the epoch."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -34,7 +35,7 @@ class BatchSampler(Sampler[list[int]], ABC):
         """How many batches an epoch has."""
 
     def __len__(self) -> int:
-        return -(-self.batch_count() // _world_size())
+        return math.ceil(self.batch_count() / _world_size())
 
     def __iter__(self) -> Iterator[list[int]]:
         # A stride larger than any number of epochs keeps the streams of neighbouring seeds apart.

@@ -49,7 +49,12 @@ class Split:
                 raise DataError(f"split.{name}: an image is listed more than once")
         if not len(self.trainval):
             raise DataError("split.trainval: expected at least one training image, got none")
-        for left, right in (("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"), ("train", "val")):
+        for left, right in (
+            ("trainval", "test_seen"),
+            ("trainval", "test_unseen"),
+            ("test_seen", "test_unseen"),
+            ("train", "val"),
+        ):
             self._check_disjoint(left, right)
         for name in ("train", "val"):
             outside = ~torch.isin(getattr(self, name), self.trainval)
@@ -67,7 +72,9 @@ class Split:
         if alone := classes("test_seen") - classes("trainval"):
             raise DataError(f"split.test_seen: class {name_class(alone)} has no training image; it is not seen")
         if shared := classes("train") & classes("val"):
-            raise DataError(f"split.val: class {name_class(shared)} is also a training class; validation classes are disjoint")
+            raise DataError(
+                f"split.val: class {name_class(shared)} is also a training class; validation classes are disjoint"
+            )
         if bool(len(self.train)) != bool(len(self.val)):
             raise DataError("split.train and split.val: expected both or neither, got one of them empty")
 

@@ -1,7 +1,8 @@
 """The field's standard feature archive: xlsa17 with its proposed splits (Xian et al., TPAMI 2018).
 
-A directory holds ``<features>.mat`` (``features`` D × N, ``labels`` N × 1 counting from 1, optionally ``image_files``) and
-``<split>.mat`` (``att`` S × C, optionally ``original_att`` and ``allclasses_names``, and index arrays counting from 1).
+A directory holds ``<features>.mat`` (``features`` D × N, ``labels`` N × 1 counting from 1, optionally ``image_files``)
+and ``<split>.mat`` (``att`` S × C, optionally ``original_att`` and ``allclasses_names``, and index arrays counting
+from 1).
 """
 
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def load_xlsa17(
 
 
 def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
-    """Read ``att_splits.mat`` or ``sent_splits.mat``; attribute names come from ``attributes.txt`` beside it if present.
+    """Read ``att_splits.mat`` or ``sent_splits.mat``; attribute names come from ``attributes.txt`` beside it.
 
     Raises:
         DataError: the file is missing or damaged, or lacks ``att``, ``trainval_loc``, ``test_seen_loc`` or
@@ -166,4 +167,6 @@ def _check_labels(labels: Tensor, image_files: list[str], classes: tuple[str, ..
     for number, (image, label) in enumerate(zip(image_files, labels.tolist(), strict=True)):
         folder = PurePosixPath(image.replace("\\", "/")).parent.name
         if folder in known and folder != classes[label]:
-            raise DataError(f"{path}: image {number + 1} lies in folder {folder!r} but its label means {classes[label]!r}")
+            raise DataError(
+                f"{path}: image {number + 1} lies in folder {folder!r} but its label means {classes[label]!r}"
+            )

@@ -7,8 +7,8 @@ reads out ⟨mean_r F_r + z_s, P_s⟩. All of it is linear around one softmax wh
     Q = q W_k,   P' = P (or P H with a linear hidden layer H),   G = P' W_o W_v,
     c_s = ⟨P'_s, W_o b_v + b_o⟩ (+ ⟨P_s, b_H⟩)
 
-the same prediction is mean_r F_r · P'_s + Σ_r a_sr G_s·F_r + c_s. A bias of the keys adds the same number to all regions
-of a semantic and cancels in the softmax; there is none.
+the same prediction is mean_r F_r · P'_s + Σ_r a_sr G_s·F_r + c_s. A bias of the keys would add the same number to all
+regions of a semantic and cancel in the softmax; there is none.
 """
 
 from typing import NamedTuple

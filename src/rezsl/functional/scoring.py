@@ -36,9 +36,7 @@ def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: 
     return scale * l2_normalize(predictions) @ l2_normalize(class_semantics.to(predictions.dtype)).T
 
 
-def class_accuracies(
-    predicted: Labels, target: Labels
-) -> tuple[Float[Tensor, "K"], Int[Tensor, "K"]]:
+def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "K"], Int[Tensor, "K"]]:
     """Accuracy within each class that occurs in ``target``.
 
     A class that is predicted but absent from ``target`` does not enter as a zero: that is where the "macro" averages

@@ -34,8 +34,8 @@ class ReMSELoss(RegressionLoss):
         memory: where e comes from. ``batch``: this batch only (the paper's experiments); ``running``: a class that is
             absent keeps its last value; ``ema``: exponential average over the batches that hold the class.
         unit_mean: rescale the weights of each batch to mean 1, so that powers compare at equal weight of the loss.
-        error: what is weighted: ``squared`` (E), ``absolute`` (√E), or ``root`` (the square root of the whole ``squared``
-            loss). The weights come from the squared errors in each case.
+        error: what is weighted: ``squared`` (E), ``absolute`` (√E), or ``root`` (the square root of the whole
+            ``squared`` loss). The weights come from the squared errors in each case.
         decay: how much of the old average ``ema`` keeps, in ``[0, 1)``.
 
     >>> loss = ReMSELoss(class_power=1.0, semantic_power=0.0, normalize=False)

@@ -21,6 +21,9 @@ class SeenUnseen(Metric):
     is_differentiable = False
     full_state_update = False
     is_seen: Tensor
+    margin: list[Tensor]
+    right: list[Tensor]
+    label: list[Tensor]
 
     def __init__(self, is_seen: ClassMask) -> None:
         super().__init__()

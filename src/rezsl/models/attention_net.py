@@ -32,7 +32,11 @@ class AttentionNet(SemanticModel):
         self, region_dim: int, word_vectors: Float[Tensor, "S L"], attention_dim: int, hidden_dim: int = 0
     ) -> None:
         super().__init__()
-        for name, size, least in (("region_dim", region_dim, 1), ("attention_dim", attention_dim, 1), ("hidden_dim", hidden_dim, 0)):
+        for name, size, least in (
+            ("region_dim", region_dim, 1),
+            ("attention_dim", attention_dim, 1),
+            ("hidden_dim", hidden_dim, 0),
+        ):
             if size < least:
                 raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {size}")
         num_semantics, vector_dim = word_vectors.shape

@@ -1,6 +1,5 @@
 """A linear read-out of the mean region."""
 
-
 from jaxtyping import Float
 from torch import Tensor, nn
 

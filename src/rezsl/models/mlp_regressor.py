@@ -1,6 +1,5 @@
 """A read-out of the mean region with one hidden layer."""
 
-
 from jaxtyping import Float
 from torch import Tensor, nn
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rezsl.evaluation import GZSLResult
+from rezsl.functional import CurvePoint
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette: told apart also by colour-blind readers.
@@ -18,7 +18,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
     """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
-    figure, axes = _new_figure(6.4, 5.2)
+    figure = _new_figure(6.4, 5.2)
+    axes = figure.subplots()
     for color, (name, result) in zip(COLORS * len(results), results.items(), strict=False):
         label = f"{name}  (AUSUC {100 * result.ausuc:.1f} %)"
         unseen, seen = (100 * accuracy.numpy() for accuracy in (result.curve.unseen, result.curve.seen))
@@ -35,7 +36,7 @@ def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
         ylim=(0, 102),
     )
     axes.grid(color="0.9", zorder=0)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=1 if len(results) > 1 else 1, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
     figure.savefig(path)
 
 
@@ -49,7 +50,8 @@ def save_error_matrix(result: GZSLResult, path: Path) -> None:
     named = len(by_error) <= 60
     width = min(24.0, 4.5 + 0.21 * len(by_error)) if named else 14.0
     height = 2 * min(11.0, max(1.6, 0.24 * len(order))) + (3.0 if named else 1.6)
-    figure, (above, below) = _new_figure(width, height, rows=2)
+    figure = _new_figure(width, height)
+    above, below = figure.subplots(2)
     for axes, matrix, title, color_map in (
         (above, errors, "Error of each class in each semantic, squared, directions of length 1 (×10⁻³)", "magma_r"),
         (below, values, "Class semantics, rows of length 1", "Blues"),
@@ -67,17 +69,16 @@ def save_error_matrix(result: GZSLResult, path: Path) -> None:
     figure.savefig(path)
 
 
-def _percent(point: object) -> tuple[list[float], list[float]]:
-    return [100 * point.unseen], [100 * point.seen]  # type: ignore[attr-defined]
+def _percent(point: CurvePoint) -> tuple[list[float], list[float]]:
+    return [100 * point.unseen], [100 * point.seen]
 
 
 def _class_label(result: GZSLResult, row: int) -> str:
     return result.classes[row] if len(result.classes) <= 60 else ""
 
 
-def _new_figure(width: float, height: float, rows: int = 1) -> "tuple[Figure, Axes]":
+def _new_figure(width: float, height: float) -> "Figure":
     # The object-oriented interface: pyplot would keep figures alive and touch the caller's backend.
     from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
 
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-    return figure, figure.subplots(rows)
+    return Figure(figsize=(width, height), dpi=130, layout="constrained")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from rezsl.evaluation import GZSLResult
@@ -12,13 +13,16 @@ PERCENT = ("T1", "U", "S", "H", "AUSUC", "H_oracle")
 def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
     """One row per model: accuracies in percent, errors of unit-length semantics in thousandths."""
     table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
         title=title,
         title_justify="left",
-        caption="U, S, H: at the γ chosen on validation classes · H_oracle: best γ on test, as published tables report\n"
+        caption="U, S, H: at the γ chosen on validation classes\nH_oracle: best γ on test, as published tables report\n"
         "error (×10⁻³): mean and spread over semantics · corr: Pearson, class semantics with error",
         caption_justify="left",
     )
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in (*PERCENT, "error", "spread", "corr"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, result in results.items():

@@ -3,7 +3,7 @@
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
 from rezsl.training.callbacks import Choice
-from rezsl.training.fit import FitResult, fit
 from rezsl.training.optimization import Optimization
+from rezsl.training.protocol import FitResult, fit
 
 __all__ = ["Augmentation", "Batches", "Choice", "FitResult", "Optimization", "fit"]

@@ -28,7 +28,7 @@ class Batches:
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("ways", 0), ("shots", 1), ("per_epoch", 0)):
             if getattr(self, name) < least:
-                raise ArgumentError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+                raise ArgumentError(f"batches.{name}: expected at least {least}, got {getattr(self, name)}")
 
     def sampler(self, index: Int[Tensor, "N"], labels: Int[Tensor, "N"], seed: int) -> BatchSampler:
         """A sampler of the given samples, whose classes are ``labels``."""

@@ -14,7 +14,7 @@ from rezsl.errors import RunDirectoryError
 
 
 class SafeCheckpointIO(CheckpointIO):
-    """Writes a checkpoint's nested lists and dictionaries as JSON, and puts each tensor under the number it has there."""
+    """Writes a checkpoint's nested lists and dictionaries as JSON, with numbers that stand for its tensors."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -34,7 +34,9 @@ class SafeCheckpointIO(CheckpointIO):
                 structure = json.loads(file.metadata()["structure"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise RunDirectoryError(f"{path}: not a readable checkpoint ({error}); start again in another directory") from error
+            raise RunDirectoryError(
+                f"{path}: not a readable checkpoint ({error}); start again in another directory"
+            ) from error
         checkpoint: dict[str, Any] = _decode(structure, tensors)
         return checkpoint
 

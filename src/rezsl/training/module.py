@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -92,7 +93,7 @@ class ZeroShotModule(LightningModule):
         figures = {f"val/{name}": float(value) for name, value in self.validation.figures().items()}
         self.log_dict(figures, rank_zero_only=True)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimizer, and a schedule that steps with every batch."""
         optimizer = self.optimization.build(self.classifier)
         steps = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)

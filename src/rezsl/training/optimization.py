@@ -45,17 +45,19 @@ class Optimization:
     def __post_init__(self) -> None:
         for name, allowed in (("optimizer", get_args(OptimizerName)), ("schedule", get_args(Schedule))):
             if getattr(self, name) not in allowed:
-                raise ArgumentError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+                raise ArgumentError(
+                    f"optimization.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
         for name in ("learning_rate", "step_factor"):
             if not 0 < getattr(self, name) < math.inf:
-                raise ArgumentError(f"{name}: expected a positive number, got {getattr(self, name)}")
+                raise ArgumentError(f"optimization.{name}: expected a positive number, got {getattr(self, name)}")
         for name in ("weight_decay", "momentum", "averaging"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ArgumentError(f"{name}: expected a number of at least 0, got {getattr(self, name)}")
+                raise ArgumentError(f"optimization.{name}: expected a number of at least 0, got {getattr(self, name)}")
         if self.averaging >= 1:
-            raise ArgumentError(f"averaging: expected a number in [0, 1), got {self.averaging}")
+            raise ArgumentError(f"optimization.averaging: expected a number in [0, 1), got {self.averaging}")
         if self.step_epochs < 1:
-            raise ArgumentError(f"step_epochs: expected at least 1, got {self.step_epochs}")
+            raise ArgumentError(f"optimization.step_epochs: expected at least 1, got {self.step_epochs}")
 
     def build(self, module: nn.Module) -> Optimizer:
         """An optimizer of all parameters of a module that need gradients."""

@@ -18,7 +18,7 @@ class RunDirectory:
         resume: go on with an unfinished run in it.
 
     Raises:
-        RunDirectoryError: it holds a finished run, or an unfinished one that ``resume`` does not continue, or other files.
+        RunDirectoryError: it holds a finished run, an unfinished one that is not to be resumed, or other files.
     """
 
     def __init__(self, path: str | Path, resume: bool = False) -> None:
@@ -26,7 +26,9 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"run_dir: {self.path} is a file; expected a new or empty directory")
         if self.metrics.exists():
-            raise RunDirectoryError(f"run_dir: {self.path} holds a finished run; choose another directory, or remove it first")
+            raise RunDirectoryError(
+                f"run_dir: {self.path} holds a finished run; choose another directory, or remove it first"
+            )
         if not resume and self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - {self.config.name}:
             hint = "add --resume to go on with it, or " if self.settings.exists() else ""
             kind = "an unfinished run" if hint else "other files"

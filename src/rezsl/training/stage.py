@@ -63,7 +63,7 @@ def train_stage(
 
     Args:
         name: of the stage, in files and on the screen.
-        classifier: fresh; at the end it has the averaged weights; its ``seen_classes`` are the classes of ``train_index``.
+        classifier: fresh, with the classes of ``train_index`` as seen ones; at the end it has the averaged weights.
         benchmark: where images, labels and semantics come from.
         train_index: images to train on.
         epochs: how many to train for at the most; the schedule is laid over ``recipe.max_epochs``.
@@ -100,7 +100,9 @@ def train_stage(
             use_distributed_sampler=False,
         )
         with _interruptible(trainer, module):
-            trainer.fit(module, datamodule=data, ckpt_path=str(run.checkpoint(name)) if run is not None and resumed else None)
+            trainer.fit(
+                module, datamodule=data, ckpt_path=str(run.checkpoint(name)) if run is not None and resumed else None
+            )
 
 
 def _assemble(
@@ -119,15 +121,16 @@ def _assemble(
         evaluator = GZSLEvaluator(
             semantics, classifier.seen_classes, benchmark.class_names(validation[1]), classifier.scale
         )
-    backbone = classifier.backbone
-    augment = recipe.augmentation is not None and isinstance(backbone, ImageBackbone)
+    backbone, augmentation = classifier.backbone, None
+    if recipe.augmentation is not None and isinstance(backbone, ImageBackbone):
+        augmentation = recipe.augmentation.build(backbone.channels)
     module = ZeroShotModule(
         classifier=classifier,
         # A copy: the loss's memory of errors belongs to one training.
         objective=Objective(semantics.values[rows], deepcopy(recipe.loss), recipe.loss_weight, classifier.scale),
         training_rows=rows,
         optimization=recipe.optimization,
-        augmentation=recipe.augmentation.build(backbone.channels) if augment else None,
+        augmentation=augmentation,
         evaluator=evaluator,
         max_epochs=recipe.max_epochs,
         seed=recipe.seed,

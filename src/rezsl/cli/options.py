@@ -1,0 +1,63 @@
+"""Parsing options, and saying in one line what is wrong with them."""
+
+import difflib
+import re
+from argparse import ArgumentError as OptionError
+from collections.abc import Iterable, Sequence
+
+from jsonargparse import ArgumentParser, Namespace
+
+from rezsl.errors import RezslError
+
+
+def new_parser(command: str, summary: str) -> ArgumentParser:
+    """A parser that raises instead of printing usage, and takes no option by half its name."""
+    description = f"{summary[0].upper()}{summary[1:]}."
+    return ArgumentParser(prog=f"rezsl {command}", description=description, exit_on_error=False, allow_abbrev=False)
+
+
+def parse(options: ArgumentParser, arguments: Sequence[str]) -> Namespace:
+    """Parse a command line.
+
+    Raises:
+        RezslError: an option is unknown or its value does not fit; one line that names it.
+    """
+    try:
+        return options.parse_args(list(arguments))
+    except OptionError as error:
+        raise RezslError(_explained(" ".join(str(error).split()), options)) from error
+
+
+def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
+    """Build the objects that options describe; an error of rezsl's own comes through as it was raised."""
+    try:
+        built: Namespace = options.instantiate(settings)
+    except ValueError as error:
+        # jsonargparse tries the members of a union one after the other and sums up what each one raised.
+        cause = error.__cause__
+        while cause is not None and not isinstance(cause, RezslError):
+            cause = cause.__cause__
+        if isinstance(error, RezslError) or cause is None:
+            raise
+        raise cause from error
+    return built
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant, in brackets; nothing where none is close."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _explained(message: str, options: ArgumentParser) -> str:
+    if unknown := re.search(r"unrecognized arguments: (--[\w.]+)", message):
+        known = [string for action in options._actions for string in action.option_strings]
+        return f"unknown option {unknown[1]}{suggestion(unknown[1], known)}; see {options.prog} --help"
+    if unknown := re.search(r'Parser key "(data|model)":.*? Expected a dot import path string: (\S+)', message):
+        from rezsl.cli.choices import NAMES  # noqa: PLC0415 - loads the data readers and models
+
+        names = NAMES[unknown[1]]
+        return f"--{unknown[1]}: unknown {unknown[2]!r}{suggestion(unknown[2], names)}; expected {', '.join(names)}"
+    message = re.sub(r'Parser key "([\w.]+)":', r"--\1:", message)
+    message = re.sub(r"Problem with given class_path '[\w.]*\.(\w+)':", r"\1:", message)
+    return re.sub(r"<class '(\w+)'>", r"\1", message)

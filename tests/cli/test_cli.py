@@ -1,0 +1,237 @@
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rezsl.backbones import FeatureScaler
+from rezsl.bundle import save_model
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.data import load_digits
+from rezsl.models import LinearRegressor
+
+SHORT = ["--max-epochs=2", "--batches.size=64", "--accelerator=cpu"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on the digits, made by the command."""
+    directory = tmp_path_factory.mktemp("cli") / "digits"
+    assert main(["fit", "--data", "digits", "--run-dir", str(directory), *SHORT]) == 0
+    return directory
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three digits as files."""
+    digits = load_digits()
+    assert isinstance(digits.inputs, torch.Tensor)
+    folder = tmp_path_factory.mktemp("images")
+    for number in range(3):
+        Image.fromarray(digits.inputs[number, 0].numpy()).save(folder / f"{number}.png")
+    return folder
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    """The single line that a wrong command line ends with."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == USER_ERROR
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("rezsl: error: ")
+    return lines[0].removeprefix("rezsl: error: ")
+
+
+def test_fit_leaves_everything_in_the_run_directory(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        "config.yaml", "settings.json", "metrics.json", "history.csv", "selection.json",
+        "model.json", "model.safetensors", "curve.png", "error_matrix.png",
+    }  # fmt: skip
+    for picture in ("curve.png", "error_matrix.png"):
+        with Image.open(run / picture) as image:
+            assert min(image.size) > 400
+
+
+def test_the_kept_config_is_a_whole_command_line(run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    assert main(["fit", "--config", str(run / "config.yaml"), "--run-dir", str(again)]) == 0
+    first, second = (json.loads((path / "metrics.json").read_text()) for path in (run, again))
+    assert first["test"] == second["test"]
+
+
+def test_print_config_prints_a_file_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["fit", "--data", "digits", "--max-epochs=1", "--augmentation=null", "--print_config"])
+    assert left.value.code == 0
+    (tmp_path / "run.yaml").write_text(capsys.readouterr().out)
+    assert (
+        main(["fit", "--config", str(tmp_path / "run.yaml"), "--accelerator=cpu", "--run-dir", str(tmp_path / "r")])
+        == 0
+    )
+
+
+def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--format=json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((run / "metrics.json").read_text())["test"]
+    assert (
+        main(["evaluate", str(run), "--data", "digits", "--data.unseen", "[7]", "--data.validation=[]"]) == USER_ERROR
+    )
+    assert "the model was not trained on '8', '9'" in capsys.readouterr().err
+    assert main(["evaluate", str(run)]) == 0
+    assert "H_oracle" in capsys.readouterr().out
+
+
+def test_predict_among_classes_that_no_training_saw(
+    run: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    semantics = load_digits().semantics
+    table = tmp_path / "other.csv"
+    with table.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["class", *reversed(semantics.attributes)])
+        for name, row in (("zero", 0), ("one", 1), ("nine", 9)):
+            writer.writerow([name, *reversed(semantics.values[row].tolist())])
+    capsys.readouterr()
+    assert main(["predict", str(run), str(images), "--classes", str(table), "--top=2", "--format=csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == 6
+    assert [row["rank"] for row in rows[:2]] == ["1", "2"]
+    assert {row["name"] for row in rows} <= {"zero", "one", "nine"}
+    assert {row["seen"] for row in rows} == {"false"}
+    assert main(["predict", str(run), str(images / "0.png"), "--format=json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert answer["input"].endswith("0.png")
+    assert len(answer["classes"]) == 5
+    assert main(["predict", str(run), str(images)]) == 0
+    assert "probability" in capsys.readouterr().out
+
+
+def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+    semantics = load_digits().semantics
+    scaler = FeatureScaler(torch.zeros(5), torch.ones(5))
+    save_model(ZeroShotClassifier(scaler, LinearRegressor(5, 20), semantics, ["0"]), tmp_path / "run")
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(2, 5)))
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "run"), str(tmp_path / "rows.npy"), "--format=json", "--top=1"]) == 0
+    assert [item["input"].split()[-1] for item in json.loads(capsys.readouterr().out)] == ["0", "1"]
+    np.save(tmp_path / "bad.npy", np.full((2, 5), np.nan))
+    np.save(tmp_path / "objects.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
+    assert "got NaN or infinity in row 0" in error_of(capsys, "predict", tmp_path / "run", tmp_path / "bad.npy")
+    assert "objects.npy: not a readable array of numbers" in error_of(
+        capsys, "predict", tmp_path / "run", tmp_path / "objects.npy"
+    )
+    assert "expected features of 5 dimensions" not in capsys.readouterr().out
+    Image.new("L", (8, 8)).save(tmp_path / "image.png")
+    assert "this model expects feature vectors of 5 numbers" in error_of(
+        capsys, "predict", tmp_path / "run", tmp_path / "image.png"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fot"], "unknown command 'fot' (did you mean fit?); commands: demo, fit, evaluate, predict"),
+        (["fit"], "the following arguments are required: data"),
+        (["fit", "--data", "digits", "--seeed", "1"], "unknown option --seeed (did you mean --seed?); see rezsl fit --help"),
+        (["fit", "--data", "digits", "--max-epoch", "1"], "unknown option --max_epoch (did you mean --max_epochs?)"),
+        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected digits, folder, xlsa17"),
+        (["fit", "--data", "digits", "--model", "linnear"], "--model: unknown 'linnear' (did you mean linear?)"),
+        (["fit", "--data", "digits", "--seed", "one"], "--seed: Expected a int. Got value: one"),
+        (["fit", "--data", "folder", "--data.rot", "x"], "--data: folder: Option 'rot' is not accepted"),
+        (["fit", "--data", "digits", "--loss.class_power=-1"], "class_power: expected a finite number of at least 0, got -1.0"),
+        (["fit", "--data", "digits", "--batches.size=0"], "batches.size: expected at least 1, got 0"),
+        (["fit", "--data", "digits", "--data.unseen=[12]"], "unseen: expected at least one digit of 0 to 9, got [12]"),
+        (["fit", "--data", "digits", "--resume"], "--resume: expected --run-dir as well"),
+        (["fit", "--config", "none.yaml"], "--config: File does not exist"),
+        (["fit", "--data", "xlsa17", "--data.root", "/nowhere"], "/nowhere/att_splits.mat: no such file"),
+        (["fit", "--data", "folder", "--data.root", "/nowhere"], "/nowhere/semantics.csv: cannot be read"),
+        (["evaluate", "/nowhere"], "/nowhere/model.json: cannot be read (No such file or directory); is this a run directory?"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_ends_in_one_clear_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in error_of(capsys, *arguments)
+
+
+def test_verbose_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "/nowhere", "--verbose"]) == USER_ERROR
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_wrong_files_are_named_and_the_run_stays(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    (tmp_path / "text.png").write_text("not an image")
+    (tmp_path / "empty").mkdir()
+    assert "text.png: not a readable image" in error_of(capsys, "predict", run, tmp_path / "text.png")
+    assert "none.png: no such image" in error_of(capsys, "predict", run, tmp_path / "none.png")
+    assert "expected a folder with images, found none" in error_of(capsys, "predict", run, tmp_path / "empty")
+    assert "other.csv: cannot be read" in error_of(capsys, "predict", run, "x.png", "--classes", tmp_path / "other.csv")
+    assert "holds a finished run" in error_of(capsys, "fit", "--data", "digits", "--run-dir", run)
+    assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
+
+
+def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == main(["--help"]) == main(["--version"]) == 0
+    for command, option in (
+        ("fit", "--loss_weight"),
+        ("evaluate", "--format"),
+        ("predict", "--top"),
+        ("demo", "--seed"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main([command, "--help"])
+        assert left.value.code == 0
+        assert option in capsys.readouterr().out
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "rezsl", *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def test_ctrl_c_and_resume(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    process = start(
+        "fit", "--data", "digits", "--run-dir", directory, "--max-epochs=500", "--patience=500", "--accelerator=cpu"
+    )
+    until = time.monotonic() + 120
+    while not (directory / "history.csv").exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert errors.strip().splitlines()[-1].startswith("rezsl: interrupted; an unfinished run goes on with")
+    assert "Traceback" not in errors
+    assert {"config.yaml", "history.csv", "model.json", "model.safetensors"} <= {
+        path.name for path in directory.iterdir()
+    }
+    # --resume needs no other option than the directory: the run knows the rest, and notices another seed.
+    resumed = start("fit", "--run-dir", directory, "--resume", "--seed=7")
+    _, errors = resumed.communicate(timeout=60)
+    assert resumed.returncode == USER_ERROR
+    assert "begun with other settings (seed)" in errors
+
+
+def test_a_reader_that_stops_early_is_no_error(run: Path, images: Path) -> None:
+    with start("predict", run, images, "--format=csv") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+        assert "Exception" not in process.stderr.read()
