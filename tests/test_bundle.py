@@ -18,12 +18,12 @@ def models(semantics: ClassSemantics) -> list[ZeroShotClassifier]:
     worded = ClassSemantics(
         semantics.classes, semantics.attributes, semantics.values, torch.randn(4, 3), ("x", "x", "y", "y")
     )
-    scaler = FeatureScaler(torch.randn(8), torch.rand(8) + 1)
-    backbone: Backbone = small_resnet(channels=1, image_size=8, widths=(4, 6))
+    scaler = FeatureScaler(torch.randn(8), torch.tensor(1.5))
+    backbone: Backbone = small_resnet(channels=1, image_size=8, width=4)
     return [
         ZeroShotClassifier(scaler, LinearRegressor(8, 4), semantics, ["a", "b"], gamma=0.7, scale=25.0),
         ZeroShotClassifier(scaler, MLPRegressor(8, 4, 5), semantics, ["a"]),
-        ZeroShotClassifier(backbone, AttentionNet(6, worded.query_vectors, 4, 3), worded, ["c"]),
+        ZeroShotClassifier(backbone, AttentionNet(8, worded.query_vectors, 4, 3), worded, ["c"]),
     ]
 
 
@@ -100,7 +100,7 @@ def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSema
         change(saved / "model.json", network={"class": name, "architecture": {}})
         with pytest.raises(ModelFileError, match="unknown SemanticModel class"):
             load_model(saved)
-    scaler = FeatureScaler(torch.zeros(8), torch.ones(8))
+    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
     save_model(ZeroShotClassifier(scaler, OwnRegressor(8, 4), semantics, ["a"]), saved)
     assert isinstance(load_model(saved, OwnRegressor).network, OwnRegressor)
 

@@ -24,7 +24,7 @@ def model(features: Benchmark) -> ZeroShotClassifier:
     with torch.no_grad():
         network.readout.weight.copy_(solution.T + 0.05 * torch.randn(4, 8))
         network.readout.bias.zero_()
-    scaler = FeatureScaler(torch.zeros(8), torch.ones(8))
+    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
     return ZeroShotClassifier(scaler, network, features.semantics, features.seen_classes, gamma=0.3)
 
 

@@ -121,7 +121,7 @@ def test_predict_among_classes_that_no_training_saw(
 def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     semantics = load_digits().semantics
-    scaler = FeatureScaler(torch.zeros(5), torch.ones(5))
+    scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
     save_model(ZeroShotClassifier(scaler, LinearRegressor(5, 20), semantics, ["0"]), tmp_path / "run")
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(2, 5)))
     capsys.readouterr()

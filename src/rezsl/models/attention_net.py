@@ -48,6 +48,8 @@ class AttentionNet(SemanticModel):
         self.hidden = nn.Linear(region_dim, hidden_dim) if hidden_dim else None
         self.readout = nn.Parameter(torch.empty(num_semantics, hidden_dim or region_dim))
         nn.init.kaiming_uniform_(self.readout, a=5**0.5)
+        # What the attended regions add starts at zero: the network learns where to look from a working read-out.
+        nn.init.zeros_(self.output.weight)
         self._kept: tuple[tuple[Any, ...], CollapsedAttention] | None = None
 
     @classmethod

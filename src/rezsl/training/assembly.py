@@ -12,7 +12,7 @@ from torch import Tensor
 from rezsl.backbones import Backbone, FeatureScaler, ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, natural_size, read_images
-from rezsl.models import AttentionNet, LinearRegressor, SemanticModel
+from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
 
 ModelBuilder = Callable[[int, Float[Tensor, "S L"]], SemanticModel]
 BackboneBuilder = Callable[[int, int], ImageBackbone]
@@ -39,7 +39,7 @@ def new_classifier(
         channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
         stage = backbone(channels, image_size)
     if model is None:
-        model = LinearRegressor.build if data.kind == "features" else AttentionNet.build
+        model = MLPRegressor.build if data.kind == "features" else AttentionNet.build
     network = model(stage.region_dim, data.semantics.query_vectors)
     return ZeroShotClassifier(stage, network, data.semantics, data.class_names(train_index), scale=scale)
 

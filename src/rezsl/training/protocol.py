@@ -85,7 +85,7 @@ def fit(
     Args:
         data: the benchmark.
         model: builds the semantic model from the number of channels of a region and the word vectors ``[S, L]``, such
-            as ``AttentionNet.build``; None takes a linear regressor for features and AttentionNet for images.
+            as ``AttentionNet.build``; None takes MLPRegressor for features and AttentionNet for images.
         backbone: for images, builds the backbone from the number of colour channels and the image size.
         loss: the regression loss on semantics; None trains with cross-entropy alone.
         loss_weight: λ, the weight of the regression loss beside the cross-entropy.
