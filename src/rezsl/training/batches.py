@@ -20,7 +20,7 @@ class Batches:
         per_epoch: episodes per epoch; 0 means as many as it takes to draw as many images as there are.
     """
 
-    size: int = 64
+    size: int = 32
     ways: int = 0
     shots: int = 2
     per_epoch: int = 0

@@ -95,7 +95,7 @@ class ZeroShotModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimizer, and a schedule that steps with every batch."""
-        optimizer = self.optimization.build(self.classifier)
+        optimizer = self.optimization.build(self.classifier, self.classifier.network.slow_parameters())
         steps = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)
         schedule = LambdaLR(optimizer, self.optimization.factor(steps, self.max_epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,9 +1,9 @@
 """How weights are updated: optimizer, learning rate, schedule."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
@@ -22,6 +22,8 @@ class Optimization:
     Attributes:
         optimizer: ``adamw``, or ``sgd`` with momentum (the paper's).
         learning_rate: the highest rate of the schedule.
+        slow_factor: the share of ``learning_rate`` that a model's slow parameters learn at (AttentionNet's queries,
+            keys and values).
         weight_decay: decay of weight matrices; biases and normalisation are left alone.
         momentum: of ``sgd``.
         schedule: ``one-cycle`` rises over the first fifth and falls along a cosine, ``cosine`` only falls, ``step``
@@ -35,6 +37,7 @@ class Optimization:
 
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 3e-3
+    slow_factor: float = 0.1
     weight_decay: float = 0.02
     momentum: float = 0.9
     schedule: Schedule = "one-cycle"
@@ -48,7 +51,7 @@ class Optimization:
                 raise ArgumentError(
                     f"optimization.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
-        for name in ("learning_rate", "step_factor"):
+        for name in ("learning_rate", "slow_factor", "step_factor"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ArgumentError(f"optimization.{name}: expected a positive number, got {getattr(self, name)}")
         for name in ("weight_decay", "momentum", "averaging"):
@@ -59,17 +62,20 @@ class Optimization:
         if self.step_epochs < 1:
             raise ArgumentError(f"optimization.step_epochs: expected at least 1, got {self.step_epochs}")
 
-    def build(self, module: nn.Module) -> Optimizer:
-        """An optimizer of all parameters of a module that need gradients."""
-        parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
+    def build(self, module: nn.Module, slow: Iterable[nn.Parameter] = ()) -> Optimizer:
+        """An optimizer of all parameters of a module that need gradients; the slow ones learn at ``slow_factor``."""
+        slow_ones = {id(parameter) for parameter in slow}
+        groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+        for parameter in module.parameters():
+            if parameter.requires_grad:
+                is_slow, is_matrix = id(parameter) in slow_ones, parameter.ndim > 1
+                group = groups.setdefault((is_slow, is_matrix), {"params": []})
+                group["params"].append(parameter)
+                group["lr"] = self.learning_rate * (self.slow_factor if is_slow else 1.0)
+                group["weight_decay"] = self.weight_decay if is_matrix else 0.0
         if self.optimizer == "adamw":
-            return AdamW(groups, lr=self.learning_rate)
-        return SGD(groups, lr=self.learning_rate, momentum=self.momentum)
+            return AdamW(groups.values(), lr=self.learning_rate)
+        return SGD(groups.values(), lr=self.learning_rate, momentum=self.momentum)
 
     def average(self, module: nn.Module) -> AveragedModel:
         """An exponential average of a module's parameters and buffers, that starts as a copy of it."""

@@ -95,7 +95,7 @@ def fit(
         augmentation: random changes to training images; None leaves them as they are.
         max_epochs: the most epochs that selection tries; the schedule is laid over them.
         patience: epochs without a higher validation H after which selection stops.
-        image_size: height and width at which images are seen, in pixels; None takes their own, but at most 64.
+        image_size: height and width at which images are seen, in pixels; None takes their own, but 16 to 64.
         seed: of weights, held-out samples, batches and augmentation.
         run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
         resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
