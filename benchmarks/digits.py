@@ -1,7 +1,7 @@
 """``python -m benchmarks.digits``: the demo's recipe over many choices of unseen digits, so that none can be picked.
 
-Every triple of digits (120, or the first N of a fixed shuffle) is the unseen one once; two of the seven others, drawn by
-the triple's number, validate. Figures are test figures at the selected epoch and γ.
+Every triple of digits (120, or the first N of a fixed shuffle) is the unseen one once; two of the seven others, drawn
+by the triple's number, validate. Figures are test figures at the selected epoch and γ.
 """
 
 import argparse
@@ -14,21 +14,30 @@ from functools import partial
 import torch
 
 import rezsl
+from rezsl.cli.demo import INK
 from rezsl.losses import MSELoss, ReMSELoss
 
 LOSSES = {"none": None, "mse": MSELoss(), "remse": ReMSELoss()}
-COLUMNS = ("T1", "U", "S", "H", "AUSUC", "H_oracle", "error_mean", "error_spread")
+COLUMNS = ("T1", "U", "S", "H", "AUSUC", "H_oracle", "T1_validation", "H_validation", "error_mean", "error_spread")
 
 
-def one(triple: tuple[int, tuple[int, int, int]], loss: str) -> dict[str, float]:
-    """The test figures with one triple unseen."""
+def one(triple: tuple[int, tuple[int, int, int]], loss: str, loss_weight: float) -> dict[str, float]:
+    """The figures with one triple unseen."""
     torch.set_num_threads(1)
     number, unseen = triple
     rest = [digit for digit in range(10) if digit not in unseen]
     validation = random.Random(number).sample(rest, 2)
-    result = rezsl.fit(rezsl.load_digits(unseen, validation), loss=LOSSES[loss], seed=number, progress=False)
+    result = rezsl.fit(
+        rezsl.load_digits(unseen, validation),
+        loss=LOSSES[loss],
+        loss_weight=loss_weight,
+        augmentation=INK,
+        seed=number,
+        progress=False,
+    )
     assert result.test is not None
-    return result.test.figures()
+    validation_figures = {"T1_validation": result.choice.t1, "H_validation": result.choice.harmonic_mean}
+    return result.test.figures() | validation_figures
 
 
 def main() -> None:
@@ -36,17 +45,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="mean over many triples of unseen digits")
     parser.add_argument("--triples", type=int, default=24)
     parser.add_argument("--loss", choices=LOSSES, default="remse")
+    parser.add_argument("--loss-weight", type=float, default=1.0)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     triples = list(itertools.combinations(range(10), 3))
     random.Random(0).shuffle(triples)
     work = list(enumerate(triples[: options.triples]))
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        figures = pool.map(partial(one, loss=options.loss), work, chunksize=1)
-    print(f"{len(figures)} triples, loss {options.loss}")
+        figures = pool.map(partial(one, loss=options.loss, loss_weight=options.loss_weight), work, chunksize=1)
+    print(f"{len(figures)} triples, loss {options.loss}, λ = {options.loss_weight:g}")
     for column in COLUMNS:
         values = [100 * row[column] if not column.startswith("error") else 1000 * row[column] for row in figures]
-        print(f"{column:<12} {statistics.mean(values):5.1f} ± {statistics.stdev(values):.1f}")
+        print(f"{column:<14} {statistics.mean(values):5.1f} ± {statistics.stdev(values):.1f}")
 
 
 if __name__ == "__main__":

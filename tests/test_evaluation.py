@@ -100,3 +100,21 @@ def test_nothing_to_test_on(model: ZeroShotClassifier, features: Benchmark) -> N
     untested = replace(features, split=replace(features.split, test_unseen=torch.empty(0, dtype=torch.int64)))
     with pytest.raises(DataError, match=r"split\.test_unseen: toy has no such images"):
         evaluate(model, untested)
+
+
+def test_standard_error_of_h_is_that_of_a_bootstrap_over_classes(
+    model: ZeroShotClassifier, features: Benchmark
+) -> None:
+    result = evaluate(model, features)
+    is_seen = np.array(result.is_seen)
+    accuracy = result.class_accuracy.numpy()
+    rng = np.random.default_rng(0)
+    draws = []
+    for _ in range(20_000):
+        # Normal draws with the standard error of each side's mean: what the first-order formula approximates.
+        seen, unseen = (
+            rng.normal(side.mean(), side.std(ddof=1) / len(side) ** 0.5)
+            for side in (accuracy[is_seen], accuracy[~is_seen])
+        )
+        draws.append(2 * seen * unseen / (seen + unseen))
+    assert result.harmonic_mean_error == pytest.approx(np.std(draws), rel=0.2)

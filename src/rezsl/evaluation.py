@@ -60,6 +60,25 @@ class GZSLResult:
         """How unevenly the semantics are predicted, over the classes that occurred."""
         return imbalance(self.error_matrix, self.class_semantics)
 
+    @property
+    def harmonic_mean_error(self) -> float:
+        """Standard error of H at ``point``, over classes: how far another draw of classes might have moved it.
+
+        First order: Var H = (∂H/∂S)² Var S + (∂H/∂U)² Var U, with the variance of the class accuracies of each side
+        over their number; a side of one class counts as certain.
+        """
+        seen, unseen = self.point.seen, self.point.unseen
+        if seen + unseen == 0:
+            return 0.0
+        is_seen = torch.tensor(self.is_seen)
+        variance = 0.0
+        for mask, other in ((is_seen, unseen), (~is_seen, seen)):
+            accuracies = self.class_accuracy[mask]
+            if len(accuracies) > 1:
+                slope = 2 * other**2 / (seen + unseen) ** 2
+                variance += slope**2 * float(accuracies.var()) / len(accuracies)
+        return math.sqrt(variance)
+
     def figures(self) -> dict[str, float]:
         """Every headline figure by its name in the field."""
         uneven = self.imbalance

@@ -20,7 +20,7 @@ from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import load_digits
 from rezsl.models import LinearRegressor
 
-SHORT = ["--max-epochs=2", "--batches.size=64", "--accelerator=cpu"]
+SHORT = ["--max-epochs=2", "--batches.per_epoch=10", "--accelerator=cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
 
     semantics = load_digits().semantics
     scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
-    save_model(ZeroShotClassifier(scaler, LinearRegressor(5, 20), semantics, ["0"]), tmp_path / "run")
+    save_model(ZeroShotClassifier(scaler, LinearRegressor(5, 31), semantics, ["0"]), tmp_path / "run")
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(2, 5)))
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "rows.npy"), "--format=json", "--top=1"]) == 0

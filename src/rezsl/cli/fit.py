@@ -66,7 +66,7 @@ def report(result: FitResult, title: str, console: Console) -> None:
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     console.print(
         f"selected on validation classes: {epochs}, γ = {choice.gamma:.2f} "
-        f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} %)",
+        f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         highlight=False,
     )
     if result.test is None:

@@ -12,7 +12,7 @@ from rezsl.semantics import ClassSemantics
 
 
 def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (1, 4)) -> Benchmark:
-    """Scikit-learn's digits (8 × 8 pixels) with 20 semantics: where a dot-matrix glyph has ink, loops, corners.
+    """Scikit-learn's digits (8 × 8 pixels) with 31 semantics: where there is ink, strokes, loops, openings, symmetry.
 
     By rule, every third digit is unseen (2, 5, 8), and the first two of those before them are the validation classes
     (1, 4); a loop in the upper and one in the lower half then occur among the training digits (9, 6). The last fifth of

@@ -17,7 +17,7 @@ class MLPRegressor(SemanticModel):
         dropout: share of hidden units switched off in training, in ``[0, 1)``.
     """
 
-    def __init__(self, region_dim: int, num_semantics: int, hidden_dim: int = 512, dropout: float = 0.5) -> None:
+    def __init__(self, region_dim: int, num_semantics: int, hidden_dim: int = 1024, dropout: float = 0.8) -> None:
         super().__init__()
         self.hidden = nn.Linear(region_dim, hidden_dim)
         self.dropout = nn.Dropout(dropout)
@@ -25,7 +25,7 @@ class MLPRegressor(SemanticModel):
 
     @classmethod
     def build(
-        cls, region_dim: int, word_vectors: Float[Tensor, "S L"], hidden_dim: int = 512, dropout: float = 0.5
+        cls, region_dim: int, word_vectors: Float[Tensor, "S L"], hidden_dim: int = 1024, dropout: float = 0.8
     ) -> "MLPRegressor":
         """A new network.
 

@@ -24,13 +24,13 @@ class Augmentation:
         horizontal_flip: probability of a mirror image.
     """
 
-    rotation: float = 10.0
-    translation: float = 0.08
-    scale: float = 0.1
-    shear: float = 8.0
+    rotation: float = 12.0
+    translation: float = 0.1
+    scale: float = 0.15
+    shear: float = 10.0
     brightness: float = 0.3
-    contrast: float = 0.3
-    saturation: float = 0.2
+    contrast: float = 0.4
+    saturation: float = 0.25
     horizontal_flip: float = 0.0
 
     def __post_init__(self) -> None:

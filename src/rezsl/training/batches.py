@@ -1,5 +1,6 @@
 """How training samples are drawn into batches."""
 
+import math
 from dataclasses import dataclass
 
 from jaxtyping import Int
@@ -11,19 +12,22 @@ from rezsl.errors import ArgumentError
 
 @dataclass(frozen=True)
 class Batches:
-    """Shuffled batches, or class episodes as in the paper.
+    """Class episodes as in the paper, or shuffled batches.
+
+    Episodes show rare classes as often as frequent ones; on validation classes of traffic signs that is worth several
+    points of H.
 
     Attributes:
-        size: batch size of plain shuffling.
-        ways: classes per episode; 0 means plain shuffling.
+        ways: classes per episode; 0 means plain shuffling. Where there are fewer classes, each gives more images.
         shots: images per class in an episode.
         per_epoch: episodes per epoch; 0 means as many as it takes to draw as many images as there are.
+        size: batch size of plain shuffling.
     """
 
-    size: int = 32
-    ways: int = 0
+    ways: int = 16
     shots: int = 2
     per_epoch: int = 0
+    size: int = 32
 
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("ways", 0), ("shots", 1), ("per_epoch", 0)):
@@ -34,5 +38,7 @@ class Batches:
         """A sampler of the given samples, whose classes are ``labels``."""
         if not self.ways:
             return ShuffledBatches(index, self.size, seed)
-        count = self.per_epoch or -(-len(index) // (self.ways * self.shots))
-        return EpisodicBatches(index, labels, self.ways, self.shots, count, seed)
+        size = self.ways * self.shots
+        ways = min(self.ways, len(labels.unique()))
+        shots = max(self.shots, size // ways)
+        return EpisodicBatches(index, labels, ways, shots, self.per_epoch or math.ceil(len(index) / size), seed)

@@ -17,13 +17,14 @@ from rezsl.training.module import ZeroShotModule
 
 @dataclass(frozen=True)
 class Choice:
-    """What the selection stage chose, and the validation figures it chose it by.
+    """What the selection stage chose, and the validation figures of that epoch.
 
     Attributes:
         epochs: number of epochs to train for.
-        gamma: γ of calibrated stacking.
-        t1: validation T1 at that epoch.
+        gamma: γ of calibrated stacking, the best at that epoch.
+        t1: validation T1.
         harmonic_mean: validation H, at that γ.
+        standard_error: of that H, over classes.
         ausuc: validation AUSUC.
     """
 
@@ -31,37 +32,54 @@ class Choice:
     gamma: float
     t1: float
     harmonic_mean: float
+    standard_error: float
     ausuc: float
 
 
 class BestEpoch(Callback):
-    """Remembers the epoch with the highest validation H, and stops when it has not been beaten for a while.
+    """Chooses the last epoch whose validation H is within one standard error of the highest.
+
+    A handful of validation classes makes H jump by many points from epoch to epoch; the plain maximum is often an
+    early lucky one, far from the end of the learning-rate schedule. Among epochs that cannot be told apart the
+    longest-trained is taken (the one-standard-error rule of Breiman et al., 1984).
 
     Args:
-        patience: epochs without a better one after which training stops.
+        patience: epochs in a row outside that range after which training stops.
     """
 
     def __init__(self, patience: int) -> None:
         self.patience = patience
-        self.choice: Choice | None = None
+        self.epochs: list[Choice] = []
+
+    @property
+    def choice(self) -> Choice | None:
+        """The choice among the epochs so far."""
+        if not self.epochs:
+            return None
+        best = max(self.epochs, key=lambda epoch: epoch.harmonic_mean)
+        least = best.harmonic_mean - best.standard_error
+        return next(epoch for epoch in reversed(self.epochs) if epoch.harmonic_mean >= least)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compare this epoch with the best; the module has its figures by now."""
+        """Take this epoch's figures in; the module has them by now."""
         assert isinstance(pl_module, ZeroShotModule)
         assert pl_module.validation is not None
-        result, epochs = pl_module.validation, trainer.current_epoch + 1
-        if self.choice is None or result.oracle.harmonic_mean > self.choice.harmonic_mean:
-            self.choice = Choice(epochs, result.oracle.gamma, result.t1, result.oracle.harmonic_mean, result.ausuc)
-        elif epochs - self.choice.epochs >= self.patience:
+        result, number = pl_module.validation, trainer.current_epoch + 1
+        best = result.oracle
+        self.epochs.append(
+            Choice(number, best.gamma, result.t1, best.harmonic_mean, result.harmonic_mean_error, result.ausuc)
+        )
+        assert self.choice is not None
+        if number - self.choice.epochs >= self.patience:
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        """The choice so far, for a checkpoint."""
-        return asdict(self.choice) if self.choice is not None else {}
+        """The epochs so far, for a checkpoint."""
+        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the choice of a checkpoint."""
-        self.choice = Choice(**state_dict) if state_dict else None
+        """Take up the epochs of a checkpoint."""
+        self.epochs = [Choice(**epoch) for epoch in state_dict["epochs"]]
 
 
 class History(Callback):

@@ -36,9 +36,9 @@ class Optimization:
     """
 
     optimizer: OptimizerName = "adamw"
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     slow_factor: float = 0.1
-    weight_decay: float = 0.02
+    weight_decay: float = 0.05
     momentum: float = 0.9
     schedule: Schedule = "one-cycle"
     step_epochs: int = 10

@@ -62,7 +62,7 @@ def fit(
     optimization: Optimization = Optimization(),
     batches: Batches = Batches(),
     augmentation: Augmentation | None = Augmentation(),
-    max_epochs: int = 30,
+    max_epochs: int = 20,
     patience: int = 10,
     image_size: int | None = None,
     seed: int = 0,
@@ -76,7 +76,8 @@ def fit(
     """Train a zero-shot classifier and test it once.
 
     1. Select: train on the training classes, validate after each epoch on the validation classes and on held-out
-       images of the training classes; the epoch with the highest H gives the number of epochs and γ.
+       images of the training classes; the last epoch whose H is within one standard error of the highest gives the
+       number of epochs and γ.
     2. Refit: train a fresh model on all seen classes for that number of epochs.
     3. Test: score it once on the test images, at that γ.
 
@@ -94,7 +95,7 @@ def fit(
         batches: how samples are drawn into batches.
         augmentation: random changes to training images; None leaves them as they are.
         max_epochs: the most epochs that selection tries; the schedule is laid over them.
-        patience: epochs without a higher validation H after which selection stops.
+        patience: epochs in a row with a validation H below that range after which selection stops.
         image_size: height and width at which images are seen, in pixels; None takes their own, but 16 to 64.
         seed: of weights, held-out samples, batches and augmentation.
         run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
