@@ -18,8 +18,10 @@ def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
         padding=(0, 1, 0, 0),
         title=title,
         title_justify="left",
-        caption="U, S, H: at the γ chosen on validation classes\nH_oracle: best γ on test, as published tables report\n"
-        "error (×10⁻³): mean and spread over semantics · corr: Pearson, class semantics with error",
+        caption="U, S, H: at the γ chosen on validation classes\n"
+        "H_oracle: best γ on test, as published tables report\n"
+        "error (×10⁻³): mean and spread over semantics\n"
+        "corr: Pearson, class semantics with error",
         caption_justify="left",
     )
     table.add_column("", no_wrap=True)
