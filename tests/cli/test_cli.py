@@ -153,7 +153,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--data", "folder", "--data.rot", "x"], "--data: folder: Option 'rot' is not accepted"),
         (["fit", "--data", "digits", "--loss.class_power=-1"], "class_power: expected a finite number of at least 0, got -1.0"),
         (["fit", "--data", "digits", "--batches.size=0"], "batches.size: expected at least 1, got 0"),
-        (["fit", "--data", "digits", "--data.unseen=[12]"], "unseen: expected at least one digit of 0 to 9, got [12]"),
+        (["fit", "--data", "digits", "--data.unseen=[12]"], "unseen: expected at least one digit of 0 to 9, and not all, got [12]"),
         (["fit", "--data", "digits", "--resume"], "--resume: expected --run-dir as well"),
         (["fit", "--config", "none.yaml"], "--config: File does not exist"),
         (["fit", "--data", "xlsa17", "--data.root", "/nowhere"], "/nowhere/att_splits.mat: no such file"),

@@ -46,5 +46,5 @@ def test_about_the_asked_share_is_held_out(share: float) -> None:
 
 
 def test_two_classes_cannot_give_one_up() -> None:
-    with pytest.raises(DataError, match="classes: expected at least 3 with images"):
+    with pytest.raises(DataError, match="classes: expected at least 3 to choose from"):
         hold_out_classes(torch.arange(4), torch.tensor([0, 0, 1, 1]), 0.2, 0)

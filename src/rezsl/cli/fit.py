@@ -13,7 +13,7 @@ from rich.console import Console
 from rezsl.atomic import write_atomically
 from rezsl.cli import choices
 from rezsl.cli.options import instantiate, new_parser
-from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.errors import ArgumentError
 from rezsl.report import results_table, save_curve, save_error_matrix
 from rezsl.training import FitResult, fit
 from rezsl.training.run_directory import RunDirectory
@@ -49,13 +49,13 @@ def prepare(arguments: list[str]) -> list[str]:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train, and leave table, figures and model in the run directory."""
     console = Console()
+    arguments = instantiate(options, settings)
     if settings.run_dir is not None:
         _keep_config(options, settings)
-    arguments = instantiate(options, settings)
     data = arguments.data
-    console.print(f"{data}", highlight=False)
+    console.print(f"{data}", highlight=False, markup=False)
     for note in data.notes:
-        console.print(f"  note: {note}", highlight=False)
+        console.print(f"  note: {note}", highlight=False, markup=False)
     result = fit(**{name: value for name, value in vars(arguments).items() if name != "config"})
     report(result, data.name, console)
 
@@ -70,7 +70,9 @@ def report(result: FitResult, title: str, console: Console) -> None:
         highlight=False,
     )
     if result.test is None:
-        console.print("no test: there are no images of unseen classes; the validation figures above are the estimate")
+        console.print(
+            "no test: it needs test images of seen and of unseen classes; the validation figures are all there is"
+        )
     else:
         console.print(results_table({"test": result.test}, title))
         if result.run_dir is not None:
@@ -79,8 +81,8 @@ def report(result: FitResult, title: str, console: Console) -> None:
     if result.run_dir is not None:
         names = ("curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
         files = [name for name in names if (result.run_dir / name).exists()]
-        console.print(f"written to {result.run_dir}: {', '.join(files)}", highlight=False, soft_wrap=True)
-        console.print(f"next: rezsl predict {result.run_dir} IMAGES…", highlight=False, soft_wrap=True)
+        console.print(f"written to {result.run_dir}: {', '.join(files)}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"next: rezsl predict {result.run_dir} IMAGES…", highlight=False, markup=False, soft_wrap=True)
 
 
 def _keep_config(options: ArgumentParser, settings: Namespace) -> None:
@@ -89,8 +91,6 @@ def _keep_config(options: ArgumentParser, settings: Namespace) -> None:
     kept.pop("config", None)
     kept["resume"] = False
     text = options.dump(kept)
-    if directory.config.exists() and not settings.resume and directory.config.read_text(encoding="utf-8") != text:
-        raise RunDirectoryError(f"run_dir: {directory.path} already holds a config.yaml; choose another directory")
     if not settings.resume:
         write_atomically(directory.config, text)
 

@@ -26,18 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--verbose"]
     try:
         return _run(arguments)
-    except RezslError as error:
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Nothing more can be written, not even by Python at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (RezslError, OSError) as error:
         if verbose:
             traceback.print_exc()
         print(f"rezsl: error: {_one_line(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
-        print("\nrezsl: interrupted; an unfinished run goes on with the same command and --resume", file=sys.stderr)
+        hint = "; an unfinished run goes on with the same --run-dir and --resume" if arguments[:1] == ["fit"] else ""
+        print(f"\nrezsl: interrupted{hint}", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough. Nothing more can be written, not even by Python at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _run(arguments: list[str]) -> int:

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import torch
 from jsonargparse import ArgumentParser, Namespace
-from PIL import Image
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from rezsl.bundle import load_model
 from rezsl.classifier import Ranked
 from rezsl.cli.options import new_parser
-from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -50,7 +49,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         names = [
             f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))
         ]
-        ranked = model.classify(torch.cat(parts), candidates, settings.top)
+        ranked = [row for rows in parts for row in model.classify(rows, candidates, settings.top)]
     else:
         files = _image_files(settings.inputs)
         names = [str(file) for file in files]
@@ -60,10 +59,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 
 
 def _image_files(paths: Sequence[Path]) -> list[Path]:
-    suffixes = Image.registered_extensions()
     files: list[Path] = []
     for path in paths:
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes) if path.is_dir() else [path]
+        found = find_images(path) if path.is_dir() else [path]
         if not found:
             raise DataError(f"{path}: expected a folder with images, found none")
         files += found
@@ -78,7 +76,8 @@ def _print_table(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> No
         table.add_column(f"{place}.", overflow="fold")
     for name, classes in zip(names, ranked, strict=True):
         table.add_row(
-            name, *(f"{item.name}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in classes)
+            escape(name),
+            *(f"{escape(item.name)}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in classes),
         )
     Console().print(table)
 

@@ -25,8 +25,8 @@ def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (
     from sklearn.datasets import load_digits as load_images  # noqa: PLC0415 - a second of import for this function only
 
     unseen, validation = sorted(set(unseen)), sorted(set(validation))
-    if not unseen or not set(unseen) <= set(range(10)):
-        raise ArgumentError(f"unseen: expected at least one digit of 0 to 9, got {unseen}")
+    if not 0 < len(unseen) < 10 or not set(unseen) <= set(range(10)):
+        raise ArgumentError(f"unseen: expected at least one digit of 0 to 9, and not all, got {unseen}")
     if not set(validation) <= set(range(10)) - set(unseen):
         raise ArgumentError(f"validation: expected digits that are not unseen, got {validation}")
     raw = load_images()

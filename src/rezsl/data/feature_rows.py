@@ -34,7 +34,7 @@ def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
         raise DataError(f"{path}: expected features as .npy or .mat")
     if rows.ndim == 1:
         rows = rows[None]
-    if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+    if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
         raise DataError(f"{path}: expected features as N × D numbers, got {rows.dtype} of shape {rows.shape}")
     features = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
     if not bool(features.isfinite().all()):

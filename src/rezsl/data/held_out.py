@@ -42,6 +42,10 @@ def selection_split(
     else:
         training_classes, val_unseen = hold_out_classes(split.trainval, labels, class_share, seed)
     train, val_seen = hold_out_samples(training_classes, labels, benchmark.groups, sample_share, seed)
+    if not len(val_seen):
+        raise DataError(
+            "classes: every training class has a single image or group; validation needs one more of some class"
+        )
     return SelectionSplit(train, val_seen, val_unseen)
 
 
@@ -52,7 +56,8 @@ def hold_out_classes(
     classes = labels[index].unique()
     if len(classes) < 3:
         raise DataError(
-            f"classes: expected at least 3 with images, to hold one out and still compare two, got {len(classes)}"
+            f"classes: expected at least 3 to choose from, to hold one out and still compare two, got {len(classes)}; "
+            f"give more classes images"
         )
     count = min(max(1, round(share * len(classes))), len(classes) - 2)
     drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))[:count]]

@@ -1,15 +1,16 @@
 """One's own data: ``images/<class>/*``, ``semantics.csv``, and optionally ``splits.csv``."""
 
 import csv
-from collections import defaultdict
+import os
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.held_out import hold_out_classes, hold_out_samples
+from rezsl.data.images import find_images
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError, DataError
 from rezsl.semantics import ClassSemantics, name_some
@@ -75,11 +76,10 @@ def _labels(names: list[str], semantics: ClassSemantics, root: Path) -> Tensor:
 def _find_images(folder: Path) -> tuple[list[Path], list[str]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected images/<class>/<image files>")
-    suffixes = Image.registered_extensions()
     paths: list[Path] = []
     names: list[str] = []
     for directory in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
-        found = sorted(file for file in directory.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+        found = find_images(directory)
         if not found:
             raise DataError(
                 f"{directory}: a class without a single image; add some, or remove the folder if it is unseen"
@@ -106,13 +106,19 @@ def _read_splits(root: Path) -> tuple[list[Path], list[str], list[str], list[str
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
     for line, row in enumerate(rows, start=2):
+        if any(row[column] is None for column in columns):
+            raise DataError(f"{path}, line {line}: expected {len(columns)} cells, got fewer")
         if row["split"] not in SPLIT_NAMES:
             raise DataError(f"{path}, line {line}: expected a split of {', '.join(SPLIT_NAMES)}, got {row['split']!r}")
     paths = [root / row["file"] for row in rows]
+    repeated = [str(file) for file, count in Counter(map(os.path.normpath, paths)).items() if count > 1]
+    if repeated:
+        raise DataError(f"{path}: files listed more than once: {name_some(repeated, most=3)}")
     absent = [row["file"] for row, image in zip(rows, paths, strict=True) if not image.is_file()]
     if absent:
         raise DataError(f"{path}: {len(absent)} listed files do not exist: {name_some(absent, most=3)}")
-    groups = [row["group"] for row in rows] if "group" in columns else []
+    # An image without a group stands alone.
+    groups = [row["group"] or f"file {row['file']}" for row in rows] if "group" in columns else []
     _check_groups(path, groups, [row["split"] for row in rows])
     return paths, [row["class"] for row in rows], [row["split"] for row in rows], groups
 

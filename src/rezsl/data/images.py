@@ -52,6 +52,18 @@ def read_image(path: str | Path, size: int, channels: int = 3) -> UInt8[Tensor, 
     return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1).contiguous()
 
 
+def find_images(folder: Path) -> list[Path]:
+    """Image files below a folder, sorted; hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``) are none."""
+    readable = {suffix for suffix, format_name in Image.registered_extensions().items() if format_name in Image.OPEN}
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.suffix.lower() in readable
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.is_file()
+    )
+
+
 def read_images(paths: Sequence[str | Path], size: int, channels: int = 3) -> UInt8[Tensor, "N channels size size"]:
     """Decode several images, on several threads; see :func:`read_image`."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
@@ -99,7 +111,8 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         # Pillow clips these to 255 when it converts them, which turns every 16-bit photo white.
         values = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
+        top = 1.0 if image.mode == "F" and values.max() <= 1 else 65535.0
+        top = 255.0 if image.mode in ("I", "F") and 1 < values.max() <= 255 else top
         return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
     if image.has_transparency_data:
         layer = image.convert("RGBA")

@@ -18,7 +18,8 @@ def read_matlab(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: no such file; expected a MATLAB file")
     try:
         with path.open("rb") as stream:
-            is_hdf5 = stream.read(128)[:10] == b"MATLAB 7.3" or path.read_bytes()[:4] == b"\x89HDF"
+            head = stream.read(10)
+        is_hdf5 = head == b"MATLAB 7.3" or head.startswith(b"\x89HDF")
         return _read_hdf5(path) if is_hdf5 else _read_level5(path)
     except DataError:
         raise

@@ -44,7 +44,8 @@ class Split:
         """
         for name, index in self.parts().items():
             if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(labels):
-                raise DataError(f"split.{name}: expected indices in [0, {len(labels)}), got {int(index.max())}")
+                wrong = int(index.min() if index.min() < 0 else index.max())
+                raise DataError(f"split.{name}: expected indices in [0, {len(labels)}), got {wrong}")
             if len(index.unique()) != len(index):
                 raise DataError(f"split.{name}: an image is listed more than once")
         if not len(self.trainval):

@@ -20,6 +20,10 @@ class RegressionLoss(nn.Module, ABC):
         super().__init__()
         self.normalize = normalize
 
+    def extra_repr(self) -> str:
+        """The options, as PyTorch prints them: what a run's settings record."""
+        return f"normalize={self.normalize}"
+
     @abstractmethod
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
         """The loss of a batch.

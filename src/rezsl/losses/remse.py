@@ -126,5 +126,5 @@ class ReMSELoss(RegressionLoss):
         """The options, as PyTorch prints them."""
         return (
             f"class_power={self.class_power}, semantic_power={self.semantic_power}, normalize={self.normalize}, "
-            f"memory={self.memory!r}, unit_mean={self.unit_mean}, error={self.error!r}"
+            f"memory={self.memory!r}, unit_mean={self.unit_mean}, error={self.error!r}, decay={self.decay}"
         )

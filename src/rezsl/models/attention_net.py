@@ -66,7 +66,7 @@ class AttentionNet(SemanticModel):
         """
         return cls(region_dim, word_vectors, attention_dim, hidden_dim)
 
-    def architecture(self) -> dict[str, int]:
+    def architecture(self) -> dict[str, Any]:
         """The sizes of all parameters."""
         return {
             "region_dim": self.key.in_features,
@@ -77,7 +77,7 @@ class AttentionNet(SemanticModel):
         }
 
     @classmethod
-    def restore(cls, architecture: dict[str, int]) -> "AttentionNet":
+    def restore(cls, architecture: dict[str, Any]) -> "AttentionNet":
         """A network of the given shape; its word vectors come with the ``state_dict``."""
         sizes = dict(architecture)
         word_vectors = torch.zeros(sizes.pop("num_semantics"), sizes.pop("vector_dim"))

@@ -1,5 +1,7 @@
 """A linear read-out of the mean region."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -24,7 +26,7 @@ class LinearRegressor(SemanticModel):
         """A new network; there are no options."""
         return cls(region_dim, len(word_vectors))
 
-    def architecture(self) -> dict[str, int]:
+    def architecture(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"region_dim": self.readout.in_features, "num_semantics": self.readout.out_features}
 

@@ -1,8 +1,11 @@
 """A read-out of the mean region with one hidden layer."""
 
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rezsl.errors import ArgumentError
 from rezsl.models.semantic_model import SemanticModel, pool
 from rezsl.typing import Pooled, Predictions
 
@@ -19,6 +22,10 @@ class MLPRegressor(SemanticModel):
 
     def __init__(self, region_dim: int, num_semantics: int, hidden_dim: int = 1024, dropout: float = 0.8) -> None:
         super().__init__()
+        if hidden_dim < 1 or not 0 <= dropout < 1:
+            raise ArgumentError(
+                f"hidden_dim and dropout: expected at least 1 and a share in [0, 1), got {hidden_dim} and {dropout}"
+            )
         self.hidden = nn.Linear(region_dim, hidden_dim)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden_dim, num_semantics)
@@ -37,12 +44,13 @@ class MLPRegressor(SemanticModel):
         """
         return cls(region_dim, len(word_vectors), hidden_dim, dropout)
 
-    def architecture(self) -> dict[str, int]:
-        """The constructor's sizes; dropout plays no part once training is over."""
+    def architecture(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {
             "region_dim": self.hidden.in_features,
             "num_semantics": self.readout.out_features,
             "hidden_dim": self.hidden.out_features,
+            "dropout": self.dropout.p,
         }
 
     def forward(self, regions: Pooled) -> Predictions:

@@ -1,6 +1,7 @@
 """What every architecture has in common: regions in, semantics out."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,11 +25,11 @@ class SemanticModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def architecture(self) -> dict[str, int]:
+    def architecture(self) -> dict[str, Any]:
         """The sizes that, given to the constructor by name, make a network of the same shape."""
 
     @classmethod
-    def restore(cls, architecture: dict[str, int]) -> "SemanticModel":
+    def restore(cls, architecture: dict[str, Any]) -> "SemanticModel":
         """A network of the given shape, for a ``state_dict`` to be loaded into."""
         return cls(**architecture)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from rezsl.evaluation import GZSLResult
@@ -16,7 +17,7 @@ def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1, 0, 0),
-        title=title,
+        title=escape(title),
         title_justify="left",
         caption="U, S, H: at the γ chosen on validation classes\n"
         "H_oracle: best γ on test, as published tables report\n"
@@ -30,7 +31,7 @@ def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
     for name, result in results.items():
         figures = result.figures()
         table.add_row(
-            name,
+            escape(name),
             *(f"{100 * figures[column]:.1f}" for column in PERCENT),
             f"{1000 * figures['error_mean']:.1f}",
             f"{1000 * figures['error_spread']:.1f}",

@@ -46,7 +46,9 @@ class ZeroShotModule(LightningModule):
     ) -> None:
         super().__init__()
         self.classifier, self.objective, self.optimization = classifier, objective, optimization
-        self.augmentation, self.evaluator = augmentation, evaluator
+        self.augmentation = augmentation
+        # In a list, so that it stays on the CPU: its sums are float64, which not every accelerator has.
+        self.evaluators = [evaluator] if evaluator is not None else []
         self.max_epochs, self.seed = max_epochs, seed
         position = torch.full((len(classifier.semantics.classes),), -1)
         position[training_rows] = torch.arange(len(training_rows))
@@ -58,13 +60,16 @@ class ZeroShotModule(LightningModule):
         """The objective of a batch of inputs and rows of the semantics table."""
         inputs, labels = batch
         # Every step has its own random numbers, whatever drew some before it: a resumed run repeats them.
-        torch.manual_seed(self.seed * 1_000_000_007 + self.global_step)
+        torch.manual_seed((self.seed * 1_000_000_007 + self.global_step) % 2**63)
         if inputs.dtype == torch.uint8:
             inputs = inputs.float() / 255
             if self.augmentation is not None:
                 with torch.no_grad():
                     inputs = self.augmentation(inputs)
-        terms = self.objective(self.classifier(inputs), self.training_position[labels])
+        prediction = self.classifier(inputs).float()
+        # Cosines times 20 in half precision move in steps of 0.1: mixed precision ends before the objective.
+        with torch.autocast(self.device.type, enabled=False):
+            terms = self.objective(prediction, self.training_position[labels])
         logged = {f"train/{name}": term.detach() for name, term in terms._asdict().items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         total: Tensor = terms.total
@@ -77,19 +82,21 @@ class ZeroShotModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
-        assert self.evaluator is not None
-        self.evaluator.reset()
+        for evaluator in self.evaluators:
+            evaluator.reset()
 
     def validation_step(self, batch: Sequence[Tensor], batch_index: int) -> None:
         """Score a batch of validation samples, with the averaged weights."""
-        assert self.evaluator is not None
         inputs, labels = batch
-        self.evaluator.update(self.averaged(inputs), labels)
+        predictions = self.averaged(inputs).float().cpu()
+        with torch.autocast(self.device.type, enabled=False):
+            for evaluator in self.evaluators:
+                evaluator.update(predictions, labels.cpu())
 
     def on_validation_epoch_end(self) -> None:
         """All figures of this epoch's validation; its γ is the best on the validation samples."""
-        assert self.evaluator is not None
-        self.validation = self.evaluator.result()
+        (evaluator,) = self.evaluators
+        self.validation = evaluator.result()
         figures = {f"val/{name}": float(value) for name, value in self.validation.figures().items()}
         self.log_dict(figures, rank_zero_only=True)
 

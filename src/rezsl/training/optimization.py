@@ -89,7 +89,7 @@ class Optimization:
                 else:
                     average.copy_(current)
 
-        return AveragedModel(module, multi_avg_fn=towards, use_buffers=True)
+        return AveragedModel(module, multi_avg_fn=towards, use_buffers=True).requires_grad_(False)
 
     def factor(self, steps_per_epoch: int, max_epochs: int) -> Callable[[int], float]:
         """The learning rate at a step, as a factor of ``learning_rate``."""

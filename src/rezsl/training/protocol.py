@@ -20,7 +20,7 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, selection_split
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import GZSLResult, evaluate
-from rezsl.losses import RegressionLoss, ReMSELoss
+from rezsl.losses import Objective, RegressionLoss, ReMSELoss
 from rezsl.training.assembly import BackboneBuilder, ModelBuilder, fingerprint, in_memory, new_classifier, seen_at
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
@@ -42,7 +42,7 @@ class FitResult:
     Attributes:
         model: the classifier, trained on all seen classes, with the γ that was selected.
         choice: what the selection stage chose, with its validation figures.
-        test: the figures on the test images; None where the benchmark has no images of unseen classes.
+        test: the figures on the test images; None where there are none of seen or none of unseen classes.
         run_dir: where everything was written; None if nowhere.
     """
 
@@ -109,9 +109,13 @@ def fit(
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
-    for name, number in (("max_epochs", max_epochs), ("patience", patience)):
-        if number < 1:
-            raise ArgumentError(f"{name}: expected at least 1, got {number}")
+    for name, number, least in (("max_epochs", max_epochs, 1), ("patience", patience, 1), ("workers", workers, 0)):
+        if number < least:
+            raise ArgumentError(f"{name}: expected at least {least}, got {number}")
+    if not 0 <= seed < 2**32:
+        raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {seed}")
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     recipe = Recipe(
@@ -122,6 +126,9 @@ def fit(
     build = partial(new_classifier, data, model=model, backbone=backbone, image_size=image_size, scale=scale, seed=seed)
     classifier = build(data.split.trainval)
     settings = _settings(data, classifier, recipe, patience)
+    # Before anything is written: what cannot be selected on, or summed, leaves no half-begun run behind.
+    selection_split(data, seed)
+    Objective(data.semantics.values, loss, loss_weight, scale)
     run = _open(run_dir, resume, settings) if run_dir is not None else None
     data = in_memory(data, image_size)
     console = Console(stderr=True, quiet=not progress)

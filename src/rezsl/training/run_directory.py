@@ -35,7 +35,10 @@ class RunDirectory:
             raise RunDirectoryError(f"run_dir: {self.path} holds {kind}; {hint}choose another directory")
         if resume and not self.path.is_dir():
             raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(f"run_dir: {self.path} cannot be made ({error.strerror})") from error
 
     @property
     def config(self) -> Path:

@@ -86,7 +86,7 @@ def train_stage(
         trainer = Trainer(
             max_epochs=epochs,
             accelerator=recipe.accelerator,
-            devices=1 if recipe.accelerator == "cpu" else "auto",
+            devices=1,
             precision=recipe.precision,  # type: ignore[arg-type] # Lightning's own check names the allowed ones
             callbacks=callbacks,
             logger=TensorBoardLogger(run.path, name="tensorboard", version=name) if run is not None else False,
