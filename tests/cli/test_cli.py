@@ -184,6 +184,40 @@ def test_wrong_files_are_named_and_the_run_stays(run: Path, tmp_path: Path, caps
     assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
 
 
+def test_an_attempt_that_failed_leaves_its_directory_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    for wrong in (
+        ["--data.unseen=[12]"],
+        ["--loss-weight=-1"],
+        ["--workers=-1"],
+        ["--seed=99999999999"],
+        ["--accelerator=gpu"],
+    ):
+        error_of(capsys, "fit", "--data", "digits", "--run-dir", run, *wrong)
+        assert not run.exists() or {path.name for path in run.iterdir()} <= {"config.yaml"}
+    assert main(["fit", "--data", "digits", "--run-dir", str(run), "--max-epochs=1", "--accelerator=cpu"]) == 0
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
+
+
+def test_names_with_brackets_are_printed_as_they_are(
+    run: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / "a[b].png"
+    odd.write_bytes((images / "0.png").read_bytes())
+    semantics = load_digits().semantics
+    rows = [
+        ["class", *semantics.attributes],
+        *([name, *semantics.values[row].tolist()] for row, name in enumerate(["c[bold]", "d"])),
+    ]
+    with (tmp_path / "odd.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+    capsys.readouterr()
+    assert main(["predict", str(run), str(odd), "--classes", str(tmp_path / "odd.csv")]) == 0
+    printed = capsys.readouterr().out
+    assert "c[bold]" in printed
+
+
 def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == main(["--help"]) == main(["--version"]) == 0
     for command, option in (

@@ -91,6 +91,11 @@ def test_an_empty_class_is_named(root: Path) -> None:
             "groups with images in training and in test: 'g'",
         ),
         ([("images/cat/0.png", "yak", "g", "train")], "no semantics for 'yak'"),
+        ([("images/cat/0.png", "cat", "g")], "line 2: expected 4 cells, got fewer"),
+        (
+            [("images/cat/0.png", "cat", "g", "train"), ("images/dog/../cat/0.png", "cat", "h", "test_seen")],
+            "files listed more than once: '.*images/cat/0.png'",
+        ),
         ([("images/cat/0.png", "cat", "g", "test_unseen")], "split.trainval: expected at least one training image"),
     ],
 )
@@ -104,6 +109,23 @@ def test_a_splits_file_without_its_columns(root: Path) -> None:
     write_splits(root, [("images/cat/0.png", "train")], header="file,split")
     with pytest.raises(DataError, match="expected the columns file, class, split, got file, split"):
         load_image_folder(root)
+
+
+def test_an_image_without_a_group_stands_alone(root: Path) -> None:
+    rows = [
+        (f"images/{name}/{i}.png", name, "", "train" if i else "test_seen") for name in CLASSES[:3] for i in range(4)
+    ]
+    write_splits(root, [*rows, ("images/fox/0.png", "fox", "", "test_unseen")])
+    groups = load_image_folder(root).groups
+    assert groups is not None
+    assert len(groups.unique()) == 13
+
+
+def test_hidden_files_are_no_images(root: Path) -> None:
+    (root / "images" / "cat" / "._0.png").write_bytes(b"resource fork")
+    (root / "images" / "cat" / ".ipynb_checkpoints").mkdir()
+    shutil.copy(root / "images" / "cat" / "0.png", root / "images" / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png")
+    assert len(load_image_folder(root).labels) == 50
 
 
 def test_no_images_folder(tmp_path: Path) -> None:
