@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -103,6 +103,14 @@ class ClassSemantics:
             )
         order = [other.attributes.index(name) for name in self.attributes]
         return ClassSemantics(other.classes, self.attributes, other.values[:, order], self.word_vectors, self.groups)
+
+    def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
+        """The same table with a vector per attribute name, in the order of ``attributes``; kept as float32.
+
+        Raises:
+            DataError: the number of rows is not that of the attributes, or a number is not finite.
+        """
+        return replace(self, word_vectors=vectors.to(torch.float32))
 
     @classmethod
     def from_csv(cls, path: str | Path) -> "ClassSemantics":

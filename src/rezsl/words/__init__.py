@@ -1,0 +1,1 @@
+"""Word vectors of attribute names: the queries of AttentionNet."""
