@@ -103,6 +103,15 @@ def test_selection_never_looks_at_the_test(few_digits: Benchmark) -> None:
     assert result.test is None  # nothing to test on
 
 
+def test_a_single_validation_class_is_pointed_out(features: Benchmark, few_digits: Benchmark) -> None:
+    """Among one class every image is right."""
+    alone = quick(features, max_epochs=1).choice
+    assert (alone.unseen_classes, alone.t1) == (1, 1.0)
+    assert "one validation class, so validation T1 is 100 % by construction" in alone.notes[0]
+    several = quick(few_digits, max_epochs=1).choice
+    assert (several.unseen_classes, several.notes) == (2, ())
+
+
 class PowerCutError(Exception):
     """Stands for the power going off."""
 
@@ -201,7 +210,9 @@ def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path, mo
 
 def epochs_of(harmonic_means: list[float], standard_error: float) -> BestEpoch:
     selection = BestEpoch(patience=3)
-    selection.epochs = [Choice(n, 0.1 * n, 0.0, h, standard_error, 0.0) for n, h in enumerate(harmonic_means, start=1)]
+    selection.epochs = [
+        Choice(n, 0.1 * n, 0.0, h, standard_error, 0.0, 5) for n, h in enumerate(harmonic_means, start=1)
+    ]
     return selection
 
 

@@ -69,6 +69,8 @@ def report(result: FitResult, title: str, console: Console) -> None:
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         highlight=False,
     )
+    for note in choice.notes:
+        console.print(f"  note: {note}", highlight=False, markup=False)
     if result.test is None:
         console.print(
             "no test: it needs test images of seen and of unseen classes; the validation figures are all there is"

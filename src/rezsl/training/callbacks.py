@@ -26,6 +26,7 @@ class Choice:
         harmonic_mean: validation H, at that γ.
         standard_error: of that H, over classes.
         ausuc: validation AUSUC.
+        unseen_classes: how many validation classes these figures rest on.
     """
 
     epochs: int
@@ -34,6 +35,17 @@ class Choice:
     harmonic_mean: float
     standard_error: float
     ausuc: float
+    unseen_classes: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to bear in mind when reading these figures, one sentence each."""
+        if self.unseen_classes > 1:
+            return ()
+        return (
+            "there is one validation class, so validation T1 is 100 % by construction and the error of H leaves out "
+            "how much classes differ; hold out more classes to learn how new ones will fare",
+        )
 
 
 class BestEpoch(Callback):
@@ -67,7 +79,15 @@ class BestEpoch(Callback):
         result, number = pl_module.validation, trainer.current_epoch + 1
         best = result.oracle
         self.epochs.append(
-            Choice(number, best.gamma, result.t1, best.harmonic_mean, result.harmonic_mean_error, result.ausuc)
+            Choice(
+                epochs=number,
+                gamma=best.gamma,
+                t1=result.t1,
+                harmonic_mean=best.harmonic_mean,
+                standard_error=result.harmonic_mean_error,
+                ausuc=result.ausuc,
+                unseen_classes=len(result.unseen_class_accuracy),
+            )
         )
         assert self.choice is not None
         if number - self.choice.epochs >= self.patience:
