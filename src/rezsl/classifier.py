@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from rezsl.backbones import Backbone, ImageBackbone
-from rezsl.data import fit_images, read_images
+from rezsl.data import Crop, fit_images, read_images
 from rezsl.errors import ArgumentError, DataError
 from rezsl.functional import class_scores
 from rezsl.models import SemanticModel
@@ -67,7 +67,7 @@ class ZeroShotClassifier(nn.Module):
         predictions: Tensor = self.network(self.backbone(inputs))
         return predictions
 
-    def read(self, inputs: Tensor | Sequence[Path], index: Int[Tensor, "B"]) -> Tensor:
+    def read(self, inputs: Tensor | Sequence[Path | Crop], index: Int[Tensor, "B"]) -> Tensor:
         """A batch of inputs in the format that the backbone expects: features as they are, images as uint8."""
         if isinstance(self.backbone, ImageBackbone):
             size, channels = self.backbone.image_size, self.backbone.channels
@@ -86,7 +86,7 @@ class ZeroShotClassifier(nn.Module):
         return next(self.network.parameters()).device
 
     @torch.inference_mode()
-    def predict_semantics(self, inputs: Tensor | Sequence[Path], batch_size: int = 256) -> Predictions:
+    def predict_semantics(self, inputs: Tensor | Sequence[Path | Crop], batch_size: int = 256) -> Predictions:
         """Predicted semantics of many inputs, on the CPU; the model's mode (training or not) is left as it was."""
         was_training = self.training
         self.eval()
@@ -113,12 +113,12 @@ class ZeroShotClassifier(nn.Module):
         return class_scores(predictions, values, self.scale) - self.gamma * is_seen
 
     def classify(
-        self, inputs: Tensor | Sequence[Path], candidates: ClassSemantics | None = None, top: int = 1
+        self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1
     ) -> list[list[Ranked]]:
         """The best classes of each input, best first.
 
         Args:
-            inputs: features ``[N, D]``, images ``[N, channels, H, W]`` (uint8), or N image paths, as in training.
+            inputs: features ``[N, D]``, images ``[N, channels, H, W]`` (uint8), N image paths or boxes, as in training.
             candidates: as for :meth:`scores`.
             top: how many classes to give for each input; all if there are fewer.
         """

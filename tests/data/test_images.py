@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rezsl.data import fit_images, natural_size, read_image, read_images
+from rezsl.data import Crop, fit_images, natural_size, read_image, read_images
 from rezsl.errors import DataError
 
 
@@ -97,3 +97,40 @@ def test_a_small_network_sees_images_at_their_own_size_from_16_to_64(tmp_path: P
     assert natural_size(sorted(tmp_path.glob("*.png"))) == 24
     assert natural_size(torch.zeros(2, 3, 200, 150, dtype=torch.uint8)) == 64
     assert natural_size(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)) == 16
+
+
+def test_a_box_is_cropped_before_anything_is_scaled(tmp_path: Path) -> None:
+    whole = gradient(400, 300)
+    whole.save(tmp_path / "whole.png")
+    crop = Crop(tmp_path / "whole.png", (30, 200, 90, 260))
+    torch.testing.assert_close(read_image(crop, 16), read_image_of(whole.crop(crop.box), tmp_path, 16))
+    # A large JPEG would be decoded at an eighth of its size, where the box's pixels lie elsewhere.
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400), dtype=np.uint8)
+    noise[96:104, 192:208] = 255
+    Image.fromarray(noise).save(tmp_path / "whole.jpg", quality=95)
+    assert read_image(Crop(tmp_path / "whole.jpg", (194, 98, 206, 102)), 4, channels=1).min() > 200
+    assert natural_size([crop, Crop(crop.path, (0, 0, 40, 50)), Crop(crop.path, (5, 5, 10, 10))]) == 40
+
+
+def test_a_box_counts_the_pixels_as_stored_and_is_then_turned(tmp_path: Path) -> None:
+    stored = gradient(12, 8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored.save(tmp_path / "turned.png", exif=exif)
+    part = stored.crop((6, 0, 10, 4)).transpose(Image.Transpose.ROTATE_270)
+    torch.testing.assert_close(
+        read_image(Crop(tmp_path / "turned.png", (6, 0, 10, 4)), 4), read_image_of(part, tmp_path, 4)
+    )
+
+
+def test_a_box_that_is_empty_or_outside_is_named(tmp_path: Path) -> None:
+    gradient(12, 8).save(tmp_path / "a.png")
+    with pytest.raises(
+        DataError, match=r"a\.png: expected a box inside the image of 12 × 8 pixels, got .*\(2, 0, 13, 8\)"
+    ):
+        read_images([tmp_path / "a.png", Crop(tmp_path / "a.png", (2, 0, 13, 8))], 8)
+    for box in ((5, 0, 5, 8), (-1, 0, 5, 8), (0, 6, 5, 4)):
+        with pytest.raises(DataError, match=r"a\.png: expected a box \(left, top, right, bottom\) with 0 ≤ left"):
+            Crop(tmp_path / "a.png", box)
+    with pytest.raises(DataError, match=r"none\.png: no such image"):
+        read_image(Crop(tmp_path / "none.png", (0, 0, 1, 1)), 8)

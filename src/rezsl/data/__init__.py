@@ -5,7 +5,7 @@ from rezsl.data.digits import load_digits
 from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.data.held_out import SelectionSplit, selection_split
 from rezsl.data.image_folder import load_image_folder
-from rezsl.data.images import find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data.images import Crop, find_images, fit_images, natural_size, read_image, read_images
 from rezsl.data.samplers import BatchSampler, EpisodicBatches, ShuffledBatches
 from rezsl.data.split import Split
 from rezsl.data.xlsa17 import load_xlsa17, read_split_file
@@ -14,6 +14,7 @@ __all__ = [
     "FEATURE_SUFFIXES",
     "BatchSampler",
     "Benchmark",
+    "Crop",
     "EpisodicBatches",
     "SelectionSplit",
     "ShuffledBatches",

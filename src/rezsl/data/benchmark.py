@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rezsl.data.images import Crop
 from rezsl.data.split import Split
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
@@ -21,7 +22,7 @@ class Benchmark:
     Attributes:
         name: what tables call it.
         inputs: feature vectors ``[N, D]`` or regions ``[N, R, D]`` (float), images ``[N, channels, H, W]`` (uint8), or
-            N image paths.
+            N image paths or boxes in images (:class:`~rezsl.data.Crop`).
         labels: row of ``semantics`` of every input, ``[N]``, int64.
         semantics: the semantics of all classes, also of classes without images.
         split: what is trained, validated and tested on.
@@ -34,7 +35,7 @@ class Benchmark:
     """
 
     name: str
-    inputs: Tensor | Sequence[Path]
+    inputs: Tensor | Sequence[Path | Crop]
     labels: Int[Tensor, "N"]
     semantics: ClassSemantics
     split: Split

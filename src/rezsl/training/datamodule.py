@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import BatchSampler, Benchmark
+from rezsl.data import BatchSampler, Benchmark, Crop
 
 
 class BatchesOf(Dataset[tuple[Tensor, Tensor]]):
@@ -22,7 +22,7 @@ class BatchesOf(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, benchmark: Benchmark, classifier: ZeroShotClassifier) -> None:
-        self.inputs: Tensor | Sequence[Path] = benchmark.inputs
+        self.inputs: Tensor | Sequence[Path | Crop] = benchmark.inputs
         self.labels, self.read = benchmark.labels, classifier.read
 
     def __getitem__(self, batch: list[int]) -> tuple[Tensor, Tensor]:
