@@ -1,5 +1,10 @@
+import pickle
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
+from torchmetrics import Metric
 
 from rezsl.functional import seen_unseen_curve
 from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
@@ -52,3 +57,43 @@ def test_class_error_streams_the_matrix() -> None:
     assert classes.tolist() == expected_classes.tolist()
     metric.reset()
     assert int(metric.count.sum()) == 0
+
+
+def test_the_matrix_of_a_single_class_is_a_matrix() -> None:
+    metric = ClassError(6, 1)
+    for again in (metric, pickle.loads(pickle.dumps(metric))):
+        again.update(torch.ones(2, 1), torch.tensor([4, 4]))
+        matrix, classes = again.compute()
+        assert (matrix.tolist(), classes.tolist()) == ([[1.0]], [4])
+
+
+def gathered(mine: Metric, others: Metric) -> None:
+    """Let a metric believe that there is a second process, which holds the other one."""
+    states = [getattr(others, name) for name in others.metric_state]
+    whole = iter([torch.cat(state) if isinstance(state, list) else state for state in states])
+    mine.distributed_available_fn = lambda: True
+    mine.dist_sync_fn = lambda state, group: [state, next(whole)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "per_class"),
+    [
+        (lambda: MeanClassAccuracy(4), lambda metric: metric.per_class()),
+        (lambda: SeenUnseen(torch.tensor([True, True, False, False])), lambda metric: metric.class_accuracies(0.1)),
+    ],
+)
+def test_accuracies_of_classes_are_those_of_all_processes(
+    metric: Callable[[], Metric], per_class: Callable[[Metric], Tensor], generator: torch.Generator
+) -> None:
+    whole, mine, others = metric(), metric(), metric()
+    labels = torch.arange(60) % 4
+    scores = torch.randn(60, 4, generator=generator) + torch.eye(4)[labels]
+    inputs = scores if isinstance(whole, SeenUnseen) else scores.argmax(dim=1)
+    whole.update(inputs, labels)
+    mine.update(inputs[:23], labels[:23])
+    others.update(inputs[23:], labels[23:])
+    alone = per_class(mine)
+    gathered(mine, others)
+    torch.testing.assert_close(per_class(mine), per_class(whole), rtol=0, atol=0)
+    mine.distributed_available_fn = lambda: False
+    torch.testing.assert_close(per_class(mine), alone, rtol=0, atol=0)  # its own state is as it was

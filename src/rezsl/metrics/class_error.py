@@ -1,5 +1,9 @@
 """The class × semantic error matrix, streamed."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -36,3 +40,14 @@ class ClassError(Metric):
         """The matrix of the K classes that occurred, and which they are."""
         classes = self.count.nonzero().squeeze(1)
         return self.total[classes] / self.count[classes].unsqueeze(1), classes
+
+    def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+        wrapped = super()._wrap_compute(compute)
+
+        @wraps(compute)
+        def in_shape() -> tuple[Tensor, Tensor]:
+            # torchmetrics turns every result of one element into a scalar: also the list of a single class.
+            matrix, classes = wrapped()
+            return matrix.reshape(-1, self.total.shape[1]), classes.reshape(-1)
+
+        return in_shape

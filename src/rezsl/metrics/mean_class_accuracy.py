@@ -1,6 +1,7 @@
 """Class-averaged accuracy, streamed."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -33,10 +34,11 @@ class MeanClassAccuracy(Metric):
         self.count += torch.bincount(target, minlength=len(self.count))
         self.right += torch.bincount(target[predicted == target], minlength=len(self.count))
 
-    def per_class(self) -> Tensor:
-        """Accuracy of each class, ``[C]``; NaN where a class has not occurred."""
-        return self.right.double() / self.count
+    def per_class(self) -> Float[Tensor, "C"]:
+        """Accuracy of each class, over all processes; NaN where a class has not occurred."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            return self.right.double() / self.count
 
     def compute(self) -> Scalar:
         """The mean over the classes that occurred; NaN before the first."""
-        return self.per_class().nanmean()
+        return (self.right.double() / self.count).nanmean()

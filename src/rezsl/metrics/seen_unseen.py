@@ -1,6 +1,7 @@
 """The exact seen-unseen curve, streamed."""
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -47,10 +48,11 @@ class SeenUnseen(Metric):
         label = dim_zero_cat(self.label).long()
         return curve_from_margins(dim_zero_cat(self.margin), dim_zero_cat(self.right), label, self.is_seen)
 
-    def class_accuracies(self, gamma: float) -> Tensor:
-        """Accuracy of each class among all classes at a given γ, ``[C]``; NaN where a class has not occurred."""
-        label = dim_zero_cat(self.label).long()
-        wins = dim_zero_cat(self.margin) > gamma
-        right = dim_zero_cat(self.right) & torch.where(self.is_seen[label], wins, ~wins)
+    def class_accuracies(self, gamma: float) -> Float[Tensor, "C"]:
+        """Accuracy of each class among all classes at a given γ, over all processes; NaN where none has occurred."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            label = dim_zero_cat(self.label).long()
+            wins = dim_zero_cat(self.margin) > gamma
+            right = dim_zero_cat(self.right) & torch.where(self.is_seen[label], wins, ~wins)
         count = torch.bincount(label, minlength=len(self.is_seen))
         return torch.bincount(label[right], minlength=len(self.is_seen)).double() / count
