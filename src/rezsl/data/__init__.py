@@ -6,8 +6,10 @@ from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.data.held_out import SelectionSplit, selection_split
 from rezsl.data.image_folder import load_image_folder
 from rezsl.data.images import Crop, find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data.make_splits import make_splits
 from rezsl.data.samplers import BatchSampler, EpisodicBatches, ShuffledBatches
 from rezsl.data.split import Split
+from rezsl.data.split_rows import ImageRow, MadeSplits
 from rezsl.data.xlsa17 import load_xlsa17, read_split_file
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "Benchmark",
     "Crop",
     "EpisodicBatches",
+    "ImageRow",
+    "MadeSplits",
     "SelectionSplit",
     "ShuffledBatches",
     "Split",
@@ -24,6 +28,7 @@ __all__ = [
     "load_digits",
     "load_image_folder",
     "load_xlsa17",
+    "make_splits",
     "natural_size",
     "read_feature_rows",
     "read_image",

@@ -1,0 +1,160 @@
+"""Splits of one's own images: unseen classes, validation classes, held-out images of the seen ones.
+
+The rule, the same for ``splits.csv`` and ``att_splits.mat``:
+
+1. Classes with a row in ``semantics.csv`` but without images are unseen; there is nothing to test them on.
+2. Unseen classes are those named, or a share of the classes with images, drawn by the seed. Their images are
+   ``test_unseen``, all of them.
+3. Validation classes are those named, or a share of the remaining classes, drawn by the seed.
+4. Of every remaining class, a validation class too, whole groups of images (single images, where none are given) are
+   drawn by the seed until they come as near to ``test_seen_share`` of the class as they can: ``test_seen``.
+   At least one group always stays in training.
+5. The images left are ``val`` in validation classes and ``train`` in the others.
+
+Nothing enters but the names, classes and groups of the images, the table, the options and the seed: no pixel, nor the
+file system's order.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rezsl.atomic import write_atomically
+from rezsl.data.class_folders import images_by_class
+from rezsl.data.class_roles import ClassRoles, choose_roles
+from rezsl.data.held_out_share import hold_out_test_seen
+from rezsl.data.image_groups import ALONE, groups_from_names, groups_from_table
+from rezsl.data.split_rows import ImageRow, MadeSplits, splits_table
+from rezsl.data.xlsa17_writer import XLSA17_FOLDER, xlsa17_files
+from rezsl.errors import ArgumentError, DataError
+from rezsl.semantics import ClassSemantics, name_some
+
+
+def make_splits(
+    root: str | Path,
+    unseen: float | Sequence[str] = 0.2,
+    validation: float | Sequence[str] = 0.2,
+    test_seen_share: float = 0.2,
+    seed: int = 0,
+    groups: str | Path | None = None,
+    group_pattern: str | None = None,
+    mat: bool = False,
+    overwrite: bool = False,
+) -> MadeSplits:
+    """Write ``splits.csv`` for a folder with ``images/<class>/*`` and ``semantics.csv``; the rule stands above.
+
+    Args:
+        root: the folder.
+        unseen: names of the unseen classes, or their share of the classes with images, in ``[0, 1)``.
+        validation: names of the validation classes, or their share of the seen classes, in ``[0, 1)``; 0 for none.
+        test_seen_share: share of each seen class's images to test on, in ``[0, 1)``.
+        seed: of every draw.
+        groups: a CSV file with the columns ``file,group``; images of one group (frames of one object) stay together.
+        group_pattern: instead, a regular expression for file names; what its parentheses enclose is the group.
+        mat: also write ``xlsa17/att_splits.mat``, ``image_files.mat`` and ``attributes.txt``, which
+            :func:`rezsl.data.read_split_file` and the field's own code read.
+        overwrite: replace files of an earlier call.
+
+    Raises:
+        ArgumentError: a share, name or pattern does not fit the folder.
+        DataError: the folder or the table of groups is not as described, or a file is there already and ``overwrite``
+            is false.
+    """
+    _check_arguments(test_seen_share, seed, groups, group_pattern)
+    root = Path(root)
+    semantics = ClassSemantics.from_csv(root / "semantics.csv")
+    classes, labels = _images(root, semantics)
+    group_of, notes = _groups(groups, group_pattern, classes)
+    unseen_seed, validation_seed, image_seed = _seeds(seed)
+    roles = choose_roles(semantics, labels, unseen, validation, unseen_seed, validation_seed)
+    seen_rows = torch.tensor(semantics.index([*roles.train, *roles.validation]))
+    test_seen, whole = hold_out_test_seen(
+        torch.isin(labels, seen_rows).nonzero().squeeze(1), labels, _numbers(group_of), test_seen_share, image_seed
+    )
+    if whole:
+        names = name_some([semantics.classes[row] for row in whole])
+        notes += (f"classes with a single image or group are trained on and have no test_seen images: {names}",)
+    if roles.undepicted:
+        notes += (f"classes without images are unseen, with nothing to test them on: {name_some(roles.undepicted)}",)
+    rows = _rows(classes, group_of, roles, set(test_seen.tolist()))
+    contents: dict[str, bytes] = {"splits.csv": splits_table(rows)}
+    if mat:
+        files, more = xlsa17_files(semantics, labels, list(classes), [row.split for row in rows])
+        contents |= {f"{XLSA17_FOLDER}/{name}": content for name, content in files.items()}
+        notes += more
+    return MadeSplits(rows, roles, _write(root, contents, overwrite), notes)
+
+
+def _check_arguments(test_seen_share: float, seed: int, groups: str | Path | None, group_pattern: str | None) -> None:
+    if not 0 <= test_seen_share < 1:
+        raise ArgumentError(f"test_seen_share: expected a share of at least 0 and below 1, got {test_seen_share}")
+    if not 0 <= seed < 2**63:
+        raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
+    if groups is not None and group_pattern is not None:
+        raise ArgumentError("groups, group_pattern: expected one of them, got both")
+
+
+def _images(root: Path, semantics: ClassSemantics) -> tuple[dict[str, str], Int[Tensor, "N"]]:
+    """Class of every image file, and its row in the table."""
+    found = images_by_class(root)
+    if empty := [name for name, files in found.items() if not files]:
+        raise DataError(
+            f"{root / 'images'}: class folders without a single image: {name_some(empty)}; add some, or remove the "
+            f"folder if the class is unseen"
+        )
+    if not found:
+        raise DataError(f"{root / 'images'}: expected a folder of images for each class, got none")
+    classes = {file: name for name, files in found.items() for file in files}
+    try:
+        return classes, torch.tensor(semantics.index(classes.values()))
+    except DataError as error:
+        raise DataError(f"{root / 'semantics.csv'}: {error}") from None
+
+
+def _groups(
+    table: str | Path | None, pattern: str | None, classes: dict[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    if table is not None:
+        return groups_from_table(Path(table), classes)
+    if pattern is not None:
+        return groups_from_names(pattern, classes)
+    return dict.fromkeys(classes, ALONE), ()
+
+
+def _seeds(seed: int) -> list[int]:
+    """One seed per draw: with the same one, neighbours in the table would tend to be drawn together."""
+    drawn: list[int] = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return drawn
+
+
+def _numbers(group_of: dict[str, str]) -> Int[Tensor, "N"]:
+    """A number per image, the same within a group; an image that stands alone has its own."""
+    keys = [(group, "" if group else file) for file, group in group_of.items()]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return torch.tensor([numbers[key] for key in keys])
+
+
+def _rows(
+    classes: dict[str, str], group_of: dict[str, str], roles: ClassRoles, test_seen: set[int]
+) -> tuple[ImageRow, ...]:
+    split_of = dict.fromkeys(roles.train, "train")
+    split_of |= dict.fromkeys(roles.validation, "val") | dict.fromkeys(roles.unseen, "test_unseen")
+    return tuple(
+        ImageRow(file, name, group_of[file], "test_seen" if number in test_seen else split_of[name])
+        for number, (file, name) in enumerate(classes.items())
+    )
+
+
+def _write(root: Path, contents: dict[str, bytes], overwrite: bool) -> tuple[Path, ...]:
+    paths = {root / name: content for name, content in contents.items()}
+    if not overwrite and (present := [path for path in paths if path.exists()]):
+        raise DataError(
+            f"{present[0]}: exists, and experiments may rest on it; move it away, or give overwrite (--overwrite)"
+        )
+    for path, content in paths.items():
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, content)
+    return tuple(paths)
