@@ -2,6 +2,8 @@
 
 from rezsl.backbones.backbone import Backbone
 from rezsl.backbones.feature_scaler import FeatureScaler
-from rezsl.backbones.image_backbone import ImageBackbone, small_resnet
+from rezsl.backbones.image_backbone import ImageBackbone
+from rezsl.backbones.pretrained import pretrained
+from rezsl.backbones.small_resnet import small_resnet
 
-__all__ = ["Backbone", "FeatureScaler", "ImageBackbone", "small_resnet"]
+__all__ = ["Backbone", "FeatureScaler", "ImageBackbone", "pretrained", "small_resnet"]
