@@ -93,6 +93,31 @@ def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[s
     assert "H_oracle" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (b"", "expected an entry 'data', got none"),
+        (b"seed: 1\n", "expected an entry 'data', got none"),
+        (b"data:\n", "expected an entry 'data', got none"),
+        (b"- 1\n", "expected an entry 'data', got none"),
+        (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML (line 3); mend the file, or name the benchmark with --data"),
+        (b"\xff\xfe\x00", "expected YAML (not text); mend the file"),
+        (b"data: digit\n", "data: expected a benchmark and its options, as rezsl fit writes them, got digit; mend"),
+        (b"data: {class_path: rezsl.cli.choices.digits, init_args: {unsen: [1]}}", "data: expected a benchmark"),
+    ],
+)
+def test_a_config_that_says_nothing_of_the_data_is_named(
+    run: Path, tmp_path: Path, config: bytes, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / name).symlink_to(run / name)
+    (tmp_path / "config.yaml").write_bytes(config)
+    line = error_of(capsys, "evaluate", tmp_path)
+    assert line.startswith(f"{tmp_path / 'config.yaml'}: {message}")
+    assert len(line) < 400
+    assert main(["evaluate", str(tmp_path), "--data", "digits"]) == 0
+
+
 def test_predict_among_classes_that_no_training_saw(
     run: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
