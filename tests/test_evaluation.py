@@ -1,3 +1,4 @@
+import contextlib
 import json
 from dataclasses import replace
 
@@ -100,6 +101,17 @@ def test_nothing_to_test_on(model: ZeroShotClassifier, features: Benchmark) -> N
     untested = replace(features, split=replace(features.split, test_unseen=torch.empty(0, dtype=torch.int64)))
     with pytest.raises(DataError, match=r"split\.test_unseen: toy has no such images"):
         evaluate(model, untested)
+
+
+def test_the_mode_is_left_alone_also_by_an_error(model: ZeroShotClassifier, features: Benchmark) -> None:
+    for data, outcome in (
+        (features, contextlib.nullcontext()),
+        (replace(features, inputs=features.inputs[:, :5]), pytest.raises(DataError, match="8 dimensions, got 5")),  # type: ignore[call-overload]
+    ):
+        model.train()
+        with outcome:
+            evaluate(model, data)
+        assert model.training
 
 
 def test_standard_error_of_h_is_that_of_a_bootstrap_over_classes(

@@ -9,8 +9,9 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from rezsl.backbones import Backbone, ImageBackbone
-from rezsl.data import Crop, fit_images, read_images
-from rezsl.errors import ArgumentError, DataError
+from rezsl.data import Crop
+from rezsl.data.input_format import FeatureFormat, ImageFormat
+from rezsl.errors import ArgumentError
 from rezsl.functional import class_scores
 from rezsl.models import SemanticModel
 from rezsl.semantics import ClassSemantics
@@ -67,18 +68,12 @@ class ZeroShotClassifier(nn.Module):
         predictions: Tensor = self.network(self.backbone(inputs))
         return predictions
 
-    def read(self, inputs: Tensor | Sequence[Path | Crop], index: Int[Tensor, "B"]) -> Tensor:
-        """A batch of inputs in the format that the backbone expects: features as they are, images as uint8."""
+    @property
+    def input_format(self) -> FeatureFormat | ImageFormat:
+        """How inputs are read for the backbone."""
         if isinstance(self.backbone, ImageBackbone):
-            size, channels = self.backbone.image_size, self.backbone.channels
-            if not isinstance(inputs, Tensor):
-                return read_images([inputs[position] for position in index.tolist()], size, channels)
-            if inputs.dtype == torch.uint8:
-                return fit_images(inputs[index], size, channels)
-            raise DataError(f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}")
-        if isinstance(inputs, Tensor) and inputs.is_floating_point():
-            return inputs[index]
-        raise DataError(f"inputs: this model expects feature vectors of {self.backbone.region_dim} numbers, got images")
+            return ImageFormat(self.backbone.image_size, self.backbone.channels)
+        return FeatureFormat(self.backbone.region_dim)
 
     @property
     def device(self) -> torch.device:
@@ -86,15 +81,24 @@ class ZeroShotClassifier(nn.Module):
         return next(self.network.parameters()).device
 
     @torch.inference_mode()
-    def predict_semantics(self, inputs: Tensor | Sequence[Path | Crop], batch_size: int = 256) -> Predictions:
-        """Predicted semantics of many inputs, on the CPU; the model's mode (training or not) is left as it was."""
-        was_training = self.training
+    def predict_semantics(
+        self,
+        inputs: Tensor | Sequence[Path | Crop],
+        batch_size: int = 256,
+        index: Int[Tensor, "N"] | None = None,
+    ) -> Predictions:
+        """Predicted semantics of many inputs, on the CPU; the model's mode (training or not) is left as it was.
+
+        Args:
+            inputs: features, images or files, as for :meth:`classify`.
+            batch_size: inputs per forward pass.
+            index: which of them, in which order; None takes all.
+        """
+        index = torch.arange(len(inputs)) if index is None else index
+        read, was_training = self.input_format.read, self.training
         self.eval()
         try:
-            parts = [
-                self(self.read(inputs, index).to(self.device)).cpu()
-                for index in torch.arange(len(inputs)).split(batch_size)
-            ]
+            parts = [self(read(inputs, part).to(self.device)).cpu() for part in index.split(batch_size) if len(part)]
         finally:
             self.train(was_training)
         return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))

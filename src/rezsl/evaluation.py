@@ -208,10 +208,9 @@ def evaluate(
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in semantics.classes]
     evaluator = GZSLEvaluator(semantics, seen, unseen, model.scale)
-    was_training = model.training
-    model.eval()
-    for index in torch.cat([seen_index, unseen_index]).split(batch_size):
-        inputs = model.read(benchmark.inputs, index).to(model.device)
-        evaluator.update(model(inputs).cpu(), benchmark.labels[index])
-    model.train(was_training)
+    index = torch.cat([seen_index, unseen_index])
+    predictions = model.predict_semantics(benchmark.inputs, batch_size, index)
+    # Scored in slices as well: a score per image and class takes more memory than the predictions.
+    for part, rows in zip(predictions.split(batch_size), index.split(batch_size), strict=True):
+        evaluator.update(part, benchmark.labels[rows])
     return evaluator.result(model.gamma)

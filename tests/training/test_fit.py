@@ -1,15 +1,18 @@
 import csv
 import json
+import pickle
 import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import rezsl
 from rezsl.data import Benchmark, load_digits
+from rezsl.data.input_format import ImageFormat
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import GZSLResult
 from rezsl.functional import CurvePoint
@@ -18,6 +21,7 @@ from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization
 from rezsl.training.assembly import ModelBuilder
 from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
+from rezsl.training.datamodule import BatchesOf, StageData
 
 
 @pytest.fixture
@@ -329,3 +333,22 @@ def test_every_image_of_a_batch_is_changed_in_its_own_way() -> None:
     images = torch.rand(1, 3, 16, 16).expand(4, -1, -1, -1)
     changed = Augmentation().build(3)(images)
     assert not torch.allclose(changed[0], changed[1])
+
+
+def test_processes_that_load_batches_get_the_same_ones_without_the_model(few_digits: Benchmark) -> None:
+    alone, helped = (quick(few_digits, workers=workers, max_epochs=1, augmentation=None) for workers in (0, 2))
+    for name, tensor in weights(alone).items():
+        torch.testing.assert_close(weights(helped)[name], tensor, rtol=0, atol=0, msg=name)
+    sent = vars(BatchesOf(few_digits, alone.model.input_format))
+    assert len(pickle.dumps(sent | {"inputs": None, "labels": None})) < 1000
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
+def test_batches_are_pinned_where_they_go_to_a_gpu(
+    few_digits: Benchmark, monkeypatch: pytest.MonkeyPatch, device: str, pinned: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: not pinned)  # what the machine has is beside the point
+    sampler = Batches().sampler(few_digits.split.train, few_digits.labels[few_digits.split.train], seed=0)
+    data = StageData(few_digits, ImageFormat(16, 1), sampler, few_digits.split.val)
+    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))  # type: ignore[assignment]
+    assert data.train_dataloader().pin_memory is pinned

@@ -9,8 +9,8 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import BatchSampler, Benchmark, Crop
+from rezsl.data.input_format import FeatureFormat, ImageFormat
 
 
 class BatchesOf(Dataset[tuple[Tensor, Tensor]]):
@@ -18,17 +18,17 @@ class BatchesOf(Dataset[tuple[Tensor, Tensor]]):
 
     Args:
         benchmark: inputs and labels.
-        classifier: knows the format of inputs that its backbone expects.
+        input_format: of the model; the model itself would be copied into every process that loads batches.
     """
 
-    def __init__(self, benchmark: Benchmark, classifier: ZeroShotClassifier) -> None:
+    def __init__(self, benchmark: Benchmark, input_format: FeatureFormat | ImageFormat) -> None:
         self.inputs: Tensor | Sequence[Path | Crop] = benchmark.inputs
-        self.labels, self.read = benchmark.labels, classifier.read
+        self.labels, self.input_format = benchmark.labels, input_format
 
     def __getitem__(self, batch: list[int]) -> tuple[Tensor, Tensor]:
         """Inputs and labels of a batch."""
         index = torch.tensor(batch)
-        return self.read(self.inputs, index), self.labels[index]
+        return self.input_format.read(self.inputs, index), self.labels[index]
 
 
 class StageData(LightningDataModule):
@@ -36,7 +36,7 @@ class StageData(LightningDataModule):
 
     Args:
         benchmark: where samples come from.
-        classifier: the model they are for.
+        input_format: of the model they are for.
         sampler: draws the training batches.
         validation: indices to validate on after each epoch, ``[N]``, possibly none.
         workers: processes that load batches ahead; 0 loads in this one.
@@ -45,18 +45,14 @@ class StageData(LightningDataModule):
     def __init__(
         self,
         benchmark: Benchmark,
-        classifier: ZeroShotClassifier,
+        input_format: FeatureFormat | ImageFormat,
         sampler: BatchSampler,
         validation: Int[Tensor, "N"],
         workers: int = 0,
     ) -> None:
         super().__init__()
-        self.batches, self.sampler, self.validation, self.workers = (
-            BatchesOf(benchmark, classifier),
-            sampler,
-            validation,
-            workers,
-        )
+        self.batches, self.sampler = BatchesOf(benchmark, input_format), sampler
+        self.validation, self.workers = validation, workers
 
     def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         """Training batches, drawn anew each epoch."""
@@ -69,11 +65,13 @@ class StageData(LightningDataModule):
         return self._loader([part.tolist() for part in self.validation.split(256)])
 
     def _loader(self, sampler: Iterable[list[int]]) -> DataLoader[tuple[Tensor, Tensor]]:
+        assert self.trainer is not None
         return DataLoader(
             self.batches,
             batch_size=None,
             sampler=sampler,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            # Of use only where batches are copied to a GPU: a machine that has one may train on its CPU.
+            pin_memory=self.trainer.strategy.root_device.type == "cuda",
         )

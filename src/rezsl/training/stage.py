@@ -136,7 +136,7 @@ def _assemble(
         seed=recipe.seed,
     )
     sampler = recipe.batches.sampler(train_index, labels[train_index], recipe.seed)
-    return module, StageData(benchmark, classifier, sampler, held_out, recipe.workers)
+    return module, StageData(benchmark, classifier.input_format, sampler, held_out, recipe.workers)
 
 
 @contextmanager
