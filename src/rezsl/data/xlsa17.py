@@ -113,7 +113,7 @@ def _split(content: dict[str, np.ndarray], path: Path, notes: list[str]) -> Spli
     def index(name: str) -> Tensor:
         if name not in content:
             return torch.empty(0, dtype=torch.int64)
-        values = np.asarray(content[name]).ravel().astype(np.int64)
+        values = _whole_numbers(content, name, path)
         if values.size and values.min() < 1:
             raise DataError(f"{path}: expected indices from 1 in {name!r}, got {values.min()}")
         return torch.from_numpy(values - 1)
@@ -142,17 +142,30 @@ def _read_features(path: Path) -> tuple[Tensor, Tensor, list[str]]:
     for name in ("features", "labels"):
         if name not in content:
             raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
-    features, labels = content["features"], np.asarray(content["labels"]).ravel()
+    features, labels = content["features"], _whole_numbers(content, "labels", path)
+    if not labels.size:
+        raise DataError(f"{path}: expected a label per image in 'labels', got none")
     if features.ndim != 2 or features.dtype.kind not in "fiu" or features.shape[1] != labels.size:
         raise DataError(
             f"{path}: expected 'features' as dimensions × {labels.size} images (as many as 'labels'), "
             f"got {features.dtype} of shape {features.shape}"
         )
-    if not np.array_equal(labels, labels.astype(np.int64)):
-        raise DataError(f"{path}: expected whole numbers in 'labels'")
     image_files = strings_of(content["image_files"]) if "image_files" in content else []
     inputs = torch.from_numpy(np.ascontiguousarray(features.T, dtype=np.float32))
-    return inputs, torch.from_numpy(labels.astype(np.int64) - 1), image_files
+    return inputs, torch.from_numpy(labels - 1), image_files
+
+
+def _whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    """A variable as one row of int64; MATLAB keeps whole numbers as floating-point ones too."""
+    values = np.asarray(content[name]).ravel()
+    if values.dtype.kind not in "fiu":
+        kind = "text or cells" if values.dtype.kind in "OUS" else str(values.dtype)
+        raise DataError(f"{path}: expected whole numbers in {name!r}, got {kind}")
+    # A cast of NaN, infinity or what int64 cannot hold would give some other number.
+    wrong = values[~(np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**62))]
+    if wrong.size:
+        raise DataError(f"{path}: expected whole numbers in {name!r}, got {wrong[0]}")
+    return values.astype(np.int64)
 
 
 def _check_labels(labels: Tensor, image_files: list[str], classes: tuple[str, ...], path: Path) -> None:
