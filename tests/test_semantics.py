@@ -31,6 +31,11 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
         ("class,fur\ncat,inf\n", "values: expected finite numbers, got inf"),
         ("class,fur,wings\ncat,1,0\nowl,0,0\n", "every semantic of 'owl' is 0"),
         ("class,fur,wings\ncat,1\n", "line 2: expected 3 cells, got 2"),
+        (
+            '\nclass,"fur\nor hair",wings\n\n"cat\n(tame)",1,0\nowl,0,x\n',
+            "line 7, attribute 'wings': expected a number",
+        ),
+        ('class,fur,wings\ncat,1,0\n"owl,0,1\nbat,1,1\n', "line 3: expected 3 cells, got 1"),
         ("name,fur\ncat,1\n", "expected the header 'class,<attribute>,…', got 'name,fur'"),
         ("class,fur\n", "expected a header and a row per class"),
         ("class,fur\n,1\n", "classes: expected a name everywhere"),

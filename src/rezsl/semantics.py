@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -123,7 +123,7 @@ class ClassSemantics:
         path = Path(path)
         try:
             with path.open(newline="", encoding="utf-8-sig") as stream:
-                rows = [(line, row) for line, row in enumerate(csv.reader(stream), start=1) if any(map(str.strip, row))]
+                rows = list(numbered_rows(stream))
         except OSError as error:
             raise DataError(
                 f"{path}: cannot be read ({error.strerror}); expected a table of class semantics"
@@ -145,6 +145,17 @@ class ClassSemantics:
             return cls(tuple(names), tuple(header[1:]), torch.tensor(values))
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
+
+
+def numbered_rows(stream: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Rows of comma-separated text that are not blank, each with the line of the file that it begins on."""
+    reader = csv.reader(stream)
+    line = 1
+    for row in reader:
+        if any(map(str.strip, row)):
+            yield line, row
+        # A cell in quotes may hold line breaks, so a row is no line.
+        line = reader.line_num + 1
 
 
 def name_some(names: Sequence[str], most: int = 5) -> str:

@@ -91,7 +91,7 @@ def test_an_empty_class_is_named(root: Path) -> None:
             "groups with images in training and in test: 'g'",
         ),
         ([("images/cat/0.png", "yak", "g", "train")], "no semantics for 'yak'"),
-        ([("images/cat/0.png", "cat", "g")], "line 2: expected 4 cells, got fewer"),
+        ([("images/cat/0.png", "cat", "g")], "line 2: expected 4 cells, got 3"),
         (
             [("images/cat/0.png", "cat", "g", "train"), ("images/dog/../cat/0.png", "cat", "h", "test_seen")],
             "files listed more than once: '.*images/cat/0.png'",
@@ -102,6 +102,23 @@ def test_an_empty_class_is_named(root: Path) -> None:
 def test_bad_splits_are_named(root: Path, rows: list[tuple[str, ...]], message: str) -> None:
     write_splits(root, rows)
     with pytest.raises(DataError, match=message):
+        load_image_folder(root)
+
+
+@pytest.mark.parametrize(("row", "message"), [("x.png,cat,test", "expected a split of"), ("x.png", "expected 3 cells")])
+def test_the_line_named_is_the_file_s_own(root: Path, row: str, message: str) -> None:
+    lines = [
+        "",
+        "file,class,split",
+        "",
+        "images/cat/0.png,cat,train",
+        ",,",
+        '"images/cat/\r\n1.png",cat,train',
+        row,
+        "",
+    ]
+    (root / "splits.csv").write_bytes("\r\n".join(lines).encode())
+    with pytest.raises(DataError, match=rf"splits\.csv, line 8: {message}"):
         load_image_folder(root)
 
 

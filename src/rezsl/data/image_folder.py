@@ -13,7 +13,7 @@ from rezsl.data.held_out import hold_out_classes, hold_out_samples
 from rezsl.data.images import find_images
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError, DataError
-from rezsl.semantics import ClassSemantics, name_some
+from rezsl.semantics import ClassSemantics, name_some, numbered_rows
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
@@ -96,20 +96,20 @@ def _read_splits(root: Path) -> tuple[list[Path], list[str], list[str], list[str
     path = root / "splits.csv"
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = set(reader.fieldnames or ())
-            if not {"file", "class", "split"} <= columns:
-                raise DataError(
-                    f"{path}: expected the columns file, class, split, got {', '.join(sorted(columns)) or 'none'}"
-                )
-            rows = list(reader)
+            lines = list(numbered_rows(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
-    for line, row in enumerate(rows, start=2):
-        if any(row[column] is None for column in columns):
-            raise DataError(f"{path}, line {line}: expected {len(columns)} cells, got fewer")
+    columns = lines[0][1] if lines else []
+    if not {"file", "class", "split"} <= set(columns):
+        raise DataError(f"{path}: expected the columns file, class, split, got {', '.join(sorted(columns)) or 'none'}")
+    rows = []
+    for line, cells in lines[1:]:
+        if len(cells) < len(columns):
+            raise DataError(f"{path}, line {line}: expected {len(columns)} cells, got {len(cells)}")
+        row = dict(zip(columns, cells, strict=False))
         if row["split"] not in SPLIT_NAMES:
             raise DataError(f"{path}, line {line}: expected a split of {', '.join(SPLIT_NAMES)}, got {row['split']!r}")
+        rows.append(row)
     paths = [root / row["file"] for row in rows]
     repeated = [str(file) for file, count in Counter(map(os.path.normpath, paths)).items() if count > 1]
     if repeated:
