@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": "train on a benchmark: select on validation classes, refit, test once",
     "evaluate": "score a trained model on the test images of its own or another benchmark",
     "predict": "name the classes of images, also classes that no training ever saw",
+    "data": "look a data set over, or split one's own images",
 }
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -52,6 +53,8 @@ def _run(arguments: list[str]) -> int:
     if name not in COMMANDS:
         raise RezslError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; commands: {', '.join(COMMANDS)}")
     command = import_module(f"rezsl.cli.{name}")
+    if hasattr(command, "dispatch"):
+        return int(command.dispatch(rest))
     options = command.parser()
     if hasattr(command, "prepare"):
         rest = command.prepare(rest)

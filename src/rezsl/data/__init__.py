@@ -3,6 +3,7 @@
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.digits import load_digits
 from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data.folder_report import FolderReport, report_folder
 from rezsl.data.held_out import SelectionSplit, selection_split
 from rezsl.data.image_folder import load_image_folder
 from rezsl.data.images import Crop, find_images, fit_images, natural_size, read_image, read_images
@@ -18,6 +19,7 @@ __all__ = [
     "Benchmark",
     "Crop",
     "EpisodicBatches",
+    "FolderReport",
     "ImageRow",
     "MadeSplits",
     "SelectionSplit",
@@ -34,5 +36,6 @@ __all__ = [
     "read_image",
     "read_images",
     "read_split_file",
+    "report_folder",
     "selection_split",
 ]

@@ -85,7 +85,9 @@ def _chosen(
             f"{argument}: expected classes with images, got {name_some(empty)}; without them they are unseen anyway"
         )
     if unknown := [name for name in wanted if name not in depicted]:
-        raise ArgumentError(f"{argument}: no class is called {name_some(unknown)}; expected names of semantics.csv")
+        raise ArgumentError(
+            f"{argument}: no class is called {name_some(unknown)}; expected names of semantics.csv, or a share below 1"
+        )
     return tuple(name for name in depicted if name in wanted)
 
 

@@ -85,6 +85,10 @@ def make_splits(
         files, more = xlsa17_files(semantics, labels, list(classes), [row.split for row in rows])
         contents |= {f"{XLSA17_FOLDER}/{name}": content for name, content in files.items()}
         notes += more
+    elif (root / XLSA17_FOLDER / "att_splits.mat").exists():
+        notes += (
+            f"{XLSA17_FOLDER}/att_splits.mat is of an earlier call and need not agree; renew it with mat (--mat)",
+        )
     return MadeSplits(rows, roles, _write(root, contents, overwrite), notes)
 
 

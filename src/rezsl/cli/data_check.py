@@ -1,0 +1,117 @@
+"""``rezsl data check``: what a data set's directory holds, what it lacks, and where to get that."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rezsl.cli.data import COMMANDS
+from rezsl.cli.options import new_parser
+from rezsl.data import FolderReport, report_folder
+from rezsl.errors import ArgumentError, DataError
+
+INCOMPLETE = 1
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = new_parser("data check", COMMANDS["check"])
+    options.add_argument("root", type=Path, metavar="DIR", help="one's own folder, or a directory of the field's files")
+    options.add_argument("--decode", action="store_true", help="decode every image of one's own folder")
+    options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the findings")
+    return options
+
+
+def run(_: ArgumentParser, settings: Namespace) -> int:
+    """Print what was found; 0 if the directory can be used as it is, 1 if something is missing or broken."""
+    root: Path = settings.root
+    if not root.is_dir():
+        raise DataError(f"{root}: no such directory; expected a data set's")
+    # Only one's own layout has this file.
+    if (root / "semantics.csv").exists():
+        return _check_own(root, settings.decode, settings.format == "json")
+    if settings.decode:
+        raise ArgumentError(f"--decode: expected a folder of one's own images, but {root} has no semantics.csv")
+    return _check_archive(root, settings.format == "json")
+
+
+def _check_own(root: Path, decode: bool, as_json: bool) -> int:
+    report = report_folder(root, decode)
+    if as_json:
+        _print_json({"kind": "folder", **asdict(report), "complete": report.complete})
+    else:
+        _print_report(report, Console())
+    return 0 if report.complete else INCOMPLETE
+
+
+def _check_archive(root: Path, as_json: bool) -> int:
+    from rezsl.data.archives import inspect_directory  # noqa: PLC0415 - one's own folder needs no archive readers
+
+    inventory = inspect_directory(root)
+    if as_json:
+        _print_json({**asdict(inventory), "complete": inventory.complete})
+    else:
+        console = Console()
+        _print_line(console, f"{root}: {inventory.kind}")
+        _print_list(console, "found", inventory.found)
+        _print_list(console, "missing", inventory.missing)
+        _print_list(console, "to be had from", inventory.downloads)
+        _print_line(console, "complete" if inventory.complete else "not complete")
+    return 0 if inventory.complete else INCOMPLETE
+
+
+def _print_report(report: FolderReport, console: Console) -> None:
+    if report.classes:
+        console.print(_class_table(report))
+    _print_list(console, "classes without images", report.without_images)
+    _print_list(console, "images that splits.csv leaves out", report.unlisted)
+    for note in report.notes:
+        _print_line(console, f"note: {note}")
+    _print_list(console, "problems", report.problems)
+    if report.complete:
+        decoded = "every image was decoded" if report.decoded else "images were not decoded; --decode does"
+        _print_line(console, f"can be used as it is ({decoded})")
+
+
+def _class_table(report: FolderReport) -> Table:
+    # Splits without a single image would be empty columns.
+    splits = [
+        name for name in ("train", "val", "test_seen", "test_unseen")
+        if any(counts[name] for counts in report.splits.values())
+    ]  # fmt: skip
+    table = Table(show_footer=True)
+    table.add_column("class", footer=f"{len(report.classes)} classes", overflow="fold")
+    table.add_column("images", footer=f"{sum(report.classes.values()):,}", justify="right")
+    for name in splits:
+        total = sum(counts[name] for counts in report.splits.values())
+        table.add_column(name, footer=f"{total:,}", justify="right")
+    for class_name, images in report.classes.items():
+        counts = report.splits.get(class_name, {})
+        table.add_row(
+            escape(class_name), f"{images:,}", *(f"{counts[name]:,}" if counts.get(name) else "" for name in splits)
+        )
+    return table
+
+
+def _print_list(console: Console, heading: str, lines: Sequence[str], most: int = 20) -> None:
+    if not lines:
+        return
+    _print_line(console, f"{heading}:")
+    for line in lines[:most]:
+        _print_line(console, f"  {line}")
+    if len(lines) > most:
+        _print_line(console, f"  and {len(lines) - most} more; --format json lists them")
+
+
+def _print_line(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_json(content: dict[str, object]) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False))

@@ -1,0 +1,84 @@
+"""``rezsl data make-splits``: write ``splits.csv`` for one's own folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rezsl.cli.data import COMMANDS
+from rezsl.cli.options import new_parser
+from rezsl.data import MadeSplits, make_splits
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = new_parser("data make-splits", COMMANDS["make-splits"])
+    options.add_argument("root", type=Path, metavar="DIR", help="folder with images/<class>/* and semantics.csv")
+    options.add_argument(
+        "--unseen", type=str, nargs="+", default=["0.2"], metavar="SHARE_OR_NAMES",
+        help="unseen classes: a share of the classes with images, in [0, 1), or names",
+    )  # fmt: skip
+    options.add_argument(
+        "--validation", type=str, nargs="+", default=["0.2"], metavar="SHARE_OR_NAMES",
+        help="validation classes: a share of the seen classes, in [0, 1), or names; 0 for none",
+    )  # fmt: skip
+    options.add_argument(
+        "--test_seen_share", type=float, default=0.2, help="share of each seen class's images to test on, in [0, 1)"
+    )
+    options.add_argument("--seed", type=int, default=0, help="of every draw")
+    options.add_argument(
+        "--groups", type=Path | None, default=None, metavar="FILE",
+        help="CSV file with the columns file,group: images of one group stay on one side of the test",
+    )  # fmt: skip
+    options.add_argument(
+        "--group_pattern", type=str | None, default=None, metavar="REGEX",
+        help="instead, what the parentheses of this expression enclose in a file's name is its group within its class",
+    )  # fmt: skip
+    options.add_argument(
+        "--mat", action="store_true", help="also write xlsa17/att_splits.mat, as the field's code reads"
+    )
+    options.add_argument("--overwrite", action="store_true", help="replace the files of an earlier call")
+    return options
+
+
+def run(_: ArgumentParser, settings: Namespace) -> int:
+    """Write the files and say what was decided."""
+    arguments = vars(settings) | {name: _share_or_names(settings[name]) for name in ("unseen", "validation")}
+    _print(make_splits(**arguments), Console())
+    return 0
+
+
+def _share_or_names(values: Sequence[str]) -> float | list[str]:
+    """A single number below 1 is a share; classes may be called 2 and 5."""
+    if len(values) == 1:
+        try:
+            share = float(values[0])
+        except ValueError:
+            return list(values)
+        return share if share < 1 else list(values)
+    return list(values)
+
+
+def _print(made: MadeSplits, console: Console) -> None:
+    tested = {row.class_name for row in made.rows if row.split == "test_seen"}
+    classes = {
+        "train": made.roles.train,
+        "val": made.roles.validation,
+        "test_seen": tuple(tested),
+        "test_unseen": made.roles.unseen,
+    }
+    table = Table()
+    for heading in ("split", "images", "classes"):
+        table.add_column(heading, justify="left" if heading == "split" else "right")
+    table.add_column("", overflow="fold")
+    for name, count in made.counts.items():
+        listed = ", ".join(classes[name]) if name in ("val", "test_unseen") else ""
+        table.add_row(name, f"{count:,}", str(len(classes[name])), escape(listed))
+    console.print(table)
+    for note in made.notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    for path in made.written:
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
