@@ -78,7 +78,7 @@ class ZeroShotModule(LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, and take the new weights into their average."""
         super().optimizer_step(*args, **kwargs)
-        self.averaged.update_parameters(self.classifier)
+        self.averaged.update(self.classifier)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""

@@ -1,15 +1,15 @@
 """How weights are updated: optimizer, learning rate, schedule."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.swa_utils import AveragedModel
 
 from rezsl.errors import ArgumentError
+from rezsl.training.weight_average import WeightAverage
 
 OptimizerName = Literal["adamw", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "step", "constant"]
@@ -77,19 +77,9 @@ class Optimization:
             return AdamW(groups.values(), lr=self.learning_rate)
         return SGD(groups.values(), lr=self.learning_rate, momentum=self.momentum)
 
-    def average(self, module: nn.Module) -> AveragedModel:
+    def average(self, module: nn.Module) -> WeightAverage:
         """An exponential average of a module's parameters and buffers, that starts as a copy of it."""
-
-        def towards(averages: Sequence[Tensor], currents: Sequence[Tensor], steps: Tensor | int) -> None:
-            # A short memory at first: the random weights at the start are nothing to remember.
-            keep = min(self.averaging, (1 + int(steps)) / (10 + int(steps))) if self.averaging else 0.0
-            for average, current in zip(averages, currents, strict=True):
-                if average.is_floating_point():
-                    average.lerp_(current.to(average.dtype), 1 - keep)
-                else:
-                    average.copy_(current)
-
-        return AveragedModel(module, multi_avg_fn=towards, use_buffers=True).requires_grad_(False)
+        return WeightAverage(module, self.averaging)
 
     def factor(self, steps_per_epoch: int, max_epochs: int) -> Callable[[int], float]:
         """The learning rate at a step, as a factor of ``learning_rate``."""
