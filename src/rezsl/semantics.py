@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError
+from rezsl.functional import l2_normalize
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,17 @@ class ClassSemantics:
         if unknown:
             raise DataError(f"classes: no semantics for {name_some(unknown)}; add a row for each to the table")
         return [row[name] for name in names]
+
+    def indistinguishable(self, tolerance: float = 1e-6) -> list[tuple[str, ...]]:
+        """Classes whose rows have a cosine of at least ``1 - tolerance``, grouped: no score tells them apart."""
+        directions = l2_normalize(self.values.double())
+        first: dict[int, list[int]] = {}
+        # In slices: a cosine for every pair of 20,000 classes would take 3 GB.
+        for start in range(0, len(directions), 1024):
+            same = directions[start : start + 1024] @ directions.T >= 1 - tolerance
+            for row, earliest in enumerate(same.to(torch.uint8).argmax(dim=1).tolist(), start):
+                first.setdefault(earliest, []).append(row)
+        return [tuple(self.classes[row] for row in rows) for rows in first.values() if len(rows) > 1]
 
     def with_classes_of(self, other: "ClassSemantics") -> "ClassSemantics":
         """The classes of ``other``, its columns brought into this table's order by attribute name.

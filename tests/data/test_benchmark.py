@@ -5,6 +5,7 @@ import torch
 
 from rezsl.data import Benchmark, Split
 from rezsl.errors import DataError
+from rezsl.semantics import ClassSemantics
 
 
 def test_what_a_benchmark_knows(features: Benchmark) -> None:
@@ -42,6 +43,34 @@ def test_arrays_that_do_not_fit(
 ) -> None:
     with pytest.raises(DataError, match=message):
         replace(features, **changes)  # type: ignore[arg-type]
+
+
+def test_classes_that_can_never_be_told_apart_are_noted_once(features: Benchmark) -> None:
+    table = features.semantics
+    assert features.notes == ()
+    values = table.values.clone()
+    values[4] = 3 * values[1]  # the cosine sees no length
+    values[5] = -values[0]  # but it sees a sign
+    twins = ClassSemantics(table.classes, table.attributes, values)
+    noted = replace(features, semantics=twins, notes=("read twice",))
+    sentence = "some classes can never be told apart, for their semantics have the same direction: 'b', 'e'"
+    assert noted.notes == ("read twice", sentence)
+    assert replace(noted, name="again").notes == noted.notes
+    assert replace(noted, semantics=table).notes == ("read twice",)
+    # Just outside the tolerance, a cosine of 1 - 2e-6, and just inside.
+    for angle, groups in ((2e-3, []), (1e-3, [("x", "y")])):
+        near = torch.tensor([[1.0, 0.0], [1.0, angle], [0.0, 1.0]])
+        assert ClassSemantics(("x", "y", "z"), ("a", "b"), near).indistinguishable() == groups
+
+
+def test_a_table_of_equal_classes_takes_one_line(features: Benchmark) -> None:
+    table = features.semantics
+    same = ClassSemantics(table.classes, table.attributes, torch.ones(6, 4))
+    (note,) = replace(features, semantics=same).notes
+    assert note.endswith("the same direction: 'a', 'b', 'c' and 3 more")
+    many = ClassSemantics(tuple(map(str, range(10))), tuple("vwxyz"), torch.eye(5).repeat(2, 1))
+    (note,) = replace(features, semantics=many).notes
+    assert note.endswith("the same direction: '0', '5'; '1', '6'; '2', '7'; and 2 more such groups")
 
 
 def index(*numbers: int) -> torch.Tensor:

@@ -12,7 +12,10 @@ from torch import Tensor
 from rezsl.data.images import Crop
 from rezsl.data.split import Split
 from rezsl.errors import DataError
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import ClassSemantics, name_some
+
+EQUAL_CLASSES = "some classes can never be told apart"
+"""How the note on classes with equal semantics begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +31,7 @@ class Benchmark:
         split: what is trained, validated and tested on.
         groups: a number per input, ``[N]``; inputs of one group (frames of one object) stay on one side of any further
             split. None: every input stands alone.
-        notes: what the reader had to repair or decide, one sentence each.
+        notes: what the reader had to repair or decide, and which classes no model can tell apart, one sentence each.
 
     Raises:
         DataError: shapes, label ranges, values or the split do not hold what is promised here.
@@ -65,6 +68,7 @@ class Benchmark:
                 f"split: all {class_count} classes of the semantics table have training images, so there are no unseen "
                 f"classes; leave some out of trainval"
             )
+        object.__setattr__(self, "notes", _with_note_of_equal_classes(self.notes, self.semantics))
 
     def __repr__(self) -> str:
         return (
@@ -90,6 +94,17 @@ class Benchmark:
     def class_names(self, index: Int[Tensor, "M"]) -> tuple[str, ...]:
         """Names of the classes that occur at the given indices, in the table's order."""
         return tuple(self.semantics.classes[row] for row in self.labels[index].unique().tolist())
+
+
+def _with_note_of_equal_classes(notes: tuple[str, ...], semantics: ClassSemantics) -> tuple[str, ...]:
+    """Not refused: published tables have such classes too. Once, also where a benchmark is made from another one."""
+    notes = tuple(note for note in notes if not note.startswith(EQUAL_CLASSES))
+    groups = semantics.indistinguishable()
+    if not groups:
+        return notes
+    some = "; ".join(name_some(group, most=3) for group in groups[:3])
+    more = f"; and {len(groups) - 3} more such groups" if len(groups) > 3 else ""
+    return (*notes, f"{EQUAL_CLASSES}, for their semantics have the same direction: {some}{more}")
 
 
 def _check_tensor(inputs: Tensor) -> None:
