@@ -6,7 +6,18 @@ Each is a class made from a function's signature, which is how the command line 
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
-from rezsl.data import Benchmark, load_digits, load_image_folder, load_xlsa17
+from rezsl.data import (
+    Benchmark,
+    load_apy,
+    load_awa2,
+    load_cub,
+    load_digits,
+    load_flowers,
+    load_gtsrb,
+    load_image_folder,
+    load_sun,
+    load_xlsa17,
+)
 from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
 
 # A dataclass otherwise only takes its own fields.
@@ -16,8 +27,18 @@ digits = class_from_function(load_digits, name="digits")
 folder = class_from_function(load_image_folder, name="folder")
 xlsa17 = class_from_function(load_xlsa17, name="xlsa17")
 
+cub = class_from_function(load_cub, name="cub")
+awa2 = class_from_function(load_awa2, name="awa2")
+sun = class_from_function(load_sun, name="sun")
+apy = class_from_function(load_apy, name="apy")
+flowers = class_from_function(load_flowers, name="flowers")
+gtsrb = class_from_function(load_gtsrb, name="gtsrb")
+
 attention = class_from_function(AttentionNet.build, func_return=AttentionNet, name="attention")
 linear = class_from_function(LinearRegressor.build, func_return=LinearRegressor, name="linear")
 mlp = class_from_function(MLPRegressor.build, func_return=MLPRegressor, name="mlp")
 
-NAMES = {"data": ("digits", "folder", "xlsa17"), "model": ("attention", "linear", "mlp")}
+NAMES = {
+    "data": ("digits", "folder", "xlsa17", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
+    "model": ("attention", "linear", "mlp"),
+}

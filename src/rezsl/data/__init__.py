@@ -1,5 +1,6 @@
 """From files to a checked :class:`Benchmark`, and from a benchmark to batches."""
 
+from rezsl.data.archives import load_apy, load_awa2, load_cub, load_flowers, load_gtsrb, load_sun
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.digits import load_digits
 from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
@@ -27,8 +28,14 @@ __all__ = [
     "Split",
     "find_images",
     "fit_images",
+    "load_apy",
+    "load_awa2",
+    "load_cub",
     "load_digits",
+    "load_flowers",
+    "load_gtsrb",
     "load_image_folder",
+    "load_sun",
     "load_xlsa17",
     "make_splits",
     "natural_size",
