@@ -92,13 +92,13 @@ def _read_table(path: Path) -> dict[str, str]:
             columns = reader.fieldnames or ()
             if not {"file", "group"} <= set(columns):
                 raise DataError(f"{path}: expected the columns file, group, got {', '.join(columns) or 'none'}")
-            rows = [(row["file"], row["group"]) for row in reader]
+            rows = [(reader.line_num, row["file"], row["group"]) for row in reader]
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); expected the columns file, group") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
     groups: dict[str, str] = {}
-    for line, (file, group) in enumerate(rows, start=2):
+    for line, file, group in rows:
         if group is None:
             raise DataError(f"{path}, line {line}: expected a file and a group, got fewer cells")
         name = posixpath.normpath(file.replace("\\", "/"))

@@ -1,0 +1,120 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from rezsl.cli.main import USER_ERROR, main
+from rezsl.data import load_image_folder
+
+INCOMPLETE = 1
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Five classes of ten images, two frames of each object; a sixth class without images."""
+    names = ("cat", "dog", "owl", "bat[1]", "5")
+    rows = [f"{name},{number % 2},{number + 1},3" for number, name in enumerate((*names, "yeti"))]
+    (tmp_path / "semantics.csv").write_text("\n".join(["class,fur,size,legs", *rows]))
+    for name in names:
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "images" / name / f"{number // 2}-{number}.png")
+    return tmp_path
+
+
+def printed(capsys: pytest.CaptureFixture[str], code: int, *arguments: str | Path) -> str:
+    capsys.readouterr()
+    assert main(["data", *map(str, arguments)]) == code
+    return capsys.readouterr().out
+
+
+def test_make_splits_says_what_it_decided(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(
+        capsys, 0, "make-splits", root, "--unseen", "bat[1]", "5", "--validation", "0", "--group-pattern", r"^(\d)-",
+        "--mat",
+    )  # fmt: skip
+    table = {cells[0]: cells[1:] for line in out.splitlines() if len(cells := line.replace("│", " ").split()) > 2}
+    assert table["train"] == ["24", "3"]
+    assert table["test_seen"] == ["6", "3"]
+    assert table["test_unseen"] == ["20", "2", "bat[1],", "5"]
+    assert "note: classes without images are unseen, with nothing to test them on: 'yeti'" in out
+    for name in ("splits.csv", "xlsa17/att_splits.mat", "xlsa17/image_files.mat", "xlsa17/attributes.txt"):
+        assert f"wrote {root / name}" in out
+    assert load_image_folder(root).unseen_classes == ("bat[1]", "5")
+
+
+def test_a_single_number_is_a_share_or_a_class(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, 0, "make-splits", root, "--unseen", "5", "--validation", "0.3")
+    benchmark = load_image_folder(root)
+    assert benchmark.unseen_classes == ("5",)
+    assert len(benchmark.class_names(benchmark.split.val)) == 1
+    printed(capsys, 0, "make-splits", root, "--unseen=0.6", "--validation=0", "--overwrite")
+    assert len(load_image_folder(root).unseen_classes) == 3
+
+
+def test_check_of_a_sound_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, 0, "make-splits", root, "--unseen", "cat", "--validation", "dog")
+    Image.new("L", (8, 8)).save(root / "images" / "owl" / "later.png")
+    content = json.loads(printed(capsys, 0, "check", root, "--decode", "--format", "json"))
+    assert content["complete"] is content["decoded"] is True
+    assert content["classes"] == {"cat": 10, "dog": 10, "owl": 11, "bat[1]": 10, "5": 10, "yeti": 0}
+    assert content["splits"]["dog"] == {"train": 0, "val": 8, "test_seen": 2, "test_unseen": 0}
+    assert content["without_images"] == ["yeti"]
+    assert content["unlisted"] == ["images/owl/later.png"]
+    out = printed(capsys, 0, "check", root)
+    assert "bat[1]" in out
+    assert "classes without images:\n  yeti\n" in out
+    assert "images that splits.csv leaves out:\n  images/owl/later.png\n" in out
+    assert "can be used as it is (images were not decoded; --decode does)" in out
+
+
+def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = root / "images" / "cat" / "0-0.png"
+    photo.write_bytes(photo.read_bytes()[:44])
+    assert "can be used as it is" in printed(capsys, 0, "check", root)
+    out = printed(capsys, INCOMPLETE, "check", root, "--decode")
+    assert f"problems:\n  {photo}: not a readable image" in out
+    assert "can be used" not in out
+    (root / "images" / "yak").mkdir()
+    content = json.loads(printed(capsys, INCOMPLETE, "check", root, "--format=json"))
+    assert content["problems"][0].endswith(
+        "yak: a class without a single image; add some, or remove the folder if it is unseen"
+    )
+    assert content["splits"] == {}
+    shutil.rmtree(root / "images")
+    assert "images: no such folder; expected images/<class>" in printed(capsys, INCOMPLETE, "check", root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data", "make-split"], "unknown sub-command 'make-split' of data (did you mean make-splits?); sub-commands: check, make-splits"),
+        (["dta"], "unknown command 'dta' (did you mean data?)"),
+        (["data", "check"], "the following arguments are required: root"),
+        (["data", "check", "ROOT", "--decod"], "unknown option --decod (did you mean --decode?); see rezsl data check --help"),
+        (["data", "make-splits", "ROOT", "--sed=1"], "unknown option --sed (did you mean --seed?); see rezsl data make-splits --help"),
+        (["data", "make-splits", "ROOT", "--seed=x"], "--seed: Expected a int. Got value: x"),
+        (["data", "make-splits", "ROOT", "--unseen", "1.5"], "unseen: no class is called '1.5'; expected names of semantics.csv, or a share below 1"),
+        (["data", "make-splits", "ROOT", "--unseen", "-0.5"], "unseen: expected a share of at least 0 and below 1, or class names, got -0.5"),
+        (["data", "check", "/nowhere"], "/nowhere: no such directory; expected a data set's"),
+        (["data", "check", "ROOT/images", "--decode"], "--decode: expected a folder of one's own images, but"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_line_ends_in_one_clear_line(
+    root: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([argument.replace("ROOT", str(root)) for argument in arguments]) == USER_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_help_at_each_level(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "make-splits  choose unseen classes" in printed(capsys, 0)
+    assert printed(capsys, 0, "--help") == printed(capsys, 0)
+    for command, option in (("check", "--decode"), ("make-splits", "--group_pattern")):
+        with pytest.raises(SystemExit) as left:
+            main(["data", command, "--help"])
+        assert left.value.code == 0
+        assert option in capsys.readouterr().out
