@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
     """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
-    figure = _new_figure(6.4, 5.2)
+    figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     for color, (name, result) in zip(COLORS * len(results), results.items(), strict=False):
         label = f"{name}  (AUSUC {100 * result.ausuc:.1f} %)"
@@ -50,23 +50,36 @@ def save_error_matrix(result: GZSLResult, path: Path) -> None:
     named = len(by_error) <= 60
     width = min(24.0, 4.5 + 0.21 * len(by_error)) if named else 14.0
     height = 2 * min(11.0, max(1.6, 0.24 * len(order))) + (3.0 if named else 1.6)
-    figure = _new_figure(width, height)
+    figure = new_figure(width, height)
     above, below = figure.subplots(2)
     for axes, matrix, title, color_map in (
         (above, errors, "Error of each class in each semantic, squared, directions of length 1 (×10⁻³)", "magma_r"),
         (below, values, "Class semantics, rows of length 1", "Blues"),
     ):
-        top = float(np.quantile(matrix, 0.995)) or 1.0
-        image = axes.imshow(matrix, aspect="auto", cmap=color_map, vmin=0, vmax=top, interpolation="nearest")
+        image = axes.imshow(matrix, aspect="auto", interpolation="nearest", **_colors(matrix, color_map))
         axes.set_title(title, loc="left", fontsize=11)
         axes.axhline(seen_count - 0.5, color="black", linewidth=1.2)
         axes.set_yticks(range(len(order)), [_class_label(result, row) for row in order], fontsize=8)
         axes.set_xticks([])
-        figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend="max" if matrix.max() > top else "neither")
+        figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=_extend(matrix, *image.get_clim()))
     if named:
         below.set_xticks(range(len(by_error)), [result.attributes[i] for i in by_error], rotation=90, fontsize=8)
     below.set_xlabel(f"{len(by_error)} semantics, the worst predicted first; unseen classes below the line")
     figure.savefig(path)
+
+
+def _colors(matrix: np.ndarray, color_map: str) -> dict[str, Any]:
+    """Colours from 0 up; where there are negative values, one colour for each sign, and white for 0."""
+    # A few extreme cells would leave all others pale.
+    top = float(np.quantile(np.abs(matrix), 0.995)) or float(np.abs(matrix).max()) or 1.0
+    negative = matrix.min() < 0
+    return {"cmap": "RdBu" if negative else color_map, "vmin": -top if negative else 0.0, "vmax": top}
+
+
+def _extend(matrix: np.ndarray, bottom: float, top: float) -> str:
+    """The ends of the colour bar beyond which there are values."""
+    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
+    return ends[bool(matrix.min() < bottom), bool(matrix.max() > top)]
 
 
 def _percent(point: CurvePoint) -> tuple[list[float], list[float]]:
@@ -77,7 +90,8 @@ def _class_label(result: GZSLResult, row: int) -> str:
     return result.classes[row] if len(result.classes) <= 60 else ""
 
 
-def _new_figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of that size in inches."""
     # The object-oriented interface: pyplot would keep figures alive and touch the caller's backend.
     from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
 

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+
+from rezsl.evaluation import GZSLEvaluator, GZSLResult
+from rezsl.report import save_error_matrix
+from rezsl.semantics import ClassSemantics
+
+
+def result(values: torch.Tensor) -> GZSLResult:
+    """Predictions beside the truth, the last class unseen."""
+    count, attributes = values.shape
+    table = ClassSemantics(tuple(map(str, range(count))), tuple(map(str, range(attributes))), values)
+    evaluator = GZSLEvaluator(table, table.classes[:-1], table.classes[-1:], scale=20.0)
+    labels = torch.arange(count).repeat(4)
+    noise = torch.randn(len(labels), attributes, generator=torch.Generator().manual_seed(1))
+    evaluator.update(values[labels] + 0.3 * noise, labels)
+    return evaluator.result(gamma=0.0)
+
+
+def drawn(values: torch.Tensor, path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GZSLResult, Figure]:
+    """A result, and the figure of its error matrix as it was saved."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def kept(figure: Figure, to: Path) -> None:
+        figures.append(figure)
+        save(figure, to)
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    its_result = result(values)
+    save_error_matrix(its_result, path / "matrix.png")
+    assert (path / "matrix.png").stat().st_size > 10_000
+    return its_result, figures[0]
+
+
+def test_negative_semantics_are_drawn_in_a_colour_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
+) -> None:
+    shown, figure = drawn(torch.randn(6, 5, generator=generator), tmp_path, monkeypatch)
+    errors, semantics = (axes.images[0] for axes in figure.axes[:2])
+    values = np.asarray(semantics.get_array())
+    np.testing.assert_allclose(np.sort(values, axis=None), np.sort(shown.class_semantics.numpy(), axis=None))
+    low, high = semantics.get_clim()
+    assert low == -high < 0 < high
+    red, blue = (semantics.to_rgba(values)[..., channel] for channel in (0, 2))
+    clear = np.abs(values) > 0.1
+    assert (values < 0).any()
+    assert ((blue > red) == (values > 0))[clear].all()
+    # Squared errors have no sign: nothing of theirs is below 0.
+    assert errors.get_clim()[0] == 0
+    assert errors.get_cmap() == mpl.colormaps["magma_r"]
+
+
+def test_semantics_without_a_sign_keep_the_whole_range_of_one_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So sparse that the quantile is 0: the few values that there are must still be seen.
+    values = torch.zeros(20, 300)
+    values[:, 0] = torch.tensor([1.0, 2.0]).repeat(10)
+    _, figure = drawn(values, tmp_path, monkeypatch)
+    semantics = figure.axes[1].images[0]
+    assert semantics.get_clim() == (0.0, 1.0)
+    assert semantics.get_cmap() == mpl.colormaps["Blues"]
