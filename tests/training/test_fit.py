@@ -22,6 +22,7 @@ from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimizatio
 from rezsl.training.assembly import ModelBuilder
 from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
 from rezsl.training.datamodule import BatchesOf, StageData
+from rezsl.training.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -238,18 +239,46 @@ def test_the_last_epoch_within_one_standard_error_is_chosen(
     assert choice.gamma == pytest.approx(0.1 * epochs)
 
 
-def test_selection_stops_when_validation_has_fallen_for_a_while(
-    learnable: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    falls = iter([0.5, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+def falling_validation(monkeypatch: pytest.MonkeyPatch) -> None:
+    falls = iter([0.5, 0.9, 0.1, 0.1, 0.1, 0.95, 0.95, 0.95])
     monkeypatch.setattr(CurvePoint, "harmonic_mean", property(lambda _: next(falls)))
     monkeypatch.setattr(GZSLResult, "harmonic_mean_error", 0.0)
     monkeypatch.setattr(GZSLResult, "figures", lambda _: {"H": 0.0})
     monkeypatch.setattr(GZSLResult, "to_dict", lambda _: {})
+
+
+def test_selection_stops_when_validation_has_fallen_for_a_while(
+    learnable: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    falling_validation(monkeypatch)
     result = quick(learnable, tmp_path / "run", max_epochs=200, patience=3)
     with (tmp_path / "run" / "history.csv").open(newline="") as stream:
         stages = [row["stage"] for row in csv.DictReader(stream)]
     assert (stages.count("select"), stages.count("refit"), result.choice.epochs) == (5, 2, 2)
+
+
+def test_selection_that_has_stopped_stays_so_when_resumed(
+    learnable: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes off between the last epoch and the record of the choice."""
+    falling_validation(monkeypatch)
+    whole = quick(learnable, tmp_path / "whole", max_epochs=200, patience=3)
+
+    def stop(self: RunDirectory, path: Path, content: dict[str, object]) -> None:
+        if path == self.selection:
+            raise PowerCutError
+        write(self, path, content)
+
+    falling_validation(monkeypatch)
+    write = RunDirectory.write_json
+    with monkeypatch.context() as power_cut:
+        power_cut.setattr(RunDirectory, "write_json", stop)
+        with pytest.raises(PowerCutError):
+            quick(learnable, tmp_path / "parts", max_epochs=200, patience=3)
+    resumed = quick(learnable, tmp_path / "parts", max_epochs=200, patience=3, resume=True)
+    assert resumed.choice == whole.choice
+    for name, tensor in weights(whole).items():
+        torch.testing.assert_close(weights(resumed)[name], tensor, rtol=0, atol=0, msg=name)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])

@@ -72,6 +72,15 @@ class BestEpoch(Callback):
         least = best.harmonic_mean - best.standard_error
         return next(epoch for epoch in reversed(self.epochs) if epoch.harmonic_mean >= least)
 
+    @property
+    def has_waited(self) -> bool:
+        """Whether the patience is spent."""
+        return self.choice is not None and self.epochs[-1].epochs - self.choice.epochs >= self.patience
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop at once where the checkpoint is that of the last epoch."""
+        trainer.should_stop = trainer.should_stop or self.has_waited
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take this epoch's figures in; the module has them by now."""
         assert isinstance(pl_module, ZeroShotModule)
@@ -89,9 +98,7 @@ class BestEpoch(Callback):
                 unseen_classes=len(result.unseen_class_accuracy),
             )
         )
-        assert self.choice is not None
-        if number - self.choice.epochs >= self.patience:
-            trainer.should_stop = True
+        trainer.should_stop = trainer.should_stop or self.has_waited
 
     def state_dict(self) -> dict[str, Any]:
         """The epochs so far, for a checkpoint."""
