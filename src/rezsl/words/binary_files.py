@@ -30,14 +30,15 @@ def read_binary(stream: BufferedIOBase, found: FoundWords) -> int:
         raise DataError(f"{found.source}: expected word2vec's header 'count dimension', got {b' '.join(header)[:40]!r}")
     count, length = map(int, header)
     wanted = {word.encode(): word for word in found.wanted}
-    for position, (name, numbers) in enumerate(_records(stream, count, 4 * length, found.source)):
+    for position, (name, buffer, start) in enumerate(_records(stream, count, 4 * length, found.source)):
         if name in wanted:
-            found.add(wanted[name], np.frombuffer(numbers, "<f4").tolist(), position, f"word {position + 1}")
+            numbers = np.frombuffer(buffer, "<f4", length, start)
+            found.add(wanted[name], numbers.tolist(), position, f"word {position + 1}")
     return length
 
 
-def _records(stream: BufferedIOBase, count: int, size: int, source: str) -> Iterator[tuple[bytes, memoryview]]:
-    """Each word and the ``size`` bytes of its numbers; a chunk of the file is in memory at a time."""
+def _records(stream: BufferedIOBase, count: int, size: int, source: str) -> Iterator[tuple[bytes, bytes, int]]:
+    """Each word, the chunk of the file that is in memory, and where in it the ``size`` bytes of its numbers start."""
     buffer, start = b"", 0
     for position in range(count):
         while (space := buffer.find(b" ", start)) < 0 or len(buffer) < space + 1 + size:
@@ -48,8 +49,7 @@ def _records(stream: BufferedIOBase, count: int, size: int, source: str) -> Iter
                     "copy the file again, it is cut short or damaged"
                 )
             buffer, start = buffer[start:] + more, 0
-        numbers = memoryview(buffer)[space + 1 : space + 1 + size]
-        yield buffer[start:space].lstrip(b"\n"), numbers
+        yield buffer[start:space].lstrip(b"\n"), buffer, space + 1
         start = space + 1 + size
     if (buffer[start:] + stream.read(2)).strip():
         raise DataError(f"{source}: goes on after the {count} words of {size // 4} numbers that its header says")

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from rezsl.errors import DataError
 
-# Errors in the attribute lists of Animals with Attributes, which everyone uses unchanged.
-_MISSPELT = {"quadrapedal": "quadrupedal", "flys": "flies"}
-_NUMBERS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]))
+_RESPELT = {
+    # Errors in the attribute list of Animals with Attributes, which everyone uses unchanged.
+    "quadrapedal": "quadrupedal",
+    "flys": "flies",
+    # GloVe has digits, many other files have only their names.
+    **dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True)),  # noqa: SIM905
+}
 _SEGMENTS = re.compile(r"::|[/(),;|&:\[\]]")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -52,7 +56,8 @@ def words_of(attribute: str) -> Term:
     phrases = [_phrase(tokens) for tokens in _phrases(attribute)]
     if not phrases:
         raise DataError(f"attribute {attribute!r}: expected a name with a letter or a digit; rename it")
-    return Term(attribute, (attribute,), tuple(phrases))
+    # Of a single word, "Wings", the lower-case form is tried first: Wings with a capital is a band or a team.
+    return Term(attribute, () if attribute.isalpha() else (attribute,), tuple(phrases))
 
 
 def text_of(attribute: str) -> str:
@@ -91,10 +96,8 @@ def _token(token: str) -> Term:
 def _word(word: str) -> Term:
     lower = word.lower()
     spellings = [lower, word, word.title(), word.upper()]
-    if lower in _MISSPELT:
-        spellings.append(_MISSPELT[lower])
-    if word.isdecimal() and int(word) in _NUMBERS:
-        spellings.append(_NUMBERS[int(word)])
+    if lower in _RESPELT:
+        spellings.append(_RESPELT[lower])
     cuts = range(_SHORTEST_HALF, len(lower) - _SHORTEST_HALF + 1)
     halves = tuple((lower[:cut], lower[cut:]) for cut in cuts) if word.isalpha() else ()
     return Term(lower, _unique(spellings), halves=halves)

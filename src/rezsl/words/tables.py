@@ -4,6 +4,7 @@ import csv
 from collections.abc import Sequence
 from io import BufferedIOBase, TextIOWrapper
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 import torch
@@ -92,23 +93,26 @@ def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
     """
     length = 0
     try:
-        rows = csv.reader(TextIOWrapper(stream, encoding="utf-8-sig", newline=""))
-        for position, row in enumerate(row for row in rows if row):
-            place = f"line {rows.line_num}"
-            length = length or len(row) - 1
-            if len(row) - 1 != length or not length:
-                raise DataError(
-                    f"{found.source}, {place}: expected a word and {length or 'its'} numbers, "
-                    f"got {len(row) - 1} numbers"
-                )
-            name = row[0].strip()
-            if name in found.wanted and not (position == 0 and _is_header(row)):
-                found.add(name, row[1:], position, place)
+        with TextIOWrapper(cast(IO[bytes], stream), encoding="utf-8-sig", newline="") as text:
+            rows = csv.reader(text)
+            for position, row in enumerate(row for row in rows if row):
+                length = length or len(row) - 1
+                _read_row(row, position, f"line {rows.line_num}", length, found)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{found.source}: expected comma-separated UTF-8 text ({error})") from error
     if not length:
         raise DataError(f"{found.source}: expected lines of a word and its numbers, got an empty file")
     return length
+
+
+def _read_row(row: list[str], position: int, place: str, length: int, found: FoundWords) -> None:
+    if len(row) - 1 != length or not length:
+        raise DataError(
+            f"{found.source}, {place}: expected a word and {length or 'its'} numbers, got {len(row) - 1} numbers"
+        )
+    name = row[0].strip(" \t")
+    if name in found.wanted and not (position == 0 and _is_header(row)):
+        found.add(name, row[1:], position, place)
 
 
 def _is_header(row: list[str]) -> bool:

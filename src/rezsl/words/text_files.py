@@ -1,8 +1,9 @@
 """GloVe's and word2vec's text files, line by line: a word and its numbers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedIOBase
+from itertools import chain
 
 from rezsl.errors import DataError
 from rezsl.words.found_words import FoundWords
@@ -38,12 +39,11 @@ def read_text(stream: BufferedIOBase, found: FoundWords, dimension: int | None) 
         raise DataError(
             f"{found.source}, line 1: expected a word and its numbers, with a space between, got {first[:60]!r}"
         )
+    rows = lines if header else chain([(number, first)], lines)
     seen = 0
-    if not header:
-        _read_line(first, number, seen, length, wanted, found)
-        seen = 1
-    for number, line in lines:
-        _read_line(line, number, seen, length, wanted, found)
+    for number, name, line in _named(rows, length, found.source):
+        if name in wanted:
+            found.add(wanted[name], line.rsplit(b" ", length)[1:], seen, f"line {number}")
         seen += 1
     if count is not None and seen != count:
         raise DataError(f"{found.source}: expected {count} words, as its header says, got {seen}; copy the file again")
@@ -70,18 +70,17 @@ def _header(line: bytes, dimension: int | None) -> tuple[int, int] | None:
     return int(fields[0]), int(fields[1])
 
 
-def _read_line(
-    line: bytes, number: int, position: int, length: int, wanted: dict[bytes, str], found: FoundWords
-) -> None:
-    spaces = line.count(b" ")
-    if spaces < length:
-        raise DataError(
-            f"{found.source}, line {number}: expected a word and {length} numbers, got {spaces} numbers; "
-            "the file may be cut short"
-        )
-    # Nearly every word has no space and is not needed: one cut tells.
-    name = line[: line.index(b" ")] if spaces == length else line.rsplit(b" ", length)[0]
-    if spaces > length and _NUMBER.fullmatch(name[name.rindex(b" ") + 1 :]):
-        raise DataError(f"{found.source}, line {number}: expected a word and {length} numbers, got more numbers")
-    if name in wanted:
-        found.add(wanted[name], line.rsplit(b" ", length)[1:], position, f"line {number}")
+def _named(rows: Iterable[tuple[int, bytes]], length: int, source: str) -> Iterator[tuple[int, bytes, bytes]]:
+    """Number, word and text of each line, once it has ``length`` fields after the word."""
+    for number, line in rows:
+        spaces = line.count(b" ")
+        if spaces < length:
+            raise DataError(
+                f"{source}, line {number}: expected a word and {length} numbers, got {spaces} numbers; "
+                "the file may be cut short"
+            )
+        # Nearly every word has no space and is not needed: one cut tells.
+        name = line[: line.index(b" ")] if spaces == length else line.rsplit(b" ", length)[0]
+        if spaces > length and _NUMBER.fullmatch(name[name.rindex(b" ") + 1 :]):
+            raise DataError(f"{source}, line {number}: expected a word and {length} numbers, got more numbers")
+        yield number, name, line
