@@ -15,6 +15,7 @@ COMMANDS = {
     "fit": "train on a benchmark: select on validation classes, refit, test once",
     "evaluate": "score a trained model on the test images of its own or another benchmark",
     "predict": "name the classes of images, also classes that no training ever saw",
+    "explain": "draw where each semantic looked in an image, and which semantics decided its class",
     "data": "look a data set over, or split one's own images",
 }
 USER_ERROR, INTERRUPTED = 2, 130

@@ -1,0 +1,48 @@
+"""``rezsl explain``: a picture of why an image got its class."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+
+from rezsl.analysis import explain
+from rezsl.bundle import load_model
+from rezsl.cli.options import new_parser
+from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.report import save_explanation
+from rezsl.semantics import ClassSemantics
+
+SUMMARY = "draw where each semantic looked in an image, and which semantics decided its class"
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = new_parser("explain", SUMMARY)
+    options.add_argument("run", type=Path, help="run directory of a trained model")
+    options.add_argument("input", type=Path, metavar="IMAGE", help="an image, or a .npy/.mat file of feature rows")
+    options.add_argument("--row", type=int, default=0, help="which row of a file of features, from 0")
+    options.add_argument(
+        "--semantics", type=list[str], default=[],
+        help="attributes whose attention to draw, as [a, b] (default: those that speak most for the class)",
+    )  # fmt: skip
+    options.add_argument("--classes", type=Path | None, default=None, help="a semantics table of other classes")
+    options.add_argument("--top", type=int, default=7, help="how many semantics to show")
+    options.add_argument("--out", type=Path | None, default=None, help="PNG to write (default: <image>-explained.png)")
+    return options
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Write the picture, and say in a line what it shows."""
+    model = load_model(settings.run)
+    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
+    is_features = settings.input.suffix in FEATURE_SUFFIXES
+    inputs = read_feature_rows(settings.input) if is_features else [settings.input]
+    explanation = explain(model, inputs, settings.row, candidates)
+    out = settings.out or Path(f"{settings.input.stem}-explained.png")
+    save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)
+    winner, runner_up = explanation.winner, explanation.runner_up
+    Console().print(
+        f"{settings.input}: {winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
+        f"({100 * runner_up.probability:.0f} %)\nwritten to {out}",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""The picture of an :class:`Explanation`: where semantics looked, and which of them decided."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rezsl.analysis import Explanation
+from rezsl.errors import ArgumentError
+from rezsl.report.figures import COLORS, new_figure
+from rezsl.semantics import name_some
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS, BARS = 4, 12
+
+
+def save_explanation(
+    explanation: Explanation, path: Path, semantics: Sequence[str] = (), top: int = 7, title: str = ""
+) -> None:
+    """Draw the image, the attention of some semantics over it, and what decided between the best two classes.
+
+    Args:
+        explanation: of one input.
+        path: PNG file to write.
+        semantics: names of the semantics whose attention is drawn; none takes those with the largest share of the
+            winner's score.
+        top: how many semantics to draw where none are named.
+        title: what stands above the image, such as its file name.
+
+    Raises:
+        ArgumentError: a semantic is unknown.
+    """
+    if unknown := [name for name in semantics if name not in explanation.attributes]:
+        raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}")
+    if top < 1:
+        raise ArgumentError(f"top: expected at least 1, got {top}")
+    shown = [explanation.attributes.index(name) for name in semantics]
+    shown = shown or explanation.share.argsort(descending=True)[:top].tolist()
+    has_maps = explanation.attention is not None
+    pictures = (1 + len(shown) if has_maps else 1) if explanation.image is not None else 0
+    columns = min(COLUMNS, pictures) or 1
+    rows = -(-pictures // COLUMNS)
+    bars = min(BARS, len(explanation.attributes)) + 1 + (explanation.calibration != 0)
+    figure = new_figure(max(7.0, 2.3 * columns), 2.55 * rows + 1.5 + 0.27 * bars)
+    if pictures:
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.55 * rows, 1.5 + 0.27 * bars])[:, 0]
+        cells = np.atleast_1d(above.subplots(rows, columns)).ravel()
+        _draw_pictures(cells, explanation, shown if has_maps else [], title)
+        if has_maps:
+            above.suptitle("where semantics look: bright is more, each map up to its own peak", fontsize=9, color="0.3")
+        _draw_lead(below.subplots(), explanation)
+    else:
+        _draw_lead(figure.subplots(), explanation)
+    figure.savefig(path)
+
+
+def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], title: str) -> None:
+    assert explanation.image is not None
+    pixels = explanation.image.permute(1, 2, 0).numpy()
+    pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    for axes in cells:
+        axes.set_axis_off()
+    winner = explanation.winner
+    cells[0].imshow(pixels, interpolation="nearest")
+    cells[0].set_title(f"{title}\n{winner.name}, {100 * winner.probability:.0f} %".strip(), fontsize=9)
+    grey = pixels.mean(axis=2)
+    for axes, row in zip(cells[1:], shown, strict=False):
+        assert explanation.attention is not None
+        weights = explanation.attention[row]
+        axes.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.imshow(_enlarged(weights, len(grey)), cmap="inferno", alpha=0.6, interpolation="nearest")
+        # 1 means that it looks everywhere alike; a map without contrast must not pass for a discovery.
+        peak = float(weights.max()) * weights.numel()
+        axes.set_title(f"{_short(explanation.attributes[row])}\npeak {peak:.1f} × even", fontsize=9)
+
+
+def _draw_lead(axes: "Axes", explanation: Explanation) -> None:
+    """What each semantic adds to the winner's lead over the runner-up, the largest first."""
+    order = explanation.lead.abs().argsort(descending=True)[:BARS].tolist()
+    names = [_short(explanation.attributes[row]) for row in order]
+    values = [float(explanation.lead[row]) for row in order]
+    rest = float(explanation.lead.sum()) - sum(values)
+    if len(order) < len(explanation.attributes):
+        names.append(f"the other {len(explanation.attributes) - len(order)}")
+        values.append(rest)
+    if explanation.calibration:
+        names.append("calibration γ")
+        values.append(explanation.calibration)
+    colors = [COLORS[0] if value >= 0 else COLORS[1] for value in values]
+    axes.barh(range(len(values)), values, color=colors, height=0.7)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(values)), names, fontsize=9)
+    axes.invert_yaxis()
+    axes.margins(x=0.14)
+    for place, value in enumerate(values):
+        axes.annotate(
+            f"{value:+.2f}", (value, place), xytext=(4 if value >= 0 else -4, 0), textcoords="offset points",
+            ha="left" if value >= 0 else "right", va="center", fontsize=8,
+        )  # fmt: skip
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    total = explanation.winner.score - explanation.runner_up.score
+    axes.set_title(
+        f"Why {_named(explanation, 'winner')} and not {_named(explanation, 'runner_up')}: ahead by {total:.2f}",
+        loc="left", fontsize=10,
+    )  # fmt: skip
+    axes.set_xlabel("share of the lead in score (blue speaks for the first, orange for the second)", fontsize=9)
+
+
+def _named(explanation: Explanation, which: str) -> str:
+    ranked = getattr(explanation, which)
+    return f"“{ranked.name}” ({'seen' if ranked.seen else 'unseen'})"
+
+
+def _enlarged(weights: Tensor, size: int) -> np.ndarray:
+    smooth = F.interpolate(weights[None, None].to(torch.float32), (size, size), mode="bicubic", align_corners=False)
+    return smooth[0, 0].clamp(min=0).numpy()
+
+
+def _short(name: str, most: int = 28) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
