@@ -9,6 +9,8 @@ from rezsl.data.held_out import SelectionSplit, selection_split
 from rezsl.data.image_folder import load_image_folder
 from rezsl.data.images import Crop, find_images, fit_images, natural_size, read_image, read_images
 from rezsl.data.make_splits import make_splits
+from rezsl.data.region_origin import RegionOrigin
+from rezsl.data.region_store import load_region_store
 from rezsl.data.samplers import BatchSampler, EpisodicBatches, ShuffledBatches
 from rezsl.data.split import Split
 from rezsl.data.split_rows import ImageRow, MadeSplits
@@ -23,6 +25,7 @@ __all__ = [
     "FolderReport",
     "ImageRow",
     "MadeSplits",
+    "RegionOrigin",
     "SelectionSplit",
     "ShuffledBatches",
     "Split",
@@ -35,6 +38,7 @@ __all__ = [
     "load_flowers",
     "load_gtsrb",
     "load_image_folder",
+    "load_region_store",
     "load_sun",
     "load_xlsa17",
     "make_splits",

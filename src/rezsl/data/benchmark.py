@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data.images import Crop
+from rezsl.data.region_origin import RegionOrigin
 from rezsl.data.split import Split
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics, name_some
@@ -44,6 +45,7 @@ class Benchmark:
     split: Split
     groups: Int[Tensor, "N"] | None = None
     notes: tuple[str, ...] = ()
+    regions: RegionOrigin | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", self.labels.to(torch.int64))
@@ -61,7 +63,9 @@ class Benchmark:
         if self.groups is not None and len(self.groups) != len(self.labels):
             raise DataError(f"groups: expected one per input, {len(self.labels)}, got {len(self.groups)}")
         if isinstance(self.inputs, Tensor):
-            _check_tensor(self.inputs)
+            _check_shape(self.inputs)
+            if self.regions is None and self.inputs.is_floating_point():
+                _check_finite(self.inputs)
         self.split.check(self.labels, self.semantics.classes)
         if len(self.seen_classes) == class_count:
             raise DataError(
@@ -107,7 +111,7 @@ def _with_note_of_equal_classes(notes: tuple[str, ...], semantics: ClassSemantic
     return (*notes, f"{EQUAL_CLASSES}, for their semantics have the same direction: {some}{more}")
 
 
-def _check_tensor(inputs: Tensor) -> None:
+def _check_shape(inputs: Tensor) -> None:
     if inputs.dtype == torch.uint8:
         if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
             raise DataError(f"inputs: expected images [N, 1 or 3, height, width], got shape {tuple(inputs.shape)}")
@@ -117,6 +121,9 @@ def _check_tensor(inputs: Tensor) -> None:
             f"inputs: expected floating-point features [N, D] or regions [N, R, D], or uint8 images [N, C, H, W], "
             f"got {inputs.dtype} of shape {tuple(inputs.shape)}"
         )
+
+
+def _check_finite(inputs: Tensor) -> None:
     # In slices: a mask as large as a file of region features would not fit beside it.
     for start in range(0, len(inputs), 4096):
         rows = inputs[start : start + 4096]

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from rezsl.data.gather import gather_rows
 from rezsl.data.images import Crop, fit_images, read_images
 from rezsl.errors import DataError
 
@@ -29,7 +30,7 @@ class FeatureFormat:
             DataError: they are images.
         """
         if isinstance(inputs, Tensor) and inputs.is_floating_point():
-            return inputs[index]
+            return gather_rows(inputs, index)
         raise DataError(f"inputs: this model expects feature vectors of {self.region_dim} numbers, got images")
 
 

@@ -1,9 +1,7 @@
-"""From a benchmark and two builders to a fresh classifier, and a record of what that is."""
+"""From a benchmark and two builders to a fresh classifier."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -34,12 +32,15 @@ def new_classifier(
     stage: Backbone
     if data.kind == "features":
         assert isinstance(data.inputs, Tensor)
-        stage = FeatureScaler.of(data.inputs[train_index])
+        regions = data.regions.to_json() if data.regions is not None else None
+        stage = FeatureScaler.of(data.inputs, train_index, regions)
     else:
         channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
         stage = backbone(channels, image_size)
     if model is None:
-        model = MLPRegressor.build if data.kind == "features" else AttentionNet.build
+        # Of a single region there is nothing to choose from.
+        single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
+        model = MLPRegressor.build if data.kind == "features" and single else AttentionNet.build
     network = model(stage.region_dim, data.semantics.query_vectors)
     return ZeroShotClassifier(stage, network, data.semantics, data.class_names(train_index), scale=scale)
 
@@ -56,22 +57,3 @@ def in_memory(data: Benchmark, image_size: int) -> Benchmark:
     if isinstance(data.inputs, Tensor) or len(data.inputs) * 3 * image_size**2 > MOST_CACHED_BYTES:
         return data
     return replace(data, inputs=read_images(data.inputs, image_size))
-
-
-def fingerprint(data: Benchmark) -> dict[str, Any]:
-    """What identifies a benchmark in a record: its size, and a checksum of labels, semantics and split."""
-    checksum = hashlib.sha256()
-    for tensor in (data.labels, data.semantics.values, *data.split.parts().values()):
-        checksum.update(tensor.contiguous().numpy().tobytes())
-    for name in (*data.semantics.classes, *data.semantics.attributes):
-        checksum.update(name.encode() + b"\0")
-    return {
-        "name": data.name,
-        "kind": data.kind,
-        "inputs": len(data.labels),
-        "seen_classes": len(data.seen_classes),
-        "unseen_classes": len(data.unseen_classes),
-        "attributes": len(data.semantics.attributes),
-        "sha256": checksum.hexdigest(),
-        "notes": list(data.notes),
-    }

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Int
@@ -18,15 +17,17 @@ from rezsl.backbones import small_resnet
 from rezsl.bundle import save_model
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, selection_split
-from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLResult, evaluate
 from rezsl.losses import Objective, RegressionLoss, ReMSELoss
-from rezsl.training.assembly import BackboneBuilder, ModelBuilder, fingerprint, in_memory, new_classifier, seen_at
+from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, seen_at
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, Choice
 from rezsl.training.optimization import Optimization
+from rezsl.training.randomness import own_randomness
 from rezsl.training.run_directory import RunDirectory
+from rezsl.training.settings import open_run, settings_of
 from rezsl.training.stage import Recipe, train_stage
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -81,12 +82,13 @@ def fit(
     2. Refit: train a fresh model on all seen classes for that number of epochs.
     3. Test: score it once on the test images, at that γ.
 
-    Nothing is chosen on test images. Two runs with equal arguments on one CPU give equal weights.
+    Nothing is chosen on test images. Two runs with equal arguments on one CPU give equal weights, and the caller's
+    random number generators are left as they were.
 
     Args:
         data: the benchmark.
         model: builds the semantic model from the number of channels of a region and the word vectors ``[S, L]``, such
-            as ``AttentionNet.build``; None takes MLPRegressor for features and AttentionNet for images.
+            as ``AttentionNet.build``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
         backbone: for images, builds the backbone from the number of colour channels and the image size.
         loss: the regression loss on semantics; None trains with cross-entropy alone.
         loss_weight: λ, the weight of the regression loss beside the cross-entropy.
@@ -109,13 +111,7 @@ def fit(
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
-    for name, number, least in (("max_epochs", max_epochs, 1), ("patience", patience, 1), ("workers", workers, 0)):
-        if number < least:
-            raise ArgumentError(f"{name}: expected at least {least}, got {number}")
-    if not 0 <= seed < 2**32:
-        raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {seed}")
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
+    _check(max_epochs, patience, workers, seed, accelerator)
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     recipe = Recipe(
@@ -124,26 +120,33 @@ def fit(
     started = time.perf_counter()
     image_size = seen_at(data, image_size)
     build = partial(new_classifier, data, model=model, backbone=backbone, image_size=image_size, scale=scale, seed=seed)
-    classifier = build(data.split.trainval)
-    settings = _settings(data, classifier, recipe, patience)
-    # Before anything is written: what cannot be selected on, or summed, leaves no half-begun run behind.
-    selection_split(data, seed)
-    Objective(data.semantics.values, loss, loss_weight, scale)
-    run = _open(run_dir, resume, settings) if run_dir is not None else None
-    data = in_memory(data, image_size)
     console = Console(stderr=True, quiet=not progress)
-
-    choice = _select(data, build, recipe, patience, run, console)
-    classifier.gamma = choice.gamma
-    with _saved_when_interrupted(run, classifier):
-        train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, [], run, console)
-    testable = len(data.split.test_seen) and len(data.split.test_unseen)
-    test = evaluate(classifier, data) if testable else None
+    with own_randomness():
+        classifier = build(data.split.trainval)
+        # Before anything is written: what cannot be selected on, or summed, leaves no half-begun run behind.
+        selection_split(data, seed)
+        Objective(data.semantics.values, loss, loss_weight, scale)
+        run = None
+        if run_dir is not None:
+            run = open_run(run_dir, resume, settings_of(data, classifier, recipe, patience))
+        data = in_memory(data, image_size)
+        choice = _select(data, build, recipe, patience, run, console)
+        _refit(classifier, data, choice, recipe, run, console)
+        test = _test(classifier, data)
+    result = FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
     if run is not None:
-        save_model(classifier, run.path)
-        figures = {"validation": asdict(choice), "test": test.to_dict() if test is not None else None}
-        run.write_json(run.metrics, figures | {"seconds": round(time.perf_counter() - started, 2)})
-    return FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
+        _keep(result, run, time.perf_counter() - started)
+    return result
+
+
+def _check(max_epochs: int, patience: int, workers: int, seed: int, accelerator: Accelerator) -> None:
+    for name, number, least in (("max_epochs", max_epochs, 1), ("patience", patience, 1), ("workers", workers, 0)):
+        if number < least:
+            raise ArgumentError(f"{name}: expected at least {least}, got {number}")
+    if not 0 <= seed < 2**32:
+        raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {seed}")
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
 
 
 def _select(
@@ -169,6 +172,35 @@ def _select(
     return best.choice
 
 
+def _refit(
+    classifier: ZeroShotClassifier,
+    data: Benchmark,
+    choice: Choice,
+    recipe: Recipe,
+    run: RunDirectory | None,
+    console: Console,
+) -> None:
+    """Train the final model on all seen classes, as the selection stage chose."""
+    classifier.gamma = choice.gamma
+    with _saved_when_interrupted(run, classifier):
+        train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, [], run, console)
+
+
+def _test(classifier: ZeroShotClassifier, data: Benchmark) -> GZSLResult | None:
+    """The figures on the test images; None where one side has none."""
+    if not len(data.split.test_seen) or not len(data.split.test_unseen):
+        return None
+    return evaluate(classifier, data)
+
+
+def _keep(result: FitResult, run: RunDirectory, seconds: float) -> None:
+    """Write the model, and then the figures, which mark the run as finished."""
+    save_model(result.model, run.path)
+    test = result.test.to_dict() if result.test is not None else None
+    figures = {"validation": asdict(result.choice), "test": test, "seconds": round(seconds, 2)}
+    run.write_json(run.metrics, figures)
+
+
 @contextmanager
 def _saved_when_interrupted(
     run: RunDirectory | None, classifier: ZeroShotClassifier, best: BestEpoch | None = None
@@ -182,38 +214,3 @@ def _saved_when_interrupted(
         if run is not None:
             save_model(classifier.eval(), run.path)
         raise
-
-
-def _open(path: str | Path, resume: bool, settings: dict[str, Any]) -> RunDirectory:
-    """The run directory, with a record of the settings; a run is only resumed with the settings it began with."""
-    run = RunDirectory(path, resume)
-    before = run.read_json(run.settings)
-    if before is not None and before != settings:
-        changed = [name for name in settings if settings[name] != before.get(name)]
-        raise RunDirectoryError(
-            f"run_dir: {run.path} was begun with other settings ({', '.join(changed)}); resume with the same ones, "
-            f"or choose another directory"
-        )
-    run.write_json(run.settings, settings)
-    return run
-
-
-def _settings(data: Benchmark, classifier: ZeroShotClassifier, recipe: Recipe, patience: int) -> dict[str, Any]:
-    """Everything that decides the outcome, as JSON."""
-    return {
-        "rezsl": version("rezsl"),
-        "torch": str(torch.__version__),
-        "data": fingerprint(data),
-        "backbone": {"class": type(classifier.backbone).__name__, **classifier.backbone.specification()},
-        "network": {"class": type(classifier.network).__name__, **classifier.network.architecture()},
-        "loss": str(recipe.loss),
-        "loss_weight": recipe.loss_weight,
-        "scale": classifier.scale,
-        "optimization": asdict(recipe.optimization),
-        "batches": asdict(recipe.batches),
-        "augmentation": asdict(recipe.augmentation) if recipe.augmentation is not None else None,
-        "max_epochs": recipe.max_epochs,
-        "patience": patience,
-        "seed": recipe.seed,
-        "precision": recipe.precision,
-    }
