@@ -83,7 +83,15 @@ def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]
         "yak: a class without a single image; add some, or remove the folder if it is unseen"
     )
     assert content["splits"] == {}
+    (root / "images" / "yak").rmdir()
+    # A splits.csv may name files anywhere below the folder, and the class it names counts.
+    (root / "photos").mkdir()
+    (root / "images" / "cat" / "2-4.png").rename(root / "photos" / "x.png")
+    (root / "splits.csv").write_text("file,class,split\nphotos/x.png,dog,train\n")
     shutil.rmtree(root / "images")
+    content = json.loads(printed(capsys, 0, "check", root, "--decode", "--format=json"))
+    assert content["classes"] == {"cat": 0, "dog": 1, "owl": 0, "bat[1]": 0, "5": 0, "yeti": 0}
+    (root / "splits.csv").unlink()
     assert "images: no such folder; expected images/<class>" in printed(capsys, INCOMPLETE, "check", root)
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 from rezsl.cli.data import COMMANDS
 from rezsl.cli.options import new_parser
 from rezsl.data import FolderReport, report_folder
+from rezsl.data.image_folder import SPLIT_NAMES
 from rezsl.errors import ArgumentError, DataError
 
 INCOMPLETE = 1
@@ -82,7 +83,7 @@ def _print_report(report: FolderReport, console: Console) -> None:
 def _class_table(report: FolderReport) -> Table:
     # Splits without a single image would be empty columns.
     splits = [
-        name for name in ("train", "val", "test_seen", "test_unseen")
+        name for name in SPLIT_NAMES
         if any(counts[name] for counts in report.splits.values())
     ]  # fmt: skip
     table = Table(show_footer=True)

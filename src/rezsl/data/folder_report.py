@@ -9,12 +9,10 @@ from pathlib import Path
 
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.class_folders import images_by_class
-from rezsl.data.image_folder import load_image_folder
+from rezsl.data.image_folder import SPLIT_NAMES, load_image_folder
 from rezsl.data.images import read_image
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
-
-SPLITS = ("train", "val", "test_seen", "test_unseen")
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,17 @@ def report_folder(root: str | Path, decode: bool = False) -> FolderReport:
     problems: list[str] = []
     found, names = _found(root, problems), _class_names(root, problems)
     benchmark = _benchmark(root, problems) if not problems else None
-    files = [file for paths in found.values() for file in paths]
-    unreadable = _unreadable(root, files) if decode else ()
+    class_of = {os.path.normpath(root / file): name for name, files in found.items() for file in files}
+    listed = _listed(benchmark) if benchmark else {}
+    counts = Counter((class_of | listed).values())
+    unreadable = _unreadable([*(class_of | listed)]) if decode else ()
     return FolderReport(
-        classes={name: len(found.get(name, ())) for name in dict.fromkeys([*names, *found])},
+        classes={name: counts[name] for name in dict.fromkeys([*names, *found])},
         splits=_count(benchmark) if benchmark else {},
-        without_images=tuple(name for name in names if not found.get(name)),
-        unlisted=_unlisted(root, files, benchmark) if benchmark else (),
+        without_images=tuple(name for name in names if not counts[name]),
+        unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in class_of if file not in listed)
+        if benchmark
+        else (),
         unreadable=unreadable,
         decoded=decode,
         notes=benchmark.notes if benchmark else (),
@@ -74,6 +76,9 @@ def report_folder(root: str | Path, decode: bool = False) -> FolderReport:
 
 
 def _found(root: Path, problems: list[str]) -> dict[str, list[str]]:
+    if not (root / "images").is_dir() and (root / "splits.csv").is_file():
+        # It may list files anywhere below the folder.
+        return {}
     try:
         return images_by_class(root)
     except DataError as error:
@@ -108,19 +113,23 @@ def _count(benchmark: Benchmark) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for name, index in parts.items():
         for row, count in Counter(benchmark.labels[index].tolist()).items():
-            counts.setdefault(benchmark.semantics.classes[row], dict.fromkeys(SPLITS, 0))[name] = count
+            counts.setdefault(benchmark.semantics.classes[row], dict.fromkeys(SPLIT_NAMES, 0))[name] = count
     return counts
 
 
-def _unlisted(root: Path, files: Sequence[str], benchmark: Benchmark) -> tuple[str, ...]:
-    listed = {os.path.normpath(path) for path in benchmark.inputs if isinstance(path, Path)}
-    return tuple(file for file in files if os.path.normpath(root / file) not in listed)
+def _listed(benchmark: Benchmark) -> dict[str, str]:
+    """Class of every image file that is used."""
+    return {
+        os.path.normpath(path): benchmark.semantics.classes[row]
+        for path, row in zip(benchmark.inputs, benchmark.labels.tolist(), strict=True)
+        if isinstance(path, Path)
+    }
 
 
-def _unreadable(root: Path, files: Sequence[str]) -> tuple[str, ...]:
+def _unreadable(files: Sequence[str]) -> tuple[str, ...]:
     def why_not(file: str) -> str:
         try:
-            read_image(root / file, size=16)
+            read_image(file, size=16)
         except DataError as error:
             return str(error)
         return ""

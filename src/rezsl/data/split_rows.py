@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rezsl.data.class_roles import ClassRoles
+from rezsl.data.image_folder import SPLIT_NAMES
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class MadeSplits:
     def counts(self) -> dict[str, int]:
         """Number of images by split."""
         found = Counter(row.split for row in self.rows)
-        return {name: found[name] for name in ("train", "val", "test_seen", "test_unseen")}
+        return {name: found[name] for name in SPLIT_NAMES}
 
 
 def splits_table(rows: Sequence[ImageRow]) -> bytes:
