@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 from rezsl.words import load_word_vectors
 from tests.words.files import WRITERS, write_csv, write_glove, write_word2vec_text
@@ -119,6 +120,12 @@ def test_the_fields_own_files_belong_to_tables_of_their_size(real_data: Path, da
     table = ClassSemantics(("a", "b"), attributes, torch.eye(2, count)).with_word_vectors(read.vectors)
     assert table.query_vectors.shape == (count, 300)
     assert table.values.equal(torch.eye(2, count))
+
+
+def test_a_table_takes_vectors_for_all_of_its_attributes_or_none(semantics: ClassSemantics) -> None:
+    assert semantics.with_word_vectors(torch.ones(4, 2, dtype=torch.float64)).query_vectors.dtype == torch.float32
+    with pytest.raises(DataError, match=r"word_vectors: expected 4 finite rows, one per attribute, got shape \(3, 2\)"):
+        semantics.with_word_vectors(torch.ones(3, 2))
 
 
 def test_every_attribute_of_awa_is_found_among_ordinary_words(real_data: Path, tmp_path: Path) -> None:

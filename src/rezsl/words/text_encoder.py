@@ -13,6 +13,7 @@ from rezsl.semantics import name_some
 from rezsl.words.names import text_of
 
 _BATCH = 32
+_LONGEST_NAME = 512  # tokens; where neither model nor tokenizer has a limit
 # Text towers saved on their own; transformers' automatic choice knows only the first.
 _TEXT_TOWERS = {
     "clip_text_model": "CLIPTextModel",
@@ -61,13 +62,15 @@ def _load(source: str) -> tuple[Any, Any]:
         )
     # What is missing or damaged makes transformers raise almost anything (OSError, ValueError, KeyError, …).
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        expected = (
-            f"expected a text encoder with its tokenizer and weights in safetensors in {source}"
-            if Path(source).is_dir()
-            else f"{source!r} is not in the local cache; download it where there is a network, or give a directory"
-        )
-        raise DataError(f"source: {expected} ({reason})") from error
+        if Path(source).is_dir():
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            expected = f"expected a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
+        else:
+            expected = (
+                f"{source!r} is not in the local cache, with its tokenizer and weights in safetensors; "
+                "download it where there is a network, or give a directory"
+            )
+        raise DataError(f"source: {expected}") from error
     # Checkpoints of language models often lack the pooler, which is not used here; it alone may be random.
     lost = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if lost:
@@ -80,12 +83,12 @@ def _tokens(tokenizer: Any, model: Any, texts: list[str]) -> Any:
         tokenizer.pad_token = tokenizer.eos_token
     # SigLIP was trained on texts padded to full length without a mask.
     full_length = model.config.model_type.startswith("siglip")
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", tokenizer.model_max_length)
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", _LONGEST_NAME)
     return tokenizer(
         texts,
         padding="max_length" if full_length else True,
         truncation=True,
-        max_length=min(positions, tokenizer.model_max_length),
+        max_length=min(positions, tokenizer.model_max_length, _LONGEST_NAME),
         return_tensors="pt",
         return_attention_mask=not full_length,
     )
