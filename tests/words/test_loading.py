@@ -122,7 +122,7 @@ def test_the_fields_own_files_belong_to_tables_of_their_size(real_data: Path, da
     assert table.values.equal(torch.eye(2, count))
 
 
-def test_a_table_takes_vectors_for_all_of_its_attributes_or_none(semantics: ClassSemantics) -> None:
+def test_a_table_takes_vectors_for_all_of_its_attributes_or_none(semantics: ClassSemantics, unchecked: None) -> None:
     assert semantics.with_word_vectors(torch.ones(4, 2, dtype=torch.float64)).query_vectors.dtype == torch.float32
     with pytest.raises(DataError, match=r"word_vectors: expected 4 finite rows, one per attribute, got shape \(3, 2\)"):
         semantics.with_word_vectors(torch.ones(3, 2))

@@ -136,7 +136,7 @@ def test_weights_that_are_not_safe_or_not_there_are_refused(bert: tuple[Path, Be
 
 def test_a_model_that_is_not_at_hand_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="source: 'no-such/model' is not in the local cache; download it where"
+        DataError, match="source: 'no-such/model' is not in the local cache, with its tokenizer"
     ) as caught:
         encode_words("no-such/model", ATTRIBUTES)
     assert str(caught.value).endswith("safetensors; download it where there is a network, or give a directory")
