@@ -91,6 +91,14 @@ def test_equal_seeds_give_equal_weights(few_digits: Benchmark) -> None:
     assert not torch.equal(weights(first)["network.readout"], weights(other)["network.readout"])
 
 
+def test_the_random_numbers_of_the_caller_are_left_alone(few_digits: Benchmark) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    quick(few_digits, max_epochs=1)
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_selection_never_looks_at_the_test(few_digits: Benchmark) -> None:
     """Without a test set, or with scrambled test labels, the same model comes out."""
     whole = quick(few_digits)
@@ -200,6 +208,10 @@ def test_a_run_is_resumed_with_its_own_settings(
     monkeypatch.undo()
     with pytest.raises(RunDirectoryError, match=r"begun with other settings \(loss_weight, seed\)"):
         quick(few_digits, tmp_path / "run", resume=True, loss_weight=2.0, seed=5)
+    assert isinstance(few_digits.inputs, torch.Tensor)
+    inverted = replace(few_digits, inputs=255 - few_digits.inputs)
+    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(data\)"):
+        quick(inverted, tmp_path / "run", resume=True)
 
 
 def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,45 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from rezsl.data import Benchmark, Crop
+from rezsl.errors import DataError
+from rezsl.training import fingerprint as module
+from rezsl.training.fingerprint import fingerprint
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_every_feature_counts(features: Benchmark, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLICE_BYTES", 100)  # a few rows
+    assert isinstance(features.inputs, torch.Tensor)
+    inputs = features.inputs.to(dtype)
+    whole = fingerprint(replace(features, inputs=inputs))
+    assert fingerprint(replace(features, inputs=inputs.T.contiguous().T)) == whole  # however it lies in memory
+    for row in (0, 50, len(inputs) - 1):
+        changed = inputs.clone()
+        changed[row, 3] += 1
+        assert fingerprint(replace(features, inputs=changed))["sha256"] != whole["sha256"]
+    assert fingerprint(replace(features, inputs=inputs.unsqueeze(1)))["sha256"] != whole["sha256"]
+
+
+def test_files_count_by_name_and_size_wherever_the_folder_lies(features: Benchmark, tmp_path: Path) -> None:
+    def benchmark(folder: Path) -> Benchmark:
+        return replace(features, inputs=[folder / f"{row % 2}" / f"{row}.png" for row in range(len(features.labels))])
+
+    here, there = tmp_path / "here", tmp_path / "somewhere" / "else"
+    for number, file in enumerate(benchmark(here).inputs):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * number)
+    shutil.copytree(here, there)
+    whole = fingerprint(benchmark(here))
+    assert fingerprint(benchmark(there)) == whole
+    boxes = [Crop(path, (0, 0, 4, 4)) for path in benchmark(here).inputs]  # type: ignore[arg-type]
+    assert fingerprint(replace(features, inputs=boxes)) != whole
+    (there / "0" / "2.png").write_bytes(b"y" * 7)
+    assert fingerprint(benchmark(there)) != whole
+    (there / "1" / "5.png").unlink()
+    with pytest.raises(DataError, match=r"5\.png: no such image .*; restore it"):
+        fingerprint(benchmark(there))
