@@ -25,11 +25,5 @@ class RegionOrigin:
     sha256: str
 
     def to_json(self) -> dict[str, Any]:
-        """What a saved model keeps of it."""
-        return {"store": str(self.root), "backbone": self.backbone, "dtype": self.dtype}
-
-    @property
-    def backbone_name(self) -> str:
-        """How messages call the backbone."""
-        size = self.backbone["specification"].get("image_size")
-        return f"{self.backbone['source']}" + (f" at {size} pixels" if size else "")
+        """What a saved model keeps of it; not the directory, which may move."""
+        return {"backbone": self.backbone, "dtype": self.dtype}

@@ -15,7 +15,7 @@ from rezsl.data.region_manifest import DTYPES, RegionManifest, read_manifest
 from rezsl.data.region_origin import RegionOrigin
 from rezsl.errors import DataError
 
-MANIFEST = "manifest.json"
+MANIFEST, BACKBONE = "manifest.json", "backbone.safetensors"
 
 
 def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
