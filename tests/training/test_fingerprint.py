@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rezsl.data import Benchmark, Crop
+from rezsl.data.region_origin import RegionOrigin
 from rezsl.errors import DataError
 from rezsl.training import fingerprint as module
 from rezsl.training.fingerprint import fingerprint
@@ -23,6 +24,14 @@ def test_every_feature_counts(features: Benchmark, dtype: torch.dtype, monkeypat
         changed[row, 3] += 1
         assert fingerprint(replace(features, inputs=changed))["sha256"] != whole["sha256"]
     assert fingerprint(replace(features, inputs=inputs.unsqueeze(1)))["sha256"] != whole["sha256"]
+
+
+def test_a_store_of_regions_is_known_by_its_own_checksum(features: Benchmark, tmp_path: Path) -> None:
+    """Nothing reads all of it: here it has no values to read."""
+    store = torch.empty(len(features.labels), 9, 8, dtype=torch.float16, device="meta")
+    origins = [RegionOrigin(tmp_path / place, {}, "float16", sha256) for place, sha256 in ("aa", "ba", "ab")]
+    prints = [fingerprint(replace(features, inputs=store, regions=origin)) for origin in origins]
+    assert prints[0] == prints[1] != prints[2]
 
 
 def test_files_count_by_name_and_size_wherever_the_folder_lies(features: Benchmark, tmp_path: Path) -> None:

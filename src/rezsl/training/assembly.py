@@ -10,6 +10,7 @@ from torch import Tensor
 from rezsl.backbones import Backbone, FeatureScaler, ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, natural_size, read_images
+from rezsl.data.input_format import FeatureFormat, ImageFormat
 from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
 
 ModelBuilder = Callable[[int, Float[Tensor, "S L"]], SemanticModel]
@@ -23,7 +24,6 @@ def new_classifier(
     train_index: Int[Tensor, "N"],
     model: ModelBuilder | None,
     backbone: BackboneBuilder,
-    image_size: int,
     scale: float,
     seed: int,
 ) -> ZeroShotClassifier:
@@ -36,7 +36,7 @@ def new_classifier(
         stage = FeatureScaler.of(data.inputs, train_index, regions)
     else:
         channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
-        stage = backbone(channels, image_size)
+        stage = backbone(channels, natural_size(data.inputs))
     if model is None:
         # Of a single region there is nothing to choose from.
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
@@ -45,15 +45,14 @@ def new_classifier(
     return ZeroShotClassifier(stage, network, data.semantics, data.class_names(train_index), scale=scale)
 
 
-def seen_at(data: Benchmark, image_size: int | None) -> int:
-    """The image size of a run: the one asked for, or the images' own; 0 for features."""
-    if data.kind == "features":
-        return 0
-    return natural_size(data.inputs) if image_size is None else image_size
+def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Benchmark:
+    """Decode image files once, if together they take at most 2 GiB and every epoch crops them alike.
 
-
-def in_memory(data: Benchmark, image_size: int) -> Benchmark:
-    """Decode image files once, if together they take at most 2 GiB; larger sets are decoded as they are needed."""
-    if isinstance(data.inputs, Tensor) or len(data.inputs) * 3 * image_size**2 > MOST_CACHED_BYTES:
+    Larger sets, and images of which a part is cropped, are decoded as they are needed.
+    """
+    if isinstance(data.inputs, Tensor) or not isinstance(input_format, ImageFormat):
         return data
-    return replace(data, inputs=read_images(data.inputs, image_size))
+    size = input_format.size
+    if input_format.resize not in (None, size) or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
+        return data
+    return replace(data, inputs=read_images(data.inputs, size))

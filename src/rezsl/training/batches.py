@@ -22,15 +22,19 @@ class Batches:
         shots: images per class in an episode.
         per_epoch: episodes per epoch; 0 means as many as it takes to draw as many images as there are.
         size: batch size of plain shuffling.
+        micro: images that go through the network at a time, 0 for the whole batch. The losses still see the whole
+            batch, ReMSE's error matrix included: each part is computed once without keeping what its gradients need,
+            and once more when they are taken. Memory falls to that of one part, for a third more computing.
     """
 
     ways: int = 16
     shots: int = 2
     per_epoch: int = 0
     size: int = 32
+    micro: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 1), ("ways", 0), ("shots", 1), ("per_epoch", 0)):
+        for name, least in (("size", 1), ("ways", 0), ("shots", 1), ("per_epoch", 0), ("micro", 0)):
             if getattr(self, name) < least:
                 raise ArgumentError(f"batches.{name}: expected at least {least}, got {getattr(self, name)}")
 

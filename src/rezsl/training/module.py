@@ -10,10 +10,12 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from rezsl.backbones import ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.evaluation import GZSLEvaluator, GZSLResult
 from rezsl.losses import Objective
 from rezsl.training.optimization import Optimization
+from rezsl.training.parts import forward_in_parts
 from rezsl.typing import Scalar
 
 
@@ -28,6 +30,7 @@ class ZeroShotModule(LightningModule):
         augmentation: changes training images in ``[0, 1]``; None for features, or to leave images as they are.
         evaluator: scores the validation samples; None in a stage without validation.
         max_epochs: what the schedule is laid over.
+        micro: samples that go through the network at a time, 0 for the whole batch.
         seed: fixes dropout and augmentation, step by step, so that a resumed run goes on as if it had not stopped.
     """
 
@@ -42,6 +45,7 @@ class ZeroShotModule(LightningModule):
         augmentation: nn.Module | None,
         evaluator: GZSLEvaluator | None,
         max_epochs: int,
+        micro: int,
         seed: int,
     ) -> None:
         super().__init__()
@@ -49,7 +53,7 @@ class ZeroShotModule(LightningModule):
         self.augmentation = augmentation
         # In a list, so that it stays on the CPU: its sums are float64, which not every accelerator has.
         self.evaluators = [evaluator] if evaluator is not None else []
-        self.max_epochs, self.seed = max_epochs, seed
+        self.max_epochs, self.micro, self.seed = max_epochs, micro, seed
         position = torch.full((len(classifier.semantics.classes),), -1)
         position[training_rows] = torch.arange(len(training_rows))
         self.register_buffer("training_position", position, persistent=False)
@@ -66,7 +70,7 @@ class ZeroShotModule(LightningModule):
             if self.augmentation is not None:
                 with torch.no_grad():
                     inputs = self.augmentation(inputs)
-        prediction = self.classifier(inputs).float()
+        prediction = forward_in_parts(self.classifier, inputs, self.micro).float()
         # Cosines times 20 in half precision move in steps of 0.1: mixed precision ends before the objective.
         with torch.autocast(self.device.type, enabled=False):
             terms = self.objective(prediction, self.training_position[labels])
@@ -79,6 +83,17 @@ class ZeroShotModule(LightningModule):
         """Step, and take the new weights into their average."""
         super().optimizer_step(*args, **kwargs)
         self.averaged.update(self.classifier)
+
+    def on_train_epoch_start(self) -> None:
+        """Freeze the backbone, or let it learn from now on."""
+        frozen = self.optimization.frozen_epochs
+        if isinstance(self.classifier.backbone, ImageBackbone):
+            self.classifier.backbone.freeze(frozen < 0 or self.current_epoch < frozen)
+
+    def on_fit_end(self) -> None:
+        """Leave a backbone that can learn in further training."""
+        if isinstance(self.classifier.backbone, ImageBackbone):
+            self.classifier.backbone.freeze(False)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -102,7 +117,9 @@ class ZeroShotModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimizer, and a schedule that steps with every batch."""
-        optimizer = self.optimization.build(self.classifier, self.classifier.network.slow_parameters())
+        optimizer = self.optimization.build(
+            self.classifier, self.classifier.network.slow_parameters(), self.classifier.backbone.parameters()
+        )
         steps = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)
         schedule = LambdaLR(optimizer, self.optimization.factor(steps, self.max_epochs))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

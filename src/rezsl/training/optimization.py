@@ -24,6 +24,9 @@ class Optimization:
         learning_rate: the highest rate of the schedule.
         slow_factor: the share of ``learning_rate`` that a model's slow parameters learn at (AttentionNet's queries,
             keys and values).
+        backbone_factor: the share of ``learning_rate`` that the backbone of images learns at.
+        frozen_epochs: epochs at the start during which the backbone does not learn, and its statistics of batch
+            normalisation stay as they are; −1 means all.
         weight_decay: decay of weight matrices; biases and normalisation are left alone.
         momentum: of ``sgd``.
         schedule: ``one-cycle`` rises over the first fifth and falls along a cosine, ``cosine`` only falls, ``step``
@@ -38,6 +41,8 @@ class Optimization:
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 4e-3
     slow_factor: float = 0.1
+    backbone_factor: float = 1.0
+    frozen_epochs: int = 0
     weight_decay: float = 0.05
     momentum: float = 0.9
     schedule: Schedule = "one-cycle"
@@ -51,7 +56,7 @@ class Optimization:
                 raise ArgumentError(
                     f"optimization.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
                 )
-        for name in ("learning_rate", "slow_factor", "step_factor"):
+        for name in ("learning_rate", "slow_factor", "backbone_factor", "step_factor"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ArgumentError(f"optimization.{name}: expected a positive number, got {getattr(self, name)}")
         for name in ("weight_decay", "momentum", "averaging"):
@@ -59,20 +64,34 @@ class Optimization:
                 raise ArgumentError(f"optimization.{name}: expected a number of at least 0, got {getattr(self, name)}")
         if self.averaging >= 1:
             raise ArgumentError(f"optimization.averaging: expected a number in [0, 1), got {self.averaging}")
+        if self.frozen_epochs < -1:
+            raise ArgumentError(
+                f"optimization.frozen_epochs: expected a number of epochs, or -1 for all, got {self.frozen_epochs}"
+            )
         if self.step_epochs < 1:
             raise ArgumentError(f"optimization.step_epochs: expected at least 1, got {self.step_epochs}")
 
-    def build(self, module: nn.Module, slow: Iterable[nn.Parameter] = ()) -> Optimizer:
-        """An optimizer of all parameters of a module that need gradients; the slow ones learn at ``slow_factor``."""
-        slow_ones = {id(parameter) for parameter in slow}
-        groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+    def build(
+        self, module: nn.Module, slow: Iterable[nn.Parameter] = (), backbone: Iterable[nn.Parameter] = ()
+    ) -> Optimizer:
+        """An optimizer of a module's parameters, each group at its share of the learning rate.
+
+        Parameters of the backbone are left out where they never learn; frozen for some epochs, they are in it.
+
+        Args:
+            module: whose parameters are optimized.
+            slow: those that learn at ``slow_factor``.
+            backbone: those that learn at ``backbone_factor``.
+        """
+        factors = dict.fromkeys(map(id, slow), self.slow_factor)
+        factors |= dict.fromkeys(map(id, backbone), self.backbone_factor if self.frozen_epochs >= 0 else 0.0)
+        groups: dict[tuple[float, bool], dict[str, Any]] = {}
         for parameter in module.parameters():
-            if parameter.requires_grad:
-                is_slow, is_matrix = id(parameter) in slow_ones, parameter.ndim > 1
-                group = groups.setdefault((is_slow, is_matrix), {"params": []})
-                group["params"].append(parameter)
-                group["lr"] = self.learning_rate * (self.slow_factor if is_slow else 1.0)
-                group["weight_decay"] = self.weight_decay if is_matrix else 0.0
+            factor, is_matrix = factors.get(id(parameter), 1.0), parameter.ndim > 1
+            if factor:
+                decay = self.weight_decay if is_matrix else 0.0
+                group = {"params": [], "lr": self.learning_rate * factor, "weight_decay": decay}
+                groups.setdefault((factor, is_matrix), group)["params"].append(parameter)
         if self.optimizer == "adamw":
             return AdamW(groups.values(), lr=self.learning_rate)
         return SGD(groups.values(), lr=self.learning_rate, momentum=self.momentum)

@@ -20,7 +20,7 @@ from rezsl.data import Benchmark, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLResult, evaluate
 from rezsl.losses import Objective, RegressionLoss, ReMSELoss
-from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, seen_at
+from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, Choice
@@ -65,7 +65,6 @@ def fit(
     augmentation: Augmentation | None = Augmentation(),
     max_epochs: int = 20,
     patience: int = 10,
-    image_size: int | None = None,
     seed: int = 0,
     run_dir: str | Path | None = None,
     resume: bool = False,
@@ -89,7 +88,8 @@ def fit(
         data: the benchmark.
         model: builds the semantic model from the number of channels of a region and the word vectors ``[S, L]``, such
             as ``AttentionNet.build``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
-        backbone: for images, builds the backbone from the number of colour channels and the image size.
+        backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
+            ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``.
         loss: the regression loss on semantics; None trains with cross-entropy alone.
         loss_weight: λ, the weight of the regression loss beside the cross-entropy.
         scale: scale of the cosine scores.
@@ -98,7 +98,6 @@ def fit(
         augmentation: random changes to training images; None leaves them as they are.
         max_epochs: the most epochs that selection tries; the schedule is laid over them.
         patience: epochs in a row with a validation H below that range after which selection stops.
-        image_size: height and width at which images are seen, in pixels; None takes their own, but 16 to 64.
         seed: of weights, held-out samples, batches and augmentation.
         run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
         resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
@@ -118,8 +117,7 @@ def fit(
         loss, loss_weight, optimization, batches, augmentation, max_epochs, seed, workers, accelerator, precision
     )
     started = time.perf_counter()
-    image_size = seen_at(data, image_size)
-    build = partial(new_classifier, data, model=model, backbone=backbone, image_size=image_size, scale=scale, seed=seed)
+    build = partial(new_classifier, data, model=model, backbone=backbone, scale=scale, seed=seed)
     console = Console(stderr=True, quiet=not progress)
     with own_randomness():
         classifier = build(data.split.trainval)
@@ -129,7 +127,7 @@ def fit(
         run = None
         if run_dir is not None:
             run = open_run(run_dir, resume, settings_of(data, classifier, recipe, patience))
-        data = in_memory(data, image_size)
+        data = in_memory(data, classifier.input_format)
         choice = _select(data, build, recipe, patience, run, console)
         _refit(classifier, data, choice, recipe, run, console)
         test = _test(classifier, data)

@@ -133,6 +133,7 @@ def _assemble(
         augmentation=augmentation,
         evaluator=evaluator,
         max_epochs=recipe.max_epochs,
+        micro=recipe.batches.micro,
         seed=recipe.seed,
     )
     sampler = recipe.batches.sampler(train_index, labels[train_index], recipe.seed)

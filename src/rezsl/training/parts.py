@@ -1,0 +1,46 @@
+"""A batch through a network in parts, for a loss that must see it whole."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+
+def forward_in_parts(network: nn.Module, inputs: Tensor, size: int) -> Tensor:
+    """``network(inputs)``, with the activations of at most ``size`` samples in memory at a time.
+
+    Each part is computed without keeping its activations; when gradients are taken, parts are computed again one after
+    the other (Chen et al., Training deep nets with sublinear memory cost, 2016), with the same random numbers. So
+    whatever loss is put on the result has the gradient of the whole batch. Batch normalisation sees parts, not the
+    batch, as it does in any gradient accumulation; its running statistics are updated once.
+
+    Args:
+        network: from a batch to a batch.
+        inputs: ``[B, …]``.
+        size: samples per part; 0 means all.
+    """
+    if not size or len(inputs) <= size or not torch.is_grad_enabled():
+        return torch.as_tensor(network(inputs))
+
+    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        return nullcontext(), _without_statistics(network)
+
+    parts = [checkpoint(network, part, use_reentrant=False, context_fn=contexts) for part in inputs.split(size)]
+    return torch.cat(parts)
+
+
+@contextmanager
+def _without_statistics(network: nn.Module) -> Iterator[None]:
+    """Batch normalisation by the batch's own figures, its running ones left alone."""
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
+    tracked = [layer.track_running_stats for layer in layers]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer, was in zip(layers, tracked, strict=True):
+            layer.track_running_stats = was
