@@ -95,6 +95,22 @@ def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]
     assert "images: no such folder; expected images/<class>" in printed(capsys, INCOMPLETE, "check", root)
 
 
+def test_check_of_the_files_of_the_field(real_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = json.loads(printed(capsys, INCOMPLETE, "check", real_data / "xlsa17-splits" / "AWA2", "--format=json"))
+    assert (content["kind"], content["complete"], content["root"]) == (
+        "xlsa17", False, str(real_data / "xlsa17-splits" / "AWA2"),
+    )  # fmt: skip
+    out = printed(capsys, INCOMPLETE, "check", real_data / "xlsa17-splits" / "AWA2")
+    assert "AWA2, for xlsa17\n" in out
+    for heading, lines in (("missing", content["missing"]), ("to download", content["downloads"])):
+        assert f"{heading}:\n" + "".join(f"  {line}\n" for line in lines) in out
+    assert out.endswith("not complete\n")
+    (tmp_path / "holiday").mkdir()
+    assert "holiday: nothing that rezsl reads\n" in printed(capsys, INCOMPLETE, "check", tmp_path / "holiday")
+    (tmp_path / "images").mkdir()
+    assert "semantics.csv: cannot be read" in printed(capsys, INCOMPLETE, "check", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
@@ -16,6 +16,9 @@ from rezsl.cli.options import new_parser
 from rezsl.data import FolderReport, report_folder
 from rezsl.data.image_folder import SPLIT_NAMES
 from rezsl.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    from rezsl.data.archives import Inventory
 
 INCOMPLETE = 1
 
@@ -34,12 +37,16 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
     root: Path = settings.root
     if not root.is_dir():
         raise DataError(f"{root}: no such directory; expected a data set's")
+    from rezsl.data.archives import inspect_directory  # noqa: PLC0415 - --help needs no archive readers
+
     # Only one's own layout has this file.
-    if (root / "semantics.csv").exists():
+    own = (root / "semantics.csv").exists()
+    inventory = None if own else inspect_directory(root)
+    if inventory is None or inventory.kind == "folder":
         return _check_own(root, settings.decode, settings.format == "json")
     if settings.decode:
         raise ArgumentError(f"--decode: expected a folder of one's own images, but {root} has no semantics.csv")
-    return _check_archive(root, settings.format == "json")
+    return _check_archive(inventory, settings.format == "json")
 
 
 def _check_own(root: Path, decode: bool, as_json: bool) -> int:
@@ -51,20 +58,27 @@ def _check_own(root: Path, decode: bool, as_json: bool) -> int:
     return 0 if report.complete else INCOMPLETE
 
 
-def _check_archive(root: Path, as_json: bool) -> int:
-    from rezsl.data.archives import inspect_directory  # noqa: PLC0415 - one's own folder needs no archive readers
-
-    inventory = inspect_directory(root)
+def _check_archive(inventory: "Inventory", as_json: bool) -> int:
     if as_json:
-        _print_json({**asdict(inventory), "complete": inventory.complete})
+        _print_json({**asdict(inventory), "root": str(inventory.root), "complete": inventory.complete})
     else:
-        console = Console()
-        _print_line(console, f"{root}: {inventory.kind}")
-        _print_list(console, "found", inventory.found)
-        _print_list(console, "missing", inventory.missing)
-        _print_list(console, "to be had from", inventory.downloads)
-        _print_line(console, "complete" if inventory.complete else "not complete")
+        _print_inventory(inventory, Console())
     return 0 if inventory.complete else INCOMPLETE
+
+
+def _print_inventory(inventory: "Inventory", console: Console) -> None:
+    known = "nothing that rezsl reads" if inventory.kind == "unknown" else f"{inventory.title}, for {inventory.kind}"
+    _print_line(console, f"{inventory.root}: {known}")
+    for count in inventory.counts:
+        found = "not known" if count.found is None else f"{count.found:,}"
+        expected = "" if count.expected is None or count.right else f", expected {count.expected:,}"
+        _print_line(console, f"  {count.what}: {found}{expected}")
+    _print_list(console, "found", inventory.found)
+    for note in inventory.notes:
+        _print_line(console, f"note: {note}")
+    _print_list(console, "expected" if inventory.kind == "unknown" else "missing", inventory.missing)
+    _print_list(console, "to download", inventory.downloads)
+    _print_line(console, "complete" if inventory.complete else "not complete")
 
 
 def _print_report(report: FolderReport, console: Console) -> None:
@@ -82,10 +96,7 @@ def _print_report(report: FolderReport, console: Console) -> None:
 
 def _class_table(report: FolderReport) -> Table:
     # Splits without a single image would be empty columns.
-    splits = [
-        name for name in SPLIT_NAMES
-        if any(counts[name] for counts in report.splits.values())
-    ]  # fmt: skip
+    splits = [name for name in SPLIT_NAMES if any(counts[name] for counts in report.splits.values())]
     table = Table(show_footer=True)
     table.add_column("class", footer=f"{len(report.classes)} classes", overflow="fold")
     table.add_column("images", footer=f"{sum(report.classes.values()):,}", justify="right")
