@@ -58,6 +58,9 @@ def save_hdf5(path: Path, variables: dict[str, Any]) -> None:
                     node.attrs["MATLAB_class"] = np.bytes_("char")
                     references[0, number] = node.ref
                 file.create_dataset(name, data=references)
+            elif not value.size:
+                node = file.create_dataset(name, data=np.array(value.shape, dtype=np.uint64))
+                node.attrs["MATLAB_empty"] = np.uint8(1)
             else:
                 file.create_dataset(name, data=value.T)
     with path.open("r+b") as stream:
@@ -175,7 +178,11 @@ def test_nested_name_cells(root: Path) -> None:
         ("res101", {"labels": np.full((24, 1), np.nan)}, "res101.mat: expected whole numbers in 'labels', got nan"),
         ("res101", {"labels": np.full((24, 1), -np.inf)}, "expected whole numbers in 'labels', got -inf"),
         ("res101", {"labels": np.full((24, 1), 1e300)}, r"expected whole numbers in 'labels', got 1e\+300"),
-        ("res101", {"labels": np.array(["a"] * 24)}, "res101.mat: expected whole numbers in 'labels', got text or cells"),
+        (
+            "res101",
+            {"labels": np.array(["a"] * 24)},
+            "res101.mat: expected whole numbers in 'labels', got text or cells",
+        ),
         ("res101", {"labels": cells(["a"] * 24)}, "expected whole numbers in 'labels', got text or cells"),
         ("res101", {"labels": np.ones((24, 1), complex)}, "expected whole numbers in 'labels', got complex128"),
         ("res101", {"labels": np.empty((0, 0))}, "res101.mat: expected a label per image in 'labels', got none"),
@@ -184,7 +191,11 @@ def test_nested_name_cells(root: Path) -> None:
             {"labels": np.empty((0, 0)), "features": np.empty((5, 0)), "image_files": None},
             "res101.mat: expected a label per image in 'labels', got none",
         ),
-        ("att_splits", {"val_loc": np.array([[np.nan]])}, "att_splits.mat: expected whole numbers in 'val_loc', got nan"),
+        (
+            "att_splits",
+            {"val_loc": np.array([[np.nan]])},
+            "att_splits.mat: expected whole numbers in 'val_loc', got nan",
+        ),
         ("att_splits", {"trainval_loc": np.array(["x"])}, "expected whole numbers in 'trainval_loc', got text"),
         ("res101", {"features": np.ones((24, 5))}, "expected 'features' as dimensions × 24 images"),
         (
@@ -199,6 +210,18 @@ def test_what_does_not_fit_is_named(root: Path, file: str, changes: dict[str, An
     rewrite(root, file, **changes)
     with pytest.raises(DataError, match=message):
         load_xlsa17(root)
+
+
+@pytest.mark.parametrize("write", [savemat, save_hdf5])
+def test_empty_arrays_are_empty(tmp_path: Path, write: Write) -> None:
+    features, split = content()
+    nothing = np.empty((0, 0))
+    write(tmp_path / "att_splits.mat", split | {"train_loc": nothing, "val_loc": nothing})
+    write(tmp_path / "res101.mat", features)
+    assert not len(load_xlsa17(tmp_path).split.val)
+    write(tmp_path / "res101.mat", features | {"labels": nothing})
+    with pytest.raises(DataError, match=r"res101\.mat: expected a label per image in 'labels', got none"):
+        load_xlsa17(tmp_path)
 
 
 @pytest.mark.parametrize("write", [savemat, save_hdf5])

@@ -71,6 +71,10 @@ def _from_hdf5(file: Any, node: Any) -> np.ndarray:
     if not isinstance(node, h5py.Dataset):
         raise DataError(f"variable {node.name}: expected an array, got a structure")
     value = node[()]
+    if node.attrs.get("MATLAB_empty"):
+        # HDF5 arrays of nothing were not allowed once: MATLAB writes the shape in their place.
+        is_text = node.attrs.get("MATLAB_class") == b"char"
+        return np.array([""]) if is_text else np.empty([int(side) for side in np.ravel(value)])
     if node.dtype == h5py.ref_dtype:
         cells = np.empty(value.shape, dtype=object)
         for position in np.ndindex(value.shape):
