@@ -64,7 +64,7 @@ def extract_regions(
             dtype, or the directory holds a store of something else.
     """
     _check_arguments(benchmark, dtype, chunk, batch_size, shard)
-    root, image_format = Path(directory), ImageFormat(backbone.image_size, backbone.channels)
+    root, image_format = Path(directory), ImageFormat(backbone.image_size, backbone.channels, backbone.resize)
     with _at_work(backbone, device):
         manifest = _begin(root, benchmark, backbone, image_format, dtype, chunk, source)
         mine = range(shard[0], manifest.chunks, shard[1])

@@ -1,4 +1,4 @@
-"""What ``--data`` and ``--model`` may name: the public functions, under the short names typed on a command line.
+"""What ``--data``, ``--model`` and ``--backbone`` may name: public functions, under the names typed on a command line.
 
 Each is a class made from a function's signature, which is how the command line learns its options.
 """
@@ -6,6 +6,9 @@ Each is a class made from a function's signature, which is how the command line 
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
+from rezsl.backbones import ImageBackbone
+from rezsl.backbones import pretrained as pretrained_backbone
+from rezsl.backbones import small_resnet as small_residual_backbone
 from rezsl.data import (
     Benchmark,
     load_apy,
@@ -15,6 +18,7 @@ from rezsl.data import (
     load_flowers,
     load_gtsrb,
     load_image_folder,
+    load_region_store,
     load_sun,
     load_xlsa17,
 )
@@ -26,6 +30,7 @@ set_parsing_settings(subclasses_enabled=[Benchmark])
 digits = class_from_function(load_digits, name="digits")
 folder = class_from_function(load_image_folder, name="folder")
 xlsa17 = class_from_function(load_xlsa17, name="xlsa17")
+regions = class_from_function(load_region_store, name="regions")
 
 cub = class_from_function(load_cub, name="cub")
 awa2 = class_from_function(load_awa2, name="awa2")
@@ -38,7 +43,11 @@ attention = class_from_function(AttentionNet.build, func_return=AttentionNet, na
 linear = class_from_function(LinearRegressor.build, func_return=LinearRegressor, name="linear")
 mlp = class_from_function(MLPRegressor.build, func_return=MLPRegressor, name="mlp")
 
+small_resnet = class_from_function(small_residual_backbone, func_return=ImageBackbone, name="small_resnet")
+pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
+
 NAMES = {
-    "data": ("digits", "folder", "xlsa17", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
+    "data": ("digits", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
     "model": ("attention", "linear", "mlp"),
+    "backbone": ("small_resnet", "pretrained"),
 }

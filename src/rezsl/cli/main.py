@@ -13,6 +13,7 @@ from rezsl.errors import RezslError
 COMMANDS = {
     "demo": "train on the embedded handwritten digits, with three losses side by side",
     "fit": "train on a benchmark: select on validation classes, refit, test once",
+    "extract": "run a backbone over a benchmark's images once, and keep what it sees for any number of runs",
     "evaluate": "score a trained model on the test images of its own or another benchmark",
     "predict": "name the classes of images, also classes that no training ever saw",
     "explain": "draw where each semantic looked in an image, and which semantics decided its class",

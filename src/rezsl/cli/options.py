@@ -53,11 +53,13 @@ def _explained(message: str, options: ArgumentParser) -> str:
     if unknown := re.search(r"unrecognized arguments: (--[\w.]+)", message):
         known = [string for action in options._actions for string in action.option_strings]
         return f"unknown option {unknown[1]}{suggestion(unknown[1], known)}; see {options.prog} --help"
-    if unknown := re.search(r'Parser key "(data|model)":.*? Expected a dot import path string: (\S+)', message):
+    choice = r'Parser key "(data|model|backbone)":.*? Expected a dot import path string: (\S+)'
+    if unknown := re.search(choice, message):
         from rezsl.cli.choices import NAMES  # noqa: PLC0415 - loads the data readers and models
 
         names = NAMES[unknown[1]]
         return f"--{unknown[1]}: unknown {unknown[2]!r}{suggestion(unknown[2], names)}; expected {', '.join(names)}"
+    message = re.sub(r" Type \S*Callable.*? expects a function or a callable class:(.*?) Got value: .*", r"\1", message)
     message = re.sub(r'Parser key "([\w.]+)":', r"--\1:", message)
     message = re.sub(r"Problem with given class_path '[\w.]*\.(\w+)':", r"\1:", message)
     return re.sub(r"<class '(\w+)'>", r"\1", message)

@@ -114,17 +114,23 @@ def read_manifest(path: Path) -> RegionManifest:
 
 
 def differences(stored: Any, asked: Any, name: str = "") -> list[str]:
-    """Which values of two JSON objects differ, each as ``key: X in the store, Y asked for``."""
+    """Which values of two JSON objects differ, each as ``key: X in the store, Y asked for``; checksums come last."""
     if isinstance(stored, dict) and isinstance(asked, dict):
-        keys = [key for key in dict.fromkeys([*stored, *asked]) if key not in IGNORED]
-        return [
+        lines = [
             line
-            for key in keys
+            for key in dict.fromkeys([*stored, *asked])
+            if key not in IGNORED
             for line in differences(stored.get(key), asked.get(key), f"{name}.{key}" if name else key)
         ]
-    return [] if stored == asked else [f"{name}: {_shown(stored)} in the store, {_shown(asked)} asked for"]
+        return sorted(lines, key=lambda line: ":" not in line)
+    if stored == asked:
+        return []
+    if isinstance(stored, str) and len(stored) == SHA256_LENGTH:
+        return [name]
+    return [f"{name}: {_shown(stored)} in the store, {_shown(asked)} asked for"]
 
 
+SHA256_LENGTH = 64
 IGNORED = ("source", "transformers_version")
 """Where equal weights came from, and which version described their network, makes no difference to regions."""
 

@@ -1,0 +1,94 @@
+"""``rezsl extract``: run a backbone over a benchmark's images once, for any number of trainings."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+from torch import Tensor
+
+from rezsl.backbones import ImageBackbone
+from rezsl.cli import choices
+from rezsl.cli.main import COMMANDS
+from rezsl.cli.options import instantiate, new_parser
+from rezsl.data import Benchmark, natural_size
+from rezsl.data.region_manifest import RegionDtype
+from rezsl.errors import ArgumentError
+from rezsl.extraction import extract_regions
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = new_parser("extract", COMMANDS["extract"])
+    options.add_argument("--data", type=Benchmark, required=True, help="a benchmark of images")
+    options.add_argument(
+        "--backbone", type=Callable[[int, int], ImageBackbone], required=True,
+        help="what looks at them: small_resnet (random weights), or pretrained and --backbone.source",
+    )  # fmt: skip
+    options.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the store: a new directory, or one to go on with"
+    )
+    options.add_argument(
+        "--dtype", type=RegionDtype, default="float16",
+        help="two bytes a number: float16 is finer, bfloat16 takes larger numbers than 65504",
+    )  # fmt: skip
+    options.add_argument("--batch_size", type=int, default=32, help="images per forward pass")
+    options.add_argument("--chunk", type=int, default=512, help="images that are recorded as finished at a time")
+    options.add_argument(
+        "--shard", type=str, default="1/1", metavar="I/N",
+        help="the part of the work that this process does, from 1/N to N/N; run one process for each",
+    )  # fmt: skip
+    options.add_argument("--device", type=str, default="auto", help="where to run; auto takes a GPU if there is one")
+    options.add_argument("--seed", type=int, default=0, help="of random weights")
+    return options
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Write the store, or what is missing of it."""
+    console = Console()
+    shard = _shard(settings.shard)
+    arguments = instantiate(options, settings)
+    data: Benchmark = arguments.data
+    console.print(f"{data}", highlight=False, markup=False)
+    if data.kind == "features":
+        raise ArgumentError(f"--data: expected a benchmark of images, got features ({data}); fit them as they are")
+    channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
+    # Random weights must be the same when an interrupted extraction goes on, and in every shard.
+    torch.manual_seed(settings.seed)
+    backbone = arguments.backbone(channels, natural_size(data.inputs))
+    try:
+        manifest = extract_regions(
+            data, backbone, settings.out, settings.dtype, settings.chunk, settings.batch_size, shard,
+            settings.device, source=_source(settings.backbone),
+        )  # fmt: skip
+    except KeyboardInterrupt as interruption:
+        raise KeyboardInterrupt("the same command goes on where this one stopped") from interruption
+    size = manifest.count * manifest.row_bytes / 2**20
+    part = "" if shard == (0, 1) else f"shard {settings.shard} of "
+    for line in (
+        f"{part}{' × '.join(map(str, manifest.shape))} numbers ({size:,.0f} MiB of {manifest.dtype}) in {settings.out}",
+        f"next: rezsl fit --data regions --data.root {settings.out}",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """(0, 4) of ``1/4``: people count from one."""
+    first, _, count = text.partition("/")
+    if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
+        raise ArgumentError(f"--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got {text!r}")
+    return int(first) - 1, int(count)
+
+
+def _source(settings: Any) -> str:
+    """How the store calls its backbone: where the weights come from, or what built it."""
+    options = settings.get("init_args") or {}
+    if "source" not in options:
+        return f"{settings['class_path'].rsplit('.', 1)[-1]} (random weights)"
+    revision = f" at revision {options['revision']}" if options.get("revision") else ""
+    return f"{options['source']}{revision}" + (" (random weights)" if options.get("random_weights") else "")
+
+
+__all__ = ["choices", "parser", "run"]
