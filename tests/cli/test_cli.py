@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from PIL import Image
 from rezsl.backbones import FeatureScaler
 from rezsl.bundle import save_model
 from rezsl.classifier import ZeroShotClassifier
+from rezsl.cli.fit import prepare
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import load_digits
 from rezsl.models import LinearRegressor
+from rezsl.training import Batches, fit, protocol
 
 SHORT = ["--max-epochs=2", "--batches.per_epoch=10", "--accelerator=cpu"]
 
@@ -168,7 +172,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fot"], "unknown command 'fot' (did you mean fit?); commands: demo, fit, evaluate, predict"),
+        (["fot"], "unknown command 'fot' (did you mean fit?); commands: demo, fit, "),
         (["fit"], "the following arguments are required: data"),
         (["fit", "--data", "digits", "--seeed", "1"], "unknown option --seeed (did you mean --seed?); see rezsl fit --help"),
         (["fit", "--data", "digits", "--max-epoch", "1"], "unknown option --max_epoch (did you mean --max_epochs?)"),
@@ -249,7 +253,7 @@ def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         ("fit", "--loss_weight"),
         ("evaluate", "--format"),
         ("predict", "--top"),
-        ("demo", "--seed"),
+        ("demo", "--resume"),
     ):
         with pytest.raises(SystemExit) as left:
             main([command, "--help"])
@@ -285,6 +289,86 @@ def test_ctrl_c_and_resume(tmp_path: Path) -> None:
     _, errors = resumed.communicate(timeout=60)
     assert resumed.returncode == USER_ERROR
     assert "begun with other settings (seed)" in errors
+
+
+@pytest.mark.parametrize(
+    "resume",
+    [["--resume"], ["--resume", "true"], ["--resume=true"], ["--resume", "Yes"], ["--resume=false", "--resume"]],
+)
+def test_resume_may_be_spelled_out(run: Path, resume: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    expected = ["--config", str(run / "config.yaml"), "--run_dir", str(run), "--seed", "1", "--resume=true"]
+    assert prepare([*resume, "--run_dir", str(run), "--seed", "1"]) == expected
+    assert "holds a finished run" in error_of(capsys, "fit", *resume, "--run-dir", run)
+    assert "--resume: expected --run-dir as well" in error_of(capsys, "fit", "--data", "digits", *resume)
+
+
+@pytest.mark.parametrize("refusal", [[], ["--resume", "false"], ["--resume=false"], ["--resume", "--resume", "no"]])
+def test_not_to_resume_may_be_spelled_out(
+    tmp_path: Path, refusal: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "settings.json").write_text("{}")
+    line = error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path, *refusal)
+    assert "holds an unfinished run; add --resume to go on with it" in line
+
+
+def test_resume_takes_no_other_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ["--data", "digits", "--run-dir", str(tmp_path), "--resume", "maybe"]
+    assert "--resume: Expected a bool. Got value: maybe" in error_of(capsys, "fit", *wrong)
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_only_a_run_that_is_kept_can_be_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rezsl.training.protocol._select", interrupt)
+    for run_dir, advice in (
+        ([], ""),
+        (["--run-dir", str(tmp_path / "run")], "; an unfinished run goes on with the same --run-dir and --resume"),
+    ):
+        capsys.readouterr()
+        assert main(["fit", "--data", "digits", *run_dir]) == INTERRUPTED
+        assert capsys.readouterr().err.strip() == f"rezsl: interrupted{advice}"
+
+
+def test_a_demo_goes_on_and_shows_its_table_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = partial(fit, max_epochs=1, batches=Batches(per_epoch=2), accelerator="cpu", progress=False)
+    monkeypatch.setattr("rezsl.cli.demo.fit", short)
+    directory = tmp_path / "demo"
+    command = ["demo", "--run-dir", str(directory)]
+    assert f"{directory} does not exist, so there is nothing to resume" in error_of(capsys, *command, "--resume")
+
+    select, begun = protocol._select, []
+
+    def select_once(*arguments: Any) -> Any:
+        begun.append(arguments)
+        return select(*arguments) if len(begun) == 1 else interrupt()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(protocol, "_select", select_once)
+        assert main(command) == INTERRUPTED
+    advice = "; an unfinished demo goes on with the same --run-dir and --resume"
+    assert capsys.readouterr().err.strip() == f"rezsl: interrupted{advice}"
+    first = (directory / "cross-entropy" / "metrics.json").read_bytes()
+    assert not (directory / "mse" / "metrics.json").exists()
+
+    line = error_of(capsys, *command)
+    assert f"{directory} holds an earlier demo; add --resume to finish it or to see its table again" in line
+    assert "make demo RUN_DIR=DIRECTORY" in line
+    assert "trained with another seed; add --seed 0" in error_of(capsys, *command, "--resume", "--seed=1")
+
+    assert main([*command, "--resume"]) == 0
+    tables = [capsys.readouterr().out]
+    assert main([*command, "--resume", "true"]) == 0
+    tables.append(capsys.readouterr().out)
+    assert "+ ReMSE" in tables[0]
+    assert tables[0] == tables[1]
+    assert (directory / "cross-entropy" / "metrics.json").read_bytes() == first
+    assert (directory / "curve.png").exists()
 
 
 def test_a_reader_that_stops_early_is_no_error(run: Path, images: Path) -> None:

@@ -1,13 +1,18 @@
 """``rezsl demo``: the main job on the embedded digits, in under a minute."""
 
+import json
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from rezsl.bundle import load_model
+from rezsl.cli import resume
 from rezsl.cli.options import new_parser
-from rezsl.data import load_digits
-from rezsl.losses import MSELoss, ReMSELoss
+from rezsl.data import Benchmark, load_digits
+from rezsl.errors import RunDirectoryError
+from rezsl.evaluation import GZSLResult, evaluate
+from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import results_table, save_curve, save_error_matrix
 from rezsl.training import Augmentation, fit
 
@@ -16,33 +21,41 @@ INK = Augmentation(brightness=0.0, contrast=0.0)
 
 SUMMARY = "train on the embedded handwritten digits, with three losses side by side"
 
+LOSSES: dict[str, RegressionLoss | None] = {"cross-entropy": None, "+ MSE": MSELoss(), "+ ReMSE": ReMSELoss()}
+
 
 def parser() -> ArgumentParser:
     """Options of the command."""
     options = new_parser("demo", SUMMARY)
     options.add_argument("--run_dir", type=Path, default=Path("runs/demo"), help="where to write models and figures")
     options.add_argument("--seed", type=int, default=0, help="of weights, batches and held-out samples")
+    options.add_argument(
+        "--resume", type=bool, default=False, help="go on with an interrupted demo, or see the table of a finished one"
+    )
     return options
+
+
+def prepare(arguments: list[str]) -> list[str]:
+    """``--resume`` alone means true."""
+    return resume.spelled_out(arguments)
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train three models, print their table, write their figures."""
     console = Console()
-    data = load_digits()
     directory: Path = settings.run_dir
+    _check(directory, settings.resume)
+    data = load_digits()
     console.print(
         f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they\n"
         f"are recognised from a table of {len(data.semantics.attributes)} semantics (ink, strokes, loops).\n",
         highlight=False,
     )
-    losses = {"cross-entropy": None, "+ MSE": MSELoss(), "+ ReMSE": ReMSELoss()}
     results = {}
-    for name, loss in losses.items():
-        console.print(f"[bold]{name}", highlight=False)
-        folder = directory / name.removeprefix("+ ").lower()
-        result = fit(data, loss=loss, augmentation=INK, seed=settings.seed, run_dir=folder)
-        assert result.test is not None
-        results[name] = result.test
+    with resume.advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
+        for name, loss in LOSSES.items():
+            console.print(f"[bold]{name}", highlight=False)
+            results[name] = _trained(data, loss, _folder(directory, name), settings.seed)
     console.print()
     console.print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
@@ -56,3 +69,39 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _folder(directory: Path, name: str) -> Path:
+    return directory / name.removeprefix("+ ").lower()
+
+
+def _check(directory: Path, resuming: bool) -> None:
+    if resuming and not directory.is_dir():
+        raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume")
+    if not resuming and any(_folder(directory, name).is_dir() for name in LOSSES):
+        raise RunDirectoryError(
+            f"run_dir: {directory} holds an earlier demo; add --resume to finish it or to see its table again, "
+            f"or choose another directory (--run-dir DIRECTORY, or make demo RUN_DIR=DIRECTORY)"
+        )
+
+
+def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: int) -> GZSLResult:
+    """The test figures of one loss: those of the finished run in the folder, or of one begun there or gone on with."""
+    if (folder / "metrics.json").exists():
+        _check_seed(folder / "settings.json", seed)
+        return evaluate(load_model(folder), data)
+    result = fit(data, loss=loss, augmentation=INK, seed=seed, run_dir=folder, resume=folder.is_dir())
+    assert result.test is not None
+    return result.test
+
+
+def _check_seed(path: Path, seed: int) -> None:
+    """Unfinished runs are checked by :func:`rezsl.fit`; finished ones must not slip into a table of another seed."""
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))["seed"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunDirectoryError(f"{path}: expected the settings of a run; the file is damaged") from error
+    if before != seed:
+        raise RunDirectoryError(
+            f"run_dir: {path.parent} was trained with another seed; add --seed {before}, or choose another directory"
+        )

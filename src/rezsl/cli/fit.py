@@ -1,5 +1,6 @@
 """``rezsl fit``: train under the protocol and test once."""
 
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
 from rich.console import Console
 
 from rezsl.atomic import write_atomically
-from rezsl.cli import choices
+from rezsl.cli import choices, resume
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.errors import ArgumentError
 from rezsl.report import results_table, save_curve, save_error_matrix
@@ -34,16 +35,17 @@ def parser() -> ArgumentParser:
 
 def prepare(arguments: list[str]) -> list[str]:
     """``--resume`` alone means true, and takes the options from the run's own config.yaml."""
-    if "--resume" not in arguments:
+    arguments = resume.spelled_out(arguments)
+    if not resume.is_asked(arguments):
         return arguments
-    position = arguments.index("--resume")
-    rest = [*arguments[:position], *arguments[position + 1 :]]
-    run = next((Path(value) for name, value in pairwise(rest) if name == "--run_dir"), None)
-    run = run or next((Path(item.split("=", 1)[1]) for item in rest if item.startswith("--run_dir=")), None)
-    if run is None:
+    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run_dir=")]
+    apart = [value for name, value in pairwise(arguments) if name == "--run_dir"]
+    if not joined + apart:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to go on with")
-    config = ["--config", str(run / "config.yaml")] if (run / "config.yaml").exists() else []
-    return [*config, *rest, "--resume=true"]
+    kept = Path((joined + apart)[-1]) / "config.yaml"
+    rest = [argument for argument in arguments if not argument.startswith("--resume=")]
+    # Last, for a configuration file may say otherwise.
+    return [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
@@ -56,7 +58,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     console.print(f"{data}", highlight=False, markup=False)
     for note in data.notes:
         console.print(f"  note: {note}", highlight=False, markup=False)
-    result = fit(**{name: value for name, value in vars(arguments).items() if name != "config"})
+    advice = "an unfinished run goes on with the same --run-dir and --resume"
+    with resume.advice_when_interrupted(advice) if settings.run_dir is not None else nullcontext():
+        result = fit(**{name: value for name, value in vars(arguments).items() if name != "config"})
     report(result, data.name, console)
 
 
@@ -64,8 +68,9 @@ def report(result: FitResult, title: str, console: Console) -> None:
     """Print the table of a finished run and write its figures."""
     choice = result.choice
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
+    where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
     console.print(
-        f"selected on validation classes: {epochs}, γ = {choice.gamma:.2f} "
+        f"selected on {where}: {epochs}, γ = {choice.gamma:.2f} "
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         highlight=False,
     )

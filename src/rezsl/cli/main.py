@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"rezsl: error: {_one_line(error)}", file=sys.stderr)
         return USER_ERROR
-    except KeyboardInterrupt:
-        hint = "; an unfinished run goes on with the same --run-dir and --resume" if arguments[:1] == ["fit"] else ""
-        print(f"\nrezsl: interrupted{hint}", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        advice = f"; {interruption}" if str(interruption) else ""
+        print(f"\nrezsl: interrupted{advice}", file=sys.stderr)
         return INTERRUPTED
 
 
