@@ -1,6 +1,16 @@
 """From files to a checked :class:`Benchmark`, and from a benchmark to batches."""
 
-from rezsl.data.archives import load_apy, load_awa2, load_cub, load_flowers, load_gtsrb, load_sun
+from rezsl.data.archives import (
+    Count,
+    Inventory,
+    inspect_directory,
+    load_apy,
+    load_awa2,
+    load_cub,
+    load_flowers,
+    load_gtsrb,
+    load_sun,
+)
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.digits import load_digits
 from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
@@ -20,10 +30,12 @@ __all__ = [
     "FEATURE_SUFFIXES",
     "BatchSampler",
     "Benchmark",
+    "Count",
     "Crop",
     "EpisodicBatches",
     "FolderReport",
     "ImageRow",
+    "Inventory",
     "MadeSplits",
     "RegionOrigin",
     "SelectionSplit",
@@ -31,6 +43,7 @@ __all__ = [
     "Split",
     "find_images",
     "fit_images",
+    "inspect_directory",
     "load_apy",
     "load_awa2",
     "load_cub",

@@ -41,8 +41,7 @@ def test_frames_of_one_physical_sign_stay_together(signs: Path) -> None:
     ):
         assert len(right)
         assert not set(benchmark.groups[left].tolist()) & set(benchmark.groups[right].tolist())
-    images = signs / "Final_Training" / "Images"
-    for root in (signs.parent, images):
+    for root in (signs.parent, signs / "Final_Training"):
         assert len(load_gtsrb(root).inputs) == 43 * 6
 
 

@@ -99,6 +99,11 @@ def test_what_cannot_be_joined_is_counted_and_named(birds: Path, tmp_path: Path)
     (tmp_path / "s" / "res101.mat").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"res101\.mat: not a readable MATLAB file, perhaps cut short in copying"):
         load_cub(birds, tmp_path / "s")
+    (tmp_path / "s" / "res101.mat").write_bytes(whole[:200])
+    with pytest.raises(
+        DataError, match=r"beside att_splits\.mat, whose .* got only res101\.mat without them, perhaps cut short"
+    ):
+        load_cub(birds, tmp_path / "s")
     with pytest.raises(DataError, match=r"none: no such file"):
         load_cub(birds, tmp_path / "none")
     (tmp_path / "empty").mkdir()

@@ -37,14 +37,14 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     others to test on, are held out by ``seed``; a note names the classes.
 
     Args:
-        root: the folder ``GTSRB``, the one that holds it, or the folder ``Images`` of ``Final_Training``.
+        root: the folder ``GTSRB``, the one that holds it, or ``Final_Training`` in it.
         seed: of the draws.
 
     Raises:
         DataError: a file is missing or damaged, or a row of a ``GT-*.csv`` does not fit.
     """
     root = Path(root)
-    images = LAYOUT.find(root, "Final_Training/Images") if not (root / "00000").is_dir() else root
+    images = LAYOUT.find(root, "Final_Training/Images")
     semantics = sign_semantics()
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
     check_present([frame.crop.path for frame in frames], images)

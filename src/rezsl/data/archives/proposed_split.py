@@ -111,7 +111,11 @@ def _image_list(split_path: Path) -> tuple[Path, tuple[str, ...], Tensor]:
                 f"in 'labels'; download {XLSA17}"
             )
         return path, image_files, labels
+    # A file that ends within its features looks as if it had nothing else.
+    tried = (
+        f"only {', '.join(file.name for file in others)} without them, perhaps cut short in copying" if others else ""
+    )
     raise DataError(
         f"{split_path.parent}: expected res101.mat or another feature file with 'image_files' and 'labels' beside "
-        f"{split_path.name}, whose indices count its rows, got none; download {XLSA17}"
+        f"{split_path.name}, whose indices count its rows, got {tried or 'none'}; download {XLSA17}"
     )
