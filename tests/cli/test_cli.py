@@ -371,6 +371,14 @@ def test_a_demo_goes_on_and_shows_its_table_again(
     assert (directory / "curve.png").exists()
 
 
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_a_demo_leaves_other_files_alone(tmp_path: Path, resume: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "curve.png").write_text("years of work")
+    assert error_of(capsys, "demo", "--run-dir", tmp_path, *resume) == (
+        f"run_dir: {tmp_path} holds other files; choose another directory"
+    )
+
+
 def test_a_reader_that_stops_early_is_no_error(run: Path, images: Path) -> None:
     with start("predict", run, images, "--format=csv") as process:
         assert process.stdout is not None

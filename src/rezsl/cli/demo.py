@@ -78,7 +78,10 @@ def _folder(directory: Path, name: str) -> Path:
 def _check(directory: Path, resuming: bool) -> None:
     if resuming and not directory.is_dir():
         raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume")
-    if not resuming and any(_folder(directory, name).is_dir() for name in LOSSES):
+    begun = any(_folder(directory, name).is_dir() for name in LOSSES)
+    if not begun and directory.is_dir() and any(directory.iterdir()):
+        raise RunDirectoryError(f"run_dir: {directory} holds other files; choose another directory")
+    if begun and not resuming:
         raise RunDirectoryError(
             f"run_dir: {directory} holds an earlier demo; add --resume to finish it or to see its table again, "
             f"or choose another directory (--run-dir DIRECTORY, or make demo RUN_DIR=DIRECTORY)"
