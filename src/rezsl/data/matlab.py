@@ -33,6 +33,18 @@ def read_matlab(path: Path, variables: tuple[str, ...] | None = None) -> dict[st
         raise DataError(f"{path}: not a readable MATLAB file, perhaps cut short in copying ({error})") from error
 
 
+def read_variable(path: Path, name: str) -> np.ndarray:
+    """One variable of a MATLAB file.
+
+    Raises:
+        DataError: as for :func:`read_matlab`, or the file has no such variable.
+    """
+    content = read_matlab(path)
+    if name not in content:
+        raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
+    return content[name]
+
+
 def strings_of(cells: np.ndarray) -> list[str]:
     """The strings of a cell array, however deeply each is nested."""
     return [_innermost(cell) for cell in cells.ravel()]

@@ -15,7 +15,7 @@ from rezsl.data.archives.proposed_split import find_splits
 from rezsl.data.archives.sun import scene_class
 from rezsl.data.archives.text_files import read_lines
 from rezsl.data.images import find_images
-from rezsl.data.matlab import read_matlab, strings_of
+from rezsl.data.matlab import read_matlab, read_variable, strings_of
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -73,11 +73,13 @@ def of_awa2(layout: Layout, root: Path) -> Census:
 def of_sun(layout: Layout, root: Path) -> Census:
     """Listed images that are on disk (the archive of images holds others too), their classes, names of attributes."""
     numbers, place = Census(), _places(layout, root)
-    files = numbers.read(place["images.mat"], lambda path: _strings(path, "images"))
+    files = numbers.read(place["images.mat"], lambda path: strings_of(read_variable(path, "images")))
     if files is not None:
         numbers.classes = len({scene_class(file) for file in files})
         numbers.images = _present(place["images"], files)
-    numbers.attributes = _length(numbers.read(place["attributes.mat"], lambda path: _strings(path, "attributes")))
+    numbers.attributes = _length(
+        numbers.read(place["attributes.mat"], lambda path: strings_of(read_variable(path, "attributes")))
+    )
     return numbers
 
 
@@ -99,7 +101,7 @@ def of_flowers(layout: Layout, root: Path) -> Census:
     """Images on disk, distinct labels, and the semantics of the split file beside them: the archive has none."""
     numbers, place = Census(), _places(layout, root)
     numbers.images = _files_below(place["jpg"], (".jpg",))
-    labels = numbers.read(place["imagelabels.mat"], lambda path: read_matlab(path).get("labels"))
+    labels = numbers.read(place["imagelabels.mat"], lambda path: read_variable(path, "labels"))
     numbers.classes = None if labels is None else len(np.unique(labels))
     splits = find_splits(root, FLO.title)
     shape = numbers.read(None if splits is None else splits / "att_splits.mat", table_shape)
@@ -145,13 +147,6 @@ def _places(layout: Layout, root: Path) -> dict[str, Path | None]:
 
 def _length(entries: Sequence[str] | None) -> int | None:
     return None if entries is None else len(entries)
-
-
-def _strings(path: Path, name: str) -> list[str]:
-    content = read_matlab(path)
-    if name not in content:
-        raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
-    return strings_of(content[name])
 
 
 def _files_below(folder: Path | None, suffixes: tuple[str, ...]) -> int | None:

@@ -14,7 +14,7 @@ from rezsl.data.archives.layouts import XLSA17
 from rezsl.data.archives.proposed_split import ProposedSplit, find_splits, read_proposed_split
 from rezsl.data.archives.text_files import check_present
 from rezsl.data.benchmark import Benchmark
-from rezsl.data.matlab import read_matlab
+from rezsl.data.matlab import read_variable
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics, name_some
 
@@ -62,10 +62,7 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
 
 def _read_labels(path: Path) -> Tensor:
     """Class of every image, counted from 0."""
-    content = read_matlab(path)
-    if "labels" not in content:
-        raise DataError(f"{path}: expected a variable 'labels', got {', '.join(sorted(content)) or 'none'}")
-    labels = np.asarray(content["labels"]).ravel().astype(np.int64) - 1
+    labels = read_variable(path, "labels").ravel().astype(np.int64) - 1
     if not labels.size or set(labels.tolist()) != set(range(int(labels.max()) + 1)):
         raise DataError(f"{path}: expected classes from 1 on, each with an image, got {np.unique(labels + 1)[:5]}…")
     return torch.from_numpy(labels)

@@ -13,7 +13,7 @@ CUB = Layout(
         # The archive unpacks it beside its folder, not into it.
         Part(
             "attributes.txt",
-            ("../attributes.txt", *within(_CUB, "attributes.txt", "attributes/attributes.txt")),
+            (*within(_CUB, "attributes.txt", "attributes/attributes.txt"), "../attributes.txt"),
             _CUB_ARCHIVE,
         ),
         Part("images", within(_CUB, "images"), _CUB_ARCHIVE),

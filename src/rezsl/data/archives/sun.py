@@ -11,7 +11,7 @@ from rezsl.data.archives.known import SUN
 from rezsl.data.archives.layouts import SUN as LAYOUT
 from rezsl.data.archives.text_files import check_present
 from rezsl.data.benchmark import Benchmark
-from rezsl.data.matlab import read_matlab, strings_of
+from rezsl.data.matlab import read_variable, strings_of
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics, name_some
 
@@ -35,11 +35,11 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     """
     root = Path(root)
     images = LAYOUT.find(root, "images")
-    attributes = strings_of(_variable(root, "attributes.mat", "attributes"))
-    files = strings_of(_variable(root, "images.mat", "images"))
+    attributes = strings_of(read_variable(LAYOUT.find(root, "attributes.mat"), "attributes"))
+    files = strings_of(read_variable(LAYOUT.find(root, "images.mat"), "images"))
     names = _class_names(files, LAYOUT.find(root, "images.mat"))
-    table = _variable(root, "attributeLabels_continuous.mat", "labels_cv")
     path = LAYOUT.find(root, "attributeLabels_continuous.mat")
+    table = read_variable(path, "labels_cv")
     if table.shape != (len(files), len(attributes)):
         raise DataError(
             f"{path}: expected 'labels_cv' as {len(files):,} images × {len(attributes)} attributes, "
@@ -91,11 +91,3 @@ def _class_names(files: list[str], path: Path) -> list[str]:
             f"{path}: expected paths <letter>/<class>/<file>, got {len(strange)} others: {name_some(strange, most=3)}"
         )
     return names
-
-
-def _variable(root: Path, file: str, name: str) -> np.ndarray:
-    path = LAYOUT.find(root, file)
-    content = read_matlab(path)
-    if name not in content:
-        raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
-    return content[name]
