@@ -19,7 +19,7 @@ def models(semantics: ClassSemantics) -> list[ZeroShotClassifier]:
         semantics.classes, semantics.attributes, semantics.values, torch.randn(4, 3), ("x", "x", "y", "y")
     )
     scaler = FeatureScaler(torch.randn(8), torch.tensor(1.5))
-    backbone: Backbone = small_resnet(channels=1, image_size=8, width=4)
+    backbone: Backbone = small_resnet(channels=1, natural_size=8, image_size=8, width=4)
     return [
         ZeroShotClassifier(scaler, LinearRegressor(8, 4), semantics, ["a", "b"], gamma=0.7, scale=25.0),
         ZeroShotClassifier(scaler, MLPRegressor(8, 4, 5), semantics, ["a"]),

@@ -56,7 +56,7 @@ def test_prediction_in_slices_leaves_the_mode_alone(classifier: ZeroShotClassifi
 
 
 def test_images_and_files_of_images(tmp_path: Path, semantics: ClassSemantics) -> None:
-    backbone = small_resnet(channels=3, image_size=8, width=4)
+    backbone = small_resnet(channels=3, natural_size=8, image_size=8, width=4)
     network = AttentionNet(backbone.region_dim, semantics.query_vectors, 4)
     model = ZeroShotClassifier(backbone, network, semantics, ["a"]).eval()
     pixels = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)

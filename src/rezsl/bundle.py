@@ -47,6 +47,7 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
         "seen_classes": model.seen_classes,
         "gamma": model.gamma,
         "scale": model.scale,
+        "protocol": model.protocol,
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
     write_atomically(directory / "model.safetensors", weights)
@@ -91,6 +92,7 @@ def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbo
             seen_classes=description["seen_classes"],
             gamma=description["gamma"],
             scale=description["scale"],
+            protocol=description.get("protocol", "honest"),
         )
         model.load_state_dict(tensors)
     except ModelFileError:

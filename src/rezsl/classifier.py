@@ -15,7 +15,7 @@ from rezsl.errors import ArgumentError
 from rezsl.functional import class_scores
 from rezsl.models import SemanticModel
 from rezsl.semantics import ClassSemantics
-from rezsl.typing import Predictions, Scores
+from rezsl.typing import Predictions, Protocol, Scores
 
 
 class Ranked(NamedTuple):
@@ -44,6 +44,8 @@ class ZeroShotClassifier(nn.Module):
         seen_classes: names of the classes that were trained on.
         gamma: γ of calibrated stacking: what the scores of seen classes lose, so that they do not win by habit.
         scale: scale of the cosine scores.
+        protocol: ``oracle`` if epoch and γ were chosen on test classes, as published results did; it goes wherever the
+            model goes, so that no table passes it for an honest one.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class ZeroShotClassifier(nn.Module):
         seen_classes: Sequence[str],
         gamma: float = 0.0,
         scale: float = 20.0,
+        protocol: Protocol = "honest",
     ) -> None:
         super().__init__()
         semantics.index(seen_classes)
@@ -61,7 +64,7 @@ class ZeroShotClassifier(nn.Module):
             raise ArgumentError(f"scale: expected a positive number, got {scale}")
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, tuple(seen_classes)
-        self.gamma, self.scale = gamma, scale
+        self.gamma, self.scale, self.protocol = gamma, scale, protocol
 
     def forward(self, inputs: Tensor) -> Predictions:
         """Predicted semantics of a batch of inputs, ``[B, S]``."""
@@ -72,7 +75,7 @@ class ZeroShotClassifier(nn.Module):
     def input_format(self) -> FeatureFormat | ImageFormat:
         """How inputs are read for the backbone."""
         if isinstance(self.backbone, ImageBackbone):
-            return ImageFormat(self.backbone.image_size, self.backbone.channels)
+            return ImageFormat(self.backbone.image_size, self.backbone.channels, self.backbone.resize)
         return FeatureFormat(self.backbone.region_dim)
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from rezsl.errors import DataError
 from rezsl.functional import CurvePoint, Imbalance, SeenUnseenCurve, class_scores, imbalance, l2_normalize
 from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
 from rezsl.semantics import ClassSemantics, name_some
-from rezsl.typing import Labels, Predictions
+from rezsl.typing import Labels, Predictions, Protocol
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,7 @@ class GZSLResult:
         class_semantics: the true directions, ``[K, S]``.
         attributes: S names.
         is_seen: which of the K classes are seen.
+        protocol: ``oracle`` if epoch and γ were chosen on these very images.
     """
 
     t1: float
@@ -49,6 +50,7 @@ class GZSLResult:
     class_semantics: Float[Tensor, "K S"]
     attributes: tuple[str, ...]
     is_seen: tuple[bool, ...]
+    protocol: Protocol = "honest"
 
     @property
     def ausuc(self) -> float:
@@ -101,7 +103,12 @@ class GZSLResult:
         """Everything but the curve and the matrices, as JSON values (an undefined figure is None)."""
         figures = {name: None if math.isnan(value) else value for name, value in self.figures().items()}
         accuracy = dict(zip(self.classes, self.class_accuracy.tolist(), strict=True))
-        return {**figures, "class_accuracy": accuracy, "unseen_class_accuracy": self.unseen_class_accuracy}
+        return {
+            "protocol": self.protocol,
+            **figures,
+            "class_accuracy": accuracy,
+            "unseen_class_accuracy": self.unseen_class_accuracy,
+        }
 
 
 class GZSLEvaluator(nn.Module):
@@ -213,4 +220,4 @@ def evaluate(
     # Scored in slices as well: a score per image and class takes more memory than the predictions.
     for part, rows in zip(predictions.split(batch_size), index.split(batch_size), strict=True):
         evaluator.update(part, benchmark.labels[rows])
-    return evaluator.result(model.gamma)
+    return replace(evaluator.result(model.gamma), protocol=model.protocol)

@@ -3,6 +3,8 @@
 B samples, C classes, K classes present, S semantics (attributes), R image regions, D channels, L word-vector length.
 """
 
+from typing import Literal
+
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -14,5 +16,6 @@ Labels = Int[Tensor, "B"]
 ClassMask = Bool[Tensor, "C"]
 Scores = Float[Tensor, "B C"]
 Scalar = Float[Tensor, ""]
+Protocol = Literal["honest", "oracle"]
 
-__all__ = ["ClassMask", "ClassMatrix", "Labels", "Pooled", "Predictions", "Regions", "Scalar", "Scores"]
+__all__ = ["ClassMask", "ClassMatrix", "Labels", "Pooled", "Predictions", "Protocol", "Regions", "Scalar", "Scores"]

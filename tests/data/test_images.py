@@ -91,12 +91,28 @@ def test_decoded_images_are_fitted_like_files(tmp_path: Path) -> None:
     torch.testing.assert_close(fit_images(grey, 8, channels=3)[:, 1:2], grey)
 
 
-def test_a_small_network_sees_images_at_their_own_size_from_16_to_64(tmp_path: Path) -> None:
+def test_the_natural_size_is_the_median_of_the_shorter_sides(tmp_path: Path) -> None:
     for number, size in enumerate((20, 24, 30)):
         gradient(size, size + 4).save(tmp_path / f"{number}.png")
     assert natural_size(sorted(tmp_path.glob("*.png"))) == 24
-    assert natural_size(torch.zeros(2, 3, 200, 150, dtype=torch.uint8)) == 64
-    assert natural_size(torch.zeros(2, 1, 8, 8, dtype=torch.uint8)) == 16
+    assert natural_size(torch.zeros(2, 3, 200, 150, dtype=torch.uint8)) == 150
+
+
+def test_a_crop_is_where_its_centre_says_at_the_scale_of_the_shorter_side(tmp_path: Path) -> None:
+    image = gradient(80, 48)
+    image.save(tmp_path / "a.png")
+    # By hand: scale the shorter side from 48 to 32, then cut 28 pixels at the left edge, in the middle, at the bottom.
+    scaled = torch.from_numpy(np.array(image.resize((round(80 * 32 / 48), 32), Image.Resampling.BILINEAR)))
+    for centre, left, top in (((0.0, 0.5), 0, 2), ((0.5, 0.5), 12, 2), ((1.0, 1.0), 25, 4)):
+        window = scaled[top : top + 28, left : left + 28].permute(2, 0, 1).float()
+        found = read_image(tmp_path / "a.png", 28, resize=32, centre=centre)
+        assert (found.float() - window).abs().max() <= 6
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
+        fitted = fit_images(pixels, 28, resize=32, centres=torch.tensor([centre]))
+        assert (fitted[0].float() - window).abs().max() <= 8
+    whole = read_images([tmp_path / "a.png"] * 2, 28, resize=32, centres=torch.tensor([[0.0, 0.5], [1.0, 1.0]]))
+    torch.testing.assert_close(whole[0], read_image(tmp_path / "a.png", 28, resize=32, centre=(0.0, 0.5)))
+    assert not torch.equal(whole[0], whole[1])
 
 
 def test_a_box_is_cropped_before_anything_is_scaled(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ class ImageBackbone(Backbone):
         self.network.to(memory_format=torch.channels_last)
         accepted = inspect.signature(self.network.forward).parameters
         self._interpolates = "interpolate_pos_encoding" in accepted
+        self._frozen = False
 
     @property
     def channels(self) -> int:
@@ -92,6 +93,22 @@ class ImageBackbone(Backbone):
         side = self.image_size // patch if isinstance(patch, int) and _gives_tokens(self.config) else 0
         side = side if 0 < side**2 <= regions else math.isqrt(regions)
         return regions - side**2, side
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Stop learning, or go on with it.
+
+        A frozen network is in evaluation mode whatever the mode of the model around it: statistics of batch
+        normalisation stay as they are, dropout is off.
+        """
+        self._frozen = frozen
+        self.network.requires_grad_(not frozen)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "ImageBackbone":
+        """Switch between training and evaluation; the network of a frozen backbone stays in evaluation."""
+        super().train(mode)
+        self.network.train(mode and not self._frozen)
+        return self
 
     def specification(self) -> dict[str, Any]:
         """The configuration of the network and the image format."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
@@ -45,8 +45,14 @@ class Crop:
             )
 
 
-def read_image(source: str | Path | Crop, size: int, channels: int = 3) -> UInt8[Tensor, "channels size size"]:
-    """Decode an image, crop its box, turn it as its EXIF orientation says, and fit the middle square to the size.
+def read_image(
+    source: str | Path | Crop,
+    size: int,
+    channels: int = 3,
+    resize: int | None = None,
+    centre: tuple[float, float] = (0.5, 0.5),
+) -> UInt8[Tensor, "channels size size"]:
+    """Decode an image, crop its box, turn it as its EXIF orientation says, and fit a square of it to the size.
 
     Greyscale, palette, 16-bit and CMYK images are converted; transparency is laid over white.
 
@@ -54,6 +60,9 @@ def read_image(source: str | Path | Crop, size: int, channels: int = 3) -> UInt8
         source: a file in any format that Pillow reads, or a box in one.
         size: height and width of the result, in pixels.
         channels: 3 for RGB, 1 for greyscale.
+        resize: what the shorter side is scaled to, in pixels, before ``size`` of them are cropped; None crops the
+            largest square.
+        centre: where the square lies between left and right, and between top and bottom, in ``[0, 1]``.
 
     Raises:
         DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels, or the box does
@@ -71,11 +80,11 @@ def read_image(source: str | Path | Crop, size: int, channels: int = 3) -> UInt8
                 part = _cropped(image, source)
             else:
                 # Coarse decoding is quicker, but would change the pixels that a box counts.
-                image.draft("RGB", (2 * size, 2 * size))
+                image.draft("RGB", (2 * (resize or size), 2 * (resize or size)))
                 part = image
             upright = ImageOps.exif_transpose(part)
             mode = "RGB" if channels == 3 else "L"
-            fitted = ImageOps.fit(_opaque(upright).convert(mode), (size, size), Image.Resampling.BILINEAR)
+            fitted = _window(_opaque(upright).convert(mode), size, resize or size, centre)
     except FileNotFoundError:
         raise DataError(f"{path}: no such image") from None
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
@@ -99,35 +108,56 @@ def find_images(folder: Path) -> list[Path]:
 
 
 def read_images(
-    sources: Sequence[str | Path | Crop], size: int, channels: int = 3
+    sources: Sequence[str | Path | Crop],
+    size: int,
+    channels: int = 3,
+    resize: int | None = None,
+    centres: Float[Tensor, "N 2"] | None = None,
 ) -> UInt8[Tensor, "N channels size size"]:
-    """Decode several images, on several threads; see :func:`read_image`."""
+    """Decode several images, on several threads; see :func:`read_image`. ``centres`` is the middle unless given."""
+    places = [(0.5, 0.5)] * len(sources) if centres is None else [(left, top) for left, top in centres.tolist()]
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
-        return torch.stack(list(threads.map(lambda source: read_image(source, size, channels), sources)))
+        return torch.stack(
+            list(
+                threads.map(
+                    lambda item: read_image(item[0], size, channels, resize, item[1]), zip(sources, places, strict=True)
+                )
+            )
+        )
 
 
 def fit_images(
-    images: UInt8[Tensor, "N from_channels H W"], size: int, channels: int = 3
+    images: UInt8[Tensor, "N from_channels H W"],
+    size: int,
+    channels: int = 3,
+    resize: int | None = None,
+    centres: Float[Tensor, "N 2"] | None = None,
 ) -> UInt8[Tensor, "N channels size size"]:
-    """Bring decoded images to a size and number of channels; images that have both pass as they are."""
+    """Bring decoded images to a size and number of channels; images that have both pass as they are.
+
+    ``resize`` and ``centres`` as for :func:`read_images`.
+    """
     if images.shape[1] != channels:
         images = images.expand(-1, 3, -1, -1) if channels == 3 else _luminance(images)
-    if images.shape[2:] == (size, size):
+    resize = resize or size
+    if images.shape[2:] == (size, size) and resize == size:
         return images
-    square = min(images.shape[2:])
-    top, left = ((side - square) // 2 for side in images.shape[2:])
-    middle = images[:, :, top : top + square, left : left + square].float()
-    return F.interpolate(middle, (size, size), mode="bilinear", antialias=True).round().to(torch.uint8)
+    square = max(1, round(min(images.shape[2:]) * size / resize))
+    room = torch.tensor([images.shape[3] - square, images.shape[2] - square])
+    places = (room / 2 if centres is None else room * centres).long().expand(len(images), 2).tolist()
+    windows = [
+        image[:, top : top + square, left : left + square] for image, (left, top) in zip(images, places, strict=True)
+    ]
+    if not windows:
+        return images.new_empty(0, channels, size, size)
+    pixels = torch.stack(windows).float()
+    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True).round().to(torch.uint8)
 
 
-def natural_size(inputs: Tensor | Sequence[Path | Crop], least: int = 16, most: int = 64) -> int:
-    """The size at which a small network should see these images: their own, but from 16 to 64 pixels.
-
-    Smaller ones are enlarged, so that augmentation can move them by less than a pixel. For files it is the median of
-    the shorter sides of a hundred images (or boxes) spread over the list.
-    """
+def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
+    """The images' own size in pixels: of files, the median of the shorter sides of a hundred spread over the list."""
     if isinstance(inputs, Tensor):
-        return max(least, min(most, *map(int, inputs.shape[2:])))
+        return int(min(inputs.shape[2:]))
     sides: list[int] = []
     for path in inputs[:: max(1, len(inputs) // 100)]:
         if isinstance(path, Crop):
@@ -139,7 +169,14 @@ def natural_size(inputs: Tensor | Sequence[Path | Crop], least: int = 16, most: 
                 sides.append(min(image.size))
         except (OSError, Image.DecompressionBombError) as error:
             raise DataError(f"{path}: not a readable image ({error})") from error
-    return max(least, min(most, sorted(sides)[len(sides) // 2]))
+    return sorted(sides)[len(sides) // 2]
+
+
+def _window(image: Image.Image, size: int, resize: int, centre: tuple[float, float]) -> Image.Image:
+    """The square that would be ``size`` pixels wide after the shorter side was scaled to ``resize``; scaled once."""
+    square = min(image.size) * size / resize
+    left, top = ((side - square) * share for side, share in zip(image.size, centre, strict=True))
+    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
 
 
 def _cropped(image: Image.Image, crop: Crop) -> Image.Image:

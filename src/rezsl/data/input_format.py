@@ -41,21 +41,34 @@ class ImageFormat:
     Attributes:
         size: height and width in pixels.
         channels: 3 for RGB, 1 for greyscale.
+        resize: what the shorter side of an image is scaled to before ``size`` pixels of it are cropped; None crops the
+            largest square.
     """
 
     size: int
     channels: int
+    resize: int | None = None
 
     def read(
-        self, inputs: Tensor | Sequence[Path | Crop], index: Int[Tensor, "B"]
+        self,
+        inputs: Tensor | Sequence[Path | Crop],
+        index: Int[Tensor, "B"],
+        centres: Float[Tensor, "B 2"] | None = None,
     ) -> UInt8[Tensor, "B channels size size"]:
         """The inputs of a batch, decoded and fitted.
+
+        Args:
+            inputs: images, files or boxes in them.
+            index: which of them.
+            centres: where the crop lies, between left and right and between top and bottom, in ``[0, 1]``; None takes
+                the middle.
 
         Raises:
             DataError: they are features, or a file is no readable image.
         """
         if not isinstance(inputs, Tensor):
-            return read_images([inputs[position] for position in index.tolist()], self.size, self.channels)
+            sources = [inputs[position] for position in index.tolist()]
+            return read_images(sources, self.size, self.channels, self.resize, centres)
         if inputs.dtype == torch.uint8:
-            return fit_images(inputs[index], self.size, self.channels)
+            return fit_images(inputs[index], self.size, self.channels, self.resize, centres)
         raise DataError(f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}")

@@ -8,6 +8,7 @@ import numpy as np
 
 from rezsl.evaluation import GZSLResult
 from rezsl.functional import CurvePoint
+from rezsl.report.table import named_with_protocol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,12 +22,13 @@ def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     for color, (name, result) in zip(COLORS * len(results), results.items(), strict=False):
-        label = f"{name}  (AUSUC {100 * result.ausuc:.1f} %)"
+        label = f"{named_with_protocol(name, result)}  (AUSUC {100 * result.ausuc:.1f} %)"
         unseen, seen = (100 * accuracy.numpy() for accuracy in (result.curve.unseen, result.curve.seen))
         axes.plot(unseen, seen, color=color, linewidth=2, label=label, zorder=2)
         axes.plot(*_percent(result.point), "o", color=color, markersize=9, markeredgecolor="white", zorder=4)
         axes.plot(*_percent(result.oracle), "*", color=color, markersize=13, markeredgecolor="white", zorder=3)
-    axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
+    if any(result.protocol == "honest" for result in results.values()):
+        axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
     axes.plot([], [], "*", color="0.35", markersize=11, label="γ best on test (oracle)")
     axes.set(
         xlabel="accuracy on unseen classes, U (%)",

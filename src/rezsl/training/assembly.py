@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
+from rich.console import Console
 from torch import Tensor
 
 from rezsl.backbones import Backbone, FeatureScaler, ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, natural_size, read_images
 from rezsl.data.input_format import FeatureFormat, ImageFormat
+from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
+from rezsl.typing import Protocol
+from rezsl.words import encode_words, load_word_vectors
 
 ModelBuilder = Callable[[int, Float[Tensor, "S L"]], SemanticModel]
 BackboneBuilder = Callable[[int, int], ImageBackbone]
@@ -26,6 +31,7 @@ def new_classifier(
     backbone: BackboneBuilder,
     scale: float,
     seed: int,
+    protocol: Protocol,
 ) -> ZeroShotClassifier:
     """A classifier with random weights that only the seed decides; its seen classes are those of ``train_index``."""
     torch.manual_seed(seed)
@@ -42,7 +48,25 @@ def new_classifier(
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
         model = MLPRegressor.build if data.kind == "features" and single else AttentionNet.build
     network = model(stage.region_dim, data.semantics.query_vectors)
-    return ZeroShotClassifier(stage, network, data.semantics, data.class_names(train_index), scale=scale)
+    return ZeroShotClassifier(
+        stage, network, data.semantics, data.class_names(train_index), scale=scale, protocol=protocol
+    )
+
+
+def with_word_vectors(
+    data: Benchmark, file: str | Path | None, text_encoder: str | None, console: Console
+) -> Benchmark:
+    """The benchmark with vectors of its attributes' names, and an account of them on the console."""
+    if file is not None and text_encoder is not None:
+        raise ArgumentError("word_vectors, text_encoder: expected one of the two, got both")
+    names = data.semantics.attributes
+    if file is not None:
+        found = load_word_vectors(file, names)
+        console.print(found.report(), highlight=False, markup=False)
+        return replace(data, semantics=data.semantics.with_word_vectors(found.vectors))
+    if text_encoder is not None:
+        return replace(data, semantics=data.semantics.with_word_vectors(encode_words(text_encoder, names)))
+    return data
 
 
 def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Benchmark:

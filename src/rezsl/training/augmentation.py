@@ -44,19 +44,24 @@ class Augmentation:
         """A module from images in ``[0, 1]`` to changed images, new random numbers for each image."""
         from kornia import augmentation as kornia  # noqa: PLC0415 - an import that feature benchmarks never need
 
-        steps: list[nn.Module] = [
-            kornia.RandomAffine(
-                degrees=self.rotation,
-                translate=(self.translation, self.translation),
-                scale=(1 - self.scale, 1 + self.scale),
-                shear=self.shear,
-                padding_mode="border",
-                p=1.0,
-            ),
-            kornia.RandomBrightness((1 - self.brightness, 1 + self.brightness), p=1.0),
-            kornia.RandomContrast((1 - self.contrast, 1 + self.contrast), p=1.0),
-        ]
-        if channels == 3:
+        steps: list[nn.Module] = []
+        # What changes nothing is left out: an affine map blurs a little even where it moves nothing.
+        if self.rotation or self.translation or self.scale or self.shear:
+            steps.append(
+                kornia.RandomAffine(
+                    degrees=self.rotation,
+                    translate=(self.translation, self.translation),
+                    scale=(1 - self.scale, 1 + self.scale),
+                    shear=self.shear,
+                    padding_mode="border",
+                    p=1.0,
+                )
+            )
+        if self.brightness:
+            steps.append(kornia.RandomBrightness((1 - self.brightness, 1 + self.brightness), p=1.0))
+        if self.contrast:
+            steps.append(kornia.RandomContrast((1 - self.contrast, 1 + self.contrast), p=1.0))
+        if channels == 3 and self.saturation:
             steps.append(kornia.RandomSaturation((1 - self.saturation, 1 + self.saturation), p=1.0))
         if self.horizontal_flip:
             steps.append(kornia.RandomHorizontalFlip(p=self.horizontal_flip))

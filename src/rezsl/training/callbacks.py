@@ -57,10 +57,11 @@ class BestEpoch(Callback):
 
     Args:
         patience: epochs in a row outside that range after which training stops.
+        highest: choose the highest H itself instead, as published results did on their test classes.
     """
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
+    def __init__(self, patience: int, highest: bool = False) -> None:
+        self.patience, self.highest = patience, highest
         self.epochs: list[Choice] = []
 
     @property
@@ -69,6 +70,8 @@ class BestEpoch(Callback):
         if not self.epochs:
             return None
         best = max(self.epochs, key=lambda epoch: epoch.harmonic_mean)
+        if self.highest:
+            return best
         least = best.harmonic_mean - best.standard_error
         return next(epoch for epoch in reversed(self.epochs) if epoch.harmonic_mean >= least)
 

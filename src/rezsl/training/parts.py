@@ -34,13 +34,16 @@ def forward_in_parts(network: nn.Module, inputs: Tensor, size: int) -> Tensor:
 
 @contextmanager
 def _without_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation by the batch's own figures, its running ones left alone."""
+    """Batch normalisation by the batch's own figures, its running ones moved by nothing."""
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
-    tracked = [layer.track_running_stats for layer in layers]
+    before = [
+        (layer.momentum, layer.num_batches_tracked.clone() if layer.num_batches_tracked is not None else None)
+        for layer in layers
+    ]
     for layer in layers:
-        layer.track_running_stats = False
+        layer.momentum = 0.0
     try:
         yield
     finally:
-        for layer, was in zip(layers, tracked, strict=True):
-            layer.track_running_stats = was
+        for layer, (momentum, count) in zip(layers, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = momentum, count

@@ -16,11 +16,11 @@ from torch import Tensor
 from rezsl.backbones import small_resnet
 from rezsl.bundle import save_model
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark, selection_split
+from rezsl.data import Benchmark, SelectionSplit, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLResult, evaluate
 from rezsl.losses import Objective, RegressionLoss, ReMSELoss
-from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier
+from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, Choice
@@ -29,6 +29,7 @@ from rezsl.training.randomness import own_randomness
 from rezsl.training.run_directory import RunDirectory
 from rezsl.training.settings import open_run, settings_of
 from rezsl.training.stage import Recipe, train_stage
+from rezsl.typing import Protocol
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
@@ -65,6 +66,9 @@ def fit(
     augmentation: Augmentation | None = Augmentation(),
     max_epochs: int = 20,
     patience: int = 10,
+    protocol: Protocol = "honest",
+    word_vectors: str | Path | None = None,
+    text_encoder: str | None = None,
     seed: int = 0,
     run_dir: str | Path | None = None,
     resume: bool = False,
@@ -98,6 +102,11 @@ def fit(
         augmentation: random changes to training images; None leaves them as they are.
         max_epochs: the most epochs that selection tries; the schedule is laid over them.
         patience: epochs in a row with a validation H below that range after which selection stops.
+        protocol: ``oracle`` chooses the epoch and γ on the test classes, as published results did, so that they can be
+            compared with; every record of such a run says so.
+        word_vectors: a file with vectors of the attributes' names or of the words in them, see
+            :func:`rezsl.words.load_word_vectors`; None leaves what the benchmark brings.
+        text_encoder: instead of such a file, a text model of transformers that encodes the names: a directory or an id.
         seed: of weights, held-out samples, batches and augmentation.
         run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
         resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
@@ -111,24 +120,27 @@ def fit(
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
     _check(max_epochs, patience, workers, seed, accelerator)
+    if protocol == "oracle" and not (len(data.split.test_seen) and len(data.split.test_unseen)):
+        raise ArgumentError("protocol: expected 'honest' where there are no test images, got 'oracle'")
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     recipe = Recipe(
         loss, loss_weight, optimization, batches, augmentation, max_epochs, seed, workers, accelerator, precision
     )
     started = time.perf_counter()
-    build = partial(new_classifier, data, model=model, backbone=backbone, scale=scale, seed=seed)
     console = Console(stderr=True, quiet=not progress)
+    data = with_word_vectors(data, word_vectors, text_encoder, console)
+    build = partial(new_classifier, data, model=model, backbone=backbone, scale=scale, seed=seed, protocol=protocol)
     with own_randomness():
         classifier = build(data.split.trainval)
         # Before anything is written: what cannot be selected on, or summed, leaves no half-begun run behind.
-        selection_split(data, seed)
+        parts = _choose_on(data, protocol, seed)
         Objective(data.semantics.values, loss, loss_weight, scale)
         run = None
         if run_dir is not None:
             run = open_run(run_dir, resume, settings_of(data, classifier, recipe, patience))
         data = in_memory(data, classifier.input_format)
-        choice = _select(data, build, recipe, patience, run, console)
+        choice = _select(data, build, parts, recipe, BestEpoch(patience, protocol == "oracle"), run, console)
         _refit(classifier, data, choice, recipe, run, console)
         test = _test(classifier, data)
     result = FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
@@ -147,11 +159,21 @@ def _check(max_epochs: int, patience: int, workers: int, seed: int, accelerator:
         raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
 
 
+def _choose_on(data: Benchmark, protocol: Protocol, seed: int) -> SelectionSplit:
+    """What the selection stage trains on, and what it chooses by."""
+    match protocol:
+        case "honest":
+            return selection_split(data, seed)
+        case "oracle":
+            return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
+
+
 def _select(
     data: Benchmark,
     build: Callable[[Int[Tensor, "N"]], ZeroShotClassifier],
+    parts: SelectionSplit,
     recipe: Recipe,
-    patience: int,
+    best: BestEpoch,
     run: RunDirectory | None,
     console: Console,
 ) -> Choice:
@@ -159,8 +181,7 @@ def _select(
     record = run.read_json(run.selection) if run is not None else None
     if record is not None:
         return Choice(**record)
-    parts = selection_split(data, recipe.seed)
-    classifier, best = build(parts.train), BestEpoch(patience)
+    classifier = build(parts.train)
     held_out = (parts.val_seen, parts.val_unseen)
     with _saved_when_interrupted(run, classifier, best):
         train_stage("select", classifier, data, parts.train, recipe.max_epochs, recipe, held_out, [best], run, console)

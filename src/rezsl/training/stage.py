@@ -137,7 +137,9 @@ def _assemble(
         seed=recipe.seed,
     )
     sampler = recipe.batches.sampler(train_index, labels[train_index], recipe.seed)
-    return module, StageData(benchmark, classifier.input_format, sampler, held_out, recipe.workers)
+    # Cropping somewhere is augmentation too.
+    crop_seed = recipe.seed if recipe.augmentation is not None else None
+    return module, StageData(benchmark, classifier.input_format, sampler, held_out, recipe.workers, crop_seed)
 
 
 @contextmanager

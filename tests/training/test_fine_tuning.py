@@ -1,0 +1,148 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import ResNetConfig, ViTConfig
+
+import rezsl
+from rezsl.backbones import ImageBackbone, pretrained
+from rezsl.data import Benchmark, load_digits
+from rezsl.errors import ArgumentError
+from rezsl.report import results_table
+from rezsl.training import Augmentation, Batches, FitResult, Optimization
+from rezsl.training.assembly import BackboneBuilder
+
+
+@pytest.fixture
+def few_digits() -> Benchmark:
+    """Every twelfth digit image."""
+    digits = load_digits()
+    parts = {name: index[::12] for name, index in digits.split.parts().items()}
+    trainval = torch.cat([parts["train"], parts["val"]]).sort().values
+    return replace(digits, split=replace(digits.split, **parts | {"trainval": trainval}))
+
+
+@pytest.fixture
+def resnet(tmp_path: Path) -> BackboneBuilder:
+    """A residual network with batch normalisation, of random weights, seen at 32 pixels."""
+    ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic").save_pretrained(tmp_path)
+    return partial(pretrained, source=str(tmp_path), image_size=32, random_weights=True)
+
+
+def quick(data: Benchmark, backbone: BackboneBuilder, **options: object) -> FitResult:
+    settings: dict[str, object] = {
+        "max_epochs": 2,
+        "batches": Batches(ways=4, shots=2, per_epoch=2),
+        "accelerator": "cpu",
+        "progress": False,
+        "augmentation": None,
+    }
+    return rezsl.fit(data, backbone=backbone, **settings | options)  # type: ignore[arg-type]
+
+
+def of_backbone(result: FitResult) -> Mapping[str, torch.Tensor]:
+    assert isinstance(result.model.backbone, ImageBackbone)
+    return result.model.backbone.network.state_dict()
+
+
+def test_a_frozen_backbone_keeps_weights_and_statistics(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
+    frozen = quick(few_digits, resnet, optimization=Optimization(frozen_epochs=-1))
+    torch.manual_seed(0)
+    fresh = resnet(3, 8).network.state_dict()
+    for name, value in of_backbone(frozen).items():
+        torch.testing.assert_close(value, fresh[name], rtol=0, atol=0, msg=name)
+    # A frozen backbone of a finished model can learn again.
+    assert all(parameter.requires_grad for parameter in frozen.model.backbone.parameters())
+
+
+def test_a_backbone_that_thaws_learns_only_then(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
+    for epochs, learns in ((1, False), (2, True)):
+        thawed = quick(
+            few_digits, resnet, max_epochs=epochs, optimization=Optimization(frozen_epochs=1, schedule="constant")
+        )
+        if thawed.choice.epochs != epochs:
+            pytest.fail(f"expected a refit of {epochs} epochs, got {thawed.choice.epochs}")
+        torch.manual_seed(0)
+        fresh = resnet(3, 8).network.state_dict()
+        moved = [name for name, value in of_backbone(thawed).items() if not torch.equal(value, fresh[name])]
+        assert bool(moved) == learns
+        assert any("running_mean" in name for name in moved) == learns
+
+
+def test_the_backbone_learns_at_its_own_rate(resnet: BackboneBuilder) -> None:
+    backbone = resnet(3, 8)
+    network = torch.nn.Linear(3, 2)
+    both = torch.nn.ModuleList([backbone, network])
+    optimizer = Optimization(learning_rate=0.1, backbone_factor=0.01).build(both, backbone=backbone.parameters())
+    rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    assert {rates[id(parameter)] for parameter in backbone.parameters()} == {0.1 * 0.01}
+    assert {rates[id(parameter)] for parameter in network.parameters()} == {0.1}
+    frozen = Optimization(frozen_epochs=-1).build(both, backbone=backbone.parameters())
+    assert sum(len(group["params"]) for group in frozen.param_groups) == 2
+    with pytest.raises(ArgumentError, match="frozen_epochs: expected a number of epochs, or -1 for all, got -2"):
+        Optimization(frozen_epochs=-2)
+    with pytest.raises(ArgumentError, match=r"backbone_factor: expected a positive number, got 0.0"):
+        Optimization(backbone_factor=0.0)
+
+
+def test_parts_of_a_batch_give_the_weights_of_the_whole(few_digits: Benchmark, tmp_path: Path) -> None:
+    ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=16, patch_size=8
+    ).save_pretrained(tmp_path)
+    vit = partial(pretrained, source=str(tmp_path), random_weights=True)
+    results = [
+        # Not AdamW: it makes steps of one size out of gradients that are zero but for rounding.
+        quick(
+            few_digits,
+            vit,
+            batches=Batches(ways=4, shots=2, per_epoch=2, micro=micro),
+            optimization=Optimization(optimizer="sgd", learning_rate=0.01),
+        ).model.state_dict()
+        for micro in (0, 3)
+    ]
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_training_crops_somewhere_and_tests_in_the_middle(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
+    flips = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, horizontal_flip=0.5)
+    once, again = (quick(few_digits, resnet, augmentation=flips, workers=workers) for workers in (0, 1))
+    for name, value in of_backbone(once).items():
+        torch.testing.assert_close(of_backbone(again)[name], value, rtol=0, atol=0, msg=name)
+    assert once.test is not None
+    assert rezsl.evaluate(once.model, few_digits).figures() == once.test.figures()
+
+
+def test_the_oracle_protocol_chooses_on_test_classes_and_says_so(
+    few_digits: Benchmark, resnet: BackboneBuilder, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    result = quick(few_digits, resnet, protocol="oracle", run_dir=run)
+    assert result.test is not None
+    assert result.test.point == result.test.oracle
+    assert result.choice.harmonic_mean == pytest.approx(result.test.point.harmonic_mean)
+    assert result.test.protocol == "oracle"
+    assert '"protocol": "oracle"' in (run / "metrics.json").read_text()
+    loaded = rezsl.evaluate(rezsl.load_model(run), few_digits)
+    assert loaded.protocol == "oracle"
+    table = results_table({"CUB": loaded}, "published")
+    assert list(table.columns[0].cells) == ["CUB (oracle protocol)"]
+    assert "chosen on the test classes" in str(table.caption)
+    assert "validation" not in str(table.caption)
+    without = replace(few_digits, split=replace(few_digits.split, test_seen=torch.empty(0, dtype=torch.int64)))
+    with pytest.raises(ArgumentError, match="protocol: expected 'honest' where there are no test images, got 'oracle'"):
+        quick(without, resnet, protocol="oracle")
+
+
+def test_word_vectors_become_the_queries(few_digits: Benchmark, resnet: BackboneBuilder, tmp_path: Path) -> None:
+    lines = [",".join([name.replace(",", ";"), *map(str, range(3))]) for name in few_digits.semantics.attributes]
+    (tmp_path / "words.csv").write_text("\n".join(lines))
+    result = quick(few_digits, resnet, word_vectors=tmp_path / "words.csv")
+    vectors = result.model.semantics.word_vectors
+    assert vectors is not None
+    assert vectors.shape == (31, 3)
+    with pytest.raises(ArgumentError, match="word_vectors, text_encoder: expected one of the two, got both"):
+        quick(few_digits, resnet, word_vectors=tmp_path / "words.csv", text_encoder="x")
