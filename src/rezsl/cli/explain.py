@@ -8,6 +8,7 @@ from rich.console import Console
 from rezsl.analysis import explain
 from rezsl.bundle import load_model
 from rezsl.cli.options import new_parser
+from rezsl.cli.seeing import STORE_HELP, seeing
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.report import save_explanation
 from rezsl.semantics import ClassSemantics
@@ -26,6 +27,7 @@ def parser() -> ArgumentParser:
         help="attributes whose attention to draw, as [a, b] (default: those that speak most for the class)",
     )  # fmt: skip
     options.add_argument("--classes", type=Path | None, default=None, help="a semantics table of other classes")
+    options.add_argument("--store", type=Path | None, default=None, metavar="DIR", help=STORE_HELP)
     options.add_argument("--top", type=int, default=7, help="how many semantics to show")
     options.add_argument("--out", type=Path | None, default=None, help="PNG to write (default: <image>-explained.png)")
     return options
@@ -37,6 +39,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
     is_features = settings.input.suffix in FEATURE_SUFFIXES
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
+    model = model if is_features else seeing(model, settings.run, settings.store)
     explanation = explain(model, inputs, settings.row, candidates)
     out = settings.out or Path(f"{settings.input.stem}-explained.png")
     save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)

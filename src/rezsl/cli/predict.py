@@ -15,6 +15,7 @@ from rich.table import Table
 from rezsl.bundle import load_model
 from rezsl.classifier import Ranked
 from rezsl.cli.options import new_parser
+from rezsl.cli.seeing import STORE_HELP, seeing
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
@@ -34,6 +35,7 @@ def parser() -> ArgumentParser:
         "--classes", type=Path | None, default=None,
         help="a semantics table of the classes to choose among (default: all classes known at training time)",
     )  # fmt: skip
+    options.add_argument("--store", type=Path | None, default=None, metavar="DIR", help=STORE_HELP)
     options.add_argument("--top", type=int, default=5, help="how many classes to name for each input")
     options.add_argument("--format", type=Literal["table", "csv", "json"], default="table", help="how to print them")
     return options
@@ -53,7 +55,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     else:
         files = _image_files(settings.inputs)
         names = [str(file) for file in files]
-        ranked = model.classify(files, candidates, settings.top)
+        ranked = seeing(model, settings.run, settings.store).classify(files, candidates, settings.top)
     printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
     printers[settings.format](names, ranked)
 

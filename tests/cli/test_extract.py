@@ -1,0 +1,147 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from transformers import ViTConfig, ViTModel
+
+from rezsl.bundle import load_model, save_model
+from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.data import load_digits, load_region_store
+from rezsl.hub import quiet
+from rezsl.region_images import model_of_images
+
+DIGITS = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
+SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits through a small network, extracted in two shards."""
+    root = tmp_path_factory.mktemp("cli") / "store"
+    for shard in ("2/2", "1/2"):
+        assert main(["extract", *DIGITS, "--out", str(root), "--shard", shard, "--batch-size=256"]) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained on that store."""
+    root = tmp_path_factory.mktemp("cli") / "run"
+    assert main(["fit", "--data", "regions", "--data.root", str(store), "--run-dir", str(root), *SHORT]) == 0
+    return root
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == USER_ERROR
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return str(line).removeprefix("rezsl: error: ")
+
+
+def test_a_model_of_regions_sees_images_through_the_backbone_of_its_store(store: Path, run: Path) -> None:
+    digits, regions, model = load_digits(), load_region_store(store, verify=True), load_model(run)
+    rows = torch.arange(0, 1797, 100)
+    expected = model.predict_semantics(regions.inputs, index=rows)
+    joined = model_of_images(model, store)
+    torch.testing.assert_close(joined.predict_semantics(digits.inputs, index=rows), expected, rtol=1e-3, atol=1e-4)
+    save_model(joined, store.parent / "joined")
+    alone = load_model(store.parent / "joined")
+    torch.testing.assert_close(
+        alone.predict_semantics(digits.inputs, index=rows), joined.predict_semantics(digits.inputs, index=rows)
+    )
+
+
+def test_predict_finds_the_store_or_says_that_it_needs_one(
+    store: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = load_digits().inputs
+    assert isinstance(inputs, torch.Tensor)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(inputs[0, 0].numpy()).save(photo)
+    capsys.readouterr()
+    assert main(["predict", str(run), str(photo), "--format=json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (tmp_path / "run").mkdir()
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / "run" / name).symlink_to(run / name)
+    assert error_of(capsys, "predict", tmp_path / "run", photo) == (
+        f"{tmp_path / 'run'}: trained on regions of small_resnet (random weights), not on images, and their store is "
+        f"not at hand; give a store of that backbone with --store"
+    )
+    assert main(["predict", str(tmp_path / "run"), str(photo), "--format=json", "--store", str(store)]) == 0
+    assert json.loads(capsys.readouterr().out) == found
+    other = tmp_path / "other"
+    assert main(["extract", *DIGITS, "--seed=1", "--out", str(other)]) == 0
+    assert error_of(capsys, "predict", run, photo, "--store", other) == (
+        f"{other}: expected a store of regions of small_resnet (random weights), which the model was trained on, got "
+        f"one that differs in backbone.sha256"
+    )
+    weights = bytearray((other / "backbone.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (other / "backbone.safetensors").write_bytes(weights)
+    (other / "manifest.json").write_text((store / "manifest.json").read_text())
+    assert "backbone.safetensors: does not match the manifest; remove it and" in error_of(
+        capsys, "predict", run, photo, "--store", other
+    )
+
+
+def test_a_pretrained_directory_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
+    )
+    with quiet():
+        ViTModel(config).save_pretrained(tmp_path / "vit")
+    folder = tmp_path / "signs"
+    for name in ("a", "b"):
+        (folder / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (40, 30), {"a": "red", "b": "blue"}[name]).save(folder / "images" / name / "1.png")
+    (folder / "semantics.csv").write_text("class,x,y\na,1,0\nb,0,1\nc,1,1\n")
+    arguments = ["extract", "--data", "folder", "--data.root", str(folder), "--backbone", "pretrained"]
+    arguments += ["--backbone.source", str(tmp_path / "vit")]
+    out = tmp_path / "store"
+    assert main([*arguments, "--backbone.image_size=48", "--dtype=bfloat16", "--out", str(out)]) == 0
+    assert "2 × 37 × 16 numbers" in capsys.readouterr().out
+    inputs = load_region_store(out).inputs
+    assert isinstance(inputs, torch.Tensor)
+    assert (inputs.shape, inputs.dtype) == ((2, 37, 16), torch.bfloat16)
+    assert json.loads((out / "manifest.json").read_text())["backbone"]["source"] == str(tmp_path / "vit")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([*DIGITS, "--shard=0/2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '0/2'"),
+        ([*DIGITS, "--shard=2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '2'"),
+        ([*DIGITS, "--chunk=0"], "chunk: expected at least 1, got 0"),
+        ([*DIGITS, "--backbone.widht=3"], "--backbone: Option 'widht' is not accepted."),
+        (
+            ["--data", "digits", "--backbone", "small_resne"],
+            "--backbone: unknown 'small_resne' (did you mean small_resnet?); expected small_resnet, pretrained",
+        ),
+    ],
+)
+def test_wrong_options_are_named(
+    tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert error_of(capsys, "extract", *arguments, "--out", tmp_path / "no") == message
+    assert not (tmp_path / "no").exists()
+
+
+def test_regions_are_not_extracted_again(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--data", "regions", "--data.root", str(store), "--backbone", "small_resnet"]
+    message = error_of(capsys, "extract", *arguments, "--out", tmp_path / "no")
+    assert message.startswith("--data: expected a benchmark of images, got features (Benchmark('digits'")
+
+
+def test_ctrl_c_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rezsl.cli.extract.extract_regions", interrupt)
+    assert main(["extract", *DIGITS, "--out", str(tmp_path / "no")]) == INTERRUPTED
+    assert "rezsl: interrupted; the same command goes on where this one stopped" in capsys.readouterr().err
