@@ -28,7 +28,7 @@ def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
         "corr: Pearson, class semantics with error",
         caption_justify="left",
     )
-    table.add_column("", no_wrap=True)
+    table.add_column("")  # a long name takes two lines in a narrow terminal, so that no figure is cut short
     for name in (*PERCENT, "error", "spread", "corr"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, result in results.items():
