@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rezsl.bundle import load_model, save_model
     from rezsl.classifier import ZeroShotClassifier
-    from rezsl.data import Benchmark, Split, load_digits, load_image_folder, load_xlsa17
+    from rezsl.data import Benchmark, Split, load_digits, load_image_folder, load_region_store, load_xlsa17
     from rezsl.errors import RezslError
     from rezsl.evaluation import GZSLResult, evaluate
+    from rezsl.extraction import extract_regions
+    from rezsl.region_images import model_of_images
     from rezsl.semantics import ClassSemantics
     from rezsl.training import FitResult, fit
 
@@ -27,11 +29,14 @@ _HOME = {
     "Split": "rezsl.data",
     "ZeroShotClassifier": "rezsl.classifier",
     "evaluate": "rezsl.evaluation",
+    "extract_regions": "rezsl.extraction",
     "fit": "rezsl.training",
     "load_digits": "rezsl.data",
     "load_image_folder": "rezsl.data",
     "load_model": "rezsl.bundle",
+    "load_region_store": "rezsl.data",
     "load_xlsa17": "rezsl.data",
+    "model_of_images": "rezsl.region_images",
     "save_model": "rezsl.bundle",
 }
 _ROOMS = ("backbones", "data", "functional", "losses", "metrics", "models", "training")
@@ -45,11 +50,14 @@ __all__ = [
     "Split",
     "ZeroShotClassifier",
     "evaluate",
+    "extract_regions",
     "fit",
     "load_digits",
     "load_image_folder",
     "load_model",
+    "load_region_store",
     "load_xlsa17",
+    "model_of_images",
     "save_model",
 ]
 
