@@ -39,7 +39,7 @@ _HOME = {
     "model_of_images": "rezsl.region_images",
     "save_model": "rezsl.bundle",
 }
-_ROOMS = ("backbones", "data", "functional", "losses", "metrics", "models", "training")
+_ROOMS = ("analysis", "backbones", "data", "functional", "losses", "metrics", "models", "training", "words")
 
 __all__ = [
     "Benchmark",

@@ -1,6 +1,7 @@
 """The picture of an :class:`Explanation`: where semantics looked, and which of them decided."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,9 @@ def save_explanation(
         ArgumentError: a semantic is unknown.
     """
     if unknown := [name for name in semantics if name not in explanation.attributes]:
-        raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}")
+        near = get_close_matches(unknown[0], explanation.attributes, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}{hint}")
     if top < 1:
         raise ArgumentError(f"top: expected at least 1, got {top}")
     shown = [explanation.attributes.index(name) for name in semantics]
@@ -46,7 +49,7 @@ def save_explanation(
     pictures = (1 + len(shown) if has_maps else 1) if explanation.image is not None else 0
     columns = min(COLUMNS, pictures) or 1
     rows = -(-pictures // COLUMNS)
-    bars = min(BARS, len(explanation.attributes)) + 1 + (explanation.calibration != 0)
+    bars = len(_decisive(explanation)) + 1 + (explanation.calibration != 0)
     figure = new_figure(max(7.0, 2.3 * columns), 2.55 * rows + 1.5 + 0.27 * bars)
     if pictures:
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.55 * rows, 1.5 + 0.27 * bars])[:, 0]
@@ -82,11 +85,11 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
 
 def _draw_lead(axes: "Axes", explanation: Explanation) -> None:
     """What each semantic adds to the winner's lead over the runner-up, the largest first."""
-    order = explanation.lead.abs().argsort(descending=True)[:BARS].tolist()
+    order = _decisive(explanation)
     names = [_short(explanation.attributes[row]) for row in order]
     values = [float(explanation.lead[row]) for row in order]
     rest = float(explanation.lead.sum()) - sum(values)
-    if len(order) < len(explanation.attributes):
+    if abs(rest) >= 0.005:
         names.append(f"the other {len(explanation.attributes) - len(order)}")
         values.append(rest)
     if explanation.calibration:
@@ -111,6 +114,12 @@ def _draw_lead(axes: "Axes", explanation: Explanation) -> None:
         loc="left", fontsize=10,
     )  # fmt: skip
     axes.set_xlabel("share of the lead in score (blue speaks for the first, orange for the second)", fontsize=9)
+
+
+def _decisive(explanation: Explanation) -> list[int]:
+    """The semantics that speak most for one of the two classes; those that both classes share decide nothing."""
+    order = explanation.lead.abs().argsort(descending=True)[:BARS].tolist()
+    return [row for row in order if abs(float(explanation.lead[row])) >= 0.005]
 
 
 def _named(explanation: Explanation, which: str) -> str:
