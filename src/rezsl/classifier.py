@@ -12,8 +12,7 @@ from rezsl.backbones import Backbone, ImageBackbone
 from rezsl.data import Crop
 from rezsl.data.input_format import FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError
-from rezsl.functional import class_scores
-from rezsl.models import SemanticModel
+from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.semantics import ClassSemantics
 from rezsl.typing import Predictions, Protocol, Scores
 
@@ -71,6 +70,10 @@ class ZeroShotClassifier(nn.Module):
         predictions: Tensor = self.network(self.backbone(inputs))
         return predictions
 
+    def training_forward(self, inputs: Tensor, target: Predictions) -> TrainingOutput:
+        """Predicted semantics of training inputs, whose true ones ``[B, S]`` are known, and the network's penalty."""
+        return self.network.training_forward(self.backbone(inputs), target)
+
     @property
     def input_format(self) -> FeatureFormat | ImageFormat:
         """How inputs are read for the backbone."""
@@ -107,7 +110,7 @@ class ZeroShotClassifier(nn.Module):
         return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))
 
     def scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Scores:
-        """Calibrated scores of the candidate classes: cosine × scale, less γ for the classes trained on.
+        """Calibrated scores of the candidate classes, less γ for those trained on: mostly cosine × scale.
 
         Args:
             predictions: predicted semantics, ``[B, S]``.
@@ -117,7 +120,7 @@ class ZeroShotClassifier(nn.Module):
         candidates = self.semantics if candidates is None else self.semantics.with_classes_of(candidates)
         is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
         values = candidates.values.to(predictions.device)
-        return class_scores(predictions, values, self.scale) - self.gamma * is_seen
+        return self.network.class_scores(predictions, values, self.scale) - self.gamma * is_seen
 
     def classify(
         self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1

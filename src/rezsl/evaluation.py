@@ -1,8 +1,9 @@
 """The protocol's scoring: predicted semantics in, :class:`GZSLResult` out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from torch import Tensor, nn
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import DataError
-from rezsl.functional import CurvePoint, Imbalance, SeenUnseenCurve, class_scores, imbalance, l2_normalize
+from rezsl.functional import CurvePoint, Imbalance, SeenUnseenCurve, imbalance, l2_normalize
 from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
 from rezsl.semantics import ClassSemantics, name_some
-from rezsl.typing import Labels, Predictions, Protocol
+from rezsl.typing import ClassMatrix, Labels, Predictions, Protocol, Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +119,28 @@ class GZSLEvaluator(nn.Module):
         semantics: the table that labels count in.
         seen: names of the seen candidate classes.
         unseen: names of the unseen ones.
-        scale: scale of the cosine scores.
+        score: from predictions ``[B, S]`` and class semantics ``[C, S]`` to class scores ``[B, C]``.
     """
 
     values: Tensor
+    directions: Tensor
     position: Tensor
 
-    def __init__(self, semantics: ClassSemantics, seen: Sequence[str], unseen: Sequence[str], scale: float) -> None:
+    def __init__(
+        self,
+        semantics: ClassSemantics,
+        seen: Sequence[str],
+        unseen: Sequence[str],
+        score: Callable[[Predictions, ClassMatrix], Scores],
+    ) -> None:
         super().__init__()
-        self.classes, self.attributes, self.scale = (*seen, *unseen), semantics.attributes, scale
+        self.classes, self.attributes, self.score = (*seen, *unseen), semantics.attributes, score
         rows = semantics.index(self.classes)
         is_seen = torch.arange(len(rows)) < len(seen)
         position = torch.full((len(semantics.classes),), -1)
         position[rows] = torch.arange(len(rows))
-        self.register_buffer("values", l2_normalize(semantics.values[rows]), persistent=False)
+        self.register_buffer("values", semantics.values[rows], persistent=False)
+        self.register_buffer("directions", l2_normalize(semantics.values[rows]), persistent=False)
         self.register_buffer("position", position, persistent=False)
         self.seen_unseen = SeenUnseen(is_seen)
         self.t1 = MeanClassAccuracy(len(rows))
@@ -142,9 +151,9 @@ class GZSLEvaluator(nn.Module):
         labels = self.position[labels]
         if bool((labels < 0).any()):
             raise DataError("labels: a sample belongs to none of the candidate classes")
-        scores = class_scores(predictions, self.values, self.scale)
+        scores = self.score(predictions, self.values)
         self.seen_unseen.update(scores, labels)
-        self.class_error.update((l2_normalize(predictions) - self.values[labels]).square(), labels)
+        self.class_error.update((l2_normalize(predictions) - self.directions[labels]).square(), labels)
         is_seen = self.seen_unseen.is_seen
         of_unseen = ~is_seen[labels]
         if bool(of_unseen.any()):
@@ -171,7 +180,7 @@ class GZSLEvaluator(nn.Module):
                 self.classes[row]: float(t1_terms[row]) for row in present.tolist() if not is_seen[row]
             },
             error_matrix=matrix.cpu(),
-            class_semantics=self.values[present].double().cpu(),
+            class_semantics=self.directions[present].double().cpu(),
             attributes=self.attributes,
             is_seen=tuple(is_seen[present].tolist()),
         )
@@ -214,7 +223,7 @@ def evaluate(
     if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in semantics.classes]
-    evaluator = GZSLEvaluator(semantics, seen, unseen, model.scale)
+    evaluator = GZSLEvaluator(semantics, seen, unseen, partial(model.network.class_scores, scale=model.scale))
     index = torch.cat([seen_index, unseen_index])
     predictions = model.predict_semantics(benchmark.inputs, batch_size, index)
     # Scored in slices as well: a score per image and class takes more memory than the predictions.

@@ -6,6 +6,11 @@ from rezsl.losses import Objective, ReMSELoss
 from rezsl.training.parts import forward_in_parts
 
 
+def in_parts(network: nn.Module, inputs: torch.Tensor, size: int) -> torch.Tensor:
+    (out,) = forward_in_parts(lambda part: (network(part),), network, (inputs,), size)
+    return out
+
+
 def test_losses_of_the_whole_batch_have_the_gradients_of_the_whole_batch() -> None:
     torch.manual_seed(0)
     semantics = torch.rand(5, 6) + 0.1
@@ -15,7 +20,7 @@ def test_losses_of_the_whole_batch_have_the_gradients_of_the_whole_batch() -> No
 
     def gradients(size: int) -> list[torch.Tensor]:
         network.zero_grad()
-        objective(forward_in_parts(network, inputs, size), labels).total.backward()
+        objective(in_parts(network, inputs, size), labels).total.backward()
         return [parameter.grad.clone() for parameter in network.parameters() if parameter.grad is not None]
 
     whole = gradients(0)
@@ -37,7 +42,7 @@ def test_dropout_is_the_same_when_a_part_is_computed_again() -> None:
     network = nn.Sequential(nn.Linear(3, 50), nn.Dropout(0.5), nn.Linear(50, 1, bias=False))
     inputs = torch.randn(4, 3)
     torch.manual_seed(3)
-    out = forward_in_parts(network, inputs, 2)
+    out = in_parts(network, inputs, 2)
     out.sum().backward()
     # The read-out's gradient is the sum of what reached it: it must be the mask that made the output.
     weight = network[2].weight
@@ -50,7 +55,7 @@ def test_running_statistics_move_once_per_part() -> None:
     norm = nn.BatchNorm1d(3)
     expected = nn.BatchNorm1d(3)
     inputs = torch.randn(6, 3)
-    forward_in_parts(norm, inputs, 3).square().sum().backward()
+    in_parts(norm, inputs, 3).square().sum().backward()
     for part in inputs.split(3):
         expected(part)
     torch.testing.assert_close(norm.running_mean, expected.running_mean)
@@ -70,7 +75,7 @@ def test_no_activations_are_kept_until_gradients_are_taken() -> None:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            forward_in_parts(network, torch.randn(12, 2), size)
+            in_parts(network, torch.randn(12, 2), size)
         return numbers
 
     assert kept(0) > 12 * 64

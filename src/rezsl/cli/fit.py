@@ -28,7 +28,7 @@ def parser() -> ArgumentParser:
     options.add_argument(
         "--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it"
     )
-    options.add_function_arguments(fit, skip={"progress"}, fail_untyped=True)
+    options.add_function_arguments(fit, skip={"progress", "watch", "select_only"}, fail_untyped=True)
     options.set_defaults({"loss": {"class_path": "rezsl.losses.ReMSELoss"}})
     return options
 

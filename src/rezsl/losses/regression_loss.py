@@ -2,11 +2,12 @@
 
 from abc import ABC, abstractmethod
 
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
-from rezsl.typing import Labels, Predictions, Scalar
+from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar
 
 
 class RegressionLoss(nn.Module, ABC):
@@ -23,6 +24,14 @@ class RegressionLoss(nn.Module, ABC):
     def extra_repr(self) -> str:
         """The options, as PyTorch prints them: what a run's settings record."""
         return f"normalize={self.normalize}"
+
+    def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
+        """Tell the loss, before training, what it will be trained on; most losses need not know.
+
+        Args:
+            class_semantics: semantics of the classes in training, ``[C, S]``; labels count within them.
+            class_counts: training samples of each, ``[C]``.
+        """
 
     @abstractmethod
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:

@@ -1,12 +1,25 @@
 """What every architecture has in common: regions in, semantics out."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rezsl.typing import Pooled, Predictions
+from rezsl.functional import class_scores
+from rezsl.typing import ClassMatrix, Pooled, Predictions, Scores
+
+
+class TrainingOutput(NamedTuple):
+    """What training sees of a model.
+
+    Attributes:
+        prediction: predicted semantics, ``[B, S]``.
+        penalty: what each sample adds to the objective besides the losses on its prediction, ``[B]``.
+    """
+
+    prediction: Predictions
+    penalty: Float[Tensor, "B"]
 
 
 class SemanticModel(nn.Module, ABC):
@@ -40,6 +53,15 @@ class SemanticModel(nn.Module, ABC):
     @abstractmethod
     def forward(self, regions: Pooled) -> Predictions:
         """Predict semantics, ``[B, …, D] -> [B, S]``."""
+
+    def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
+        """Predict the semantics of training samples, whose true ones ``[B, S]`` are known; no penalty by default."""
+        prediction = self(regions)
+        return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))
+
+    def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix, scale: float) -> Scores:
+        """How well predictions fit each class, ``[B, S], [C, S] -> [B, C]``: cosine, unless a method says otherwise."""
+        return class_scores(predictions, class_semantics, scale)
 
 
 def pool(regions: Pooled) -> Float[Tensor, "B D"]:

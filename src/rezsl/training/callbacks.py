@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rezsl.atomic import write_atomically
+from rezsl.evaluation import GZSLResult
 from rezsl.training.module import ZeroShotModule
 
 
@@ -58,10 +60,11 @@ class BestEpoch(Callback):
     Args:
         patience: epochs in a row outside that range after which training stops.
         highest: choose the highest H itself instead, as published results did on their test classes.
+        watch: told the figures of each epoch; what it raises ends the training.
     """
 
-    def __init__(self, patience: int, highest: bool = False) -> None:
-        self.patience, self.highest = patience, highest
+    def __init__(self, patience: int, highest: bool = False, watch: Callable[["Choice"], None] | None = None) -> None:
+        self.patience, self.highest, self.watch = patience, highest, watch
         self.epochs: list[Choice] = []
 
     @property
@@ -88,7 +91,11 @@ class BestEpoch(Callback):
         """Take this epoch's figures in; the module has them by now."""
         assert isinstance(pl_module, ZeroShotModule)
         assert pl_module.validation is not None
-        result, number = pl_module.validation, trainer.current_epoch + 1
+        self.take(pl_module.validation, trainer.current_epoch + 1)
+        trainer.should_stop = trainer.should_stop or self.has_waited
+
+    def take(self, result: GZSLResult, number: int) -> None:
+        """Take in the validation figures after epoch ``number``, counted from 1."""
         best = result.oracle
         self.epochs.append(
             Choice(
@@ -101,7 +108,8 @@ class BestEpoch(Callback):
                 unseen_classes=len(result.unseen_class_accuracy),
             )
         )
-        trainer.should_stop = trainer.should_stop or self.has_waited
+        if self.watch is not None:
+            self.watch(self.epochs[-1])
 
     def state_dict(self) -> dict[str, Any]:
         """The epochs so far, for a checkpoint."""

@@ -70,10 +70,14 @@ class ZeroShotModule(LightningModule):
             if self.augmentation is not None:
                 with torch.no_grad():
                     inputs = self.augmentation(inputs)
-        prediction = forward_in_parts(self.classifier, inputs, self.micro).float()
+        positions = self.training_position[labels]
+        target = self.objective.class_semantics[positions]
+        prediction, penalty = forward_in_parts(
+            self.classifier.training_forward, self.classifier, (inputs, target), self.micro
+        )
         # Cosines times 20 in half precision move in steps of 0.1: mixed precision ends before the objective.
         with torch.autocast(self.device.type, enabled=False):
-            terms = self.objective(prediction, self.training_position[labels])
+            terms = self.objective(prediction.float(), positions, penalty.float())
         logged = {f"train/{name}": term.detach() for name, term in terms._asdict().items()}
         self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         total: Tensor = terms.total
@@ -117,8 +121,10 @@ class ZeroShotModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Optimizer, and a schedule that steps with every batch."""
+        # Of the objective too: some losses learn their noise.
+        learning = nn.ModuleList([self.classifier, self.objective])
         optimizer = self.optimization.build(
-            self.classifier, self.classifier.network.slow_parameters(), self.classifier.backbone.parameters()
+            learning, self.classifier.network.slow_parameters(), self.classifier.backbone.parameters()
         )
         steps = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)
         schedule = LambdaLR(optimizer, self.optimization.factor(steps, self.max_epochs))

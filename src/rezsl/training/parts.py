@@ -1,6 +1,6 @@
 """A batch through a network in parts, for a loss that must see it whole."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -9,8 +9,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def forward_in_parts(network: nn.Module, inputs: Tensor, size: int) -> Tensor:
-    """``network(inputs)``, with the activations of at most ``size`` samples in memory at a time.
+def forward_in_parts(
+    function: Callable[..., tuple[Tensor, ...]], network: nn.Module, inputs: tuple[Tensor, ...], size: int
+) -> tuple[Tensor, ...]:
+    """``function(*inputs)``, with the activations of at most ``size`` samples in memory at a time.
 
     Each part is computed without keeping its activations; when gradients are taken, parts are computed again one after
     the other (Chen et al., Training deep nets with sublinear memory cost, 2016), with the same random numbers. So
@@ -18,18 +20,22 @@ def forward_in_parts(network: nn.Module, inputs: Tensor, size: int) -> Tensor:
     batch, as it does in any gradient accumulation; its running statistics are updated once.
 
     Args:
-        network: from a batch to a batch.
-        inputs: ``[B, …]``.
+        function: from tensors with a row per sample to tensors with a row per sample.
+        network: what it computes with.
+        inputs: each ``[B, …]``.
         size: samples per part; 0 means all.
     """
-    if not size or len(inputs) <= size or not torch.is_grad_enabled():
-        return torch.as_tensor(network(inputs))
+    if not size or len(inputs[0]) <= size or not torch.is_grad_enabled():
+        return function(*inputs)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _without_statistics(network)
 
-    parts = [checkpoint(network, part, use_reentrant=False, context_fn=contexts) for part in inputs.split(size)]
-    return torch.cat(parts)
+    parts = [
+        checkpoint(function, *part, use_reentrant=False, context_fn=contexts)
+        for part in zip(*(tensor.split(size) for tensor in inputs), strict=True)
+    ]
+    return tuple(map(torch.cat, zip(*parts, strict=True)))
 
 
 @contextmanager

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from jaxtyping import Int
 from rich.console import Console
-from torch import Tensor
 
 from rezsl.backbones import small_resnet
 from rezsl.bundle import save_model
@@ -19,7 +17,7 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, SelectionSplit, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLResult, evaluate
-from rezsl.losses import Objective, RegressionLoss, ReMSELoss
+from rezsl.losses import ClassificationLoss, CrossEntropyLoss, Objective, RegressionLoss, ReMSELoss
 from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
@@ -35,6 +33,7 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 
 DEFAULT_LOSS = ReMSELoss()
+DEFAULT_CLASSIFICATION = CrossEntropyLoss()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +59,7 @@ def fit(
     backbone: BackboneBuilder = small_resnet,
     loss: RegressionLoss | None = DEFAULT_LOSS,
     loss_weight: float = 1.0,
+    classification: ClassificationLoss | None = DEFAULT_CLASSIFICATION,
     scale: float = 20.0,
     optimization: Optimization = Optimization(),
     batches: Batches = Batches(),
@@ -72,10 +72,12 @@ def fit(
     seed: int = 0,
     run_dir: str | Path | None = None,
     resume: bool = False,
+    select_only: bool = False,
     workers: int = 0,
     accelerator: Accelerator = "auto",
     precision: Precision = "32-true",
     progress: bool = True,
+    watch: Callable[[Choice], None] | None = None,
 ) -> FitResult:
     """Train a zero-shot classifier and test it once.
 
@@ -94,9 +96,10 @@ def fit(
             as ``AttentionNet.build``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
         backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
             ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``.
-        loss: the regression loss on semantics; None trains with cross-entropy alone.
-        loss_weight: λ, the weight of the regression loss beside the cross-entropy.
-        scale: scale of the cosine scores.
+        loss: the regression loss on semantics; None trains with the classification loss alone.
+        loss_weight: λ, the weight of the regression loss beside the classification loss.
+        classification: the loss on the scores of the seen classes; None trains with the regression loss alone.
+        scale: scale of the class scores.
         optimization: optimizer and learning-rate schedule.
         batches: how samples are drawn into batches.
         augmentation: random changes to training images; None leaves them as they are.
@@ -110,10 +113,13 @@ def fit(
         seed: of weights, held-out samples, batches and augmentation.
         run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
         resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
+        select_only: stop after step 1, as a search for settings does: no test image is looked at, and the model is the
+            one trained on the training classes, to the last epoch tried. It writes no ``run_dir``.
         workers: processes that load batches ahead.
         accelerator: where to train; ``auto`` takes a GPU if there is one.
         precision: of the arithmetic in training.
         progress: show a progress bar per stage.
+        watch: told the validation figures of each epoch of step 1; what it raises ends the run.
 
     Raises:
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
@@ -122,10 +128,22 @@ def fit(
     _check(max_epochs, patience, workers, seed, accelerator)
     if protocol == "oracle" and not (len(data.split.test_seen) and len(data.split.test_unseen)):
         raise ArgumentError("protocol: expected 'honest' where there are no test images, got 'oracle'")
+    if select_only and run_dir is not None:
+        raise ArgumentError("run_dir: expected none with select_only, which writes nothing, got one")
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     recipe = Recipe(
-        loss, loss_weight, optimization, batches, augmentation, max_epochs, seed, workers, accelerator, precision
+        loss,
+        loss_weight,
+        classification,
+        optimization,
+        batches,
+        augmentation,
+        max_epochs,
+        seed,
+        workers,
+        accelerator,
+        precision,
     )
     started = time.perf_counter()
     console = Console(stderr=True, quiet=not progress)
@@ -135,12 +153,21 @@ def fit(
         classifier = build(data.split.trainval)
         # Before anything is written: what cannot be selected on, or summed, leaves no half-begun run behind.
         parts = _choose_on(data, protocol, seed)
-        Objective(data.semantics.values, loss, loss_weight, scale)
+        Objective(data.semantics.values, loss, loss_weight, scale, classification)
         run = None
         if run_dir is not None:
             run = open_run(run_dir, resume, settings_of(data, classifier, recipe, patience))
         data = in_memory(data, classifier.input_format)
-        choice = _select(data, build, parts, recipe, BestEpoch(patience, protocol == "oracle"), run, console)
+        best = BestEpoch(patience, protocol == "oracle", watch)
+        record = run.read_json(run.selection) if run is not None else None
+        if record is None:
+            candidate = build(parts.train)
+            choice = _select(candidate, data, parts, recipe, best, run, console)
+            if select_only:
+                candidate.gamma = choice.gamma
+                return FitResult(candidate.eval(), choice, None, None)
+        else:
+            choice = Choice(**record)
         _refit(classifier, data, choice, recipe, run, console)
         test = _test(classifier, data)
     result = FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
@@ -169,22 +196,18 @@ def _choose_on(data: Benchmark, protocol: Protocol, seed: int) -> SelectionSplit
 
 
 def _select(
+    classifier: ZeroShotClassifier,
     data: Benchmark,
-    build: Callable[[Int[Tensor, "N"]], ZeroShotClassifier],
     parts: SelectionSplit,
     recipe: Recipe,
     best: BestEpoch,
     run: RunDirectory | None,
     console: Console,
 ) -> Choice:
-    """Choose the number of epochs and γ; taken from the record where this stage was finished before."""
-    record = run.read_json(run.selection) if run is not None else None
-    if record is not None:
-        return Choice(**record)
-    classifier = build(parts.train)
+    """Choose the number of epochs and γ."""
     held_out = (parts.val_seen, parts.val_unseen)
     with _saved_when_interrupted(run, classifier, best):
-        train_stage("select", classifier, data, parts.train, recipe.max_epochs, recipe, held_out, [best], run, console)
+        train_stage("select", classifier, data, parts.train, recipe.max_epochs, recipe, held_out, best, run, console)
     assert best.choice is not None
     if run is not None:
         run.write_json(run.selection, asdict(best.choice))
@@ -202,7 +225,7 @@ def _refit(
     """Train the final model on all seen classes, as the selection stage chose."""
     classifier.gamma = choice.gamma
     with _saved_when_interrupted(run, classifier):
-        train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, [], run, console)
+        train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, None, run, console)
 
 
 def _test(classifier: ZeroShotClassifier, data: Benchmark) -> GZSLResult | None:

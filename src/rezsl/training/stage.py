@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,16 +19,17 @@ from torch import Tensor
 from rezsl.backbones import ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
-from rezsl.evaluation import GZSLEvaluator
-from rezsl.losses import Objective, RegressionLoss
+from rezsl.losses import ClassificationLoss, Objective, RegressionLoss
+from rezsl.models import ClosedForm
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
-from rezsl.training.callbacks import EpochBar, History, LatestCheckpoint
+from rezsl.training.callbacks import BestEpoch, EpochBar, History, LatestCheckpoint
 from rezsl.training.checkpoints import SafeCheckpointIO
 from rezsl.training.datamodule import StageData
 from rezsl.training.module import ZeroShotModule
 from rezsl.training.optimization import Optimization
 from rezsl.training.run_directory import RunDirectory
+from rezsl.training.solving import evaluator_of, solve_stage
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Recipe:
 
     loss: RegressionLoss | None
     loss_weight: float
+    classification: ClassificationLoss | None
     optimization: Optimization
     batches: Batches
     augmentation: Augmentation | None
@@ -55,7 +57,7 @@ def train_stage(
     epochs: int,
     recipe: Recipe,
     validation: tuple[Int[Tensor, "K"], Int[Tensor, "L"]] | None,
-    callbacks: Sequence[Callback],
+    best: BestEpoch | None,
     run: RunDirectory | None,
     console: Console,
 ) -> None:
@@ -69,7 +71,7 @@ def train_stage(
         epochs: how many to train for at the most; the schedule is laid over ``recipe.max_epochs``.
         recipe: how to train.
         validation: held-out images of the training classes and images of validation classes, or None.
-        callbacks: what looks at the validation.
+        best: chooses by the validation, where there is one.
         run: where to keep history, logs and the latest training state; None keeps nothing. A training state of this
             stage that is already there is continued.
         console: where the progress bar is drawn.
@@ -77,8 +79,11 @@ def train_stage(
     Raises:
         KeyboardInterrupt: Ctrl-C; the classifier has the weights of that moment.
     """
+    if isinstance(classifier.network, ClosedForm):
+        solve_stage(classifier, benchmark, train_index, validation, best)
+        return
     module, data = _assemble(classifier, benchmark, train_index, recipe, validation)
-    callbacks = [*callbacks, EpochBar(name, console)]
+    callbacks: list[Callback] = [*([best] if best is not None else []), EpochBar(name, console)]
     if run is not None:
         callbacks += [History(run.history, name), LatestCheckpoint(run.checkpoint(name))]
     resumed = run is not None and run.checkpoint(name).exists()
@@ -113,25 +118,29 @@ def _assemble(
     validation: tuple[Tensor, Tensor] | None,
 ) -> tuple[ZeroShotModule, StageData]:
     semantics, labels = benchmark.semantics, benchmark.labels
-    rows = labels[train_index].unique()
-    held_out = train_index[:0]
-    evaluator = None
-    if validation is not None:
-        held_out = torch.cat(validation)
-        evaluator = GZSLEvaluator(
-            semantics, classifier.seen_classes, benchmark.class_names(validation[1]), classifier.scale
-        )
+    rows, counts = labels[train_index].unique(return_counts=True)
+    held_out = torch.cat(validation) if validation is not None else train_index[:0]
+    # A copy: the loss's memory of errors belongs to one training.
+    loss = deepcopy(recipe.loss)
+    if loss is not None:
+        loss.prepare(semantics.values[rows], counts)
     backbone, augmentation = classifier.backbone, None
     if recipe.augmentation is not None and isinstance(backbone, ImageBackbone):
         augmentation = recipe.augmentation.build(backbone.channels)
     module = ZeroShotModule(
         classifier=classifier,
-        # A copy: the loss's memory of errors belongs to one training.
-        objective=Objective(semantics.values[rows], deepcopy(recipe.loss), recipe.loss_weight, classifier.scale),
+        objective=Objective(
+            semantics.values[rows],
+            loss,
+            recipe.loss_weight,
+            classifier.scale,
+            recipe.classification,
+            classifier.network.class_scores,
+        ),
         training_rows=rows,
         optimization=recipe.optimization,
         augmentation=augmentation,
-        evaluator=evaluator,
+        evaluator=evaluator_of(classifier, benchmark, validation[1]) if validation is not None else None,
         max_epochs=recipe.max_epochs,
         micro=recipe.batches.micro,
         seed=recipe.seed,
