@@ -11,9 +11,9 @@ from torch import Tensor
 from rezsl.backbones import ImageBackbone
 from rezsl.classifier import Ranked, ZeroShotClassifier
 from rezsl.data import Crop
-from rezsl.errors import DataError
+from rezsl.errors import ArgumentError, DataError
 from rezsl.functional import l2_normalize
-from rezsl.models import AttentionNet
+from rezsl.models import AttentionNet, SemanticModel
 from rezsl.semantics import ClassSemantics
 
 
@@ -72,7 +72,13 @@ def explain(
 
     Raises:
         DataError: there are fewer than two candidate classes, so that nothing had to be decided.
+        ArgumentError: the model's scores are not cosines, so that semantics have no shares in them.
     """
+    if type(model.network).class_scores is not SemanticModel.class_scores:
+        raise ArgumentError(
+            f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores have "
+            f"no such shares of single semantics"
+        )
     table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
     if len(table.classes) < 2:
         raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}")

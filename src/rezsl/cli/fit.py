@@ -29,7 +29,8 @@ def parser() -> ArgumentParser:
         "--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it"
     )
     options.add_function_arguments(fit, skip={"progress", "watch", "select_only"}, fail_untyped=True)
-    options.set_defaults({"loss": {"class_path": "rezsl.losses.ReMSELoss"}})
+    losses = {"loss": "ReMSELoss", "classification": "CrossEntropyLoss"}
+    options.set_defaults({name: {"class_path": f"rezsl.losses.{loss}"} for name, loss in losses.items()})
     return options
 
 

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rezsl.cli.main import USER_ERROR, main
+from rezsl.data import load_digits
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("explain") / "run"
+    short = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
+    tiny = ["--backbone", "small_resnet", "--backbone.width", "4"]
+    assert main(["fit", "--data", "digits", *tiny, *short, "--run-dir", str(root)]) == 0
+    return root
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "eight.png"
+    images = load_digits().inputs
+    Image.fromarray(np.asarray(images[8][0])).save(path)
+    return path
+
+
+def test_a_picture_is_written_where_it_was_asked_for(
+    run: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["explain", str(run), str(photo)]) == 0
+    printed = capsys.readouterr().out
+    assert "written to eight-explained.png" in printed
+    with Image.open("eight-explained.png") as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 500
+    chosen = ["--semantics", "[roundness, narrow]", "--out", "chosen.png"]
+    assert main(["explain", str(run), str(photo), *chosen]) == 0
+    assert Path("chosen.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--semantics", "[roundnes]"], "semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?"),
+        (["--top", "0"], "top: expected at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(
+    run: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], expected: str
+) -> None:
+    capsys.readouterr()
+    out = tmp_path / "none.png"
+    assert main(["explain", str(run), str(photo), "--out", str(out), *options]) == USER_ERROR
+    assert capsys.readouterr().err.strip() == f"rezsl: error: {expected}"
+    assert not out.exists()
+
+
+def test_a_file_that_is_no_image_is_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tmp_path / "photo.png"
+    wrong.write_text("not an image")
+    capsys.readouterr()
+    assert main(["explain", str(run), str(wrong)]) == USER_ERROR
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert str(wrong) in line
