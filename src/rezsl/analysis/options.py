@@ -1,0 +1,32 @@
+"""What an analysis can be asked to do differently."""
+
+from dataclasses import dataclass
+
+from rezsl.functional.binning import Binning
+
+
+@dataclass(frozen=True)
+class AnalysisOptions:
+    """Settings of an analysis, kept with its result.
+
+    Attributes:
+        resamples: bootstrap draws behind each interval; at least 1.
+        level: coverage of the intervals, between 0 and 1.
+        seed: of the bootstrap.
+        value_bins: bins of the semantic value; at least 1.
+        value_binning: how they are cut.
+        confidence_bins: bins of the reliability diagram; at least 1.
+        confidence_binning: how they are cut; ``equal_count`` is also called adaptive.
+        neighbours: k of the hubness; at least 1.
+        worst: how many of the worst semantics (classes) the ``worst`` figures average.
+    """
+
+    resamples: int = 1000
+    level: float = 0.95
+    seed: int = 0
+    value_bins: int = 10
+    value_binning: Binning = "equal_width"
+    confidence_bins: int = 15
+    confidence_binning: Binning = "equal_width"
+    neighbours: int = 5
+    worst: int = 10
