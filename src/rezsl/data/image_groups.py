@@ -71,7 +71,7 @@ def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[st
     alone = [file for file, group in groups.items() if group == ALONE]
     if len(alone) == len(classes):
         example = posixpath.basename(min(classes))
-        raise ArgumentError(f"group_pattern: {pattern!r} is found in none of the file names, such as {example!r}")
+        raise ArgumentError(f"group_pattern: '{pattern}' is found in none of the file names, such as {example!r}")
     note = f"{len(alone)} images do not match the group pattern and stand alone: {name_some(alone, most=3)}"
     return groups, (note,) if alone else ()
 
