@@ -2,17 +2,31 @@
 
 from rezsl.losses.classification_loss import ClassificationLoss
 from rezsl.losses.cross_entropy import CrossEntropyLoss
+from rezsl.losses.density_weighted_loss import DensityWeightedLoss
+from rezsl.losses.focal_r import FocalRLoss
+from rezsl.losses.huber import HuberLoss
+from rezsl.losses.inverse_frequency import InverseFrequencyLoss
+from rezsl.losses.lds import LDSLoss
+from rezsl.losses.mae import MAELoss
 from rezsl.losses.mse import MSELoss
 from rezsl.losses.objective import Objective, ObjectiveTerms
 from rezsl.losses.regression_loss import RegressionLoss
 from rezsl.losses.remse import ReMSELoss
+from rezsl.losses.rmse import RMSELoss
 
 __all__ = [
     "ClassificationLoss",
     "CrossEntropyLoss",
+    "DensityWeightedLoss",
+    "FocalRLoss",
+    "HuberLoss",
+    "InverseFrequencyLoss",
+    "LDSLoss",
+    "MAELoss",
     "MSELoss",
     "Objective",
     "ObjectiveTerms",
+    "RMSELoss",
     "ReMSELoss",
     "RegressionLoss",
 ]

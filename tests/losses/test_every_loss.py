@@ -1,0 +1,130 @@
+"""What every regression loss must do, whatever its formula."""
+
+import inspect
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import torch
+
+from rezsl import losses
+from rezsl.errors import ArgumentError
+from rezsl.losses import (
+    FocalRLoss,
+    HuberLoss,
+    InverseFrequencyLoss,
+    LDSLoss,
+    MAELoss,
+    MSELoss,
+    RegressionLoss,
+    ReMSELoss,
+    RMSELoss,
+)
+from tests.losses.batches import Problem
+
+LOSSES: list[Callable[[], RegressionLoss]] = [
+    MSELoss,
+    lambda: MSELoss(normalize=False),
+    ReMSELoss,
+    lambda: ReMSELoss(memory="ema", error="root"),
+    RMSELoss,
+    lambda: RMSELoss(normalize=False),
+    MAELoss,
+    lambda: MAELoss(normalize=False),
+    HuberLoss,
+    lambda: HuberLoss(normalize=False),
+    FocalRLoss,
+    lambda: FocalRLoss(gamma=0.3, activation="tanh", error="absolute", normalize=False),
+    InverseFrequencyLoss,
+    lambda: InverseFrequencyLoss(square_root=True, error="absolute", normalize=False),
+    LDSLoss,
+    lambda: LDSLoss(kernel="laplace", normalize=False),
+]
+each_loss = pytest.mark.parametrize("new", LOSSES, ids=lambda new: repr(new()).replace("\n", "").replace(" ", ""))
+
+
+def test_no_loss_is_left_out() -> None:
+    public = [getattr(losses, name) for name in losses.__all__]
+    concrete = {
+        kind
+        for kind in public
+        if isinstance(kind, type) and issubclass(kind, RegressionLoss) and not inspect.isabstract(kind)
+    }
+    assert concrete == {type(new()) for new in LOSSES}
+
+
+@each_loss
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_lower_precision_agrees_with_double(new: Callable[[], RegressionLoss], dtype: torch.dtype) -> None:
+    problem = Problem()
+    problem.table = problem.table.to(dtype).double()
+    prediction, target = problem.prediction.to(dtype), problem.target.to(dtype)
+    low, exact = problem.prepared(new()), problem.prepared(new()).double()
+    value = low(prediction, target, problem.labels)
+    assert value.dtype == torch.float32
+    assert value.item() == pytest.approx(exact(prediction.double(), target.double(), problem.labels).item(), rel=1e-4)
+
+
+@each_loss
+@pytest.mark.parametrize("magnitude", [0.0, 1e-30, 1e-15, 1.0, 1e15])
+@pytest.mark.parametrize(("size", "classes"), [(1, 1), (1, 3), (6, 1), (6, 3)])
+def test_finite_at_every_magnitude(
+    new: Callable[[], RegressionLoss], magnitude: float, size: int, classes: int
+) -> None:
+    """Differences from 0 to 1e15, batches of one sample, of one class, without any error."""
+    generator = torch.Generator().manual_seed(1)
+    table = torch.rand(classes, 4, generator=generator)
+    labels = torch.arange(size) % classes
+    loss = new()
+    loss.prepare(table, torch.arange(1, classes + 1))
+    prediction = (table[labels] + magnitude * torch.ones(size, 4)).requires_grad_()
+    value = loss(prediction, table[labels], labels)
+    value.backward()
+    assert prediction.grad is not None
+    assert bool(value.isfinite())
+    assert bool(prediction.grad.isfinite().all())
+    for name, parameter in loss.named_parameters():
+        assert parameter.grad is None or bool(parameter.grad.isfinite().all()), name
+
+
+@each_loss
+def test_rows_of_zeros_and_constant_semantics_are_finite(new: Callable[[], RegressionLoss]) -> None:
+    loss = new()
+    loss.prepare(torch.zeros(2, 3), torch.tensor([2, 2]))
+    prediction = torch.zeros(4, 3, requires_grad=True)
+    value = loss(prediction, torch.zeros(4, 3), torch.tensor([0, 0, 1, 1]))
+    value.backward()
+    assert bool(value.isfinite())
+    assert prediction.grad is not None
+    assert bool(prediction.grad.isfinite().all())
+
+
+@each_loss
+def test_state_survives_a_state_dict_and_a_copy(new: Callable[[], RegressionLoss]) -> None:
+    first, second = Problem(0), Problem(1)
+    second.table, second.counts = first.table, first.counts
+    before, after = first.prepared(new()), first.prepared(new())
+    with torch.no_grad():
+        for parameter in before.parameters():
+            parameter.mul_(0.7).add_(0.1)
+    before(first.prediction, first.target, first.labels)
+    after.load_state_dict(before.state_dict())
+    copied = deepcopy(before)
+    value = before(second.prediction, second.target, second.labels)
+    torch.testing.assert_close(after(second.prediction, second.target, second.labels), value, rtol=0, atol=0)
+    torch.testing.assert_close(copied(second.prediction, second.target, second.labels), value, rtol=0, atol=0)
+
+
+@each_loss
+def test_every_option_is_in_what_settings_record(new: Callable[[], RegressionLoss]) -> None:
+    loss = new()
+    for name in inspect.signature(type(loss)).parameters:
+        assert f"{name}=" in str(loss) or f"({name})" in str(loss), name
+    assert str(loss) == str(Problem().prepared(new()))
+
+
+@each_loss
+def test_an_empty_batch_is_refused(new: Callable[[], RegressionLoss]) -> None:
+    loss = Problem().prepared(new())
+    with pytest.raises(ArgumentError, match="prediction: expected at least one sample"):
+        loss(torch.empty(0, 4), torch.empty(0, 4), torch.empty(0, dtype=torch.int64))
