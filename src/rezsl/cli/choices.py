@@ -20,6 +20,7 @@ from rezsl.data import (
     load_image_folder,
     load_region_store,
     load_sun,
+    load_synthetic,
     load_xlsa17,
 )
 from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
@@ -28,6 +29,7 @@ from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
 set_parsing_settings(subclasses_enabled=[Benchmark])
 
 digits = class_from_function(load_digits, name="digits")
+synthetic = class_from_function(load_synthetic, name="synthetic")
 folder = class_from_function(load_image_folder, name="folder")
 xlsa17 = class_from_function(load_xlsa17, name="xlsa17")
 regions = class_from_function(load_region_store, name="regions")
@@ -47,7 +49,7 @@ small_resnet = class_from_function(small_residual_backbone, func_return=ImageBac
 pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
 
 NAMES = {
-    "data": ("digits", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
+    "data": ("digits", "synthetic", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
     "model": ("attention", "linear", "mlp"),
     "backbone": ("small_resnet", "pretrained"),
 }

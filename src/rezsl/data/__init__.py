@@ -24,6 +24,7 @@ from rezsl.data.region_store import load_region_store
 from rezsl.data.samplers import BatchSampler, EpisodicBatches, ShuffledBatches
 from rezsl.data.split import Split
 from rezsl.data.split_rows import ImageRow, MadeSplits
+from rezsl.data.synthetic import load_synthetic
 from rezsl.data.xlsa17 import load_xlsa17, read_split_file
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "load_image_folder",
     "load_region_store",
     "load_sun",
+    "load_synthetic",
     "load_xlsa17",
     "make_splits",
     "natural_size",
