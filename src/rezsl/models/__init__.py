@@ -1,9 +1,22 @@
 """Architectures from regions to semantics, one per file."""
 
 from rezsl.models.attention_net import AttentionNet
+from rezsl.models.bilinear import Bilinear
 from rezsl.models.closed_form import ClosedForm
+from rezsl.models.eszsl import ESZSL
 from rezsl.models.linear_regressor import LinearRegressor
 from rezsl.models.mlp_regressor import MLPRegressor
+from rezsl.models.sae import SAE
 from rezsl.models.semantic_model import SemanticModel, TrainingOutput
 
-__all__ = ["AttentionNet", "ClosedForm", "LinearRegressor", "MLPRegressor", "SemanticModel", "TrainingOutput"]
+__all__ = [
+    "ESZSL",
+    "SAE",
+    "AttentionNet",
+    "Bilinear",
+    "ClosedForm",
+    "LinearRegressor",
+    "MLPRegressor",
+    "SemanticModel",
+    "TrainingOutput",
+]
