@@ -13,6 +13,8 @@ from rezsl.errors import RezslError
 COMMANDS = {
     "demo": "train on the embedded handwritten digits, with three losses side by side",
     "fit": "train on a benchmark: select on validation classes, refit, test once",
+    "sweep": "search for settings of fit on validation classes, with Optuna",
+    "compare": "run methods and losses over data sets and seeds, and set the results side by side",
     "extract": "run a backbone over a benchmark's images once, and keep what it sees for any number of runs",
     "evaluate": "score a trained model on the test images of its own or another benchmark",
     "predict": "name the classes of images, also classes that no training ever saw",

@@ -1,0 +1,201 @@
+"""``rezsl sweep``: search for settings on validation classes."""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rezsl.atomic import write_atomically
+from rezsl.cli import fit as fit_command
+from rezsl.cli import resume
+from rezsl.cli.options import instantiate, parse
+from rezsl.cli.yaml_file import read_yaml
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError, RezslError
+from rezsl.experiments.search import Figure, SearchResult, search
+from rezsl.experiments.space import SearchSpace, read_space
+from rezsl.training import Choice, fit
+
+SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"
+
+OWN = ("space", "trials", "storage", "study", "objective", "output")
+PLACES = ("config", "run_dir", "resume")
+ELSEWHERE = ("data.init_args.root", "data.init_args.splits", "word_vectors", "text_encoder", "workers", "accelerator")
+"""Where things are, and on what they run: several machines that share a study may differ in it."""
+
+
+def parser() -> ArgumentParser:
+    """The options of ``rezsl fit``, and those of the search."""
+    options = fit_command.parser()
+    options.prog = "rezsl sweep"
+    options.usage = "rezsl sweep [CONFIG.yaml] --space SPACE.yaml --trials N -o BEST.yaml [options of rezsl fit]"
+    options.description = f"{SUMMARY[0].upper()}{SUMMARY[1:]}. No test image is looked at."
+    own = options.add_argument_group("the search")
+    own.add_argument("--space", type=Path, required=True, help="YAML: option: {low, high, log, step} or [choices]")
+    own.add_argument("--trials", type=int, default=20, help="how many the study is to have, earlier ones included")
+    own.add_argument(
+        "--storage", type=str | None, default=None,
+        help="a database URL (sqlite:///…, postgresql://…), or a file; by default a file beside the output; processes "
+        "and machines that name the same one share the study",
+    )  # fmt: skip
+    own.add_argument("--study", type=str, default="sweep", help="name of the study in the storage")
+    own.add_argument("--objective", type=Figure, default="H", help="validation figure to maximise")
+    own.add_argument("-o", "--output", type=Path, required=True, help="where to write the winning options of rezsl fit")
+    return options
+
+
+def prepare(arguments: list[str]) -> list[str]:
+    """A file in front is the configuration of the runs."""
+    if arguments and not arguments[0].startswith("-"):
+        return ["--config", *arguments]
+    return arguments
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Search, show what was found, write the winning options."""
+    console = Console()
+    if settings.run_dir is not None or settings.resume:
+        raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
+    if not settings.output.absolute().parent.is_dir():
+        raise ArgumentError(f"output: expected a file in an existing folder, got {settings.output}; make the folder")
+    space = read_space(read_yaml(settings.space), str(settings.space))
+    text = _options_of_fit(settings)
+    check_space(text, space, str(settings.space))
+    base = yaml.safe_load(text)
+    advice = "the same command goes on with the study"
+    with resume.advice_when_interrupted(advice):
+        result = search(
+            _trainer(text, console),
+            space,
+            settings.trials,
+            settings.storage or str(settings.output.with_suffix(".journal")),
+            settings.study,
+            settings.objective,
+            recorded(base),
+            settings.seed,
+            lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+        )
+    best = with_values(text, result.values)
+    write_atomically(settings.output, _header(result, settings) + dump_options(best))
+    console.print(_table(result, space))
+    console.print(f"written: {settings.output}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"next: rezsl fit --config {settings.output} --run-dir RUN", highlight=False, markup=False, soft_wrap=True
+    )
+
+
+def with_values(text: str, values: dict[str, Any]) -> Namespace:
+    """The options of a configuration, some of them replaced, by dotted name as on the command line."""
+    # As JSON, which is YAML: a text that looks like a number stays a text.
+    given = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
+    options = fit_command.parser()
+    settings = parse(options, [f"--config={text}", *given])
+    for name in PLACES:
+        settings.pop(name, None)
+    return settings
+
+
+def check_space(text: str, space: SearchSpace, source: str) -> None:
+    """See that every option exists and takes its values, before anything is trained.
+
+    Raises:
+        RezslError: one does not; the message names the file and the option.
+    """
+    for name, entry in space.items():
+        if name.partition(".")[0] in {"run_dir", "resume", "protocol", "config", "seed"}:
+            raise ArgumentError(f"{source}: {name}: expected an option that may be chosen by validation, got this one")
+        for value in entry.samples:
+            try:
+                with_values(text, {name: value})
+            except RezslError as error:
+                raise ArgumentError(f"{source}: {name}: {str(error).replace('rezsl sweep', 'rezsl fit')}") from error
+
+
+def recorded(base: dict[str, Any]) -> dict[str, Any]:
+    """What of the options decides the outcome of a trial, wherever it is run."""
+    kept = deepcopy(base)
+    for name in ELSEWHERE:
+        *folders, last = name.split(".")
+        inside: Any = kept
+        for folder in folders:
+            inside = inside.get(folder) if isinstance(inside, dict) else None
+        if isinstance(inside, dict):
+            inside.pop(last, None)
+    return kept
+
+
+def dump_options(settings: Namespace) -> str:
+    """Options as YAML that says the same, whatever the defaults are: ``loss: null`` stays."""
+    return str(fit_command.parser().dump(settings, skip_none=False))
+
+
+def _options_of_fit(settings: Namespace) -> str:
+    """The options without those of the search, as YAML."""
+    kept = settings.clone()
+    for name in (*OWN, *PLACES):
+        kept.pop(name, None)
+    return dump_options(kept)
+
+
+def _trainer(text: str, console: Console) -> Callable[[dict[str, Any], Callable[[Choice], None]], Choice]:
+    """Trains the selection stage with some values; data that trials have in common are read once."""
+    read: dict[str, Benchmark] = {}
+
+    def train(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+        options, settings = fit_command.parser(), with_values(text, values)
+        key = str(settings.data)
+        if key in read:
+            settings.data = read[key]
+        arguments = instantiate(options, settings)
+        if key not in read:
+            read.clear()
+            read[key] = arguments.data
+        given = {name: value for name, value in vars(arguments).items() if name not in PLACES}
+        return fit(**given, select_only=True, watch=watch, progress=False).choice
+
+    return train
+
+
+def _header(result: SearchResult, settings: Namespace) -> str:
+    return (
+        f"# Chosen by rezsl sweep on validation classes: {result.figure} {100 * result.score:.1f} %, the best of "
+        f"{result.finished + result.pruned + result.failed} trials\n# ({result.pruned} given up early, "
+        f"{result.failed} failed) over {', '.join(result.values)}; seed {settings.seed}.\n"
+    )
+
+
+def _table(result: SearchResult, space: SearchSpace) -> Table:
+    """The best value of every option, where it lies, and how much the option mattered."""
+    caption = (
+        f"validation {result.figure} {100 * result.score:.1f} %, the best of {result.finished} finished trials; "
+        f"{result.pruned} given up early, {result.failed} failed\n"
+        "the best of many is optimistic: only the test of rezsl fit says how good it is\n"
+    )
+    caption += (
+        "importance: share of the differences between trials (PED-ANOVA)"
+        if result.importance
+        else "importance: takes at least four finished trials that differ"
+    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="best settings", title_justify="left")
+    table.caption, table.caption_justify = caption, "left"
+    table.add_column("option")
+    table.add_column("best", justify="right")
+    table.add_column("tried")
+    table.add_column("importance", justify="right")
+    for name in sorted(space, key=lambda name: -result.importance.get(name, 0.0)):
+        value = result.values[name]
+        shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+        share = f"{100 * result.importance[name]:.0f} %" if name in result.importance else "–"
+        table.add_row(escape(name), escape(shown), escape(str(space[name])), share)
+    return table
+
+
+__all__ = ["OWN", "SUMMARY", "check_space", "parser", "prepare", "run", "with_values"]

@@ -1,0 +1,129 @@
+"""What a search may vary: options of ``rezsl fit`` by their dotted names, each with a range or a list of choices."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna import Trial
+
+from rezsl.errors import ArgumentError
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included.
+
+    Attributes:
+        low: the least; whole where ``high`` and ``step`` are, and then only whole numbers are drawn.
+        high: the most, above ``low``.
+        log: draw evenly in the logarithm; ``low`` is then above 0.
+        step: draw only ``low``, ``low + step``, …
+    """
+
+    low: Number
+    high: Number
+    log: bool = False
+    step: Number | None = None
+
+    @property
+    def samples(self) -> tuple[Any, ...]:
+        """Values that an option must take, to take all."""
+        return (self.low, self.high)
+
+    def suggest(self, name: str, trial: Trial) -> Any:
+        """The value for a trial."""
+        low, high, step = self.low, self.high, self.step
+        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
+            return trial.suggest_int(name, low, high, step=step or 1, log=self.log)
+        return trial.suggest_float(name, low, high, step=step, log=self.log)
+
+    def __str__(self) -> str:
+        kind = ", logarithmic" if self.log else f", in steps of {self.step}" if self.step else ""
+        return f"{self.low} to {self.high}{kind}"
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of several values; any that YAML can hold."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def samples(self) -> tuple[Any, ...]:
+        """Values that an option must take, to take all."""
+        return self.values
+
+    def suggest(self, name: str, trial: Trial) -> Any:
+        """The value for a trial."""
+        # A study keeps text, numbers, booleans and None; JSON stands for what is none of these.
+        labels = {value if _is_plain(value) else json.dumps(value): value for value in self.values}
+        return labels[trial.suggest_categorical(name, list(labels))]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.values))
+
+
+SearchSpace = dict[str, Range | Choices]
+
+
+def read_space(content: object, source: str) -> SearchSpace:
+    """A search space from what a YAML file holds: ``name: {low, high, log, step}`` or ``name: [choices]``.
+
+    Args:
+        content: the file's content.
+        source: what messages call it.
+
+    Raises:
+        ArgumentError: an entry is no range and no list, or has nothing to choose from; the message names it.
+    """
+    if not isinstance(content, Mapping) or not content:
+        raise ArgumentError(f"{source}: expected options with ranges or lists of choices, got {_shown(content)}")
+    return {str(name): _entry(entry, f"{source}: {name}") for name, entry in content.items()}
+
+
+def _entry(entry: object, where: str) -> Range | Choices:
+    if isinstance(entry, list):
+        if len(entry) < 2:
+            raise ArgumentError(
+                f"{where}: expected at least two choices, got {_shown(entry)}; set it in the run instead"
+            )
+        if any(value in entry[:place] for place, value in enumerate(entry)):
+            raise ArgumentError(f"{where}: expected choices that differ, got {_shown(entry)}")
+        return Choices(tuple(entry))
+    if not isinstance(entry, Mapping) or not {"low", "high"} <= set(entry) <= {"low", "high", "log", "step"}:
+        raise ArgumentError(
+            f"{where}: expected {{low, high}}, with log or step if wanted, or a list of choices, got {_shown(entry)}"
+        )
+    low, high, step, log = (entry.get(name) for name in ("low", "high", "step", "log"))
+    for name, number in (("low", low), ("high", high), *([("step", step)] if step is not None else [])):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            hint = "; YAML reads 1e-4 as text, write 1.0e-4" if isinstance(number, str) else ""
+            raise ArgumentError(f"{where}: expected {name} to be a number, got {_shown(number)}{hint}")
+    assert isinstance(low, int | float)
+    assert isinstance(high, int | float)
+    if low >= high:
+        raise ArgumentError(f"{where}: expected low below high, got {low} to {high}; the range is empty")
+    if log not in (None, True, False):
+        raise ArgumentError(f"{where}: expected log to be true or false, got {_shown(log)}")
+    if log and (low <= 0 or step is not None):
+        raise ArgumentError(f"{where}: expected low above 0 and no step with log, got low {low}, step {step}")
+    if step is not None and not 0 < step <= high - low:
+        raise ArgumentError(f"{where}: expected a step above 0 and at most high - low, got {step}")
+    if step is not None and not math.isclose((high - low) / step, round((high - low) / step)):
+        raise ArgumentError(
+            f"{where}: expected high to be low plus whole steps, got {low} to {high} in steps of {step}"
+        )
+    return Range(low, high, bool(log), step)
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def _shown(value: object) -> str:
+    text = "nothing" if value is None else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}…"
