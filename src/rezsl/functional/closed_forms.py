@@ -110,7 +110,8 @@ def sae(moments: ClassMoments, class_semantics: ClassMatrix, penalty: float) -> 
     kept = values > len(values) * torch.finfo(torch.float64).eps * values.max()
     values, vectors = values[kept], vectors[:, kept]
     wanted = (1 + penalty) * (vectors.T @ (semantics.T @ moments.class_sums))
-    return vectors @ _shifted_rows(moments.gram, penalty, values, wanted)
+    solution: Tensor = vectors @ _shifted_rows(moments.gram, penalty, values, wanted)
+    return solution
 
 
 def _shifted_rows(
@@ -132,9 +133,8 @@ def _shifted_rows(
     work = 64 * turned.shape[1]
     turned[1:] = lapack.dormqr("L", "T", reflectors, tau, turned[1:], work)[0]
     for column, shift in enumerate(shifts.tolist()):
-        *_, solution, failed = lapack.dptsv(
-            shift + penalty * diagonal, penalty * beside, turned[:, column : column + 1]
-        )
+        one = slice(column, column + 1)
+        *_, solution, failed = lapack.dptsv(shift + penalty * diagonal, penalty * beside, turned[:, one])
         if failed:
             raise ArgumentError(
                 f"penalty: expected one for which the equation has a solution in float64, got {penalty:g}; lower it"
