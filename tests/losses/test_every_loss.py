@@ -10,7 +10,10 @@ import torch
 from rezsl import losses
 from rezsl.errors import ArgumentError
 from rezsl.losses import (
+    BMCLoss,
+    BNILoss,
     FocalRLoss,
+    GAILoss,
     HuberLoss,
     InverseFrequencyLoss,
     LDSLoss,
@@ -39,6 +42,12 @@ LOSSES: list[Callable[[], RegressionLoss]] = [
     lambda: InverseFrequencyLoss(square_root=True, error="absolute", normalize=False),
     LDSLoss,
     lambda: LDSLoss(kernel="laplace", normalize=False),
+    BMCLoss,
+    lambda: BMCLoss(noise=2.0, normalize=False),
+    BNILoss,
+    lambda: BNILoss(bins=3, normalize=False),
+    GAILoss,
+    lambda: GAILoss(components=2, normalize=False),
 ]
 each_loss = pytest.mark.parametrize("new", LOSSES, ids=lambda new: repr(new()).replace("\n", "").replace(" ", ""))
 
