@@ -1,9 +1,14 @@
 """Studies of a model's predictions: how uneven its errors are, what it confuses, and why it says what it says."""
 
+from rezsl.analysis.analyse import analyse
+from rezsl.analysis.analyse_model import analyse_model
 from rezsl.analysis.analysis import Analysis
+from rezsl.analysis.compare import compare_analyses
 from rezsl.analysis.comparison import AnalysisComparison, PairedDifference
 from rezsl.analysis.explanation import Explanation, explain
+from rezsl.analysis.fall import analyse_error_fall
 from rezsl.analysis.options import AnalysisOptions
+from rezsl.analysis.predictions import SavedPredictions, load_predictions
 from rezsl.analysis.recognition import ConfusedPair, Recognition
 from rezsl.functional.correlation import CorrelationEstimate, Correlations
 from rezsl.functional.error_fall import ErrorFall
@@ -29,6 +34,12 @@ __all__ = [
     "PairedDifference",
     "Recognition",
     "Reliability",
+    "SavedPredictions",
     "ValueBins",
+    "analyse",
+    "analyse_error_fall",
+    "analyse_model",
+    "compare_analyses",
     "explain",
+    "load_predictions",
 ]

@@ -2,8 +2,15 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from rezsl.functional.scoring import l2_normalize
+from rezsl.typing import ClassMatrix, Labels, Predictions
+
+ROUNDING = 1e-12
+"""Classes whose cosines differ by less lie equally near."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,3 +49,42 @@ class Mistakes:
     def nearest_share(self) -> float:
         """How often the chosen class is the truth's nearest neighbour, in ``[0, 1]``; NaN without mistakes."""
         return float((self.neighbour_rank == 1).double().mean())
+
+
+def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth: Labels, chosen: Labels) -> Mistakes:
+    """Study the wrong ones among N predictions.
+
+    Args:
+        predictions: predicted semantics, ``[N, S]``.
+        class_semantics: semantics of the candidates, ``[C, S]``.
+        truth: true class of each, ``[N]``, in ``[0, C)``.
+        chosen: chosen class of each, ``[N]``, in ``[0, C)``.
+    """
+    predictions, directions = l2_normalize(predictions.double()), l2_normalize(class_semantics.double())
+    target = directions[truth]
+    error = (predictions - target).square().mean(dim=1)
+    cosine = (predictions * target).sum(dim=1)
+    right = truth == chosen
+    wrong = (~right).nonzero().squeeze(1)
+    return Mistakes(
+        position=wrong,
+        truth=truth[wrong],
+        chosen=chosen[wrong],
+        error=error[wrong],
+        cosine_to_truth=cosine[wrong],
+        cosine_to_chosen=(predictions[wrong] * directions[chosen[wrong]]).sum(dim=1),
+        neighbour_rank=neighbour_ranks(directions)[truth[wrong], chosen[wrong]],
+        right_error=float(error[right].mean()),
+        right_cosine=float(cosine[right].mean()),
+    )
+
+
+def neighbour_ranks(directions: ClassMatrix) -> Int[Tensor, "C C"]:
+    """How class c (column) ranks among the neighbours of class t (row): 1 + the classes nearer to t, other than t.
+
+    Args:
+        directions: class semantics with rows of length 1, ``[C, S]``.
+    """
+    cosine = (directions @ directions.T).fill_diagonal_(-torch.inf)
+    ascending = cosine.sort(dim=1).values
+    return len(cosine) - torch.searchsorted(ascending, cosine + ROUNDING, right=True) + 1

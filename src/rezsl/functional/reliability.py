@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rezsl.functional.binning import Binning
+from rezsl.functional.binning import Binning, assign_bins, bin_edges
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Reliability:
     """
 
     binning: Binning
-    edges: Float[Tensor, "B+1"]
+    edges: Float[Tensor, "edges"]
     count: Int[Tensor, "B"]
     confidence: Float[Tensor, "B"]
     accuracy: Float[Tensor, "B"]
@@ -47,3 +48,29 @@ class Reliability:
     def overconfidence(self) -> float:
         """Mean confidence less accuracy, in ``[-1, 1]``; negative where the model is too modest."""
         return float((self._share * (self.confidence - self.accuracy)).nansum())
+
+
+def reliability(
+    confidence: Float[Tensor, "N"], right: Bool[Tensor, "N"], bins: int = 15, binning: Binning = "equal_width"
+) -> Reliability:
+    """The reliability diagram of N choices.
+
+    Args:
+        confidence: probability of each chosen class, ``[N]``, in ``[0, 1]``.
+        right: whether it is the true one, ``[N]``.
+        bins: how many at most.
+        binning: ``equal_width`` over [0, 1], or ``equal_count``.
+
+    >>> diagram = reliability(torch.tensor([0.9, 0.7]), torch.tensor([True, False]), bins=1)
+    >>> f"{float(diagram.confidence):.2f} {float(diagram.accuracy):.2f} {diagram.ece:.2f}"
+    '0.80 0.50 0.30'
+    """
+    confidence = confidence.double()
+    range_or_values = torch.tensor([0.0, 1.0]).double() if binning == "equal_width" else confidence
+    edges = bin_edges(range_or_values, bins, binning)
+    place = assign_bins(confidence, edges)
+    count, mass, hits = (
+        edges.new_zeros(len(edges) - 1).index_add_(0, place, terms)
+        for terms in (torch.ones_like(confidence), confidence, right.double())
+    )
+    return Reliability(binning, edges, count.long(), mass / count, hits / count)

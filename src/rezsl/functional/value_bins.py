@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.functional.binning import Binning
+from rezsl.functional.binning import Binning, assign_bins, bin_edges
+from rezsl.functional.quantiles import quantiles
+from rezsl.functional.resampling import percentile_interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +28,51 @@ class ValueBins:
     """
 
     binning: Binning
-    edges: Float[Tensor, "B+1"]
+    edges: Float[Tensor, "edges"]
     count: Int[Tensor, "B"]
     value: Float[Tensor, "B"]
     mean: Float[Tensor, "B"]
     low: Float[Tensor, "B"]
     high: Float[Tensor, "B"]
     quartiles: Float[Tensor, "B 3"]
+
+
+def bin_by_value(
+    quantity: Float[Tensor, "K S"],
+    values: Float[Tensor, "K S"],
+    weights: Float[Tensor, "R K"],
+    bins: int = 10,
+    binning: Binning = "equal_width",
+    level: float = 0.95,
+) -> ValueBins:
+    """Bin the cells of a matrix by the semantic value of each cell.
+
+    Args:
+        quantity: of each cell, ``[K, S]``; NaN where it is undefined.
+        values: semantic value of each cell, ``[K, S]``.
+        weights: how often each class occurs in each bootstrap draw, as :func:`bootstrap_weights` makes them.
+        bins: how many at most.
+        binning: how they are cut.
+        level: coverage of the intervals, between 0 and 1.
+    """
+    quantity, values = quantity.double(), values.double()
+    edges = bin_edges(values.flatten(), bins, binning)
+    bins, known = len(edges) - 1, ~quantity.isnan()
+    place = assign_bins(values, edges)
+    # Sums of each class in each bin: a draw of classes is a weighted sum of their rows.
+    count, value, total = (
+        quantity.new_zeros(len(quantity), bins).scatter_add_(1, place, terms.where(known, 0.0))
+        for terms in (torch.ones_like(values), values, quantity)
+    )
+    low, high = percentile_interval((weights @ total) / (weights @ count), level)
+    cells = [quantity[known & (place == number)].unsqueeze(1) for number in range(bins)]
+    return ValueBins(
+        binning=binning,
+        edges=edges,
+        count=count.sum(dim=0).long(),
+        value=value.sum(dim=0) / count.sum(dim=0),
+        mean=total.sum(dim=0) / count.sum(dim=0),
+        low=low,
+        high=high,
+        quartiles=torch.stack([quantiles(cell, (0.25, 0.5, 0.75)).squeeze(1) for cell in cells]),
+    )

@@ -1,0 +1,45 @@
+"""Which class is chosen at a given γ, how surely, and how often one class is taken for another."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rezsl.functional.curves import seen_unseen_margins
+from rezsl.typing import ClassMask, Labels, Scores
+
+
+def calibrated_choice(
+    scores: Scores, is_seen: ClassMask, gamma: float
+) -> tuple[Int[Tensor, "B"], Float[Tensor, "B"], Scores]:
+    """The class that each sample is taken for among all classes, by the very rule of the seen-unseen curve.
+
+    Args:
+        scores: class scores ``[B, C]``.
+        is_seen: which classes are seen, ``[C]``.
+        gamma: γ, what seen classes lose.
+
+    Returns:
+        ``chosen [B]``, the ``confidence [B]`` that the softmax of the calibrated scores gives it, and those scores
+        ``[B, C]`` (float64).
+    """
+    calibrated = scores.double() - gamma * is_seen
+    if bool(is_seen.all()) or not bool(is_seen.any()):
+        chosen = scores.argmax(dim=1)
+    else:
+        # Not the argmax of the differences, whose rounding could decide otherwise than γ < δ.
+        margin = seen_unseen_margins(scores, scores.new_zeros(len(scores), dtype=torch.int64), is_seen)[0]
+        best_seen = scores.masked_fill(~is_seen, -torch.inf).argmax(dim=1)
+        best_unseen = scores.masked_fill(is_seen, -torch.inf).argmax(dim=1)
+        chosen = torch.where(margin > gamma, best_seen, best_unseen)
+    confidence = calibrated.softmax(dim=1).gather(1, chosen.unsqueeze(1)).squeeze(1)
+    return chosen, confidence, calibrated
+
+
+def confusion_counts(truth: Labels, chosen: Labels, classes: int) -> Int[Tensor, "C C"]:
+    """How many samples of each class (row) were taken for each class (column).
+
+    >>> confusion_counts(torch.tensor([0, 0, 1]), torch.tensor([1, 0, 1]), 2)
+    tensor([[1, 1],
+            [0, 1]])
+    """
+    return torch.bincount(truth * classes + chosen, minlength=classes**2).reshape(classes, classes)
