@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.functional.curves import seen_unseen_margins
 from rezsl.typing import ClassMask, Labels, Scores
 
 
@@ -23,14 +22,10 @@ def calibrated_choice(
         ``[B, C]`` (float64).
     """
     calibrated = scores.double() - gamma * is_seen
-    if bool(is_seen.all()) or not bool(is_seen.any()):
-        chosen = scores.argmax(dim=1)
-    else:
-        # Not the argmax of the differences, whose rounding could decide otherwise than γ < δ.
-        margin = seen_unseen_margins(scores, scores.new_zeros(len(scores), dtype=torch.int64), is_seen)[0]
-        best_seen = scores.masked_fill(~is_seen, -torch.inf).argmax(dim=1)
-        best_unseen = scores.masked_fill(is_seen, -torch.inf).argmax(dim=1)
-        chosen = torch.where(margin > gamma, best_seen, best_unseen)
+    seen_score, seen_class = scores.masked_fill(~is_seen, -torch.inf).max(dim=1)
+    unseen_score, unseen_class = scores.masked_fill(is_seen, -torch.inf).max(dim=1)
+    # Not the argmax of the calibrated scores, whose rounding could decide otherwise than γ < δ.
+    chosen = torch.where(seen_score.double() - unseen_score.double() > gamma, seen_class, unseen_class)
     confidence = calibrated.softmax(dim=1).gather(1, chosen.unsqueeze(1)).squeeze(1)
     return chosen, confidence, calibrated
 

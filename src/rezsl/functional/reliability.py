@@ -32,7 +32,7 @@ class Reliability:
 
     @property
     def _share(self) -> Float[Tensor, "B"]:
-        return self.count / self.count.sum()
+        return self.count.double() / self.count.sum()
 
     @property
     def ece(self) -> float:
