@@ -41,6 +41,10 @@ class Range:
             return trial.suggest_int(name, low, high, step=step or 1, log=self.log)
         return trial.suggest_float(name, low, high, step=step, log=self.log)
 
+    def to_json(self) -> dict[str, Any]:
+        """As a file has it."""
+        return {"low": self.low, "high": self.high, "log": self.log, "step": self.step}
+
     def __str__(self) -> str:
         kind = ", logarithmic" if self.log else f", in steps of {self.step}" if self.step else ""
         return f"{self.low} to {self.high}{kind}"
@@ -62,6 +66,10 @@ class Choices:
         # A study keeps text, numbers, booleans and None; JSON stands for what is none of these.
         labels = {value if _is_plain(value) else json.dumps(value): value for value in self.values}
         return labels[trial.suggest_categorical(name, list(labels))]
+
+    def to_json(self) -> list[Any]:
+        """As a file has it."""
+        return list(self.values)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.values))

@@ -1,0 +1,197 @@
+"""``rezsl compare``: methods and losses over data sets and seeds, side by side."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+
+from rezsl.atomic import write_atomically
+from rezsl.cli import resume
+from rezsl.cli import sweep as sweep_command
+from rezsl.cli.options import new_parser
+from rezsl.cli.yaml_file import read_yaml
+from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
+from rezsl.experiments.differences import differences
+from rezsl.experiments.jobs import Folder, Job
+from rezsl.experiments.plan import Plan, read_plan
+from rezsl.experiments.results import Comparison, collect
+from rezsl.experiments.runner import Runner, Subprocesses, run_plan
+from rezsl.experiments.significance import PairedTest
+from rezsl.report.comparison_figure import save_comparison
+from rezsl.report.comparison_table import comparison_table
+from rezsl.report.comparison_text import as_csv, as_latex, as_markdown, runs_csv
+
+SUMMARY = "run methods and losses over data sets and seeds, and set the results side by side"
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = new_parser("compare", SUMMARY)
+    options.usage = "rezsl compare PLAN.yaml -o DIR [options]"
+    options.add_argument("plan", type=Path, help="a YAML file: datasets, methods, losses, seeds, baseline, search")
+    options.add_argument("-o", "--output", type=Path, required=True, help="where runs, searches and tables are kept")
+    options.add_argument("--processes", type=int, default=1, help="runs at a time; they share the cores")
+    options.add_argument(
+        "--data_root",
+        metavar="NAME=PATH",
+        nargs="+",
+        default=[],
+        help="the directories that the plan's data sets are in",
+    )
+    options.add_argument("--test", type=PairedTest, default="t", help="of paired differences from the baseline")
+    return options
+
+
+def prepare(arguments: list[str]) -> list[str]:
+    """``--data-root`` may be given once per data set."""
+    result: list[str] = []
+    given: list[str] = []
+    place = 0
+    while place < len(arguments):
+        name, equals, value = arguments[place].partition("=")
+        place += 1
+        if name != "--data_root":
+            result.append(arguments[place - 1])
+            continue
+        if equals:
+            given.append(value)
+        while not equals and place < len(arguments) and "=" in arguments[place] and arguments[place][0] != "-":
+            given.append(arguments[place])
+            place += 1
+    return [*result, *(["--data_root", *given] if given else [])]
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Run what is missing, then write and show the tables."""
+    if settings.processes < 1:
+        raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
+    plan = read_plan(read_yaml(settings.plan), str(settings.plan), _roots(settings.data_root))
+    # A scheduler's way of ending a process must end the children too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    compare(plan, settings.output, Subprocesses(settings.processes), settings.processes, settings.test, Console())
+
+
+def compare(
+    plan: Plan, output: Path, runner: Runner, processes: int = 1, test: PairedTest = "t", console: Console | None = None
+) -> Comparison:
+    """Run a plan and write its tables.
+
+    Args:
+        plan: what to run.
+        output: the directory; runs in it that are finished stay as they are.
+        runner: runs a single command.
+        processes: commands at a time.
+        test: of paired differences from the baseline.
+        console: where progress and the table are shown.
+    """
+    console = console or Console()
+    folder = Folder(output)
+    check_plan(plan)
+    _keep(plan, folder)
+    total = sum(folder.search_job(cell, plan) is not None for cell in plan.cells) + len(plan.cells) * len(plan.seeds)
+    done = _finished(plan, folder)
+    console.print(
+        f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} of them finished before",
+        highlight=False,
+    )
+
+    def report(job: Job, reason: str | None) -> None:
+        nonlocal done
+        done += reason is None
+        outcome = f"[{done}/{total}] {job.name}" if reason is None else f"failed: {job.name}: {reason}; see {job.log}"
+        console.print(outcome, highlight=False, markup=False, soft_wrap=True)
+
+    with resume.advice_when_interrupted("the same command goes on; finished runs are kept"):
+        failures = run_plan(plan, folder, runner, processes, report)
+    comparison = collect(plan, folder, failures, test)
+    _write(comparison, output)
+    for dataset in comparison.datasets:
+        console.print(comparison_table(comparison, dataset))
+    names = "table.md, table.tex, table.csv, runs.csv, comparison.png"
+    console.print(f"written to {output}: {names}", highlight=False, markup=False, soft_wrap=True)
+    if failures:
+        console.print(
+            f"{len(failures)} runs or searches failed; the same command tries them again",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return comparison
+
+
+def check_plan(plan: Plan) -> None:
+    """See that every row's options and search space are ones of ``rezsl fit``, before anything is run.
+
+    Raises:
+        ArgumentError: they are not; the message names the row.
+    """
+    for cell in plan.cells:
+        text = json.dumps(cell.options)
+        for place in (*sweep_command.PLACES, "seed"):
+            if place in cell.options:
+                raise ArgumentError(f"plan: {cell.name}: expected no {place}, which a comparison sets itself, got one")
+        try:
+            sweep_command.with_values(text, {})
+        except RezslError as error:
+            raise ArgumentError(f"plan: {cell.name}: {error}") from error
+        sweep_command.check_space(text, cell.space, f"plan: {cell.name}: search")
+
+
+def _roots(given: list[str]) -> dict[str, str]:
+    wrong = [entry for entry in given if not all(entry.partition("="))]
+    if wrong:
+        raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}")
+    # The runs read the options from elsewhere.
+    return {name: os.path.abspath(path) for name, _, path in (entry.partition("=") for entry in given)}
+
+
+def _finished(plan: Plan, folder: Folder) -> int:
+    jobs = [folder.search_job(cell, plan) for cell in plan.cells]
+    jobs += [folder.run_job(cell, plan, seed) for cell in plan.cells for seed in plan.seeds]
+    return sum(job is not None and job.is_finished for job in jobs)
+
+
+def _keep(plan: Plan, folder: Folder) -> None:
+    """Write the plan and the options of each row, unless the directory holds another comparison."""
+    record = json.loads(json.dumps(plan.record, default=str))
+    if folder.path.exists() and not folder.path.is_dir():
+        raise RunDirectoryError(f"output: {folder.path} is a file; expected a directory")
+    if folder.plan.exists():
+        changed = _changes(json.loads(folder.plan.read_text(encoding="utf-8")), record)
+        if changed:
+            more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+            raise RunDirectoryError(
+                f"output: {folder.path} was begun with another plan: {changed[0]}{more}; go on with that one, "
+                f"or choose another directory"
+            )
+    elif folder.path.is_dir() and any(folder.path.iterdir()):
+        raise RunDirectoryError(f"output: {folder.path} holds other files; choose a new directory")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder.plan, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    folder.write_configs(plan)
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What contradicts earlier runs: all but further names and seeds, and another baseline."""
+    before, after = dict(before), dict(after)
+    for part in ("datasets", "methods", "losses"):
+        after[part] = {name: entry for name, entry in after[part].items() if name in before[part]}
+    count = len(before["seeds"])
+    after["seeds"] = after["seeds"][:count]
+    for plan in (before, after):
+        plan.pop("baseline")
+    return differences(before, after)
+
+
+def _write(comparison: Comparison, output: Path) -> None:
+    for name, text in {
+        "table.md": as_markdown(comparison),
+        "table.tex": as_latex(comparison),
+        "table.csv": as_csv(comparison),
+        "runs.csv": runs_csv(comparison),
+    }.items():
+        write_atomically(output / name, text)
+    save_comparison(comparison, output / "comparison.png")

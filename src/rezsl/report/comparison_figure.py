@@ -1,0 +1,84 @@
+"""A comparison as a picture: how good, and how even."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rezsl.experiments.results import Comparison, Row
+from rezsl.report.figures import COLORS, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PANELS = (
+    ("H", "H on test (%), at the γ chosen on {where}", 100.0),
+    ("error_spread", "spread of errors over semantics (×10⁻³)", 1000.0),
+)
+
+
+def save_comparison(comparison: Comparison, path: Path) -> None:
+    """Draw H and the spread of errors of every row: seeds as points, their mean ± standard deviation beside them.
+
+    One line of panels per data set; rows of one loss have one colour; the baseline's mean is a dashed line.
+    """
+    losses = list(dict.fromkeys(row.loss for row in comparison.rows))
+    colors = {loss: COLORS[place % len(COLORS)] for place, loss in enumerate(losses)}
+    counts = [len(comparison.of(dataset)) for dataset in comparison.datasets]
+    longest = max(len(row.name) for row in comparison.rows)
+    figure = new_figure(8.6 + 0.07 * longest, sum(1.1 + 0.36 * count for count in counts) + 0.7)
+    grid = figure.subplots(len(counts), 2, squeeze=False, height_ratios=[1.1 + 0.36 * count for count in counts])
+    where = "the test classes" if comparison.protocols == ("oracle",) else "validation classes"
+    for line, dataset in enumerate(comparison.datasets):
+        rows = comparison.of(dataset)
+        for place, (name, title, factor) in enumerate(PANELS):
+            axes = grid[line, place]
+            _draw(axes, comparison, rows, name, factor, colors)
+            axes.set_yticks(range(len(rows)), [row.name for row in rows] if place == 0 else [])
+            if line == len(counts) - 1:
+                axes.set_xlabel(title.format(where=where), fontsize=10, color="0.25")
+        grid[line, 0].set_title(dataset, loc="left", fontsize=12, fontweight="bold", pad=8)
+    figure.supxlabel(_caption(comparison), fontsize=8.5, color="0.45", x=0.01, ha="left")
+    figure.savefig(path)
+
+
+def _draw(
+    axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], figure: str, factor: float, colors: dict[str, str]
+) -> None:
+    """One panel; the first row is on top."""
+    for height, row in enumerate(rows):
+        color = colors[row.loss]
+        values = [factor * value for value in row.values(figure)]
+        if not values:
+            axes.text(
+                0.02, height, "failed", transform=axes.get_yaxis_transform(), va="center", color="0.5", style="italic"
+            )
+            continue
+        mean, deviation = (factor * number for number in row.summary(figure))
+        axes.plot(values, [height + 0.2] * len(values), "o", color=color, alpha=0.45, markersize=5, markeredgewidth=0)
+        if deviation == deviation:  # noqa: PLR0124 - not NaN
+            axes.plot(
+                [mean - deviation, mean + deviation],
+                [height, height],
+                color=color,
+                linewidth=2.2,
+                solid_capstyle="round",
+            )
+        axes.plot(mean, height, "D", color=color, markersize=7, markeredgecolor="white", zorder=4)
+        if comparison.is_baseline(row):
+            axes.axvline(mean, color="0.55", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.margins(x=0.08)
+    axes.grid(axis="x", color="0.92", zorder=0)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, colors="0.25", labelsize=9.5)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color("0.8")
+
+
+def _caption(comparison: Comparison) -> str:
+    """What the marks mean, and how many seeds and trials stand behind them."""
+    budget = f"{comparison.trials} trials of search per row" if comparison.trials else "no search"
+    return (
+        f"points: seeds ({len(comparison.seeds)});  diamond and bar: mean ± standard deviation;  dashed: "
+        f"{' + '.join(comparison.baseline)};  {budget}"
+    )

@@ -1,0 +1,142 @@
+"""Methods and losses side by side over seeds: the content of the tables, and the one for the terminal."""
+
+import math
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from rezsl.experiments.results import Comparison, Row
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a figure is shown.
+
+    Attributes:
+        figure: its name in a run's record.
+        title: above the column.
+        factor: what the figure is multiplied by.
+        digits: after the point.
+    """
+
+    figure: str
+    title: str
+    factor: float = 100.0
+    digits: int = 1
+
+
+COLUMNS = (
+    *(Column(name, name) for name in ("T1", "U", "S", "H", "AUSUC", "H_oracle")),
+    Column("error_mean", "error", 1000.0),
+    Column("error_spread", "spread", 1000.0),
+    Column("error_correlation", "corr", 1.0, 2),
+    Column("seconds", "seconds", 1.0, 0),
+)
+TESTED = ("H", "error_spread")
+"""Figures whose difference from the baseline is tested in the tables; table.csv has p of all of them."""
+
+TESTS = {"t": "paired t-test", "wilcoxon": "Wilcoxon's signed-rank test"}
+
+
+def shown(row: Row, column: Column) -> tuple[str, str]:
+    """Mean and standard deviation of a figure as text; empty where there is none."""
+    mean, deviation = row.summary(column.figure)
+    return _number(mean, column), _number(deviation, column)
+
+
+def shown_p(comparison: Comparison, row: Row, figure: str) -> str:
+    """The p of the difference from the baseline as text, such as ``0.013``."""
+    if comparison.is_baseline(row):
+        return "baseline"
+    p, _ = comparison.significance(row, figure)
+    if math.isnan(p):
+        return "–"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What a reader of the tables must know, a sentence each."""
+    baseline = " + ".join(comparison.baseline)
+    pairs = {comparison.significance(row, "H")[1] for row in comparison.rows if not comparison.is_baseline(row)}
+    counts = f"n = {min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"n = {min(pairs, default=0)}"
+    lines = [
+        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.seeds))}; accuracies in percent, "
+        "error and its spread over semantics × 10⁻³; corr: Pearson, class semantics with error.",
+        _searched(comparison),
+        *(_PROTOCOLS[protocol] for protocol in comparison.protocols),
+        "H_oracle takes the γ that is best on test, as published tables report.",
+        f"p: {TESTS[comparison.test]} over seeds against {baseline}, two-sided, {counts} seeds in common, not corrected "
+        "for the number of comparisons; none below 3 seeds. Seeds share the data: p does not speak of other data sets.",
+    ]
+    return lines + failures(comparison)
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """A sentence per run that is missing."""
+    return [
+        f"Failed: {row.dataset}, {row.name}, seed {seed}: {reason}"
+        for row in comparison.rows
+        for seed, reason in row.failures.items()
+    ]
+
+
+def comparison_table(comparison: Comparison, dataset: str) -> Table:
+    """The rows of a data set, for the terminal: the standard deviation stands below the mean."""
+    is_last = dataset == comparison.datasets[-1]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=escape(dataset), title_justify="left")
+    table.caption, table.caption_justify = (escape("\n".join(notes(comparison))) if is_last else None), "left"
+    table.add_column("")
+    for column in COLUMNS:
+        table.add_column(column.title, justify="right", no_wrap=True)
+    for figure in TESTED:
+        table.add_column(f"p {'H' if figure == 'H' else 'spread'}", justify="right")
+    best = best_rows(comparison, dataset)
+    for row in comparison.of(dataset):
+        if not row.runs:
+            table.add_row(f"{escape(row.name)}\n[dim]failed", *["–"] * (len(COLUMNS) + len(TESTED)))
+            continue
+        cells = []
+        for column in COLUMNS:
+            mean, deviation = shown(row, column)
+            bold = "[bold]" if row in best.get(column.figure, ()) else ""
+            cells.append(f"{bold}{mean}{'[/bold]' if bold else ''}\n[dim]{'±' + deviation if deviation else ''}")
+        missing = f"\n[dim]{len(row.runs)} of {len(comparison.seeds)} seeds" if row.failures else ""
+        table.add_row(escape(row.name) + missing, *cells, *(shown_p(comparison, row, name) for name in TESTED))
+    return table
+
+
+def best_rows(comparison: Comparison, dataset: str) -> dict[str, tuple[Row, ...]]:
+    """The rows with the best mean of each figure; accuracies up, errors down, and no best of the others."""
+    rows = [row for row in comparison.of(dataset) if row.runs]
+    result = {}
+    for column in COLUMNS:
+        means = {row.name: row.summary(column.figure)[0] for row in rows}
+        known = [mean for mean in means.values() if not math.isnan(mean)]
+        if column.figure in ("error_correlation", "seconds") or len(known) < 2:
+            continue
+        top = min(known) if column.figure.startswith("error") else max(known)
+        result[column.figure] = tuple(row for row in rows if means[row.name] == top)
+    return result
+
+
+_PROTOCOLS = {
+    "honest": "Honest protocol: epoch and γ chosen on validation classes; each model tested once.",
+    "oracle": "Oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic.",
+}
+
+
+def _searched(comparison: Comparison) -> str:
+    if not comparison.trials:
+        return "No search: every row has the settings of the plan."
+    without = [row.name for row in comparison.rows if not row.searched]
+    rest = f"; without a search, by the plan: {', '.join(dict.fromkeys(without))}" if without else ""
+    return (
+        f"Search: {comparison.trials} trials per row and data set for validation {comparison.objective}, with seed "
+        f"{comparison.seeds[0]}; no test image is looked at{rest}."
+    )
+
+
+def _number(value: float, column: Column) -> str:
+    return "" if math.isnan(value) else f"{column.factor * value:.{column.digits}f}"
