@@ -23,7 +23,7 @@ from rezsl.data import (
     load_synthetic,
     load_xlsa17,
 )
-from rezsl.models import ESZSL, SAE, AttentionNet, Bilinear, LinearRegressor, MLPRegressor
+from rezsl.models import DAP, ESZSL, SAE, AttentionNet, Bilinear, LinearRegressor, MLPRegressor
 
 # A dataclass otherwise only takes its own fields.
 set_parsing_settings(subclasses_enabled=[Benchmark])
@@ -47,12 +47,13 @@ mlp = class_from_function(MLPRegressor.build, func_return=MLPRegressor, name="ml
 bilinear = class_from_function(Bilinear.build, func_return=Bilinear, name="bilinear")
 eszsl = class_from_function(ESZSL.build, func_return=ESZSL, name="eszsl")
 sae = class_from_function(SAE.build, func_return=SAE, name="sae")
+dap = class_from_function(DAP.build, func_return=DAP, name="dap")
 
 small_resnet = class_from_function(small_residual_backbone, func_return=ImageBackbone, name="small_resnet")
 pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
 
 NAMES = {
     "data": ("digits", "synthetic", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
-    "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae"),
+    "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap"),
     "backbone": ("small_resnet", "pretrained"),
 }

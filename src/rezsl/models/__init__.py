@@ -3,13 +3,16 @@
 from rezsl.models.attention_net import AttentionNet
 from rezsl.models.bilinear import Bilinear
 from rezsl.models.closed_form import ClosedForm
+from rezsl.models.dap import DAP
 from rezsl.models.eszsl import ESZSL
 from rezsl.models.linear_regressor import LinearRegressor
 from rezsl.models.mlp_regressor import MLPRegressor
 from rezsl.models.sae import SAE
 from rezsl.models.semantic_model import SemanticModel, TrainingOutput
+from rezsl.models.smoothed_regressor import SmoothedRegressor
 
 __all__ = [
+    "DAP",
     "ESZSL",
     "SAE",
     "AttentionNet",
@@ -18,5 +21,6 @@ __all__ = [
     "LinearRegressor",
     "MLPRegressor",
     "SemanticModel",
+    "SmoothedRegressor",
     "TrainingOutput",
 ]
