@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Protocol
 
 from rezsl.experiments.jobs import Folder, Job
 from rezsl.experiments.plan import Cell, Plan
@@ -16,17 +16,19 @@ SECONDS_TO_END = 30.0
 """What a child that was interrupted has for saving its model."""
 
 
-class Runner(Protocol):
+class Runner(ABC):
     """Runs one job; several threads may call it at the same time."""
 
+    @abstractmethod
     def __call__(self, job: Job) -> str | None:
         """Run a job to its end; None if that went well, otherwise the reason in one line."""
 
+    @abstractmethod
     def stop(self) -> None:
         """End what is running, and run nothing more."""
 
 
-class Subprocesses:
+class Subprocesses(Runner):
     """Runs each job as a process of its own.
 
     Args:

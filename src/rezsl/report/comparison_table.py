@@ -32,7 +32,7 @@ COLUMNS = (
     Column("error_mean", "error", 1000.0),
     Column("error_spread", "spread", 1000.0),
     Column("error_correlation", "corr", 1.0, 2),
-    Column("seconds", "seconds", 1.0, 0),
+    Column("seconds", "time (s)", 1.0, 0),
 )
 TESTED = ("H", "error_spread")
 """Figures whose difference from the baseline is tested in the tables; table.csv has p of all of them."""
@@ -59,11 +59,13 @@ def shown_p(comparison: Comparison, row: Row, figure: str) -> str:
 def notes(comparison: Comparison) -> list[str]:
     """What a reader of the tables must know, a sentence each."""
     baseline = " + ".join(comparison.baseline)
-    pairs = {comparison.significance(row, "H")[1] for row in comparison.rows if not comparison.is_baseline(row)}
+    pairs = {
+        comparison.significance(row, "H")[1] for row in comparison.rows if row.runs and not comparison.is_baseline(row)
+    }
     counts = f"n = {min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"n = {min(pairs, default=0)}"
     lines = [
-        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.seeds))}; accuracies in percent, "
-        "error and its spread over semantics × 10⁻³; corr: Pearson, class semantics with error.",
+        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.seeds))}. Accuracies in percent; error "
+        "and its spread over semantics × 10⁻³; corr: Pearson, class semantics with error.",
         _searched(comparison),
         *(_PROTOCOLS[protocol] for protocol in comparison.protocols),
         "H_oracle takes the γ that is best on test, as published tables report.",
@@ -74,37 +76,42 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def failures(comparison: Comparison) -> list[str]:
-    """A sentence per run that is missing."""
-    return [
-        f"Failed: {row.dataset}, {row.name}, seed {seed}: {reason}"
-        for row in comparison.rows
-        for seed, reason in row.failures.items()
-    ]
+    """A sentence per row and reason for which runs are missing."""
+    lines = []
+    for row in comparison.rows:
+        for reason in dict.fromkeys(row.failures.values()):
+            seeds = [str(seed) for seed, other in row.failures.items() if other == reason]
+            lines.append(f"Failed: {row.dataset}, {row.name}, seed {', '.join(seeds)}: {reason}")
+    return lines
 
 
 def comparison_table(comparison: Comparison, dataset: str) -> Table:
-    """The rows of a data set, for the terminal: the standard deviation stands below the mean."""
+    """The rows of a data set, for the terminal: standard deviations and p stand below the means."""
     is_last = dataset == comparison.datasets[-1]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=escape(dataset), title_justify="left")
     table.caption, table.caption_justify = (escape("\n".join(notes(comparison))) if is_last else None), "left"
-    table.add_column("")
+    table.add_column("", min_width=12, overflow="fold")
     for column in COLUMNS:
-        table.add_column(column.title, justify="right", no_wrap=True)
-    for figure in TESTED:
-        table.add_column(f"p {'H' if figure == 'H' else 'spread'}", justify="right")
+        table.add_column(column.title.replace(" ", "\n"), justify="right", no_wrap=True)
     best = best_rows(comparison, dataset)
     for row in comparison.of(dataset):
         if not row.runs:
-            table.add_row(f"{escape(row.name)}\n[dim]failed", *["–"] * (len(COLUMNS) + len(TESTED)))
+            table.add_row(f"{escape(row.name)} [dim](failed)", *["–"] * len(COLUMNS))
             continue
-        cells = []
-        for column in COLUMNS:
-            mean, deviation = shown(row, column)
-            bold = "[bold]" if row in best.get(column.figure, ()) else ""
-            cells.append(f"{bold}{mean}{'[/bold]' if bold else ''}\n[dim]{'±' + deviation if deviation else ''}")
-        missing = f"\n[dim]{len(row.runs)} of {len(comparison.seeds)} seeds" if row.failures else ""
-        table.add_row(escape(row.name) + missing, *cells, *(shown_p(comparison, row, name) for name in TESTED))
+        missing = f" [dim]({len(row.runs)} of {len(comparison.seeds)} seeds)" if row.failures else ""
+        cells = [_cell(comparison, row, column, row in best.get(column.figure, ())) for column in COLUMNS]
+        table.add_row(escape(row.name) + missing, *cells)
     return table
+
+
+def _cell(comparison: Comparison, row: Row, column: Column, is_best: bool) -> str:
+    """Mean, below it the standard deviation, and below that p where the figure is tested."""
+    mean, deviation = shown(row, column)
+    lines = [f"[bold]{mean}[/bold]" if is_best else mean, f"[dim]±{deviation}[/dim]" if deviation else ""]
+    if column.figure in TESTED and not comparison.is_baseline(row):
+        p = shown_p(comparison, row, column.figure)
+        lines.append(f"[dim]p {p.replace('0.', '.')}[/dim]" if p[0] != "<" else f"[dim]p{p.replace('0.', '.')}[/dim]")
+    return "\n".join(lines)
 
 
 def best_rows(comparison: Comparison, dataset: str) -> dict[str, tuple[Row, ...]]:

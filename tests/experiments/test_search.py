@@ -1,0 +1,105 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.experiments.search import search
+from rezsl.experiments.space import read_space
+from rezsl.training import Choice
+
+SPACE = {"x": {"low": 0.0, "high": 1.0}, "idle": [None, "a", [1, 2]]}
+
+
+def choice(h: float, epoch: int = 1) -> Choice:
+    return Choice(epochs=epoch, gamma=0.0, t1=0.5, harmonic_mean=h, standard_error=0.1, ausuc=1 - h, unseen_classes=3)
+
+
+def parabola(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+    return choice(1 - (values["x"] - 0.3) ** 2)
+
+
+def test_the_best_setting_is_found_and_what_mattered(tmp_path: Path) -> None:
+    found = search(parabola, read_space(SPACE, "s"), 30, str(tmp_path / "study"))
+    assert found.values["x"] == pytest.approx(0.3, abs=0.1)
+    assert found.score == pytest.approx(1 - (found.values["x"] - 0.3) ** 2)
+    assert next(iter(found.importance)) == "x"
+    assert sum(found.importance.values()) == pytest.approx(1)
+    assert (found.finished, found.pruned, found.failed) == (30, 0, 0)
+
+
+@pytest.mark.parametrize("storage", ["{}/study.journal", "sqlite:///{}/study.db"])
+def test_a_study_goes_on_and_is_never_mixed_with_another(storage: str, tmp_path: Path) -> None:
+    where, space, lines = storage.format(tmp_path), read_space(SPACE, "s"), []
+    search(parabola, space, 2, where, record={"max_epochs": 3})
+    search(parabola, space, 5, where, record={"max_epochs": 3}, report=lines.append)
+    assert [line.partition(":")[0] for line in lines] == ["trial 3", "trial 4", "trial 5"]
+    again = search(parabola, space, 5, where, record={"max_epochs": 3}, report=lines.append)
+    assert (again.finished, len(lines)) == (5, 3)
+    with pytest.raises(RunDirectoryError, match=r"begun with another config.max_epochs: 3 → 4; continue it"):
+        search(parabola, space, 6, where, record={"max_epochs": 4})
+    with pytest.raises(RunDirectoryError, match=r"begun with another objective: H → AUSUC"):
+        search(parabola, space, 6, where, figure="AUSUC", record={"max_epochs": 3})
+    other = search(parabola, space, 1, where, study="other", figure="AUSUC")
+    assert other.finished == 1
+
+
+def test_trials_that_fall_behind_are_given_up(tmp_path: Path) -> None:
+    trained: list[int] = []
+
+    def slow(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+        trained.append(0)
+        for epoch in range(1, 9):
+            trained[-1] = epoch
+            watch(choice(1 / len(trained), epoch))
+        return choice(1 / len(trained), 8)
+
+    found = search(slow, read_space(SPACE, "s"), 8, str(tmp_path / "study"))
+    assert (found.finished, found.pruned) == (4, 4)
+    assert trained[:4] == [8] * 4
+    assert trained[4:] == [2] * 4
+    assert found.score == 1
+
+
+def test_settings_that_cannot_be_run_are_failed_trials(tmp_path: Path) -> None:
+    def picky(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+        if values["x"] > 0.5:
+            raise ArgumentError("x: expected at most 0.5")
+        return parabola(values, watch)
+
+    lines: list[str] = []
+    found = search(picky, read_space(SPACE, "s"), 8, str(tmp_path / "study"), report=lines.append)
+    assert found.failed > 0
+    assert found.finished + found.failed == 8
+    assert any("failed: x: expected at most 0.5  (x 0." in line for line in lines)
+    with pytest.raises(
+        ArgumentError, match="expected at least one that runs to its end, got none; the last one failed: x"
+    ):
+        search(picky, read_space({"x": {"low": 0.6, "high": 0.9}}, "s"), 2, str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("location", ["{}/none/study", "foo://x"])
+def test_a_storage_that_cannot_be_opened_is_named(location: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ArgumentError, match=r"^storage: (expected a file in a folder|the foo database cannot be opened)"
+    ):
+        search(parabola, read_space(SPACE, "s"), 1, location.format(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"low": 1, "high": 1}, "s: x: expected low below high, got 1 to 1; the range is empty"),
+        ({"low": 0, "high": 1, "log": True}, "s: x: expected low above 0 and no step with log, got low 0"),
+        ({"low": "1e-4", "high": 1}, 'expected low to be a number, got "1e-4"; YAML reads 1e-4 as text'),
+        ({"low": 0, "high": 1, "step": 0.3}, "expected whole steps from low to high"),
+        ({"low": 0}, "s: x: expected {low, high}, with log or step if wanted, or a list of choices"),
+        ([1], "expected at least two choices, got [1]"),
+        ([1, 1], "expected choices that differ"),
+    ],
+)
+def test_an_empty_or_odd_range_is_told(entry: object, message: str) -> None:
+    with pytest.raises(ArgumentError) as error:
+        read_space({"x": entry}, "s")
+    assert message in str(error.value)
