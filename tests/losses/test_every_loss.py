@@ -22,6 +22,7 @@ from rezsl.losses import (
     RegressionLoss,
     ReMSELoss,
     RMSELoss,
+    RRTLoss,
 )
 from tests.losses.batches import Problem
 
@@ -48,6 +49,7 @@ LOSSES: list[Callable[[], RegressionLoss]] = [
     lambda: BNILoss(bins=3, normalize=False),
     GAILoss,
     lambda: GAILoss(components=2, normalize=False),
+    lambda: RRTLoss(MSELoss(), LDSLoss()),
 ]
 each_loss = pytest.mark.parametrize("new", LOSSES, ids=lambda new: repr(new()).replace("\n", "").replace(" ", ""))
 

@@ -20,6 +20,7 @@ from rezsl.losses.ranking_loss import RankingLoss
 from rezsl.losses.regression_loss import RegressionLoss
 from rezsl.losses.remse import ReMSELoss
 from rezsl.losses.rmse import RMSELoss
+from rezsl.losses.rrt import RRTLoss
 from rezsl.losses.sje import SJELoss
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Objective",
     "ObjectiveTerms",
     "RMSELoss",
+    "RRTLoss",
     "RankingLoss",
     "ReMSELoss",
     "RegressionLoss",

@@ -89,6 +89,10 @@ class AttentionNet(SemanticModel):
             parameter for part in (self.query, self.key, self.value, self.output) for parameter in part.parameters()
         ]
 
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """A row per semantic."""
+        return [self.readout]
+
     def forward(self, regions: Regions) -> Predictions:
         """Predict semantics, ``[B, R, D] -> [B, S]``."""
         return attend(regions, self._collapsed())

@@ -30,6 +30,10 @@ class LinearRegressor(SemanticModel):
         """The constructor's arguments."""
         return {"region_dim": self.readout.in_features, "num_semantics": self.readout.out_features}
 
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """The whole network."""
+        return [*self.readout.parameters()]
+
     def forward(self, regions: Pooled) -> Predictions:
         """Predict semantics, ``[B, R, D]`` or ``[B, D] -> [B, S]``."""
         prediction: Tensor = self.readout(pool(regions))

@@ -53,6 +53,10 @@ class MLPRegressor(SemanticModel):
             "dropout": self.dropout.p,
         }
 
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """The last layer."""
+        return [*self.readout.parameters()]
+
     def forward(self, regions: Pooled) -> Predictions:
         """Predict semantics, ``[B, R, D]`` or ``[B, D] -> [B, S]``."""
         prediction: Tensor = self.readout(self.dropout(self.hidden(pool(regions)).relu()))

@@ -1,7 +1,7 @@
 """What every architecture has in common: regions in, semantics out."""
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -27,7 +27,12 @@ class SemanticModel(nn.Module, ABC):
 
     ``architecture()`` and the ``state_dict`` together are all that a saved model needs: ``restore`` builds the same
     network from them.
+
+    Attributes:
+        whole_batches: whether ``training_forward`` must be called once per batch, because it keeps something of it.
     """
+
+    whole_batches: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -49,6 +54,24 @@ class SemanticModel(nn.Module, ABC):
     def slow_parameters(self) -> list[nn.Parameter]:
         """Parameters that are best learnt at a fraction of the learning rate; none unless an architecture says so."""
         return []
+
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the last layer, which a training in two stages learns anew; none unless a model says so."""
+        return []
+
+    def reset_readout(self) -> None:
+        """Give the read-out new random weights, and biases of 0."""
+        for parameter in self.readout_parameters():
+            if parameter.ndim > 1:
+                nn.init.kaiming_uniform_(parameter, a=5**0.5)
+            else:
+                nn.init.zeros_(parameter)
+
+    def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
+        """Tell the model, before training, the semantics of the classes in training; most models need not know."""
+
+    def start_epoch(self) -> None:
+        """Tell the model that an epoch of training begins; most models need not know."""
 
     @abstractmethod
     def forward(self, regions: Pooled) -> Predictions:

@@ -1,6 +1,6 @@
 """One stage of training as Lightning sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,10 +12,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from rezsl.backbones import ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
+from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLEvaluator, GZSLResult
-from rezsl.losses import Objective
+from rezsl.losses import Objective, RRTLoss
 from rezsl.training.optimization import Optimization
 from rezsl.training.parts import forward_in_parts
+from rezsl.training.retraining import check_readout, freeze_all_but_readout, restart_readout
 from rezsl.typing import Scalar
 
 
@@ -32,6 +34,9 @@ class ZeroShotModule(LightningModule):
         max_epochs: what the schedule is laid over.
         micro: samples that go through the network at a time, 0 for the whole batch.
         seed: fixes dropout and augmentation, step by step, so that a resumed run goes on as if it had not stopped.
+
+    Raises:
+        ArgumentError: the model, the loss and ``micro`` do not go together.
     """
 
     training_position: Tensor
@@ -57,14 +62,24 @@ class ZeroShotModule(LightningModule):
         position = torch.full((len(classifier.semantics.classes),), -1)
         position[training_rows] = torch.arange(len(training_rows))
         self.register_buffer("training_position", position, persistent=False)
+        if micro and classifier.network.whole_batches:
+            raise ArgumentError(
+                f"batches.micro: expected 0 with {type(classifier.network).__name__}, which would count each part of a "
+                f"batch twice, got {micro}; set it to 0"
+            )
+        # The loss of two stages, if it is one.
+        self.retraining = objective.loss if isinstance(objective.loss, RRTLoss) else None
+        if self.retraining is not None:
+            check_readout(classifier.network)
+        self.frozen: list[nn.Parameter] = []
+        classifier.network.prepare(objective.class_semantics)
         self.averaged = optimization.average(classifier)
         self.validation: GZSLResult | None = None
 
     def training_step(self, batch: Sequence[Tensor], batch_index: int) -> Scalar:
         """The objective of a batch of inputs and rows of the semantics table."""
         inputs, labels = batch
-        # Every step has its own random numbers, whatever drew some before it: a resumed run repeats them.
-        torch.manual_seed((self.seed * 1_000_000_007 + self.global_step) % 2**63)
+        self._seed_step()
         if inputs.dtype == torch.uint8:
             inputs = inputs.float() / 255
             if self.augmentation is not None:
@@ -89,13 +104,24 @@ class ZeroShotModule(LightningModule):
         self.averaged.update(self.classifier)
 
     def on_train_epoch_start(self) -> None:
-        """Freeze the backbone, or let it learn from now on."""
+        """Freeze the backbone, or let it learn from now on; at its time, train the read-out alone."""
         frozen = self.optimization.frozen_epochs
         if isinstance(self.classifier.backbone, ImageBackbone):
             self.classifier.backbone.freeze(frozen < 0 or self.current_epoch < frozen)
+        self.classifier.network.start_epoch()
+        if self.retraining is None:
+            return
+        self.retraining.start_epoch(self.current_epoch, self.max_epochs)
+        if self.retraining.retraining:
+            self.frozen += freeze_all_but_readout(self.classifier)
+            if self.current_epoch == self.retraining.change(self.max_epochs):
+                self._seed_step()
+                restart_readout(self.classifier.network, self.trainer.optimizers[0], self.averaged)
 
     def on_fit_end(self) -> None:
-        """Leave a backbone that can learn in further training."""
+        """Leave a model whose every part can learn in further training."""
+        for parameter in self.frozen:
+            parameter.requires_grad_(True)
         if isinstance(self.classifier.backbone, ImageBackbone):
             self.classifier.backbone.freeze(False)
 
@@ -127,5 +153,18 @@ class ZeroShotModule(LightningModule):
             learning, self.classifier.network.slow_parameters(), self.classifier.backbone.parameters()
         )
         steps = int(self.trainer.estimated_stepping_batches) // (self.trainer.max_epochs or 1)
-        schedule = LambdaLR(optimizer, self.optimization.factor(steps, self.max_epochs))
+        schedule = LambdaLR(optimizer, self._factor(steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _factor(self, steps: int) -> Callable[[int], float]:
+        """The schedule; a training in two stages has one for each."""
+        if self.retraining is None:
+            return self.optimization.factor(steps, self.max_epochs)
+        change = self.retraining.change(self.max_epochs)
+        first = self.optimization.factor(steps, change)
+        second = self.optimization.factor(steps, self.max_epochs - change)
+        return lambda step: first(step) if step < change * steps else second(step - change * steps)
+
+    def _seed_step(self) -> None:
+        # Every step has its own random numbers, whatever drew some before it: a resumed run repeats them.
+        torch.manual_seed((self.seed * 1_000_000_007 + self.global_step) % 2**63)
