@@ -99,5 +99,5 @@ def test_draws_are_of_as_many_rows_and_repeatable() -> None:
 def test_impossible_settings() -> None:
     with pytest.raises(ArgumentError, match="resamples: expected at least 1, got 0"):
         bootstrap_weights(3, 0, seed=0)
-    with pytest.raises(ArgumentError, match="level: expected a number between 0 and 1, got 95.0"):
+    with pytest.raises(ArgumentError, match="level: expected a number between 0 and 1, got 95"):
         percentile_interval(torch.rand(3, 1), 95.0)

@@ -137,9 +137,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Figures, and every field by name, as JSON values: tensors are nested lists, NaN and infinity None."""
-        fields = json_value(self)
-        assert isinstance(fields, dict)
-        return {"figures": json_value(self.figures()), **fields}
+        return {"figures": json_value(self.figures()), **json_value(self)}
 
 
 def _named(names: tuple[str, ...], profile: ErrorProfile, count: int) -> list[tuple[str, float]]:

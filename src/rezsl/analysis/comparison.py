@@ -69,6 +69,5 @@ class AnalysisComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field by name as JSON values: tensors are lists, NaN is None."""
-        content = json_value(self)
-        assert isinstance(content, dict)
+        content: dict[str, Any] = json_value(self)
         return content

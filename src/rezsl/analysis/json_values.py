@@ -3,13 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from typing import Any
 
 from torch import Tensor
 
-JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
-
-def json_value(value: object) -> JsonValue:
+def json_value(value: object) -> Any:
     """Dataclasses and named tuples by field name, tensors and tuples as lists; NaN and infinity as None.
 
     Raises:

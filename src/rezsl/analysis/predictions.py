@@ -75,10 +75,11 @@ def _read(path: Path, sole: str) -> Arrays:
     if path.suffix not in (".npz", ".npy"):
         raise DataError(f"{path}: expected a NumPy file, .npz or .npy")
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return {sole: content}
-        with content:
+        # Opened here: NumPy leaves the file open where it is damaged.
+        with path.open("rb") as stream:
+            content = np.load(stream, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return {sole: content}
             return {name: content[name] for name in content.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         detail = str(error).strip().splitlines()
