@@ -23,7 +23,7 @@ from rezsl.data import (
     load_synthetic,
     load_xlsa17,
 )
-from rezsl.models import DAP, ESZSL, SAE, AttentionNet, Bilinear, LinearRegressor, MLPRegressor
+from rezsl.models import DAP, ESZSL, SAE, AttentionNet, Bilinear, GEMNet, LinearRegressor, MLPRegressor
 
 # A dataclass otherwise only takes its own fields.
 set_parsing_settings(subclasses_enabled=[Benchmark])
@@ -48,12 +48,13 @@ bilinear = class_from_function(Bilinear.build, func_return=Bilinear, name="bilin
 eszsl = class_from_function(ESZSL.build, func_return=ESZSL, name="eszsl")
 sae = class_from_function(SAE.build, func_return=SAE, name="sae")
 dap = class_from_function(DAP.build, func_return=DAP, name="dap")
+gem = class_from_function(GEMNet.build, func_return=GEMNet, name="gem")
 
 small_resnet = class_from_function(small_residual_backbone, func_return=ImageBackbone, name="small_resnet")
 pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
 
 NAMES = {
     "data": ("digits", "synthetic", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
-    "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap"),
+    "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap", "gem"),
     "backbone": ("small_resnet", "pretrained"),
 }

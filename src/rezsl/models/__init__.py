@@ -5,6 +5,8 @@ from rezsl.models.bilinear import Bilinear
 from rezsl.models.closed_form import ClosedForm
 from rezsl.models.dap import DAP
 from rezsl.models.eszsl import ESZSL
+from rezsl.models.gem_net import GEMNet
+from rezsl.models.grouped_model import GroupedModel
 from rezsl.models.linear_regressor import LinearRegressor
 from rezsl.models.mlp_regressor import MLPRegressor
 from rezsl.models.sae import SAE
@@ -18,6 +20,8 @@ __all__ = [
     "AttentionNet",
     "Bilinear",
     "ClosedForm",
+    "GEMNet",
+    "GroupedModel",
     "LinearRegressor",
     "MLPRegressor",
     "SemanticModel",

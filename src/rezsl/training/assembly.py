@@ -14,7 +14,7 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, natural_size, read_images
 from rezsl.data.input_format import FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError
-from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
+from rezsl.models import AttentionNet, GroupedModel, MLPRegressor, SemanticModel
 from rezsl.typing import Protocol
 from rezsl.words import encode_words, load_word_vectors
 
@@ -48,6 +48,8 @@ def new_classifier(
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
         model = MLPRegressor.build if data.kind == "features" and single else AttentionNet.build
     network = model(stage.region_dim, data.semantics.query_vectors)
+    if isinstance(network, GroupedModel) and data.semantics.groups is not None:
+        network.set_groups(data.semantics.groups)
     return ZeroShotClassifier(
         stage, network, data.semantics, data.class_names(train_index), scale=scale, protocol=protocol
     )
