@@ -1,0 +1,155 @@
+"""The figures of one run, as inline SVG."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rezsl.analysis import Analysis
+from rezsl.report.page.svg import FIRST, INK, PAPER, SECOND, SOFT, inline_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WORST = 12
+RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
+
+
+def curve(analysis: Analysis, prefix: str) -> str | None:
+    """The seen-unseen curve with the chosen and the best working point; None without samples of both sides."""
+    if analysis.curve is None or analysis.point is None or analysis.oracle is None:
+        return None
+    found, point, oracle = analysis.curve, analysis.point, analysis.oracle
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        axes.plot((100 * found.unseen).tolist(), (100 * found.seen).tolist(), color=FIRST, linewidth=2)
+        chosen = f"chosen γ: H {100 * point.harmonic_mean:.1f} %"
+        best = f"best γ on test: H {100 * oracle.harmonic_mean:.1f} %"
+        for place, marker, label, size in ((point, "o", chosen, 9), (oracle, "*", best, 14)):
+            axes.plot(
+                [100 * place.unseen], [100 * place.seen], marker, color=SECOND, markersize=size,
+                markeredgecolor=PAPER, label=label, clip_on=False, zorder=4,
+            )  # fmt: skip
+        axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="accuracy on unseen classes, U (%)")
+        axes.set_ylabel("accuracy on seen classes, S (%)")
+        axes.legend(loc="lower left")
+
+    label = f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} %"
+    return inline_svg(5.2, 4.2, draw, f"{prefix}-curve", f"{label} at the chosen γ.")
+
+
+def error_by_value(analysis: Analysis, prefix: str) -> str:
+    """The error in bins of the semantic value: mean with interval, and quartiles of the cells."""
+    bins = analysis.error_by_value
+    rows = [row for row, count in enumerate(bins.count.tolist()) if count]
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        centre, mean, low, high = (side[rows].tolist() for side in (bins.value, bins.mean, bins.low, bins.high))
+        quartiles = 1000 * bins.quartiles[rows]
+        axes.fill_between(
+            centre, quartiles[:, 0].tolist(), quartiles[:, 2].tolist(), color=FIRST, alpha=0.18, linewidth=0,
+            label="half of the cells",
+        )  # fmt: skip
+        ends = [[1000 * (m - e) for m, e in zip(mean, low, strict=True)],
+                [1000 * (e - m) for m, e in zip(mean, high, strict=True)]]  # fmt: skip
+        ends = [[0.0 if math.isnan(end) else max(0.0, end) for end in side] for side in ends]
+        axes.errorbar(
+            centre, [1000 * value for value in mean], yerr=ends, fmt="o-", color=FIRST, capsize=3,
+            label=f"mean with {100 * analysis.options.level:.0f} % interval",
+        )  # fmt: skip
+        axes.set(xlabel="semantic value (rows of length 1)", ylabel="error (×10⁻³)")
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="best")
+
+    return inline_svg(5.2, 4.2, draw, f"{prefix}-value", "Error against semantic value, in bins of the value.")
+
+
+def worst_semantics(analysis: Analysis, prefix: str) -> str:
+    """The errors of the worst semantics over classes, as boxes."""
+    profile = analysis.semantic_errors
+    rows = profile.worst(WORST).tolist()
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        boxes = [_box(profile.quantiles[row].tolist(), float(profile.mean[row])) for row in rows]
+        drawn = axes.bxp(
+            boxes, orientation="horizontal", showfliers=False, showmeans=True, patch_artist=True, widths=0.6,
+            boxprops={"facecolor": FIRST, "edgecolor": FIRST, "alpha": 0.55}, medianprops={"color": INK},
+            whiskerprops={"color": SOFT}, capprops={"color": SOFT},
+            meanprops={"marker": "D", "markerfacecolor": SECOND, "markeredgecolor": PAPER, "markersize": 6},
+        )  # fmt: skip
+        axes.axvline(1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all semantics")
+        drawn["means"][0].set_label("mean over classes")
+        axes.set_yticks(range(1, len(rows) + 1), [_short(analysis.attributes[row]) for row in rows])
+        axes.invert_yaxis()
+        axes.grid(visible=False, axis="y")
+        axes.set_xlim(left=0)
+        axes.set_xlabel("error (×10⁻³)")
+        axes.legend(loc="lower right")
+
+    label = f"The {len(rows)} worst predicted semantics, the worst first: boxes of their errors over classes."
+    return inline_svg(6.4, 1.2 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
+
+
+def mistakes(analysis: Analysis, prefix: str) -> str | None:
+    """How near the chosen class lies to the true one, and the error behind it; None without mistakes."""
+    wrong = analysis.generalized.mistakes
+    if not len(wrong.error):
+        return None
+    names, shares, errors = [], [], []
+    for first, last in RANKS:
+        within = (wrong.neighbour_rank >= first) & (wrong.neighbour_rank <= (last or wrong.neighbour_rank.max()))
+        names.append(f"{first}" if first == last else f"{first}–{last}" if last else f"≥ {first}")
+        shares.append(100 * float(within.double().mean()))
+        errors.append(1000 * float(wrong.error[within].mean()) if bool(within.any()) else math.nan)
+
+    def draw(figure: "Figure") -> None:
+        left, right = figure.subplots(1, 2)
+        left.bar(names, shares, color=FIRST, width=0.7)
+        left.set_ylabel("share of the mistakes (%)")
+        right.plot(names, errors, "o", color=SECOND, markersize=8, label="mistakes")
+        if not math.isnan(wrong.right_error):
+            right.axhline(1000 * wrong.right_error, color=SOFT, linestyle="--", label="right images")
+        right.set_ylabel("mean semantic error (×10⁻³)")
+        right.set_ylim(bottom=0)
+        right.legend(loc="best")
+        for axes in (left, right):
+            axes.set_xlabel("rank of the chosen class")
+            axes.grid(visible=False, axis="x")
+
+    label = f"{len(wrong.error)} mistakes by the rank of the chosen class among the true class's neighbours."
+    return inline_svg(6.4, 3.4, draw, f"{prefix}-mistakes", label)
+
+
+def reliability(analysis: Analysis, prefix: str) -> str:
+    """Confidence against accuracy, among all classes and among the unseen ones."""
+    known: list[tuple[str, Any, str, str]] = [("all classes", analysis.generalized.reliability, FIRST, "o-")]
+    if analysis.conventional is not None:
+        known.append(("unseen classes only", analysis.conventional.reliability, SECOND, "s--"))
+
+    def draw(figure: "Figure") -> None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        above.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle=":")
+        for name, diagram, color, style in known:
+            rows = diagram.count > 0
+            label = f"{name} (ECE {100 * diagram.ece:.1f} %)"
+            places, heights = (100 * side[rows] for side in (diagram.confidence, diagram.accuracy))
+            above.plot(places.tolist(), heights.tolist(), style, color=color, markersize=5, label=label)
+            edges = (100 * diagram.edges).tolist()
+            below.stairs(diagram.count.tolist(), edges, color=color, linewidth=1.5)
+        above.set(xlim=(0, 100), ylim=(0, 102), ylabel="of them right (%)")
+        above.legend(loc="upper left")
+        below.set(xlabel="probability of the chosen class (%)", ylabel="images")
+
+    label = "; ".join(f"{name}: expected calibration error {100 * diagram.ece:.1f} %" for name, diagram, *_ in known)
+    return inline_svg(5.2, 4.6, draw, f"{prefix}-reliability", f"Reliability diagram. {label}.")
+
+
+def _box(quantiles: list[float], mean: float) -> dict[str, float]:
+    """Whiskers at 5 % and 95 %."""
+    _, low, first, median, third, high, _ = (1000 * value for value in quantiles)
+    return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "mean": 1000 * mean}
+
+
+def _short(name: str, most: int = 30) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"

@@ -1,0 +1,73 @@
+"""What a report says of one run."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rezsl.analysis import Analysis, analyse_model
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import RunDirectoryError
+from rezsl.report.page.examples import ClassExamples, examples_of
+from rezsl.typing import Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class ReportedRun:
+    """One model's part of a report.
+
+    Attributes:
+        analysis: of the model on the test images.
+        protocol: ``oracle`` if γ was chosen on these very images.
+        data: name of the benchmark.
+        notes: what the benchmark's reader had to repair or decide.
+        examples: images of unseen classes; none for features.
+        settings: what decided the outcome, as ``settings.json`` records it; empty where there is no record.
+        metrics: the figures of the finished run, as ``metrics.json`` records them; empty where there is no record.
+    """
+
+    analysis: Analysis
+    protocol: Protocol = "honest"
+    data: str = ""
+    notes: tuple[str, ...] = ()
+    examples: tuple[ClassExamples, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+
+def reported_run(model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None) -> ReportedRun:
+    """Analyse a model on a benchmark's test images and collect what a report needs.
+
+    Args:
+        model: a trained classifier.
+        benchmark: what it is tested on.
+        run_dir: its run directory, for the records of settings and figures; None leaves them out.
+
+    Raises:
+        DataError: there is nothing to analyse, or the benchmark does not fit the model.
+        RunDirectoryError: a record is damaged.
+    """
+    analysis = analyse_model(model, benchmark)
+    return ReportedRun(
+        analysis=analysis,
+        protocol=model.protocol,
+        data=benchmark.name,
+        notes=benchmark.notes,
+        examples=examples_of(model, benchmark, analysis),
+        settings=_record(run_dir, "settings.json"),
+        metrics=_record(run_dir, "metrics.json"),
+    )
+
+
+def _record(run_dir: Path | None, name: str) -> dict[str, Any]:
+    """Models can be tested without their records; they are then left out of the page."""
+    if run_dir is None or not (run_dir / name).exists():
+        return {}
+    try:
+        content = json.loads((run_dir / name).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunDirectoryError(f"{run_dir / name}: expected JSON ({error}); the file is damaged") from error
+    if not isinstance(content, dict):
+        raise RunDirectoryError(f"{run_dir / name}: expected a JSON object; the file is damaged")
+    return content

@@ -1,0 +1,64 @@
+"""A Matplotlib figure as SVG that lives inside a page: the page's colours, fonts and nothing from elsewhere."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Stand-ins that no figure uses otherwise; each becomes a colour of the page's light or dark theme.
+INK, SOFT, GRID, FIRST, SECOND, THIRD, PAPER = (f"#0102{number:02x}" for number in range(3, 10))
+_THEME = dict(
+    zip(
+        (INK, SOFT, GRID, FIRST, SECOND, THIRD, PAPER),
+        ("ink", "soft", "line", "first", "second", "third", "paper"),
+        strict=True,
+    )
+)
+
+
+def inline_svg(width: float, height: float, draw: Callable[["Figure"], None], prefix: str, label: str) -> str:
+    """Draw a figure and give it back as an ``<svg>`` element.
+
+    Args:
+        width: in inches.
+        height: in inches.
+        draw: draws on an empty figure.
+        prefix: of all ids, so that figures of one page do not take each other's.
+        label: what a screen reader says of it; plain text.
+    """
+    from markupsafe import escape  # noqa: PLC0415 - comes with Jinja, which only pages need
+    from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
+    from matplotlib.figure import Figure  # noqa: PLC0415 - the same
+
+    settings = {
+        "svg.fonttype": "none", "svg.hashsalt": prefix, "text.parse_math": False, "font.size": 10,
+        "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT,
+        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
+        "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
+    }  # fmt: skip
+    stream = io.StringIO()
+    with rc_context(settings):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    return _embedded(stream.getvalue(), prefix, str(escape(label)))
+
+
+def _embedded(text: str, prefix: str, label: str) -> str:
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s+xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href=", "href=")
+    text = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", text)
+    text = re.sub(r"font:[^;\"]*?([\d.]+)px[^;\"]*", r"font-size: \1px", text)
+    for color, name in _THEME.items():
+        text = text.replace(color, f"var(--{name})")
+    view = re.search(r'viewBox="[^"]*"', text)
+    width = re.search(r'width="([\d.]+)pt"', text)
+    assert view is not None
+    assert width is not None
+    opening = f'<svg role="img" aria-label="{label}" {view[0]} style="max-width: {float(width[1]) * 4 / 3:.0f}px">'
+    return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)

@@ -1,0 +1,192 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("matrices").textContent);
+  for (const run of data) if (typeof run.values === "number") run.values = data[run.values].values;
+  const root = document.documentElement;
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : prefersDark.matches);
+  const LIGHT = [[255, 255, 255], [254, 217, 166], [244, 134, 93], [183, 55, 121], [81, 18, 124], [15, 5, 45]];
+  const DARK = [[20, 23, 27], [66, 22, 104], [150, 44, 128], [226, 84, 98], [254, 168, 112], [252, 253, 215]];
+  const mean = (numbers) => {
+    const known = numbers.filter((number) => number !== null);
+    return known.length ? known.reduce((sum, number) => sum + number, 0) / known.length : 0;
+  };
+  const column = (matrix, index) => matrix.map((row) => row[index]);
+  const byName = (left, right) => left.localeCompare(right, undefined, { numeric: true });
+  const color = (share) => {
+    const stops = isDark() ? DARK : LIGHT;
+    const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+    const low = Math.min(stops.length - 2, Math.floor(place));
+    return stops[low].map((part, channel) => Math.round(part + (place - low) * (stops[low + 1][channel] - part)));
+  };
+
+  class Matrix {
+    constructor(figure) {
+      this.figure = figure;
+      this.run = data[Number(figure.dataset.run)];
+      this.canvas = figure.querySelector("canvas");
+      this.readout = figure.querySelector(".readout");
+      this.controls = Object.fromEntries([...figure.querySelectorAll("[data-control]")].map((one) => [one.dataset.control, one]));
+      this.cursor = null;
+      for (const control of Object.values(this.controls)) control.addEventListener("change", () => { this.sort(); this.draw(); });
+      this.canvas.addEventListener("pointermove", (event) => this.point(event));
+      this.canvas.addEventListener("pointerdown", (event) => this.point(event));
+      this.canvas.addEventListener("keydown", (event) => this.key(event));
+      this.sort();
+    }
+
+    sort() {
+      const { classes, semantics, seen, accuracy, errors, values } = this.run;
+      const of = (order, key) => order.map((index) => [key(index), index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map((pair) => pair[1]);
+      const columns = semantics.map((_, index) => index), rows = classes.map((_, index) => index);
+      const chosen = this.cursor && [this.rows[this.cursor[0]], this.columns[this.cursor[1]]];
+      this.columns = {
+        error: () => of(columns, (index) => mean(column(errors, index))),
+        value: () => of(columns, (index) => mean(column(values, index))),
+        name: () => columns.sort((a, b) => byName(semantics[a], semantics[b])),
+        table: () => columns,
+      }[this.controls.columns.value]();
+      this.rows = {
+        side: () => of(rows, (index) => (seen[index] ? 1 : 0)),
+        error: () => of(rows, (index) => mean(errors[index])),
+        accuracy: () => of(rows, (index) => accuracy[index] ?? -1),
+        name: () => rows.sort((a, b) => byName(classes[a], classes[b])),
+      }[this.controls.rows.value]();
+      if (chosen) this.cursor = [this.rows.indexOf(chosen[0]), this.columns.indexOf(chosen[1])];
+    }
+
+    layout() {
+      const context = this.canvas.getContext("2d");
+      const { classes, semantics } = this.run;
+      const room = this.canvas.parentElement.clientWidth;
+      const fit = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
+      context.font = this.font = "12px system-ui, 'DejaVu Sans', sans-serif";
+      const widest = (names) => Math.max(0, ...names.map((name) => context.measureText(name).width));
+      this.named = { rows: classes.length <= 60, columns: semantics.length <= 60 };
+      this.rowNames = classes.map((name, index) => fit(name, room < 500 ? 12 : 24) + (this.run.seen[index] ? "" : " ○"));
+      this.columnNames = semantics.map((name) => fit(name, 22));
+      this.left = this.named.rows ? Math.ceil(widest(this.rowNames)) + 8 : 12;
+      this.top = this.named.columns ? Math.ceil(widest(this.columnNames)) + 8 : 4;
+      const smallest = this.named.columns ? 15 : 3;
+      this.width = Math.min(40, Math.max(smallest, Math.floor(((room - this.left - 2) / semantics.length) * 100) / 100));
+      this.height = this.named.rows ? Math.max(15, Math.min(26, 320 / classes.length)) : Math.max(3, 640 / classes.length);
+      const size = [this.left + this.width * semantics.length + 2, this.top + this.height * classes.length + 2].map(Math.ceil);
+      const ratio = window.devicePixelRatio || 1;
+      [this.canvas.width, this.canvas.height] = size.map((length) => Math.round(length * ratio));
+      [this.canvas.style.width, this.canvas.style.height] = size.map((length) => `${length}px`);
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      return context;
+    }
+
+    draw() {
+      const context = this.layout();
+      const matrix = this.run[this.controls.show.value], style = getComputedStyle(root);
+      const sizes = matrix.flat().filter((value) => value !== null).map(Math.abs).sort((a, b) => a - b);
+      // A few extreme cells would leave all others pale.
+      const high = sizes[Math.floor(0.995 * (sizes.length - 1))] || sizes[sizes.length - 1] || 1;
+      this.rows.forEach((row, y) => this.columns.forEach((index, x) => {
+        const value = matrix[row][index];
+        context.fillStyle = value === null ? style.getPropertyValue("--line") : `rgb(${color(Math.abs(value) / high)})`;
+        context.fillRect(this.left + x * this.width, this.top + y * this.height, this.width + 0.5, this.height + 0.5);
+      }));
+      context.strokeStyle = style.getPropertyValue("--soft");
+      context.strokeRect(this.left - 0.5, this.top - 0.5, this.width * this.columns.length + 1.5, this.height * this.rows.length + 1.5);
+      this.drawNames(context, style.getPropertyValue("--ink"));
+      this.drawMarks(context, style);
+      this.drawLegend(high, sizes.length > 0 && matrix.flat().some((value) => value < 0), sizes[sizes.length - 1] > high);
+    }
+
+    drawNames(context, ink) {
+      context.fillStyle = ink;
+      context.font = this.font;
+      context.textBaseline = "middle";
+      if (this.named.rows) {
+        context.textAlign = "right";
+        this.rows.forEach((row, y) => context.fillText(this.rowNames[row], this.left - 5, this.top + (y + 0.5) * this.height));
+      }
+      if (this.named.columns) {
+        context.textAlign = "left";
+        this.columns.forEach((index, x) => {
+          context.save();
+          context.translate(this.left + (x + 0.5) * this.width, this.top - 5);
+          context.rotate(-Math.PI / 2);
+          context.fillText(this.columnNames[index], 0, 0);
+          context.restore();
+        });
+      }
+    }
+
+    drawMarks(context, style) {
+      const seen = this.run.seen.filter(Boolean).length;
+      context.lineWidth = 2;
+      if (this.controls.rows.value === "side" && seen && seen < this.rows.length) {
+        context.strokeStyle = style.getPropertyValue("--ink");
+        context.beginPath();
+        context.moveTo(this.left - 8, this.top + seen * this.height);
+        context.lineTo(this.left + this.columns.length * this.width, this.top + seen * this.height);
+        context.stroke();
+      }
+      if (this.cursor) {
+        context.strokeStyle = style.getPropertyValue("--first");
+        context.strokeRect(this.left + this.cursor[1] * this.width, this.top + this.cursor[0] * this.height, this.width, this.height);
+      }
+      context.lineWidth = 1;
+    }
+
+    drawLegend(high, signed, beyond) {
+      const place = (name) => this.figure.querySelector(`[data-legend="${name}"]`);
+      place("low").textContent = "0";
+      place("high").textContent = (beyond ? "≥ " : "") + (this.controls.show.value === "errors" ? high.toPrecision(3) : (high / 1000).toPrecision(2));
+      place("unit").textContent = this.controls.show.value === "errors" ? "squared error of directions, ×10⁻³" : `semantic value, rows of length 1${signed ? ", without its sign" : ""}`;
+      const stops = [0, 0.2, 0.4, 0.6, 0.8, 1].map((share) => `rgb(${color(share)})`);
+      this.figure.querySelector(".ramp").style.background = `linear-gradient(to right, ${stops})`;
+    }
+
+    point(event) {
+      const box = this.canvas.getBoundingClientRect();
+      const x = Math.floor((event.clientX - box.left - this.left) / this.width), y = Math.floor((event.clientY - box.top - this.top) / this.height);
+      if (x >= 0 && y >= 0 && x < this.columns.length && y < this.rows.length) this.move(y, x);
+    }
+
+    key(event) {
+      const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+      const step = steps[event.key];
+      if (!step) return;
+      event.preventDefault();
+      const [y, x] = this.cursor ?? [-step[0], -step[1]].map((part) => Math.min(0, part));
+      const clamp = (value, length) => Math.min(length - 1, Math.max(0, value));
+      this.move(clamp(y + step[0], this.rows.length), clamp(x + step[1], this.columns.length));
+    }
+
+    move(y, x) {
+      if (this.cursor && this.cursor[0] === y && this.cursor[1] === x) return;
+      this.cursor = [y, x];
+      const row = this.rows[y], index = this.columns[x], run = this.run;
+      const value = run.values[row][index] / 1000, error = run.errors[row][index];
+      const accuracy = run.accuracy[row] === null ? "" : `, accuracy ${run.accuracy[row]} %`;
+      this.readout.textContent =
+        `${run.classes[row]} (${run.seen[row] ? "seen" : "unseen"}${accuracy}) · ${run.semantics[index]}: ` +
+        `value ${value.toPrecision(3)}, error ${error === null ? "–" : error} ×10⁻³`;
+      requestAnimationFrame(() => this.draw());
+    }
+  }
+
+  const matrices = [...document.querySelectorAll("figure.matrix")].map((figure) => new Matrix(figure));
+  const sections = [...document.querySelectorAll("section.run")];
+  const drawVisible = () => matrices.forEach((matrix) => { if (matrix.canvas.offsetParent) matrix.draw(); });
+  const choice = document.getElementById("run-switch");
+  const show = () => {
+    sections.forEach((section, index) => { section.hidden = choice !== null && index !== Number(choice.value); });
+    drawVisible();
+  };
+  if (choice) choice.addEventListener("change", show);
+  const button = document.getElementById("theme-switch");
+  const named = () => { button.textContent = isDark() ? "Light" : "Dark"; button.setAttribute("aria-label", `${button.textContent} theme`); };
+  button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; named(); drawVisible(); });
+  prefersDark.addEventListener("change", () => { named(); drawVisible(); });
+  addEventListener("resize", drawVisible);
+  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.dataset.was = one.open; one.open = true; }));
+  addEventListener("afterprint", () => document.querySelectorAll("details").forEach((one) => { one.open = one.dataset.was === "true"; }));
+  named();
+  show();
+})();
