@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from rezsl.functional.label_bins import Kernel
 from rezsl.models import SmoothedRegressor
 from rezsl.models.feature_statistics import FeatureStatistics
 from rezsl.training import Batches
+from rezsl.training.callbacks import LatestCheckpoint
 from tests.oracles import feature_smoothing as oracle
 from tests.oracles.label_density import bin_of
 
@@ -94,3 +96,33 @@ def test_options_out_of_range_are_named() -> None:
         SmoothedRegressor(3, 2, momentum=1.0)
     with pytest.raises(ArgumentError, match="hidden_dim and dropout: expected at least 1 and a share"):
         SmoothedRegressor(3, 2, hidden_dim=0)
+
+
+class PowerCutError(Exception):
+    """Stands for the power going off."""
+
+
+def test_a_resumed_run_has_the_same_statistics(
+    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(run: Path, resume: bool = False) -> dict[str, torch.Tensor]:
+        result = rezsl.fit(
+            features, model=SmoothedRegressor.build, run_dir=run, resume=resume, max_epochs=3,
+            batches=Batches(ways=4, shots=4), accelerator="cpu", progress=False,
+        )  # fmt: skip
+        return result.model.state_dict()
+
+    save = LatestCheckpoint.on_train_epoch_end
+
+    def cut(self: LatestCheckpoint, trainer: Any, module: Any) -> None:
+        save(self, trainer, module)
+        if trainer.current_epoch == 1:
+            raise PowerCutError
+
+    whole = train(tmp_path / "whole")
+    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", cut)
+    with pytest.raises(PowerCutError):
+        train(tmp_path / "parts")
+    monkeypatch.undo()
+    for name, tensor in train(tmp_path / "parts", resume=True).items():
+        torch.testing.assert_close(tensor, whole[name], rtol=0, atol=0, msg=name)
