@@ -1,12 +1,12 @@
 """Studies of a model's predictions: how uneven its errors are, what it confuses, and why it says what it says."""
 
-from rezsl.analysis.analyse import analyse
-from rezsl.analysis.analyse_model import analyse_model
 from rezsl.analysis.analysis import Analysis
 from rezsl.analysis.compare import compare_analyses
 from rezsl.analysis.comparison import AnalysisComparison, PairedDifference
 from rezsl.analysis.explanation import Explanation, explain
 from rezsl.analysis.fall import analyse_error_fall
+from rezsl.analysis.from_model import analyse_model
+from rezsl.analysis.from_predictions import analyse
 from rezsl.analysis.options import AnalysisOptions
 from rezsl.analysis.predictions import SavedPredictions, load_predictions
 from rezsl.analysis.recognition import ConfusedPair, Recognition

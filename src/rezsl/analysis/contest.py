@@ -55,7 +55,7 @@ class Contest:
         )
 
 
-def recognize(contest: Contest, gamma: float, options: AnalysisOptions) -> Recognition:
+def recognise(contest: Contest, gamma: float, options: AnalysisOptions) -> Recognition:
     """Who wins, at a given γ, and how that compares with the truth."""
     chosen, confidence, calibrated = calibrated_choice(contest.scores, contest.is_seen, gamma)
     accuracies, present = class_accuracies(chosen, contest.truth)

@@ -96,8 +96,11 @@ def spearman_draws(
     """Spearman correlation of each pair of columns in each draw, ranked anew; NaN where a column is constant there."""
     # Float32 holds ranks (halves of whole numbers) without rounding, and takes half the time.
     drawn = weights.T.contiguous().float()
-    pairs = zip(left.T.contiguous(), right.T.contiguous(), strict=True)
-    return torch.stack([_spearman_of_pair(one, other, drawn) for one, other in pairs], dim=1)
+    # Made first: small results kept between the large steps of a loop would scatter over the heap, hundreds of MB.
+    correlation = torch.empty(left.shape[1], len(weights), dtype=torch.float64)
+    for column, pair in enumerate(zip(left.T.contiguous(), right.T.contiguous(), strict=True)):
+        correlation[column] = _spearman_of_pair(*pair, drawn)
+    return correlation.T
 
 
 def _spearman_of_pair(

@@ -1,12 +1,13 @@
 import json
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from rezsl.analysis import Analysis, AnalysisOptions, analyse, analyse_error_fall
 from rezsl.errors import ArgumentError, DataError
@@ -122,7 +123,7 @@ def test_who_is_taken_for_whom_matches_the_oracles(case: Case, foreign_scores: b
 
 
 def test_order_of_classes_and_semantics_does_not_matter(case: Case) -> None:
-    rows, columns = torch.randperm(12), torch.randperm(6)
+    rows, columns = (torch.randperm(count, generator=torch.Generator().manual_seed(0)) for count in (12, 6))
     table = case.semantics
     shuffled = ClassSemantics(
         tuple(table.classes[row] for row in rows.tolist()),
@@ -269,9 +270,35 @@ def test_unusable_input(case: Case, unchecked: None) -> None:
         run(scale=0.0)
     for option, message in (
         ({"resamples": 0}, "resamples: expected at least 1, got 0"),
-        ({"level": 1.0}, "level: expected a number between 0 and 1, got 1.0"),
-        ({"value_bins": 0}, "bins: expected at least 1, got 0"),
-        ({"neighbours": 0}, "neighbours: expected at least 1, got 0"),
+        ({"value_bins": 0}, "value_bins: expected at least 1, got 0"),
+        ({"level": 95.0}, r"level: expected a number between 0 and 1, got 95\.0"),
+        ({"confidence_binning": "even"}, "confidence_binning: expected one of equal_width, equal_count, got 'even'"),
     ):
         with pytest.raises(ArgumentError, match=message):
-            run(options=replace(QUICK, **option))
+            replace(QUICK, **option)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many numbers the largest result of any operation held."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, tuple | list) else (result,):
+            if isinstance(tensor, torch.Tensor):
+                self.numbers = max(self.numbers, tensor.numel())
+        return result
+
+
+def test_no_tensor_holds_a_number_per_sample_class_and_semantic() -> None:
+    generator = torch.Generator().manual_seed(0)
+    table = torch.rand(40, 50, generator=generator)
+    semantics = ClassSemantics(tuple(map(str, range(40))), tuple(map(str, range(50))), table)
+    labels = torch.randint(40, (300,), generator=generator)
+    predictions = torch.rand(300, 50, generator=generator)
+    with LargestTensor() as largest:
+        analyse(predictions, labels, semantics, semantics.classes[:30], options=QUICK)
+    assert largest.numbers == 300 * 50

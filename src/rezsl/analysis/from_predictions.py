@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.analysis.analysis import Analysis
-from rezsl.analysis.contest import Contest, recognize
+from rezsl.analysis.contest import Contest, recognise
 from rezsl.analysis.inputs import check_predictions, check_setting
 from rezsl.analysis.options import AnalysisOptions
 from rezsl.functional import SeenUnseenCurve, class_error_matrix, class_scores, l2_normalize, seen_unseen_curve
@@ -55,13 +55,15 @@ def analyse(
     options = AnalysisOptions() if options is None else options
     check_predictions(predictions, labels, semantics, scores)
     check_setting(semantics, seen_classes, gamma, scale)
+    # Half precision could not tell similar classes apart.
+    predictions = predictions.to("cpu", torch.promote_types(predictions.dtype, torch.float32))
     contest = Contest(
         candidates=semantics.classes,
         class_semantics=semantics.values,
         is_seen=torch.tensor([name in set(seen_classes) for name in semantics.classes]),
         sample=torch.arange(len(labels)),
-        predictions=predictions.cpu(),
-        scores=(class_scores(predictions, semantics.values, scale) if scores is None else scores).cpu(),
+        predictions=predictions,
+        scores=class_scores(predictions, semantics.values, scale) if scores is None else scores.cpu(),
         truth=labels.to("cpu", torch.int64),
     )
     unseen, curve = contest.among_unseen(), _curve(contest)
@@ -92,8 +94,8 @@ def analyse(
         curve=curve,
         point=None if curve is None else curve.at(gamma),
         oracle=None if curve is None else curve.best(),
-        generalized=recognize(contest, gamma, options),
-        conventional=None if unseen is None else recognize(unseen, 0.0, options),
+        generalized=recognise(contest, gamma, options),
+        conventional=None if unseen is None else recognise(unseen, 0.0, options),
         error_fall=None,
         options=options,
     )

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from rezsl.analysis.analyse import analyse
 from rezsl.analysis.analysis import Analysis
+from rezsl.analysis.from_predictions import analyse
 from rezsl.analysis.options import AnalysisOptions
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
