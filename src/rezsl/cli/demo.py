@@ -9,11 +9,13 @@ from rich.console import Console
 from rezsl.bundle import load_model
 from rezsl.cli import resume
 from rezsl.cli.options import new_parser
+from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import GZSLResult, evaluate
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import results_table, save_curve, save_error_matrix
+from rezsl.report.page import ReportedRun, reported_run
 from rezsl.training import Augmentation, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)
@@ -60,9 +62,12 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     console.print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
     save_error_matrix(results["+ ReMSE"], directory / "error_matrix.png")
+    page = directory / "report.html"
+    has_page = leave_report(lambda: _reported(data, directory), page, console)
     console.print(
-        f"\nOne split and one seed: differences of a few points mean nothing here.\n\nWorth opening:\n"
-        f"  {directory / 'curve.png'}         seen-unseen curves of the three\n"
+        "\nOne split and one seed: differences of a few points mean nothing here.\n\nWorth opening:\n"
+        + (f"  {page}       all of it in one page: the answer in words, figures, images\n" if has_page else "")
+        + f"  {directory / 'curve.png'}         seen-unseen curves of the three\n"
         f"  {directory / 'error_matrix.png'}  which semantics of which digits are predicted badly\n"
         f"  {directory / 'remse' / 'metrics.json'}   all figures\n"
         f"  {directory / 'remse'}               a model: rezsl predict {directory / 'remse'} IMAGES…",
@@ -73,6 +78,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 
 def _folder(directory: Path, name: str) -> Path:
     return directory / name.removeprefix("+ ").lower()
+
+
+def _reported(data: Benchmark, directory: Path) -> dict[str, ReportedRun]:
+    folders = {name: _folder(directory, name) for name in LOSSES}
+    return {name: reported_run(load_model(folder), data, folder) for name, folder in folders.items()}
 
 
 def _check(directory: Path, resuming: bool) -> None:

@@ -14,8 +14,11 @@ from rich.console import Console
 from rezsl.atomic import write_atomically
 from rezsl.cli import choices, resume
 from rezsl.cli.options import instantiate, new_parser
+from rezsl.cli.report import leave_report
+from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.report import results_table, save_curve, save_error_matrix
+from rezsl.report.page import reported_run
 from rezsl.training import FitResult, fit
 from rezsl.training.run_directory import RunDirectory
 
@@ -62,12 +65,12 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     advice = "an unfinished run goes on with the same --run-dir and --resume"
     with resume.advice_when_interrupted(advice) if settings.run_dir is not None else nullcontext():
         result = fit(**{name: value for name, value in vars(arguments).items() if name != "config"})
-    report(result, data.name, console)
+    report(result, data, console)
 
 
-def report(result: FitResult, title: str, console: Console) -> None:
-    """Print the table of a finished run and write its figures."""
-    choice = result.choice
+def report(result: FitResult, data: Benchmark, console: Console) -> None:
+    """Print the table of a finished run and write its figures and its page."""
+    choice, title = result.choice, data.name
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
     console.print(
@@ -86,8 +89,10 @@ def report(result: FitResult, title: str, console: Console) -> None:
         if result.run_dir is not None:
             save_curve({title: result.test}, result.run_dir / "curve.png")
             save_error_matrix(result.test, result.run_dir / "error_matrix.png")
+            page = result.run_dir / "report.html"
+            leave_report(lambda: {title: reported_run(result.model, data, page.parent)}, page, console)
     if result.run_dir is not None:
-        names = ("curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
+        names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
         files = [name for name in names if (result.run_dir / name).exists()]
         console.print(f"written to {result.run_dir}: {', '.join(files)}", highlight=False, markup=False, soft_wrap=True)
         console.print(f"next: rezsl predict {result.run_dir} IMAGES…", highlight=False, markup=False, soft_wrap=True)

@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "run methods and losses over data sets and seeds, and set the results side by side",
     "extract": "run a backbone over a benchmark's images once, and keep what it sees for any number of runs",
     "evaluate": "score a trained model on the test images of its own or another benchmark",
+    "report": "write a page on one or more runs: the answer in words, figures, an error matrix to look into",
     "predict": "name the classes of images, also classes that no training ever saw",
     "explain": "draw where each semantic looked in an image, and which semantics decided its class",
     "data": "look a data set over, or split one's own images",

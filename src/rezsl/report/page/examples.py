@@ -120,7 +120,8 @@ def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     enlarged = Image.fromarray(weights / peak).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     heat = 255 * colormaps["inferno"](np.asarray(enlarged).clip(0, 1))[:, :, :3]
     grey = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.round(0.4 * np.asarray(grey, dtype=np.float32)[:, :, None] + 0.6 * heat).astype(np.uint8)
+    mixed: np.ndarray = 0.4 * np.asarray(grey, dtype=np.float32)[:, :, None] + 0.6 * heat
+    return mixed.round().astype(np.uint8)
 
 
 def _data_uri(pixels: np.ndarray) -> str:

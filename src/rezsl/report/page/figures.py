@@ -33,8 +33,9 @@ def curve(analysis: Analysis, prefix: str) -> str | None:
         axes.set_ylabel("accuracy on seen classes, S (%)")
         axes.legend(loc="lower left")
 
-    label = f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} %"
-    return inline_svg(5.2, 4.2, draw, f"{prefix}-curve", f"{label} at the chosen γ.")
+    at_point = f"S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} % at the γ of the model"
+    label = f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, {at_point}."
+    return inline_svg(5.2, 4.2, draw, f"{prefix}-curve", label)
 
 
 def error_by_value(analysis: Analysis, prefix: str) -> str:
@@ -78,7 +79,9 @@ def worst_semantics(analysis: Analysis, prefix: str) -> str:
             whiskerprops={"color": SOFT}, capprops={"color": SOFT},
             meanprops={"marker": "D", "markerfacecolor": SECOND, "markeredgecolor": PAPER, "markersize": 6},
         )  # fmt: skip
-        axes.axvline(1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all semantics")
+        axes.axvline(
+            1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all semantics"
+        )
         drawn["means"][0].set_label("mean over classes")
         axes.set_yticks(range(1, len(rows) + 1), [_short(analysis.attributes[row]) for row in rows])
         axes.invert_yaxis()
@@ -88,7 +91,7 @@ def worst_semantics(analysis: Analysis, prefix: str) -> str:
         axes.legend(loc="lower right")
 
     label = f"The {len(rows)} worst predicted semantics, the worst first: boxes of their errors over classes."
-    return inline_svg(6.4, 1.2 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
+    return inline_svg(5.2, 1.2 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
 
 
 def mistakes(analysis: Analysis, prefix: str) -> str | None:
@@ -97,7 +100,7 @@ def mistakes(analysis: Analysis, prefix: str) -> str | None:
     if not len(wrong.error):
         return None
     names, shares, errors = [], [], []
-    for first, last in RANKS:
+    for first, last in (bounds for bounds in RANKS if bounds[0] < len(analysis.generalized.candidates)):
         within = (wrong.neighbour_rank >= first) & (wrong.neighbour_rank <= (last or wrong.neighbour_rank.max()))
         names.append(f"{first}" if first == last else f"{first}–{last}" if last else f"≥ {first}")
         shares.append(100 * float(within.double().mean()))
@@ -110,7 +113,7 @@ def mistakes(analysis: Analysis, prefix: str) -> str | None:
         right.plot(names, errors, "o", color=SECOND, markersize=8, label="mistakes")
         if not math.isnan(wrong.right_error):
             right.axhline(1000 * wrong.right_error, color=SOFT, linestyle="--", label="right images")
-        right.set_ylabel("mean semantic error (×10⁻³)")
+        right.set_ylabel("mean error (×10⁻³)")
         right.set_ylim(bottom=0)
         right.legend(loc="best")
         for axes in (left, right):
@@ -118,7 +121,7 @@ def mistakes(analysis: Analysis, prefix: str) -> str | None:
             axes.grid(visible=False, axis="x")
 
     label = f"{len(wrong.error)} mistakes by the rank of the chosen class among the true class's neighbours."
-    return inline_svg(6.4, 3.4, draw, f"{prefix}-mistakes", label)
+    return inline_svg(5.2, 3.2, draw, f"{prefix}-mistakes", label)
 
 
 def reliability(analysis: Analysis, prefix: str) -> str:
@@ -151,5 +154,5 @@ def _box(quantiles: list[float], mean: float) -> dict[str, float]:
     return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "mean": 1000 * mean}
 
 
-def _short(name: str, most: int = 30) -> str:
+def _short(name: str, most: int = 24) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -87,7 +87,8 @@ def _worst(analysis: Analysis) -> str:
 
 def _correlation(analysis: Analysis) -> str:
     over_classes, over_semantics = (
-        correlations.pearson for correlations in (analysis.correlation_over_classes, analysis.correlation_over_semantics)
+        correlations.pearson
+        for correlations in (analysis.correlation_over_classes, analysis.correlation_over_semantics)
     )
     if math.isnan(over_classes.mean):
         return "That is undefined here: values or errors are constant over the classes."
@@ -97,7 +98,10 @@ def _correlation(analysis: Analysis) -> str:
         verdict = "Yes: classes with a higher value of a semantic have a larger error in it"
     elif over_classes.mean_high < 0:
         verdict = "Yes, the other way round: classes with a higher value of a semantic have a smaller error in it"
-    within = f" Within a class, over its semantics, it is {over_semantics.mean:+.2f} ({over_semantics.mean_low:+.2f} to {over_semantics.mean_high:+.2f})."
+    within = (
+        f" Within a class, over its semantics, it is {over_semantics.mean:+.2f} "
+        f"({over_semantics.mean_low:+.2f} to {over_semantics.mean_high:+.2f})."
+    )
     return (
         f"{verdict}: Pearson correlation {over_classes.mean:+.2f} on average over semantics ({level} interval "
         f"{over_classes.mean_low:+.2f} to {over_classes.mean_high:+.2f}, {len(analysis.classes)} classes resampled)."
@@ -140,9 +144,9 @@ def _gamma(analysis: Analysis, protocol: Protocol) -> str:
     lost = 100 * (oracle.harmonic_mean - point.harmonic_mean)
     verdict = "Yes" if lost < 2 else "Mostly" if lost < 5 else "No"
     return (
-        f"{verdict}: with γ = {point.gamma:.2f}, chosen without the test classes, H is {percent(point.harmonic_mean)}; the γ "
-        f"that is best on the test images, {oracle.gamma:.2f}, would have given {percent(oracle.harmonic_mean)} "
-        f"(H_oracle), {lost:.1f} points more. Published tables report the latter."
+        f"{verdict}: with γ = {point.gamma:.2f}, chosen without the test classes, H is "
+        f"{percent(point.harmonic_mean)}; the γ that is best on the test images, {oracle.gamma:.2f}, would have given "
+        f"{percent(oracle.harmonic_mean)} (H_oracle), {lost:.1f} points more. Published tables report the latter."
     )
 
 

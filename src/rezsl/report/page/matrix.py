@@ -13,13 +13,11 @@ DIGITS = 3
 
 
 def matrix_data(runs: Mapping[str, ReportedRun]) -> list[dict[str, Any]]:
-    """Names, errors and values (both ×10³) of every run. Values of equal tables are kept once: a number names the run."""
+    """Names, errors and values (both ×10³) of every run; a number for values names the run with the same ones."""
     found: list[dict[str, Any]] = []
     for number, run in enumerate(runs.values()):
         analysis = run.analysis
-        accuracy = dict(
-            zip(analysis.generalized.candidates, analysis.generalized.class_accuracy.tolist(), strict=True)
-        )
+        accuracy = dict(zip(analysis.generalized.candidates, analysis.generalized.class_accuracy.tolist(), strict=True))
         values = _thousandths(analysis.class_semantics)
         same = next((earlier for earlier in range(number) if found[earlier]["values"] == values), None)
         found.append({

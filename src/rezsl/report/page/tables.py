@@ -63,7 +63,11 @@ def _difference(one: PairedDifference) -> dict[str, str]:
         "pair": f"{one.second} less {one.first}",
         "mean": mean,
         "interval": f"{low} to {high}",
-        "p": "–" if math.isnan(one.p_value_holm) else "<0.001" if one.p_value_holm < 0.001 else f"{one.p_value_holm:.3f}",
+        "p": "–"
+        if math.isnan(one.p_value_holm)
+        else "<0.001"
+        if one.p_value_holm < 0.001
+        else f"{one.p_value_holm:.3f}",
         "count": f"{len(one.names)} {one.paired_by}",
         "lower": f"{100 * one.lower_share:.0f} %",
     }
@@ -108,7 +112,8 @@ def classes(analysis: Analysis) -> list[list[str]]:
     return [
         [
             analysis.classes[row], "seen" if analysis.is_seen[row] else "unseen", str(int(analysis.class_count[row])),
-            _number(100 * accuracy[analysis.classes[row]], 1), _number(1000 * float(analysis.class_errors.mean[row]), 2),
+            _number(100 * accuracy[analysis.classes[row]], 1),
+            _number(1000 * float(analysis.class_errors.mean[row]), 2),
         ]
         for row in order
     ]  # fmt: skip
@@ -121,7 +126,13 @@ def flattened(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
         if isinstance(value, Mapping) and value:
             lines += flattened(value, f"{prefix}{name}.")
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else f"{value:.6g}" if isinstance(value, float) else str(value)
+            shown = (
+                ", ".join(map(str, value))
+                if isinstance(value, list)
+                else f"{value:.6g}"
+                if isinstance(value, float)
+                else str(value)
+            )
             lines.append((prefix + str(name), shown))
     return lines
 

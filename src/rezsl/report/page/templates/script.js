@@ -172,11 +172,11 @@
   }
 
   const matrices = [...document.querySelectorAll("figure.matrix")].map((figure) => new Matrix(figure));
-  const sections = [...document.querySelectorAll("section.run")];
+  const sections = [...document.querySelectorAll("section[data-run]")];
   const drawVisible = () => matrices.forEach((matrix) => { if (matrix.canvas.offsetParent) matrix.draw(); });
   const choice = document.getElementById("run-switch");
   const show = () => {
-    sections.forEach((section, index) => { section.hidden = choice !== null && index !== Number(choice.value); });
+    sections.forEach((section) => { section.hidden = choice !== null && section.dataset.run !== choice.value; });
     drawVisible();
   };
   if (choice) choice.addEventListener("change", show);

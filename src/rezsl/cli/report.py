@@ -1,0 +1,89 @@
+"""``rezsl report``: one HTML file on one or more runs."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+from rich.console import Console
+
+from rezsl.bundle import load_model
+from rezsl.cli import choices
+from rezsl.cli.options import instantiate, new_parser
+from rezsl.cli.own_data import own_data
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError
+from rezsl.report.page import ReportedRun, reported_run, save_report
+
+SUMMARY = "write a page on one or more runs: the answer in words, figures, an error matrix to look into"
+
+
+def parser() -> ArgumentParser:
+    """Options of the command."""
+    options = new_parser("report", SUMMARY)
+    options.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories of trained models")
+    options.add_argument(
+        "--data", type=Benchmark | None, default=None, help="another benchmark, for all runs (default: each run's own)"
+    )
+    options.add_argument(
+        "-o", "--out", type=Path, default=Path("report.html"), metavar="FILE", help="HTML file to write"
+    )
+    return options
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Analyse every run on its test images and write the page."""
+    names, out = _names(settings.runs), settings.out
+    if out.is_dir():
+        raise ArgumentError(
+            f"--out: expected a file, got the directory {out}; name a file in it, as {out / 'report.html'}"
+        )
+    if not out.absolute().parent.is_dir():
+        raise ArgumentError(f"--out: expected a file in a directory that exists, got {out}; make {out.parent} first")
+    reported: dict[str, ReportedRun] = {}
+    known: list[tuple[Namespace, Benchmark]] = []
+    for name, directory in zip(names, settings.runs, strict=True):
+        model = load_model(directory)
+        asked = settings.clone()
+        if asked.data is None:
+            asked["data"] = own_data(options, directory)
+        # Runs of one comparison mostly share a benchmark, whose reading may take longer than all the rest.
+        data = next((benchmark for before, benchmark in known if before == asked.data), None)
+        if data is None:
+            data = instantiate(options, asked).data
+            known.append((asked.data, data))
+        reported[name] = reported_run(model, data, directory)
+    save_report(reported, out)
+    Console().print(f"written to {out}", highlight=False, markup=False, soft_wrap=True)
+
+
+def leave_report(collect: Callable[[], Mapping[str, ReportedRun]], path: Path, console: Console) -> bool:
+    """Write the report of runs that have just ended; whether that worked.
+
+    A run of hours is written and whole by then: whatever goes wrong here must not look as if the run had failed.
+    """
+    try:
+        save_report(collect(), path)
+    except Exception as error:  # noqa: BLE001 - see above; the line says what it was, rezsl report shows all of it
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        console.print(
+            f"{path.name} was not written, but the run is whole ({reason}); rezsl report {path.parent} tries again",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _names(directories: list[Path]) -> list[str]:
+    """Names of directories, with as many of their parents as it takes to tell them apart."""
+    whole = [directory.absolute().resolve() for directory in directories]
+    if len(set(whole)) < len(whole):
+        twice = next(directory for directory in directories if whole.count(directory.absolute().resolve()) > 1)
+        raise ArgumentError(f"runs: expected different directories, got {twice} twice")
+    for depth in range(1, max(len(path.parts) for path in whole) + 1):
+        names = ["/".join(path.parts[-depth:]) for path in whole]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path) for path in whole]
+
+
+__all__ = ["SUMMARY", "choices", "leave_report", "parser", "run"]
