@@ -20,7 +20,7 @@ def network(**options: float) -> GEMNet:
 
 
 def penalty(model: GEMNet, regions: torch.Tensor) -> torch.Tensor:
-    return model.training_forward(regions, torch.zeros(len(regions), 5).double()).penalty
+    return model.training_forward(regions, torch.zeros(len(regions), 5).double()).penalty.detach()
 
 
 @pytest.mark.parametrize(("regions", "height"), [(9, 3), (6, 2), (6, 3), (4, 1), (1, 1)])
@@ -69,7 +69,7 @@ def test_a_class_token_has_no_place_and_one_region_no_spread() -> None:
     model = network(decorrelation_weight=0.0)
     regions = torch.randn(2, 10, 6).double()
     weights = model.attention(regions).detach().numpy()[:, :, 1:]
-    np.testing.assert_allclose(penalty(model, regions).detach().numpy(), 0.2 * np.array(oracle.compactness(weights, 3)))
+    np.testing.assert_allclose(penalty(model, regions).numpy(), 0.2 * np.array(oracle.compactness(weights, 3)))
     assert penalty(model, regions[:, :1]).tolist() == [0.0, 0.0]
     wide = network(decorrelation_weight=0.0, height=2)
     assert float(penalty(wide, regions[:, :6]).min()) > 0

@@ -92,8 +92,8 @@ def sae(moments: ClassMoments, class_semantics: ClassMatrix, penalty: float) -> 
     """SAE (Kodirov, Xiang and Gong, CVPR 2017): encodes features as semantics, and decodes them with the same weights.
 
     Minimises ‖X − SW‖² + λ‖XWᵀ − S‖², S the semantics of each sample, where W solves the Sylvester equation
-    SᵀS·W + W·λXᵀX = (1 + λ)·SᵀX. The small SᵀS is diagonalised and the large XᵀX only brought to tridiagonal form, a
-    fifth of the work of its eigenvectors; what remains is one tridiagonal system per eigenvalue of SᵀS. Directions of
+    SᵀS·W + W·λXᵀX = (1 + λ)·SᵀX. The small SᵀS is diagonalised and the large XᵀX only brought to tridiagonal form: that
+    spares its eigenvectors, and what remains is one tridiagonal system per eigenvalue of SᵀS. Directions of
     semantics in which the classes do not differ from zero get no weight: the least of the solutions.
 
     Args:

@@ -64,7 +64,7 @@ class ESZSL(Bilinear, ClosedForm):
 
     @torch.no_grad()
     def solve(self, batches: Iterable[tuple[Pooled, Labels]], class_semantics: ClassMatrix) -> None:
-        """Set the weights; three times the memory of XᵀX in float64 at the most."""
+        """Set the weights; about five times the memory of XᵀX in float64."""
         rows = l2_normalize(class_semantics.double())
         moments = class_moments(((pool(regions), labels) for regions, labels in batches), len(rows))
         # Features that are all alike have nothing to relate a penalty to: any will do, and the weights come out as 0.

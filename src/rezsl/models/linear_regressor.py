@@ -10,7 +10,7 @@ from rezsl.typing import Pooled, Predictions
 
 
 class LinearRegressor(SemanticModel):
-    """Â = W · mean_r F_r + b.
+    """Â = W · mean_r F_r + b: the paper's BasicNet with pooled regions and a linear read-out.
 
     Args:
         region_dim: D, channels of a region or of a feature vector.

@@ -11,7 +11,7 @@ from rezsl.typing import Pooled, Predictions
 
 
 class MLPRegressor(SemanticModel):
-    """Â = W₂ · dropout(relu(W₁ · mean_r F_r + b₁)) + b₂.
+    """Â = W₂ · dropout(relu(W₁ · mean_r F_r + b₁)) + b₂: BasicNet with a hidden layer.
 
     Args:
         region_dim: D, channels of a region or of a feature vector.

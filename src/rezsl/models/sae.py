@@ -62,7 +62,7 @@ class SAE(ClosedForm):
 
     @torch.no_grad()
     def solve(self, batches: Iterable[tuple[Pooled, Labels]], class_semantics: ClassMatrix) -> None:
-        """Set the weights; a few times the memory of XᵀX in float64."""
+        """Set the weights; about six times the memory of XᵀX in float64."""
         rows = l2_normalize(class_semantics.double())
         # In float64 from the start: nothing but the smallest eigenvalue of SᵀS keeps the equation from being singular.
         moments = class_moments(((pool(regions).double(), labels) for regions, labels in batches), len(rows))
