@@ -39,7 +39,18 @@ _HOME = {
     "model_of_images": "rezsl.region_images",
     "save_model": "rezsl.bundle",
 }
-_ROOMS = ("analysis", "backbones", "data", "functional", "losses", "metrics", "models", "training", "words")
+_ROOMS = (
+    "analysis",
+    "backbones",
+    "data",
+    "estimators",
+    "functional",
+    "losses",
+    "metrics",
+    "models",
+    "training",
+    "words",
+)
 
 __all__ = [
     "Benchmark",

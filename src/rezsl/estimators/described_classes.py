@@ -1,0 +1,94 @@
+"""Labels of any kind, and the row of semantics that describes each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Shaped
+
+from rezsl.errors import DataError
+from rezsl.semantics import ClassSemantics, name_some
+
+Semantics = ClassSemantics | Mapping[Any, Any] | Shaped[np.ndarray, "C S"]
+
+
+@dataclass(frozen=True, eq=False)
+class DescribedClasses:
+    """Labels joined with their semantics.
+
+    Attributes:
+        labels: as they occur in ``y``, ``[C]``.
+        semantics: a row for each, in the same order; its class names are the labels as text.
+    """
+
+    labels: Shaped[np.ndarray, "C"]
+    semantics: ClassSemantics
+
+    @classmethod
+    def of(cls, described: Semantics, attributes: Sequence[str] | None = None) -> "DescribedClasses":
+        """Labels and rows of a table, a mapping or an array.
+
+        Args:
+            described: a table, whose class names are the labels; a mapping from label to row; or an array ``[C, S]``,
+                whose row c describes the label c, so that ``described[y]`` are the semantics of samples labelled ``y``.
+            attributes: names of the S semantics where ``described`` brings none; None numbers them.
+
+        Raises:
+            DataError: rows of unequal length, or what :class:`~rezsl.ClassSemantics` refuses.
+        """
+        if isinstance(described, ClassSemantics):
+            return cls(np.array(described.classes), described)
+        if isinstance(described, Mapping):
+            lengths = {np.shape(row) for row in described.values()}
+            if len(lengths) != 1 or len(next(iter(lengths))) != 1:
+                raise DataError(
+                    f"class_semantics: expected a row of equal length for each label, got rows of shapes "
+                    f"{', '.join(map(str, sorted(lengths))) or 'none'}"
+                )
+            labels, values = np.array(list(described)), np.array(list(described.values()))
+        else:
+            values = np.asarray(described)
+            if values.ndim != 2:
+                raise DataError(
+                    f"class_semantics: expected a ClassSemantics, a mapping from label to row, or an array [C, S] "
+                    f"whose row c describes label c, got {type(described).__name__} of shape {values.shape}"
+                )
+            labels = np.arange(len(values))
+        names = attributes if attributes is not None else [f"semantic {column}" for column in range(values.shape[1])]
+        table = torch.tensor(values, dtype=torch.float32)
+        return cls(labels, ClassSemantics(tuple(map(str, labels.tolist())), tuple(names), table))
+
+    @classmethod
+    def one_hot(cls, labels: Shaped[np.ndarray, "C"]) -> "DescribedClasses":
+        """Each class its own semantic: what is left of zero-shot learning is an ordinary classifier."""
+        names = tuple(map(str, labels.tolist()))
+        return cls(labels, ClassSemantics(names, names, torch.eye(len(names))))
+
+    def in_order(self) -> "DescribedClasses":
+        """The same classes, labels ascending."""
+        return self._rows(np.argsort(self.labels).tolist())
+
+    def only(self, labels: Shaped[np.ndarray, "K"], argument: str) -> "DescribedClasses":
+        """The classes of the given labels, in their order.
+
+        Raises:
+            DataError: some of them have no row; it names them.
+        """
+        return self._rows(self.rows(labels, argument))
+
+    def rows(self, labels: Shaped[np.ndarray, "N"], argument: str) -> list[int]:
+        """The row of each label; ``argument`` is what an error calls them."""
+        row = {label: position for position, label in enumerate(self.labels.tolist())}
+        wanted = labels.tolist()
+        unknown = [label for label in dict.fromkeys(wanted) if label not in row]
+        if unknown:
+            raise DataError(f"{argument}: no semantics for {name_some(unknown)}; class_semantics needs a row for each")
+        return [row[label] for label in wanted]
+
+    def _rows(self, rows: list[int]) -> "DescribedClasses":
+        names = tuple(self.semantics.classes[row] for row in rows)
+        return DescribedClasses(
+            self.labels[rows], replace(self.semantics, classes=names, values=self.semantics.values[rows])
+        )

@@ -1,0 +1,173 @@
+"""Zero-shot use of the estimators: joining, candidates, and the same weights as the training that they are faces of."""
+
+import pickle
+import random
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+import rezsl
+from rezsl import models
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError, DataError
+from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, ZeroShotEstimator
+from rezsl.losses import MSELoss
+from rezsl.semantics import ClassSemantics
+
+GRADIENT: dict[str, Any] = {"accelerator": "cpu", "max_epochs": 3, "learning_rate": 0.02}
+EVERY = [
+    ESZSL(),
+    SAE(),
+    DAP(),
+    LinearZSL(**GRADIENT),
+    MLPZSL(hidden_dim=64, dropout=0.0, **GRADIENT),
+    ALE(**GRADIENT),
+    DeViSE(**GRADIENT),
+    SJE(**GRADIENT),
+]
+
+
+def rows(benchmark: Benchmark, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features and class names of a part of the split."""
+    index = getattr(benchmark.split, part)
+    assert isinstance(benchmark.inputs, torch.Tensor)
+    names = np.array(benchmark.semantics.classes)[benchmark.labels[index].numpy()]
+    return benchmark.inputs[index].numpy(), names
+
+
+@pytest.mark.parametrize("estimator", EVERY, ids=lambda estimator: type(estimator).__name__)
+def test_classes_without_training_samples_are_recognised(estimator: ZeroShotEstimator, learnable: Benchmark) -> None:
+    fitted = clone(estimator).fit(*rows(learnable, "trainval"), class_semantics=learnable.semantics)
+    X, y = rows(learnable, "test_unseen")
+    candidates = np.unique(y)
+    assert not set(candidates) & set(fitted.seen_classes_)
+    assert set(fitted.predict(X, classes=candidates)) <= set(candidates)
+    assert fitted.score(X, y, classes=candidates) > 0.7  # of four classes
+    assert fitted.predict_semantics(X).shape == (len(X), 6)
+    assert fitted.classes_.tolist() == sorted(learnable.semantics.classes)
+    assert fitted.class_semantics_.classes == tuple(fitted.classes_)
+    assert fitted.class_scores(X[:3]).shape == (3, 24)
+
+
+def test_the_closed_form_has_the_weights_that_fit_gives(learnable: Benchmark) -> None:
+    reference = rezsl.fit(learnable, models.ESZSL.build, accelerator="cpu", progress=False).model
+    fitted = ESZSL().fit(*rows(learnable, "trainval"), class_semantics=learnable.semantics)
+    _assert_same_semantics(fitted, reference, learnable)
+
+
+def test_a_gradient_estimator_has_the_weights_that_fit_gives(learnable: Benchmark) -> None:
+    """The same seed, losses, batches and schedule: a face, not another training."""
+    # Batches are drawn class by class in the order of the table, which an estimator sorts.
+    ordered = replace(learnable.semantics, classes=tuple(f"class {number:02}" for number in range(24)))
+    learnable = replace(learnable, semantics=ordered)
+    reference = rezsl.fit(
+        learnable, models.LinearRegressor.build, loss=MSELoss(), max_epochs=1, seed=5, accelerator="cpu", progress=False
+    ).model
+    estimator = LinearZSL(loss=MSELoss, max_epochs=1, random_state=5, accelerator="cpu")
+    _assert_same_semantics(estimator.fit(*rows(learnable, "trainval"), learnable.semantics), reference, learnable)
+
+
+def _assert_same_semantics(
+    fitted: ZeroShotEstimator, reference: rezsl.ZeroShotClassifier, benchmark: Benchmark
+) -> None:
+    X, _ = rows(benchmark, "test_unseen")
+    expected = reference.predict_semantics(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(fitted.predict_semantics(X), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_semantics_are_joined_by_label_in_every_form(learnable: Benchmark) -> None:
+    X, names = rows(learnable, "trainval")
+    table = learnable.semantics
+    backwards = ClassSemantics(table.classes[::-1], table.attributes, table.values.flip(0))
+    by_name = dict(zip(table.classes, table.values.numpy(), strict=True))
+    numbers = learnable.labels[learnable.split.trainval].numpy()
+    test, _ = rows(learnable, "test_unseen")
+    expected = ESZSL().fit(X, names, class_semantics=table).predict(test)
+    assert (ESZSL().fit(X, names, class_semantics=backwards).predict(test) == expected).all()
+    assert (ESZSL().fit(X, names, class_semantics=by_name).predict(test) == expected).all()
+    from_array = ESZSL().fit(X, numbers, class_semantics=table.values.numpy()).predict(test)
+    assert from_array.dtype.kind == "i"
+    assert (np.array(table.classes)[from_array] == expected).all()
+
+
+def test_candidates_may_be_new_classes(learnable: Benchmark) -> None:
+    """Classes that the table of training lacks, with their columns in another order."""
+    table, (X, y) = learnable.semantics, rows(learnable, "test_unseen")
+    known = ClassSemantics(table.classes[:20], table.attributes, table.values[:20])
+    fitted = ESZSL().fit(*rows(learnable, "trainval"), class_semantics=known)
+    new = ClassSemantics(table.classes[20:], table.attributes[::-1], table.values[20:].flip(1))
+    predicted = fitted.predict(X, classes=new)
+    assert fitted.score(X, y, classes=new) == np.mean([(predicted[y == name] == name).mean() for name in np.unique(y)])
+    assert (
+        fitted.predict(X, classes=dict(zip(new.classes, table.values[20:].tolist(), strict=True))) == predicted
+    ).all()
+    with pytest.raises(
+        DataError, match=r"^classes: no semantics for 'class 20'; class_semantics needs a row for each$"
+    ):
+        fitted.predict(X, classes=["class 1", "class 20"])
+    renamed = replace(new, attributes=("wings", *new.attributes[1:]))
+    with pytest.raises(DataError, match=r"^attributes: expected the attributes that the model was trained with"):
+        fitted.predict(X, classes=renamed)
+
+
+def test_scores_of_classes_in_training_lose_gamma(learnable: Benchmark) -> None:
+    X, _ = rows(learnable, "test_unseen")
+    fitted = ESZSL().fit(*rows(learnable, "trainval"), class_semantics=learnable.semantics)
+    before = fitted.class_scores(X)
+    after = fitted.set_params(gamma=3.0).class_scores(X)
+    is_seen = np.isin(fitted.classes_, fitted.seen_classes_)
+    np.testing.assert_allclose(before - after, np.broadcast_to(3.0 * is_seen, before.shape), atol=1e-6)
+    two = fitted.class_scores(X, classes=["class 23", "class 22"])
+    np.testing.assert_array_equal(fitted.decision_function(X, classes=["class 23", "class 22"]), two[:, 1] - two[:, 0])
+
+
+def test_equal_seeds_give_equal_weights_and_no_generator_is_touched(features: Benchmark, unchecked: None) -> None:
+    # Unchecked: beartype draws from Python's generator which element of a list it looks at.
+    X, y = rows(features, "trainval")
+    estimator = LinearZSL(max_epochs=1, accelerator="cpu", random_state=3)
+    before = torch.get_rng_state(), _state_of_numpy(), random.getstate()
+    first, second = (clone(estimator).fit(X, y, features.semantics).predict_semantics(X) for _ in range(2))
+    assert (first == second).all()
+    assert (first != estimator.set_params(random_state=4).fit(X, y, features.semantics).predict_semantics(X)).any()
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (_state_of_numpy(), random.getstate()) == before[1:]
+
+
+def test_a_fitted_estimator_can_be_pickled_and_its_classifier_saved(features: Benchmark, tmp_path: Path) -> None:
+    X, y = rows(features, "trainval")
+    fitted = SAE().fit(X, y, class_semantics=features.semantics)
+    assert (pickle.loads(pickle.dumps(fitted)).class_scores(X) == fitted.class_scores(X)).all()
+    rezsl.save_model(fitted.classifier_, tmp_path)
+    loaded = rezsl.load_model(tmp_path).predict_semantics(torch.from_numpy(X)).numpy()
+    np.testing.assert_allclose(loaded, fitted.predict_semantics(X), rtol=1e-4, atol=1e-6)
+
+
+def test_errors_say_what_to_do(features: Benchmark, unchecked: None) -> None:
+    X, y = rows(features, "trainval")
+    fit = partial(ESZSL().fit, X, y)
+    few = ClassSemantics(("a", "b"), ("wings",), torch.ones(2, 1))
+    with pytest.raises(DataError, match=r"^y: no semantics for 'c', 'd'; class_semantics needs a row for each$"):
+        fit(class_semantics=few)
+    with pytest.raises(DataError, match=r"a row of equal length for each label, got rows of shapes \(2,\), \(3,\)$"):
+        fit(class_semantics={"a": [1, 2], "b": [1, 2, 3]})
+    with pytest.raises(
+        DataError, match=r"or an array \[C, S\] whose row c describes label c, got ndarray of shape \(4,\)$"
+    ):
+        fit(class_semantics=np.ones(4))
+    with pytest.raises(DataError, match=r"^classes: expected labels, .* got an array of shape \(0,\)$"):
+        fit().predict(X, classes=[])
+    with pytest.raises(ArgumentError, match=r"^max_epochs: expected at least 1, got 0$"):
+        LinearZSL(max_epochs=0).fit(X, y)
+    with pytest.raises(ArgumentError, match=r"^loss, classification: expected at least one of them, got none$"):
+        LinearZSL(loss=None, classification=None, accelerator="cpu").fit(X, y)
+
+
+def _state_of_numpy() -> list[int]:
+    words: list[int] = np.random.get_state(legacy=False)["state"]["key"].tolist()
+    return words
