@@ -31,7 +31,8 @@ def test_the_best_setting_is_found_and_what_mattered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("storage", ["{}/study.journal", "sqlite:///{}/study.db"])
 def test_a_study_goes_on_and_is_never_mixed_with_another(storage: str, tmp_path: Path) -> None:
-    where, space, lines = storage.format(tmp_path), read_space(SPACE, "s"), []
+    where, space = storage.format(tmp_path), read_space(SPACE, "s")
+    lines: list[str] = []
     search(parabola, space, 2, where, record={"max_epochs": 3})
     search(parabola, space, 5, where, record={"max_epochs": 3}, report=lines.append)
     assert [line.partition(":")[0] for line in lines] == ["trial 3", "trial 4", "trial 5"]
@@ -93,7 +94,7 @@ def test_a_storage_that_cannot_be_opened_is_named(location: str, tmp_path: Path)
         ({"low": 1, "high": 1}, "s: x: expected low below high, got 1 to 1; the range is empty"),
         ({"low": 0, "high": 1, "log": True}, "s: x: expected low above 0 and no step with log, got low 0"),
         ({"low": "1e-4", "high": 1}, 'expected low to be a number, got "1e-4"; YAML reads 1e-4 as text'),
-        ({"low": 0, "high": 1, "step": 0.3}, "expected whole steps from low to high"),
+        ({"low": 0, "high": 1, "step": 0.3}, "expected high to be low plus whole steps, got 0 to 1 in steps of 0.3"),
         ({"low": 0}, "s: x: expected {low, high}, with log or step if wanted, or a list of choices"),
         ([1], "expected at least two choices, got [1]"),
         ([1, 1], "expected choices that differ"),

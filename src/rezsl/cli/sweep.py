@@ -134,7 +134,8 @@ def recorded(base: dict[str, Any]) -> dict[str, Any]:
 
 def dump_options(settings: Namespace) -> str:
     """Options as YAML that says the same, whatever the defaults are: ``loss: null`` stays."""
-    return str(fit_command.parser().dump(settings, skip_none=False))
+    # By position: the third argument, whether to leave None out, has changed its name between versions.
+    return str(fit_command.parser().dump(settings, "parser_mode", False))
 
 
 def _options_of_fit(settings: Namespace) -> str:

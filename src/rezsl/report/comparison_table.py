@@ -63,16 +63,18 @@ def notes(comparison: Comparison) -> list[str]:
         comparison.significance(row, "H")[1] for row in comparison.rows if row.runs and not comparison.is_baseline(row)
     }
     counts = f"n = {min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"n = {min(pairs, default=0)}"
-    lines = [
-        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.seeds))}. Accuracies in percent; error "
+    seeds = ", ".join(map(str, comparison.seeds))
+    return [
+        f"Mean ± standard deviation over the seeds {seeds}. Accuracies in percent; error "
         "and its spread over semantics × 10⁻³; corr: Pearson, class semantics with error.",
         _searched(comparison),
         *(_PROTOCOLS[protocol] for protocol in comparison.protocols),
         "H_oracle takes the γ that is best on test, as published tables report.",
-        f"p: {TESTS[comparison.test]} over seeds against {baseline}, two-sided, {counts} seeds in common, not corrected "
-        "for the number of comparisons; none below 3 seeds. Seeds share the data: p does not speak of other data sets.",
+        f"p: {TESTS[comparison.test]} over seeds against {baseline}, two-sided, {counts} seeds in common, not "
+        "corrected for the number of comparisons; none below 3 seeds. Seeds share the data: p does not speak of other "
+        "data sets.",
+        *failures(comparison),
     ]
-    return lines + failures(comparison)
 
 
 def failures(comparison: Comparison) -> list[str]:
@@ -88,9 +90,9 @@ def failures(comparison: Comparison) -> list[str]:
 def comparison_table(comparison: Comparison, dataset: str) -> Table:
     """The rows of a data set, for the terminal: standard deviations and p stand below the means."""
     is_last = dataset == comparison.datasets[-1]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=escape(dataset), title_justify="left")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0, title=escape(dataset), title_justify="left")
     table.caption, table.caption_justify = (escape("\n".join(notes(comparison))) if is_last else None), "left"
-    table.add_column("", min_width=12, overflow="fold")
+    table.add_column("", min_width=9, overflow="fold")
     for column in COLUMNS:
         table.add_column(column.title.replace(" ", "\n"), justify="right", no_wrap=True)
     best = best_rows(comparison, dataset)

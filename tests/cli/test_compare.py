@@ -1,0 +1,169 @@
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from scipy.io import savemat
+
+from rezsl.cli.compare import compare, prepare
+from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.experiments.jobs import Folder, Job
+from rezsl.experiments.plan import read_plan
+from rezsl.experiments.runner import Runner, run_plan
+
+SEARCH = {"trials": 2, "space": {"loss_weight": [0.5, 2.0]}, "losses": {"none": {"loss_weight": None}}}
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """Features of 12 classes that depend linearly on their semantics, as the field's files; three are unseen."""
+    random, folder = np.random.default_rng(0), tmp_path / "toy"
+    folder.mkdir()
+    semantics, labels = random.random((6, 12)) + 0.1, np.repeat(np.arange(12), 10)
+    features = (semantics.T @ random.normal(size=(6, 8)))[labels] + 0.3 * random.normal(size=(120, 8))
+    index, held_out = np.arange(120) + 1, np.arange(120) % 5 == 0
+    parts = {
+        "trainval": (labels < 9) & ~held_out, "train": (labels < 6) & ~held_out,
+        "val": (labels >= 6) & (labels < 9) & ~held_out, "test_seen": (labels < 9) & held_out, "test_unseen": labels >= 9,
+    }  # fmt: skip
+    savemat(
+        folder / "att_splits.mat", {"att": semantics} | {f"{name}_loc": index[part] for name, part in parts.items()}
+    )
+    savemat(folder / "res101.mat", {"features": features.T, "labels": labels[:, None] + 1})
+    return folder
+
+
+def content(**changes: Any) -> dict[str, Any]:
+    return {
+        "options": {"max_epochs": 1, "accelerator": "cpu", "batches": {"per_epoch": 2}},
+        "datasets": {"toy": {"data": "xlsa17"}},
+        "methods": {"linear": {"model": "linear"}, "broken": {"model": "linear", "batches": {"size": 0}}},
+        "losses": {"none": {"loss": None}, "MSE": {"loss": "MSELoss"}},
+        "pairs": {"broken": ["none"]},
+        "seeds": [0, 1],
+        "baseline": {"method": "linear", "loss": "none"},
+        "search": SEARCH,
+        **changes,
+    }
+
+
+class InProcess(Runner):
+    """Runs the commands here: an import of PyTorch for each would take the longest."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def __call__(self, job: Job) -> str | None:
+        self.ran.append(job.name)
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        with job.log.open("w") as log, redirect_stdout(log), redirect_stderr(log):
+            code = main(job.arguments)
+        return None if code == 0 else job.log.read_text().splitlines()[-1].removeprefix("rezsl: error: ")
+
+    def stop(self) -> None:
+        raise AssertionError("nothing was interrupted")
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="") as stream:
+        yield from csv.DictReader(stream)
+
+
+def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, runner, roots = tmp_path / "out", InProcess(), {"toy": str(toy)}
+    found = compare(read_plan(content(), "plan.yaml", roots), out, runner)
+    assert runner.ran[:3] == ["toy/linear/none seed 0", "toy/linear/none seed 1", "toy/linear/MSE search"]
+    assert set(runner.ran[3:]) == {
+        *(f"toy/linear/MSE seed {seed}" for seed in (0, 1)), *(f"toy/broken/none seed {seed}" for seed in (0, 1)),
+    }  # fmt: skip
+    # The figures are those that the runs wrote.
+    runs = {(row["method"], row["loss"], row["seed"]): row for row in rows(out / "runs.csv")}
+    for (method, loss, seed), row in runs.items():
+        record = out / "runs" / "toy" / method / loss / f"seed-{seed}" / "metrics.json"
+        if method == "broken":
+            assert row["failure"] == "batches.size: expected at least 1, got 0"
+            assert not record.exists()
+        else:
+            assert float(row["H"]) == pytest.approx(json.loads(record.read_text())["test"]["H"], abs=1e-5)
+    mean = {row["method"] + row["loss"]: row for row in rows(out / "table.csv")}["linearMSE"]
+    both = [float(runs["linear", "MSE", seed]["T1"]) for seed in "01"]
+    assert float(mean["T1_mean"]) == pytest.approx(np.mean(both), rel=1e-4)
+    assert float(mean["T1_sd"]) == pytest.approx(np.std(both, ddof=1), rel=1e-4, abs=1e-9)
+    assert (mean["seeds"], mean["trials"], mean["pairs"], mean["H_p"]) == ("2", "2", "2", "")
+    # The runs have the weight that the search chose.
+    chosen = yaml.safe_load((out / "search/toy/linear/MSE.yaml").read_text())["loss_weight"]
+    assert {
+        json.loads(path.read_text())["loss_weight"] for path in out.glob("runs/toy/linear/MSE/*/settings.json")
+    } == {chosen}
+    for file in ("table.md", "table.tex"):
+        text = (out / file).read_text()
+        assert "Failed: toy, broken + none, seed 0, 1: batches.size: expected at least 1, got 0" in text
+        assert "Search: 2 trials per row and data set for validation H, with seed 0" in text
+        assert "Honest protocol" in text
+    with Image.open(out / "comparison.png") as image:
+        assert min(image.size) > 200
+    assert found.rows[0].runs.keys() == {0, 1}
+    shown = capsys.readouterr().out
+    assert "failed: toy/broken/none seed 0: batches.size" in shown
+
+    # Only what failed or is new is run again.
+    again = InProcess()
+    compare(read_plan(content(seeds=[0, 1, 2]), "plan.yaml", roots), out, again)
+    assert set(again.ran) == {
+        "toy/linear/none seed 2", "toy/linear/MSE seed 2", *(f"toy/broken/none seed {seed}" for seed in (0, 1, 2)),
+    }  # fmt: skip
+
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(content(options={"max_epochs": 2}, seeds=[0, 1, 2])))
+    command = ["compare", str(path), "-o", str(out), "--data-root", f"toy={toy}"]
+    assert main(command) == USER_ERROR
+    assert "was begun with another plan: options.max_epochs: 1 → 2 (and 2 more); go on with" in capsys.readouterr().err
+
+
+def test_data_roots_may_be_given_one_by_one_or_together() -> None:
+    expected = ["plan.yaml", "-o", "out", "--data_root", "a=1", "b=2"]
+    assert prepare(["--data_root", "a=1", "--data_root=b=2", "plan.yaml", "-o", "out"]) == expected
+    assert prepare(["plan.yaml", "--data_root", "a=1", "b=2", "-o", "out"]) == expected
+
+
+def test_ctrl_c_ends_the_children_and_says_how_to_go_on(toy: Path, tmp_path: Path) -> None:
+    plan = content(options={"max_epochs": 100_000, "accelerator": "cpu", "patience": 100_000}, seeds=[0])
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan | {"search": None}, sort_keys=False))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rezsl", "compare", "plan.yaml", "-o", "out", "--data-root", f"toy={toy}"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    history, until = tmp_path / "out/runs/toy/linear/none/seed-0/history.csv", time.monotonic() + 120
+    while not history.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert "rezsl: interrupted; the same command goes on; finished runs are kept" in errors
+    assert (history.parent / "model.safetensors").exists()  # the child had its time
+    folder = Folder(tmp_path / "out")
+    described = read_plan(plan, "plan.yaml", {"toy": str(toy)})
+    assert "--resume" in folder.run_job(described.cells[0], described, 0).arguments
+
+
+def test_a_search_that_fails_takes_its_seeds_with_it(tmp_path: Path) -> None:
+    class Failing(InProcess):
+        def __call__(self, job: Job) -> str | None:
+            return "no luck" if "search" in job.name else None
+
+    plan = read_plan(content(), "plan.yaml")
+    failures = run_plan(plan, Folder(tmp_path), Failing(), 2)
+    assert failures == {
+        "toy/linear/MSE search": "no luck",
+        **{f"toy/linear/MSE seed {seed}": "its search failed: no luck" for seed in (0, 1)},
+    }

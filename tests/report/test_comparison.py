@@ -1,0 +1,69 @@
+import csv
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from rezsl.experiments.results import FIGURES, Comparison, Row
+from rezsl.report.comparison_table import comparison_table, notes
+from rezsl.report.comparison_text import as_csv, as_latex, as_markdown
+
+
+def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) -> Row:
+    figures = dict.fromkeys(FIGURES, 0.5) | {"error_mean": 0.1234, "error_spread": spread, "seconds": 1234.0}
+    figures["error_correlation"] = -0.25
+    return Row(
+        "data & co", method, "none", {seed: figures | {"H": value} for seed, value in enumerate(h)},
+        {len(h) + seed: "a reason" for seed in range(failed)}, (),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def comparison() -> Comparison:
+    rows = (
+        row("base_line", [0.4, 0.4, 0.6]),
+        row("better", [0.5, 0.6, 0.9]),
+        row("partly", [0.1], 2),
+        row("not", [], 3),
+    )
+    return Comparison(rows, ("base_line", "none"), (0, 1, 2), 0, "H", ("honest",), "t")
+
+
+def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
+    comparison: Comparison, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Console(width=80).print(comparison_table(comparison, "data & co"))
+    printed = capsys.readouterr().out
+    assert "…" not in printed.replace("data…", "")
+    line = next(line for line in printed.splitlines() if " 66.7 " in line)
+    assert line.split()[-10:] == ["50.0", "50.0", "50.0", "66.7", "50.0", "50.0", "123.4", "12.3", "-0.25", "1234"]
+    assert "p .074" in printed
+
+
+def test_every_format_says_the_same(comparison: Comparison) -> None:
+    # Differences 0.1, 0.2, 0.3: t = 2√3 with two degrees of freedom.
+    t = 2 * math.sqrt(3)
+    p = 1 - t / math.sqrt(2 + t**2)
+    better = list(csv.DictReader(io.StringIO(as_csv(comparison))))[1]
+    assert float(better["H_p"]) == pytest.approx(p, rel=1e-4)
+    assert float(better["H_mean"]) == pytest.approx(2 / 3, rel=1e-4)
+    assert float(better["H_sd"]) == pytest.approx(math.sqrt(13 / 300), rel=1e-4)
+
+    assert "| **66.7** ± 20.8 |" in as_markdown(comparison)
+    assert f"| {p:.3f} | 1.000 |" in as_markdown(comparison)
+    latex = as_latex(comparison)
+    assert r"$\mathbf{66.7} \pm 20.8$" in latex
+    assert r"\emph{data \& co}" in latex
+    assert r"base\_line + none & " in latex
+    assert all(
+        line.count("&") - line.count(r"\&") == 12 for line in latex.splitlines() if line.endswith(r"\\") and "+" in line
+    )
+
+
+def test_what_is_missing_is_said(comparison: Comparison) -> None:
+    text = "\n".join(notes(comparison))
+    assert "Failed: data & co, partly + none, seed 1, 2: a reason" in text
+    assert "Failed: data & co, not + none, seed 0, 1, 2: a reason" in text
+    assert "paired t-test over seeds against base_line + none, two-sided, n = 1 to 3 seeds in common" in text
+    assert "No search: every row has the settings of the plan." in text
