@@ -7,9 +7,9 @@ from rezsl.training import Batches
 
 # Few and long steps, for most checks look at the contract, not at the accuracy.
 BRIEF: dict[str, Any] = {
-    "max_epochs": 6,
-    "learning_rate": 0.03,
-    "batches": Batches(ways=0, size=100),
+    "max_epochs": 4,
+    "learning_rate": 0.1,
+    "batches": Batches(ways=0, size=150),
     "accelerator": "cpu",
 }
 
