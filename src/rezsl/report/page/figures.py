@@ -88,10 +88,10 @@ def worst_semantics(analysis: Analysis, prefix: str) -> str:
         axes.grid(visible=False, axis="y")
         axes.set_xlim(left=0)
         axes.set_xlabel("error (×10⁻³)")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside lower center", ncols=2)
 
     label = f"The {len(rows)} worst predicted semantics, the worst first: boxes of their errors over classes."
-    return inline_svg(5.2, 1.2 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
+    return inline_svg(5.2, 1.4 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
 
 
 def mistakes(analysis: Analysis, prefix: str) -> str | None:

@@ -35,8 +35,13 @@ def findings(analysis: Analysis, protocol: Protocol) -> list[Finding]:
 
 
 def percent(share: float) -> str:
-    """A share as ``12.3 %``; a dash where it is undefined."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
+    """A share as ``12.3 %``, which no line breaks apart; a dash where it is undefined."""
+    return "–" if math.isnan(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign, and a minus that is as wide as the plus."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _recognised(analysis: Analysis) -> str:
@@ -99,13 +104,13 @@ def _correlation(analysis: Analysis) -> str:
     elif over_classes.mean_high < 0:
         verdict = "Yes, the other way round: classes with a higher value of a semantic have a smaller error in it"
     within = (
-        f" Within a class, over its semantics, it is {over_semantics.mean:+.2f} "
-        f"({over_semantics.mean_low:+.2f} to {over_semantics.mean_high:+.2f})."
+        f" Within a class, over its semantics, it is {signed(over_semantics.mean)} "
+        f"({signed(over_semantics.mean_low)} to {signed(over_semantics.mean_high)})."
     )
     return (
-        f"{verdict}: Pearson correlation {over_classes.mean:+.2f} on average over semantics ({level} interval "
-        f"{over_classes.mean_low:+.2f} to {over_classes.mean_high:+.2f}, {len(analysis.classes)} classes resampled)."
-        + ("" if math.isnan(over_semantics.mean) else within)
+        f"{verdict}: Pearson correlation {signed(over_classes.mean)} on average over semantics ({level} interval "
+        f"{signed(over_classes.mean_low)} to {signed(over_classes.mean_high)}, "
+        f"{len(analysis.classes)} classes resampled)." + ("" if math.isnan(over_semantics.mean) else within)
     )
 
 

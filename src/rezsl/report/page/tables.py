@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rezsl.analysis import Analysis, AnalysisComparison, PairedDifference
+from rezsl.report.page.findings import signed
 from rezsl.report.page.reported_run import ReportedRun
 
 MATRIX_CLASSES = 30
@@ -57,7 +58,7 @@ def differences(comparison: AnalysisComparison) -> list[dict[str, str]]:
 def _difference(one: PairedDifference) -> dict[str, str]:
     title, factor, unit = QUANTITIES.get(one.quantity, (one.quantity.replace("_", " "), 1.0, ""))
     digits = 1 if factor > 1 else 2
-    mean, low, high = (f"{factor * value:+.{digits}f}" for value in (one.mean, one.low, one.high))
+    mean, low, high = (signed(factor * value, digits) for value in (one.mean, one.low, one.high))
     return {
         "quantity": f"{title} ({unit})" if unit else title,
         "pair": f"{one.second} less {one.first}",
@@ -99,7 +100,7 @@ def semantics(analysis: Analysis) -> list[list[str]]:
         rows.append([
             analysis.attributes[row], _number(float(values[row]), 3), _number(1000 * float(profile.mean[row]), 2),
             _number(1000 * float(profile.spread[row]), 2), _number(float(correlation.value[row]), 2),
-            "–" if math.isnan(low) else f"{low:+.2f} to {high:+.2f}",
+            "–" if math.isnan(low) else f"{signed(low)} to {signed(high)}",
         ])  # fmt: skip
     return rows
 

@@ -166,7 +166,7 @@
       const accuracy = run.accuracy[row] === null ? "" : `, accuracy ${run.accuracy[row]} %`;
       this.readout.textContent =
         `${run.classes[row]} (${run.seen[row] ? "seen" : "unseen"}${accuracy}) · ${run.semantics[index]}: ` +
-        `value ${value.toPrecision(3)}, error ${error === null ? "–" : error} ×10⁻³`;
+        `value ${value.toFixed(3)}, error ${error === null ? "–" : error} ×10⁻³`;
       requestAnimationFrame(() => this.draw());
     }
   }
@@ -185,8 +185,11 @@
   button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; named(); drawVisible(); });
   prefersDark.addEventListener("change", () => { named(); drawVisible(); });
   addEventListener("resize", drawVisible);
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.dataset.was = one.open; one.open = true; }));
-  addEventListener("afterprint", () => document.querySelectorAll("details").forEach((one) => { one.open = one.dataset.was === "true"; }));
+  // Paper is light, and a canvas keeps the colours that it was drawn in.
+  let theme = "";
+  const dress = (name) => { if (name) root.dataset.theme = name; else delete root.dataset.theme; drawVisible(); };
+  addEventListener("beforeprint", () => { theme = root.dataset.theme ?? ""; dress("light"); });
+  addEventListener("afterprint", () => dress(theme));
   named();
   show();
 })();

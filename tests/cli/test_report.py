@@ -1,0 +1,84 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rezsl.cli.main import USER_ERROR, main
+
+TINY = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
+SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("report") / "run"
+    assert main(["fit", *TINY, *SHORT, "--run-dir", str(root)]) == 0
+    return root
+
+
+def test_fit_ends_with_a_page(run: Path) -> None:
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "<h1>digits: digits</h1>" in text
+    assert "Which unseen classes are recognised?" in text
+    assert "data:image/png;base64," in text
+
+
+def test_two_runs_become_one_page_with_their_differences(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = shutil.copytree(run, tmp_path / "elsewhere" / "run")
+    out = tmp_path / "both.html"
+    assert main(["report", str(run), str(other), "-o", str(out)]) == 0
+    assert capsys.readouterr().out == f"written to {out}\n"
+    text = out.read_text(encoding="utf-8")
+    # Both are called run, so their parents tell them apart.
+    assert f"elsewhere/run less {run.parent.name}/run" in text
+    assert "No paired differences" not in text
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda run, folder: [run, run], "runs: expected different directories, got {run} twice"),
+        (lambda run, folder: [run, "-o", folder], "--out: expected a file, got the directory {folder}; name a file in it, as {folder}/report.html"),
+        (lambda run, folder: [run, "-o", folder / "no" / "a.html"], "--out: expected a file in a directory that exists, got {folder}/no/a.html; make {folder}/no first"),
+        (lambda run, folder: [run, "-o", folder / "a.html", "--data", "digitz"], "--data: unknown 'digitz' (did you mean digits?); expected "),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_reported_is_one_line(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], make: object, expected: str
+) -> None:
+    assert callable(make)
+    assert main(["report", *map(str, make(run, tmp_path))]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert error.startswith(f"rezsl: error: {expected.format(run=run, folder=tmp_path)}")
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_its_configuration_needs_data(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = shutil.copytree(run, tmp_path / "bare")
+    (bare / "config.yaml").unlink()
+    assert main(["report", str(bare), "-o", str(tmp_path / "a.html")]) == USER_ERROR
+    assert "so the run does not say what it was trained on; name it with --data" in capsys.readouterr().err
+    assert main(["report", str(bare), "-o", str(tmp_path / "a.html"), "--data", "digits"]) == 0
+
+
+def test_a_page_that_fails_loses_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no\nfonts")
+
+    monkeypatch.setattr("rezsl.cli.report.save_report", broken)
+    run = tmp_path / "run"
+    assert main(["fit", *TINY, *SHORT, "--run-dir", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        f"report.html was not written, but the run is whole (RuntimeError: no fonts); rezsl report {run} tries again\n"
+        in printed
+    )
+    assert (run / "metrics.json").exists()
+    assert "report.html, " not in printed

@@ -1,0 +1,155 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from rezsl.analysis import Analysis, AnalysisOptions, analyse
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError, RunDirectoryError
+from rezsl.report.page import ReportedRun, render_report, reported_run, save_report
+from rezsl.report.page.findings import findings
+from rezsl.semantics import ClassSemantics
+from rezsl.training import Batches, fit
+from tests.report.page_reader import Page
+
+QUICK = AnalysisOptions(resamples=20)
+HOSTILE = '</script><b>$x$ & "it\'s"'
+
+
+def analysis_of(
+    classes: int, semantics: int, seen: int, each: int = 4, name: str = "class", noise: float = 0.3
+) -> Analysis:
+    generator = torch.Generator().manual_seed(0)
+    table = ClassSemantics(
+        tuple(f"{name} {number}" for number in range(classes)),
+        tuple(f"{name} semantic {number}" for number in range(semantics)),
+        torch.rand(classes, semantics, generator=generator) + 0.05,
+    )
+    labels = torch.arange(classes).repeat_interleave(each)
+    predictions = table.values[labels] + noise * torch.randn(len(labels), semantics, generator=generator)
+    return analyse(predictions, labels, table, table.classes[:seen], gamma=0.1, options=QUICK)
+
+
+def test_a_page_of_two_runs_is_one_sound_accessible_file(tmp_path: Path) -> None:
+    runs = {
+        "first": ReportedRun(analysis_of(8, 5, 6), data="toy"),
+        "second": ReportedRun(analysis_of(8, 5, 6, noise=0.9)),
+    }
+    save_report(runs, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "http:" not in text
+    assert "https:" not in text
+    page = Page(text)
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == 1
+    assert [option["value"] for option in page.all("option")[:2]] == ["0", "1"]
+    assert all("scope" in header for header in page.all("th"))
+    assert all(picture["aria-label"] and picture["role"] == "img" for picture in page.all("svg"))
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    references = [value for _, attributes in page.elements for name in ("aria-labelledby", "aria-describedby")
+                  for value in attributes.get(name, "").split()]  # fmt: skip
+    assert set(references) <= set(ids)
+    assert [use["href"].removeprefix("#") in ids for use in page.all("use")].count(False) == 0
+    assert "second less first" in page.texts
+
+
+def test_the_matrix_in_the_page_is_that_of_the_analysis() -> None:
+    analysis = analysis_of(7, 4, 5)
+    run = ReportedRun(analysis)
+    first, second = Page(render_report({"a": run, "b": run})).matrices
+    assert first["classes"] == list(analysis.classes)
+    assert first["seen"] == [True] * 5 + [False] * 2
+    assert torch.tensor(first["errors"]).div(1000) == pytest.approx(analysis.error_matrix, rel=5e-3)
+    assert torch.tensor(first["values"]).div(1000) == pytest.approx(analysis.class_semantics, rel=5e-3)
+    assert second["values"] == 0  # the table is in the file once
+
+
+def test_names_cannot_break_out_of_the_page() -> None:
+    analysis = analysis_of(6, 4, 4, name=HOSTILE, noise=2.0)
+    run = ReportedRun(analysis, data=HOSTILE, notes=(HOSTILE,), settings={HOSTILE: [HOSTILE]})
+    page = Page(render_report({HOSTILE: run}))
+    assert page.all("b") == []
+    assert len(page.all("script")) == 2
+    assert page.matrices[0]["classes"] == list(analysis.classes)
+    assert HOSTILE in page.texts
+    assert any(text.startswith(HOSTILE[:12]) and "semantic" in text for text in page.texts)
+
+
+def test_200_classes_of_312_semantics_take_less_than_3_mb() -> None:
+    analysis = analysis_of(200, 312, 150, each=2, name=HOSTILE)
+    assert len(render_report({"cub": ReportedRun(analysis)}).encode()) < 3_000_000
+
+
+def test_a_page_without_unseen_images_says_so() -> None:
+    generator = torch.Generator().manual_seed(0)
+    table = ClassSemantics(("a", "b", "c"), ("x", "y"), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    labels = torch.tensor([0, 1])
+    predictions = table.values[labels] + 0.1 * torch.rand(2, 2, generator=generator)
+    analysis = analyse(predictions, labels, table, ["a", "b"], options=QUICK)
+    texts = Page(render_report({"run": ReportedRun(analysis)})).texts
+    assert "There are no test images of unseen classes." in texts
+    assert not any("Seen-unseen curve" in text for text in texts)
+
+
+def test_runs_on_other_classes_stand_side_by_side_without_differences() -> None:
+    runs = {"a": ReportedRun(analysis_of(6, 4, 4)), "b": ReportedRun(analysis_of(7, 4, 4))}
+    texts = Page(render_report(runs)).texts
+    assert any(text.startswith("No paired differences: ") for text in texts)
+
+
+def test_nothing_to_report_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="runs: expected at least one to report, got none"):
+        render_report({})
+
+
+def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
+    # Of "zebra" one image of four is right, two are taken for "horse"; "whale" is always right.
+    table = ClassSemantics(("horse", "cow", "zebra", "whale"), ("mane", "stripes", "fins"), torch.tensor(
+        [[1.0, 0.0, 0.0], [0.5, -1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))  # fmt: skip
+    chosen = ["horse", "cow", "zebra", "horse", "horse", "whale", "whale", "whale"]
+    truth = ["horse", "cow", "zebra", "zebra", "zebra", "zebra", "whale", "whale"]
+    labels = torch.tensor(table.index(truth))
+    analysis = analyse(table.values[table.index(chosen)], labels, table, ["horse", "cow"], options=QUICK)
+    answers = {
+        finding.question: finding.answer.replace("\N{NO-BREAK SPACE}", " ") for finding in findings(analysis, "honest")
+    }
+    assert answers["Which unseen classes are recognised?"] == (
+        "Among all 4 classes, 1 of 2 unseen classes is recognised in at least half of their images: “whale” (100.0 %). "
+        "Not recognised: “zebra” (25.0 %, mostly taken for “horse”, seen, 50.0 %)."
+    )
+    # U = (1/4 + 1) / 2. Without horse and cow, the horses are nearest to zebra: T1 = (3/4 + 1) / 2.
+    assert (
+        "T1 is 87.5 %; with the seen classes as candidates too, 62.5 % (U): seen classes cost 25.0 points."
+        in (answers["What does it cost?"])
+    )
+    assert "66.7 % of the 3 mistakes choose the true class's nearest neighbour" in answers["What does it cost?"]
+    harmonic_mean = 2 * 0.625 / 1.625
+    gamma = answers["Did γ carry over to the test classes?"]
+    assert f"with γ = 0.00, chosen without the test classes, H is {100 * harmonic_mean:.1f} %" in gamma
+    oracle = {finding.question: finding.answer for finding in findings(analysis, "oracle")}
+    assert "chosen on these very test classes (oracle protocol)" in oracle["Did γ carry over to the test classes?"]
+
+
+def test_the_worst_semantic_is_named_with_its_error() -> None:
+    analysis = analysis_of(6, 4, 4)
+    error = analysis.error_matrix.mean(dim=0)
+    name, worst = analysis.attributes[int(error.argmax())], float(error.max())
+    answer = next(one.answer for one in findings(analysis, "honest") if "worst" in one.question)
+    assert answer.startswith(f"“{name}” ({1000 * worst:.1f}, {worst / float(error.mean()):.1f} × the mean), ")
+    assert not math.isnan(worst)
+
+
+def test_features_have_no_pictures_and_a_damaged_record_is_named(features: Benchmark, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    quick = Batches(per_epoch=1)
+    model = fit(features, max_epochs=1, batches=quick, accelerator="cpu", progress=False, run_dir=run).model
+    reported = reported_run(model, features, run)
+    assert reported.examples == ()
+    assert reported.metrics["test"]["H"] == pytest.approx(reported.analysis.figures()["H"])
+    texts = Page(render_report({"toy": reported})).texts
+    assert reported.settings["data"]["sha256"] in texts
+    (run / "metrics.json").write_text("{")
+    with pytest.raises(RunDirectoryError, match=r"metrics.json: expected JSON \(.*\); the file is damaged"):
+        reported_run(model, features, run)
