@@ -1,0 +1,102 @@
+"""Every page's code runs: Python blocks in one namespace per page, ``rezsl`` commands as a shell would call them.
+
+A block under the comment ``<!-- not run: reason -->`` is compiled, or its options are parsed.
+"""
+
+import shlex
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rezsl.cli.main import _underscored, main
+from rezsl.cli.options import parse
+from tests.docs.pages import CodeBlock, code_blocks, command_lines
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(page for page in DOCS.rglob("*.md") if code_blocks(page))
+LANGUAGES = {"python", "sh", "yaml", "text", "csv"}
+OTHER_PROGRAMS = {"make", "python", "pip"}
+HOURS = {"results.md": "hours of training", "benchmarks.md": "the speed of a quiet machine"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+@pytest.mark.filterwarnings("default:.*fork:DeprecationWarning")
+def test_code_of_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for block in blocks_of(page):
+        where = f"{page.relative_to(DOCS.parent)}:{block.line}"
+        assert block.language in LANGUAGES, f"{where}: expected one of {LANGUAGES}, got {block.language!r}"
+        if block.language == "python":
+            run_python(block, where, namespace)
+        elif block.language == "sh":
+            for line in command_lines(block.code):
+                run_command(line, block, where, capsys)
+        elif block.language in {"yaml", "csv"}:
+            keep_file(block, tmp_path)
+
+
+def blocks_of(page: Path) -> list[CodeBlock]:
+    """The blocks of a page, some pages being of commands that take too long as a whole."""
+    whole = HOURS.get(page.name, "")
+    return [block._replace(reason=block.reason or whole) for block in code_blocks(page)]
+
+
+def run_python(block: CodeBlock, where: str, namespace: dict[str, Any]) -> None:
+    """Compiled so that a traceback names the page and its line."""
+    code = compile("\n" * (block.line - 1) + block.code, where, "exec")
+    if not block.reason:
+        exec(code, namespace)
+
+
+def keep_file(block: CodeBlock, folder: Path) -> None:
+    """A YAML or CSV block whose first line is a comment with a file's name is that file, for the blocks below it."""
+    first, _, rest = block.code.partition("\n")
+    if first.startswith("# ") and first.endswith((".yaml", ".csv")):
+        (folder / first.removeprefix("# ")).write_text(rest, encoding="utf-8")
+
+
+def run_command(line: str, block: CodeBlock, where: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = shlex.split(line)
+    if arguments[0] in OTHER_PROGRAMS:
+        return
+    assert arguments[0] == "rezsl", f"{where}: expected a command of rezsl, got {line!r}"
+    if block.reason:
+        parse_command(arguments[1:])
+        return
+    assert main(arguments[1:]) == 0, f"{where}: {line}\n{capsys.readouterr().err}"
+
+
+def parse_command(arguments: list[str]) -> None:
+    """What the command line itself does before it looks at any file but configurations."""
+    if arguments[0] == "data":
+        parse(import_module(f"rezsl.cli.data_{arguments[1].replace('-', '_')}").parser(), under(arguments[2:]))
+        return
+    command = import_module(f"rezsl.cli.{arguments[0]}")
+    rest = under(arguments[1:])
+    rest = command.prepare(rest) if hasattr(command, "prepare") else rest
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(DOCS.parent)  # where configs/ is
+        parse(command.parser(), rest)
+
+
+def under(arguments: list[str]) -> list[str]:
+    return [_underscored(argument) for argument in arguments]
+
+
+def test_no_page_without_a_place_in_the_navigation() -> None:
+    navigation = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    assert [page for page in pages if f" {page}\n" not in navigation] == []
+
+
+def test_every_public_room_has_its_page() -> None:
+    import rezsl  # noqa: PLC0415 - only this test needs it
+
+    missing = [room for room in rezsl._ROOMS if f"::: rezsl.{room}\n" not in (DOCS / "api" / f"{room}.md").read_text()]
+    assert missing == []
