@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import sys
 from functools import cache
 from typing import Any
 
@@ -14,17 +15,21 @@ ROOMS = (
 ROLE = re.compile(r":(?:class|func|meth|attr|mod|data|exc):`~?([\w.]+)`")
 LITERAL = re.compile(r"``(.+?)``")
 SESSION = re.compile(r"(?m)^((?:>>> |\.\.\. ).*(?:\n(?!\s*$).*)*)")
-FORMULA = re.compile(r"(?m)(?<=\n\n)((?: {4}\S.*(?:\n|$))+)")
 
 
 @cache
 def public_names() -> dict[str, str]:
-    """From the last part of every public name to the name in full; that of its own room wins over the package's."""
+    """From the last part of every public name to where its page has it; a room's own name wins over the package's."""
     names: dict[str, str] = {}
     for room in ROOMS:
         module = importlib.import_module(f"rezsl.{room}".rstrip("."))
-        names |= {name: f"{module.__name__}.{name}" for name in module.__all__}
+        names |= {name: _place(f"{module.__name__}.{name}") for name in module.__all__}
     return names
+
+
+def _place(name: str) -> str:
+    """A function in a module of its own name hides behind it: griffe only knows it by both."""
+    return f"{name}.{name.rpartition('.')[2]}" if name in sys.modules else name
 
 
 def as_markdown(text: str) -> str:
@@ -38,10 +43,13 @@ def _link(role: re.Match[str]) -> str:
     shown = role[1].removeprefix("rezsl.")
     owner, _, member = role[1].rpartition(".")
     known = public_names()
-    if target := known.get(role[1].split(".")[-1]):
+    if target := known.get(member):
         return f"[`{shown}`][{target}]"
     if target := known.get(owner.rpartition(".")[2]):
-        return f"[`{shown}`][{target}.{member}]"
+        room, _, name = target.rpartition(".")
+        found = getattr(getattr(sys.modules[room], name), member, None)
+        # Fields of a dataclass are described with their class, methods and properties by themselves.
+        return f"[`{shown}`][{target}{'.' + member if callable(found) or isinstance(found, property) else ''}]"
     return f"`{shown}`"
 
 

@@ -81,7 +81,8 @@ def parse_command(arguments: list[str]) -> None:
     rest = under(arguments[1:])
     rest = command.prepare(rest) if hasattr(command, "prepare") else rest
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(DOCS.parent)  # where configs/ is
+        if any(argument.startswith("configs/") for argument in rest):
+            patch.chdir(DOCS.parent)
         parse(command.parser(), rest)
 
 
