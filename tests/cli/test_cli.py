@@ -74,6 +74,17 @@ def test_the_kept_config_is_a_whole_command_line(run: Path, tmp_path: Path) -> N
     assert first["test"] == second["test"]
 
 
+def test_a_run_without_a_loss_stays_one(tmp_path: Path) -> None:
+    """What is null is kept as null: left out, it would come back as its default, ReMSE."""
+    short = ["--max-epochs=1", "--batches.per_epoch=2", "--augmentation=null", "--backbone", "small_resnet"]
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert main(["fit", "--data", "digits", "--loss=null", *short, "--backbone.width=4", "--run-dir", str(first)]) == 0
+    assert main(["fit", "--config", str(first / "config.yaml"), "--run-dir", str(again)]) == 0
+    for run in (first, again):
+        settings = json.loads((run / "settings.json").read_text())
+        assert (settings["loss"], settings["augmentation"]) == ("None", None)
+
+
 def test_print_config_prints_a_file_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["fit", "--data", "digits", "--max-epochs=1", "--augmentation=null", "--print_config"])
@@ -176,7 +187,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit"], "the following arguments are required: data"),
         (["fit", "--data", "digits", "--seeed", "1"], "unknown option --seeed (did you mean --seed?); see rezsl fit --help"),
         (["fit", "--data", "digits", "--max-epoch", "1"], "unknown option --max_epoch (did you mean --max_epochs?)"),
-        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected digits, folder, xlsa17"),
+        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected digits, synthetic, folder, xlsa17"),
         (["fit", "--data", "digits", "--model", "linnear"], "--model: unknown 'linnear' (did you mean linear?)"),
         (["fit", "--data", "digits", "--seed", "one"], "--seed: Expected a int. Got value: one"),
         (["fit", "--data", "folder", "--data.rot", "x"], "--data: folder: Option 'rot' is not accepted"),

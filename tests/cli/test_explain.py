@@ -1,7 +1,7 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from rezsl.cli.main import USER_ERROR, main
@@ -21,7 +21,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("photo") / "eight.png"
     images = load_digits().inputs
-    Image.fromarray(np.asarray(images[8][0])).save(path)
+    assert isinstance(images, torch.Tensor)
+    Image.fromarray(images[8, 0].numpy()).save(path)
     return path
 
 
@@ -43,7 +44,10 @@ def test_a_picture_is_written_where_it_was_asked_for(
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--semantics", "[roundnes]"], "semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?"),
+        (
+            ["--semantics", "[roundnes]"],
+            "semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?",
+        ),
         (["--top", "0"], "top: expected at least 1, got 0"),
     ],
 )

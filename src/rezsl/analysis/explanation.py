@@ -76,8 +76,8 @@ def explain(
     """
     if type(model.network).class_scores is not SemanticModel.class_scores:
         raise ArgumentError(
-            f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores have "
-            f"no such shares of single semantics"
+            f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "
+            "have no such shares of single semantics"
         )
     table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
     if len(table.classes) < 2:

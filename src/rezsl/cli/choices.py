@@ -23,7 +23,17 @@ from rezsl.data import (
     load_synthetic,
     load_xlsa17,
 )
-from rezsl.models import DAP, ESZSL, SAE, AttentionNet, Bilinear, GEMNet, LinearRegressor, MLPRegressor
+from rezsl.models import (
+    DAP,
+    ESZSL,
+    SAE,
+    AttentionNet,
+    Bilinear,
+    GEMNet,
+    LinearRegressor,
+    MLPRegressor,
+    SmoothedRegressor,
+)
 
 # A dataclass otherwise only takes its own fields.
 set_parsing_settings(subclasses_enabled=[Benchmark])
@@ -49,12 +59,13 @@ eszsl = class_from_function(ESZSL.build, func_return=ESZSL, name="eszsl")
 sae = class_from_function(SAE.build, func_return=SAE, name="sae")
 dap = class_from_function(DAP.build, func_return=DAP, name="dap")
 gem = class_from_function(GEMNet.build, func_return=GEMNet, name="gem")
+smoothed = class_from_function(SmoothedRegressor.build, func_return=SmoothedRegressor, name="smoothed")
 
 small_resnet = class_from_function(small_residual_backbone, func_return=ImageBackbone, name="small_resnet")
 pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
 
 NAMES = {
     "data": ("digits", "synthetic", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
-    "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap", "gem"),
+    "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap", "gem", "smoothed"),
     "backbone": ("small_resnet", "pretrained"),
 }

@@ -103,7 +103,9 @@ def _keep_config(options: ArgumentParser, settings: Namespace) -> None:
     kept = settings.clone()
     kept.pop("config", None)
     kept["resume"] = False
-    text = options.dump(kept)
+    # Nothing left out: an option that is null, such as a loss, would otherwise come back as its default.
+    # By position: the argument had another name in earlier versions of jsonargparse.
+    text = options.dump(kept, "parser_mode", False)
     if not settings.resume:
         write_atomically(directory.config, text)
 
