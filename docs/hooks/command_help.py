@@ -1,29 +1,40 @@
 """The page on the command line: what each command says of itself, as it is built."""
 
+import json
 import os
-from importlib import import_module
+import subprocess
+import sys
 from typing import Any
 
 PAGE = "api/command-line.md"
 WIDTH = "110"
+# In a process of its own: the choices of an option are the classes that are loaded, and a build loads them all.
+ASK = """
+import json
+from importlib import import_module
+from rezsl.cli.data import COMMANDS as OF_DATA
+from rezsl.cli.main import COMMANDS
+
+modules = {name: name for name in COMMANDS if name != "data"}
+modules |= {f"data {name}": "data_" + name.replace("-", "_") for name in OF_DATA}
+parsers = {name: import_module(f"rezsl.cli.{module}").parser() for name, module in modules.items()}
+print(json.dumps({name: parser.format_help() for name, parser in parsers.items()}))
+"""
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Add a section per command."""
     if page.file.src_uri != PAGE:
         return markdown
-    os.environ["COLUMNS"] = WIDTH
-    sections = (f"## rezsl {name}\n\n```text\n{_help(module)}\n```\n" for name, module in _commands())
-    return markdown + "\n".join(sections)
+    answer = subprocess.run(
+        [sys.executable, "-c", ASK], env=os.environ | {"COLUMNS": WIDTH}, check=True, capture_output=True, text=True
+    )
+    helps: dict[str, str] = json.loads(answer.stdout)
+    return markdown + "\n".join(
+        f"## rezsl {name}\n\n```text\n{_printable(text)}\n```\n" for name, text in helps.items()
+    )
 
 
-def _commands() -> list[tuple[str, str]]:
-    from rezsl.cli.data import COMMANDS as OF_DATA  # noqa: PLC0415 - a second of imports for one page
-    from rezsl.cli.main import COMMANDS  # noqa: PLC0415 - the same
-
-    whole = [(name, name) for name in COMMANDS if name != "data"]
-    return whole + [(f"data {name}", f"data_{name.replace('-', '_')}") for name in OF_DATA]
-
-
-def _help(module: str) -> str:
-    return str(import_module(f"rezsl.cli.{module}").parser().format_help()).strip()
+def _printable(text: str) -> str:
+    """Without the marks that jsonargparse hides in its text."""
+    return "".join(letter for letter in text.strip() if letter.isprintable() or letter == "\n")
