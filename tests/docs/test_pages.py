@@ -12,6 +12,9 @@ import pytest
 
 from rezsl.cli.main import _underscored, main
 from rezsl.cli.options import parse
+from rezsl.cli.yaml_file import read_yaml
+from rezsl.errors import RezslError
+from rezsl.experiments.plan import read_plan
 from tests.docs.pages import CodeBlock, code_blocks, command_lines
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -83,7 +86,9 @@ def parse_command(arguments: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if any(argument.startswith("configs/") for argument in rest):
             patch.chdir(DOCS.parent)
-        parse(command.parser(), rest)
+        settings = parse(command.parser(), rest)
+        if arguments[0] == "compare":
+            read_plan(read_yaml(settings.plan), str(settings.plan))
 
 
 def under(arguments: list[str]) -> list[str]:
@@ -101,3 +106,28 @@ def test_every_public_room_has_its_page() -> None:
 
     missing = [room for room in rezsl._ROOMS if f"::: rezsl.{room}\n" not in (DOCS / "api" / f"{room}.md").read_text()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_no_fence_escapes_the_collector(page: Path) -> None:
+    fences = [
+        line for line in page.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith(("```", "~~~"))
+    ]
+    assert len(fences) == 2 * len(code_blocks(page))
+
+
+def test_collector_tells_language_line_and_reason(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A\n\n```python\nx = 1\n```\n\n<!-- not run: needs CUB -->\n```sh\nrezsl fit \\\n  --seed 1  # why\n```\n"
+    )
+    first, second = code_blocks(page)
+    assert first == ("python", "x = 1\n", 4, "")
+    assert second[0] == "sh"
+    assert second[2:] == (9, "needs CUB")
+    assert command_lines(second.code) == ["rezsl fit --seed 1"]
+
+
+def test_a_wrong_option_is_found_even_where_nothing_runs() -> None:
+    with pytest.raises(RezslError, match="unknown option --lost"):
+        parse_command(["fit", "--data", "digits", "--lost", "mse"])
