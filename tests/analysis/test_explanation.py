@@ -1,8 +1,11 @@
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from rezsl.analysis import explain
@@ -83,6 +86,43 @@ def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path:
     with pytest.raises(ArgumentError, match="semantics: expected attributes of the model, got 'wings'"):
         save_explanation(found, tmp_path / "c.png", ["wings"])
     assert not (tmp_path / "c.png").exists()
+
+
+def texts_of(figure: Figure) -> list[Text]:
+    """Headings, titles, and everything that is written about the bars."""
+    bars = figure.axes[-1]
+    headings = [text for panel in (figure, *figure.subfigs) for text in panel.texts]
+    return [*headings, *(axes.title for axes in figure.axes), *bars.get_yticklabels(), *bars.texts, bars.xaxis.label]
+
+
+def test_long_and_odd_names_are_drawn_as_they_stand_and_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    # Between two $ matplotlib would see a formula, here a wrong one, and fail.
+    attributes = tuple(f"$x^$_underparts_color::iridescent_{number}" for number in range(30))
+    classes = tuple(f"$x^$.Black_throated_Blue_Warbler_{number}" for number in range(6))
+    semantics = ClassSemantics(classes, attributes, torch.rand(6, 30) + 0.1)
+    backbone = small_resnet(channels=3, natural_size=32)
+    network = AttentionNet.build(backbone.region_dim, semantics.query_vectors)
+    model = ZeroShotClassifier(backbone, network, semantics, classes[:3], gamma=0.3).eval()
+    found = explain(model, torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8))
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def kept(figure: Figure, path: Path) -> None:
+        figures.append(figure)
+        save(figure, path)
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    for top in (1, 7):
+        save_explanation(found, tmp_path / "a.png", top=top, title="$x^$_warbler_0046_of_a_long_name_18.jpg")
+        figure = figures.pop()
+        boxes = {text.get_text(): text.get_window_extent() for text in texts_of(figure) if text.get_text()}
+        assert sum("$x^$" in name for name in boxes) > 10
+        for name, box in boxes.items():
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.width, name
+            assert 0 <= box.y0 < box.y1 <= figure.bbox.height, name
+        for (one, left), (other, right) in combinations(boxes.items(), 2):
+            assert not left.overlaps(right), (one, other)
 
 
 def test_one_candidate_needs_no_explanation(model: ZeroShotClassifier) -> None:

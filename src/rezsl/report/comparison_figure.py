@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rezsl.experiments.results import Comparison, Row
-from rezsl.report.figures import COLORS, new_figure
+from rezsl.report.figures import COLORS, new_figure, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ PANELS = (
 )
 
 
+@plain_text()
 def save_comparison(comparison: Comparison, path: Path) -> None:
     """Draw H and the spread of errors of every row: seeds as points, their mean ± standard deviation beside them.
 

@@ -12,15 +12,18 @@ from torch.nn import functional as F
 
 from rezsl.analysis import Explanation
 from rezsl.errors import ArgumentError
-from rezsl.report.figures import COLORS, new_figure
+from rezsl.report.figures import COLORS, new_figure, plain_text
 from rezsl.semantics import name_some
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
 
 COLUMNS, BARS = 4, 12
+LONGEST_NAME, LONGEST_LINE = 28, 75
+"""Characters: of a name that fits above its picture, and of a line that fits into the narrowest figure."""
 
 
+@plain_text()
 def save_explanation(
     explanation: Explanation, path: Path, semantics: Sequence[str] = (), top: int = 7, title: str = ""
 ) -> None:
@@ -57,9 +60,9 @@ def save_explanation(
         _draw_pictures(cells, explanation, shown if has_maps else [], title)
         if has_maps:
             above.suptitle("where semantics look: bright is more, each map up to its own peak", fontsize=9, color="0.3")
-        _draw_lead(below.subplots(), explanation)
+        _draw_lead(below, explanation)
     else:
-        _draw_lead(figure.subplots(), explanation)
+        _draw_lead(figure, explanation)
     figure.savefig(path)
 
 
@@ -69,9 +72,10 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
     pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     for axes in cells:
         axes.set_axis_off()
-    winner = explanation.winner
+    # Beside the name stands a percentage.
+    winner = _short(explanation.winner.name, LONGEST_NAME - 6)
     cells[0].imshow(pixels, interpolation="nearest")
-    cells[0].set_title(f"{title}\n{winner.name}, {100 * winner.probability:.0f} %".strip(), fontsize=9)
+    cells[0].set_title(f"{_short(title)}\n{winner}, {100 * explanation.winner.probability:.0f} %".strip(), fontsize=9)
     grey = pixels.mean(axis=2)
     for axes, row in zip(cells[1:], shown, strict=False):
         assert explanation.attention is not None
@@ -83,8 +87,9 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
         axes.set_title(f"{_short(explanation.attributes[row])}\npeak {peak:.1f} × even", fontsize=9)
 
 
-def _draw_lead(axes: "Axes", explanation: Explanation) -> None:
+def _draw_lead(panel: "FigureBase", explanation: Explanation) -> None:
     """What each semantic adds to the winner's lead over the runner-up, the largest first."""
+    axes = panel.subplots()
     order = _decisive(explanation)
     names = [_short(explanation.attributes[row]) for row in order]
     values = [float(explanation.lead[row]) for row in order]
@@ -109,10 +114,12 @@ def _draw_lead(axes: "Axes", explanation: Explanation) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     total = explanation.winner.score - explanation.runner_up.score
-    axes.set_title(
-        f"Why {_named(explanation, 'winner')} and not {_named(explanation, 'runner_up')}: ahead by {total:.2f}",
-        loc="left", fontsize=10,
-    )  # fmt: skip
+    first, second = (_named(explanation, which) for which in ("winner", "runner_up"))
+    question = (f"Why {first}", f"and not {second}: ahead by {total:.2f}")
+    # Above the whole panel: beside long names of semantics the axes alone are too narrow for it.
+    panel.suptitle(
+        (" " if len(" ".join(question)) <= LONGEST_LINE else "\n").join(question), x=0.01, ha="left", fontsize=10
+    )
     axes.set_xlabel("share of the lead in score (blue speaks for the first, orange for the second)", fontsize=9)
 
 
@@ -124,7 +131,7 @@ def _decisive(explanation: Explanation) -> list[int]:
 
 def _named(explanation: Explanation, which: str) -> str:
     ranked = getattr(explanation, which)
-    return f"“{ranked.name}” ({'seen' if ranked.seen else 'unseen'})"
+    return f"“{_short(ranked.name)}” ({'seen' if ranked.seen else 'unseen'})"
 
 
 def _enlarged(weights: Tensor, size: int) -> np.ndarray:
@@ -132,5 +139,6 @@ def _enlarged(weights: Tensor, size: int) -> np.ndarray:
     return smooth[0, 0].clamp(min=0).numpy()
 
 
-def _short(name: str, most: int = 28) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+def _short(name: str, most: int = LONGEST_NAME) -> str:
+    """A name that is too long, without its middle: names of a kind begin alike, and file names end in their number."""
+    return name if len(name) <= most else f"{name[: most - most // 2 - 1]}…{name[-(most // 2) :]}"

@@ -1,6 +1,7 @@
 """Figures of a :class:`GZSLResult`, as PNG files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """Names are drawn as they stand: matplotlib takes what is between two $ for a formula, and fails at a wrong one."""
+    from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
+
+    with rc_context({"text.parse_math": False}):
+        yield
+
+
+@plain_text()
 def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
     """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
     figure = new_figure(6.4, 5.2)
@@ -42,6 +53,7 @@ def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
     figure.savefig(path)
 
 
+@plain_text()
 def save_error_matrix(result: GZSLResult, path: Path) -> None:
     """Draw the class × semantic error matrix beside the class semantics, unseen classes below a line."""
     order = sorted(range(len(result.classes)), key=lambda row: not result.is_seen[row])
