@@ -38,6 +38,7 @@ def extract_regions(
     shard: tuple[int, int] = (0, 1),
     device: str = "auto",
     source: str = "",
+    revision: str = "",
     progress: bool = True,
 ) -> RegionManifest:
     """Write the regions of all images of a benchmark, for :func:`rezsl.data.load_region_store`.
@@ -56,6 +57,7 @@ def extract_regions(
         shard: (i, n), 0 ≤ i < n: only the chunks i, i + n, i + 2n, …
         device: where the backbone runs; ``auto`` takes a GPU if there is one. It is left where it was.
         source: where the backbone's weights come from, for people to read.
+        revision: which version of them, for people to read.
         progress: show a progress bar.
 
     Raises:
@@ -66,7 +68,7 @@ def extract_regions(
     _check_arguments(benchmark, dtype, chunk, batch_size, shard)
     root, image_format = Path(directory), ImageFormat(backbone.image_size, backbone.channels, backbone.resize)
     with _at_work(backbone, device):
-        manifest = _begin(root, benchmark, backbone, image_format, dtype, chunk, source)
+        manifest = _begin(root, benchmark, backbone, image_format, dtype, chunk, source, revision)
         mine = range(shard[0], manifest.chunks, shard[1])
         unfinished = [number for number in mine if read_record(root, manifest, number) is None]
         with (
@@ -121,6 +123,7 @@ def _begin(
     dtype: RegionDtype,
     chunk: int,
     source: str,
+    revision: str,
 ) -> RegionManifest:
     """A store with everything in it but regions, new or found as it should be."""
     names = input_names(benchmark.inputs)
@@ -130,6 +133,7 @@ def _begin(
     description = {
         "class": type(backbone).__name__,
         "source": source or "a backbone made in Python",
+        "revision": revision,
         "sha256": hashlib.sha256(weights).hexdigest(),
         "preprocessing": asdict(image_format),
         "specification": backbone.specification(),

@@ -52,6 +52,13 @@ def find_file(source: str, name: str, revision: str | None = None) -> Path | Non
         ) from error
 
 
+def commit_of(path: Path) -> str | None:
+    """The commit that a file of the local cache is of; None for any other file."""
+    # models--<owner>--<name>/snapshots/<commit>/<file>
+    parts = path.parts
+    return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-2] else None
+
+
 def _hub_answers() -> bool:
     """Asked before the hub's client is: that one tries again for half a minute."""
     from huggingface_hub import constants  # noqa: PLC0415 - as above

@@ -87,7 +87,9 @@ def test_predict_finds_the_store_or_says_that_it_needs_one(
     )
 
 
-def test_a_pretrained_directory_by_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pretrained_directory_and_a_cached_model_by_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.manual_seed(0)
     config = ViTConfig(
         hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
@@ -107,7 +109,22 @@ def test_a_pretrained_directory_by_its_name(tmp_path: Path, capsys: pytest.Captu
     inputs = load_region_store(out).inputs
     assert isinstance(inputs, torch.Tensor)
     assert (inputs.shape, inputs.dtype) == ((2, 37, 16), torch.bfloat16)
-    assert json.loads((out / "manifest.json").read_text())["backbone"]["source"] == str(tmp_path / "vit")
+    described = json.loads((out / "manifest.json").read_text())["backbone"]
+    assert (described["source"], described["revision"]) == (str(tmp_path / "vit"), "")
+    # The same weights from the hub's cache, without a network: the store is gone on with, and a new one has the commit.
+    cache, commit = tmp_path / "cache" / "models--painters--vit", "0123456789abcdef0123456789abcdef01234567"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text(commit)
+    (cache / "snapshots").mkdir()
+    (tmp_path / "vit").rename(cache / "snapshots" / commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    arguments[-1] = "painters/vit"
+    arguments += ["--backbone.image_size=48", "--dtype=bfloat16", "--out"]
+    assert main([*arguments, str(out)]) == 0
+    assert main([*arguments, str(tmp_path / "new")]) == 0
+    described = json.loads((tmp_path / "new" / "manifest.json").read_text())["backbone"]
+    assert (described["source"], described["revision"]) == ("painters/vit", commit)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from rezsl.data import Benchmark, natural_size
 from rezsl.data.region_manifest import RegionDtype
 from rezsl.errors import ArgumentError
 from rezsl.extraction import extract_regions
+from rezsl.hub import commit_of, find_file
 
 
 def parser() -> ArgumentParser:
@@ -61,7 +62,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     try:
         manifest = extract_regions(
             data, backbone, settings.out, settings.dtype, settings.chunk, settings.batch_size, shard,
-            settings.device, source=_source(settings.backbone),
+            settings.device, *_source(settings.backbone),
         )  # fmt: skip
     except KeyboardInterrupt as interruption:
         raise KeyboardInterrupt("the same command goes on where this one stopped") from interruption
@@ -82,13 +83,15 @@ def _shard(text: str) -> tuple[int, int]:
     return int(first) - 1, int(count)
 
 
-def _source(settings: Any) -> str:
-    """How the store calls its backbone: where the weights come from, or what built it."""
+def _source(settings: Any) -> tuple[str, str]:
+    """Where the backbone's weights come from, or what built it; and which commit of the hub they are, if one."""
     options = settings.get("init_args") or {}
     if "source" not in options:
-        return f"{settings['class_path'].rsplit('.', 1)[-1]} (random weights)"
-    revision = f" at revision {options['revision']}" if options.get("revision") else ""
-    return f"{options['source']}{revision}" + (" (random weights)" if options.get("random_weights") else "")
+        return f"{settings['class_path'].rsplit('.', 1)[-1]} (random weights)", ""
+    config = find_file(options["source"], "config.json", options.get("revision"))
+    commit = None if config is None or Path(options["source"]).is_dir() else commit_of(config)
+    source = options["source"] + (" (random weights)" if options.get("random_weights") else "")
+    return source, commit or options.get("revision") or ""
 
 
 __all__ = ["choices", "parser", "run"]

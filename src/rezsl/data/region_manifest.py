@@ -28,7 +28,8 @@ class RegionManifest:
         dtype: of a number; two bytes, little-endian.
         chunk: images of a chunk, the unit that is recorded as written.
         backbone: JSON values: ``class`` and ``specification`` of the backbone, ``sha256`` of its weights (the file
-            ``backbone.safetensors`` of the store), ``source``, where they came from, and ``preprocessing`` of images.
+            ``backbone.safetensors`` of the store), ``source`` and ``revision``, where they came from, and
+            ``preprocessing`` of images.
         dataset: a sha256 each of files, labels, semantics, word vectors, split and groups.
     """
 
@@ -131,7 +132,7 @@ def differences(stored: Any, asked: Any, name: str = "") -> list[str]:
 
 
 SHA256_LENGTH = 64
-IGNORED = ("source", "transformers_version")
+IGNORED = ("source", "revision", "transformers_version")
 """Where equal weights came from, and which version described their network, makes no difference to regions."""
 
 
