@@ -126,7 +126,7 @@ def test_the_settings_are_the_papers(name: str, network: str, tmp_path: Path) ->
         "frozen_epochs": 0, "weight_decay": 1e-5, "momentum": 0.9, "schedule": "step", "step_epochs": 10,
         "step_factor": paper.step_factor, "averaging": 0,
     }  # fmt: skip
-    assert settings["batches"] == {"ways": 16, "shots": 2, "per_epoch": 300, "size": 32, "micro": 0}
+    assert settings["batches"] == {"ways": 16, "shots": 2, "per_epoch": 300, "size": 32, "micro": 0, "recompute": False}
     augmentation = settings["augmentation"]
     assert augmentation.pop("horizontal_flip") == 0.5
     assert set(augmentation.values()) == {0}

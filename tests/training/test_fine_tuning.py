@@ -107,6 +107,24 @@ def test_parts_of_a_batch_give_the_weights_of_the_whole(few_digits: Benchmark, t
         torch.testing.assert_close(results[1][name], value, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_blocks_computed_again_give_the_same_weights(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
+    # Its parts alone would not: batch normalisation would see them one by one.
+    usual, again = (
+        quick(
+            few_digits,
+            resnet,
+            batches=Batches(ways=4, shots=2, per_epoch=2, recompute=recompute),
+            optimization=Optimization(optimizer="sgd", learning_rate=0.01),
+        )
+        for recompute in (False, True)
+    )
+    for name, value in of_backbone(usual).items():
+        torch.testing.assert_close(of_backbone(again)[name], value, rtol=1e-4, atol=1e-5, msg=name)
+    features = replace(few_digits, inputs=torch.rand(len(few_digits.labels), 5))
+    with pytest.raises(ArgumentError, match=r"batches.recompute: expected false without a backbone of images"):
+        rezsl.fit(features, batches=Batches(recompute=True), max_epochs=1, progress=False)
+
+
 def test_training_crops_somewhere_and_tests_in_the_middle(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
     flips = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, horizontal_flip=0.5)
     once, again = (quick(few_digits, resnet, augmentation=flips, workers=workers) for workers in (0, 1))

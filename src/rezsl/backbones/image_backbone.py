@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +11,7 @@ from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 from rezsl.backbones.backbone import Backbone
+from rezsl.backbones.recomputation import blocks, recomputed_blocks
 from rezsl.errors import ArgumentError, DataError
 from rezsl.typing import Regions
 
@@ -73,7 +75,7 @@ class ImageBackbone(Backbone):
         self.network.to(memory_format=torch.channels_last)
         accepted = inspect.signature(self.network.forward).parameters
         self._interpolates = "interpolate_pos_encoding" in accepted
-        self._frozen = False
+        self._frozen = self._recomputing = False
 
     @property
     def channels(self) -> int:
@@ -103,6 +105,16 @@ class ImageBackbone(Backbone):
         self._frozen = frozen
         self.network.requires_grad_(not frozen)
         self.train(self.training)
+
+    def recompute(self, recomputing: bool = True) -> None:
+        """In training keep what enters each block of the network, and compute the rest again for its gradients; or not.
+
+        Raises:
+            ArgumentError: an architecture whose blocks are not known.
+        """
+        if recomputing:
+            blocks(self.network)
+        self._recomputing = recomputing
 
     def train(self, mode: bool = True) -> "ImageBackbone":
         """Switch between training and evaluation; the network of a frozen backbone stays in evaluation."""
@@ -139,7 +151,9 @@ class ImageBackbone(Backbone):
         images = inputs if inputs.is_floating_point() else inputs.float() / 255
         options = {"interpolate_pos_encoding": True} if self._interpolates else {}
         images = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
-        regions = self._in_a_row(self.network(images, **options).last_hidden_state)
+        learns = self.training and not self._frozen and torch.is_grad_enabled()
+        with recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
+            regions = self._in_a_row(self.network(images, **options).last_hidden_state)
         if self.unit_regions:
             length = regions.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True).sqrt()
             regions = regions / (length + 1e-6)

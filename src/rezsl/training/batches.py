@@ -24,7 +24,10 @@ class Batches:
         size: batch size of plain shuffling.
         micro: images that go through the network at a time, 0 for the whole batch. The losses still see the whole
             batch, ReMSE's error matrix included: each part is computed once without keeping what its gradients need,
-            and once more when they are taken. Memory falls to that of one part, for a third more computing.
+            and once more when they are taken. Memory falls to that of one part, for a third more computing. Batch
+            normalisation sees parts.
+        recompute: the same for each block of an image backbone instead (gradient checkpointing): only what passes from
+            block to block is kept. Batch normalisation sees the whole batch. Both together save the most.
     """
 
     ways: int = 16
@@ -32,6 +35,7 @@ class Batches:
     per_epoch: int = 0
     size: int = 32
     micro: int = 0
+    recompute: bool = False
 
     def __post_init__(self) -> None:
         for name, least in (("size", 1), ("ways", 0), ("shots", 1), ("per_epoch", 0), ("micro", 0)):

@@ -33,10 +33,11 @@ class ZeroShotModule(LightningModule):
         evaluator: scores the validation samples; None in a stage without validation.
         max_epochs: what the schedule is laid over.
         micro: samples that go through the network at a time, 0 for the whole batch.
+        recompute: keep only what passes between the blocks of the image backbone.
         seed: fixes dropout and augmentation, step by step, so that a resumed run goes on as if it had not stopped.
 
     Raises:
-        ArgumentError: the model, the loss and ``micro`` do not go together.
+        ArgumentError: the model, the loss, ``micro`` and ``recompute`` do not go together.
     """
 
     training_position: Tensor
@@ -51,6 +52,7 @@ class ZeroShotModule(LightningModule):
         evaluator: GZSLEvaluator | None,
         max_epochs: int,
         micro: int,
+        recompute: bool,
         seed: int,
     ) -> None:
         super().__init__()
@@ -62,11 +64,7 @@ class ZeroShotModule(LightningModule):
         position = torch.full((len(classifier.semantics.classes),), -1)
         position[training_rows] = torch.arange(len(training_rows))
         self.register_buffer("training_position", position, persistent=False)
-        if micro and classifier.network.whole_batches:
-            raise ArgumentError(
-                f"batches.micro: expected 0 with {type(classifier.network).__name__}, which would count each part of a "
-                f"batch twice, got {micro}; set it to 0"
-            )
+        _spare_memory(classifier, micro, recompute)
         # The loss of two stages, if it is one.
         self.retraining = objective.loss if isinstance(objective.loss, RRTLoss) else None
         if self.retraining is not None:
@@ -124,6 +122,7 @@ class ZeroShotModule(LightningModule):
             parameter.requires_grad_(True)
         if isinstance(self.classifier.backbone, ImageBackbone):
             self.classifier.backbone.freeze(False)
+            self.classifier.backbone.recompute(False)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -168,3 +167,17 @@ class ZeroShotModule(LightningModule):
     def _seed_step(self) -> None:
         # Every step has its own random numbers, whatever drew some before it: a resumed run repeats them.
         torch.manual_seed((self.seed * 1_000_000_007 + self.global_step) % 2**63)
+
+
+def _spare_memory(classifier: ZeroShotClassifier, micro: int, recompute: bool) -> None:
+    if micro and classifier.network.whole_batches:
+        raise ArgumentError(
+            f"batches.micro: expected 0 with {type(classifier.network).__name__}, which would count each part of a "
+            f"batch twice, got {micro}; set it to 0"
+        )
+    if recompute and not isinstance(classifier.backbone, ImageBackbone):
+        raise ArgumentError(
+            "batches.recompute: expected false without a backbone of images, whose blocks it is about, got true"
+        )
+    if isinstance(classifier.backbone, ImageBackbone):
+        classifier.backbone.recompute(recompute)

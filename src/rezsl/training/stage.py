@@ -143,6 +143,7 @@ def _assemble(
         evaluator=evaluator_of(classifier, benchmark, validation[1]) if validation is not None else None,
         max_epochs=recipe.max_epochs,
         micro=recipe.batches.micro,
+        recompute=recipe.batches.recompute,
         seed=recipe.seed,
     )
     sampler = recipe.batches.sampler(train_index, labels[train_index], recipe.seed)
