@@ -135,15 +135,17 @@ def test_training_crops_somewhere_and_tests_in_the_middle(few_digits: Benchmark,
 
 
 def test_the_oracle_protocol_chooses_on_test_classes_and_says_so(
-    few_digits: Benchmark, resnet: BackboneBuilder, tmp_path: Path
+    few_digits: Benchmark, resnet: BackboneBuilder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    result = quick(few_digits, resnet, protocol="oracle", run_dir=run)
+    result = quick(few_digits, resnet, protocol="oracle", run_dir=run, progress=True)
+    assert "test (oracle protocol) H" in " ".join(capsys.readouterr().err.split())
     assert result.test is not None
     assert result.test.point == result.test.oracle
     assert result.choice.harmonic_mean == pytest.approx(result.test.point.harmonic_mean)
     assert result.test.protocol == "oracle"
-    assert '"protocol": "oracle"' in (run / "metrics.json").read_text()
+    assert (run / "metrics.json").read_text().count('"protocol": "oracle"') == 2  # of the choice, and of the test
+    assert all(line.split(",")[1] == "oracle" for line in (run / "history.csv").read_text().splitlines()[1:])
     loaded = rezsl.evaluate(rezsl.load_model(run), few_digits)
     assert loaded.protocol == "oracle"
     table = results_table({"CUB": loaded}, "published")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rezsl.atomic import write_atomically
 from rezsl.evaluation import GZSLResult
 from rezsl.training.module import ZeroShotModule
+from rezsl.typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -126,15 +127,16 @@ class History(Callback):
     Args:
         path: the file; rows of other stages in it are kept.
         stage: name of this stage.
+        protocol: ``oracle`` where the figures are of test images.
     """
 
     COLUMNS = (
-        "stage", "epoch", "seconds", "learning_rate", "total", "classification", "regression",
+        "stage", "protocol", "epoch", "seconds", "learning_rate", "total", "classification", "regression",
         "T1", "U", "S", "H", "gamma", "AUSUC", "error_mean", "error_spread", "error_correlation",
     )  # fmt: skip
 
-    def __init__(self, path: Path, stage: str) -> None:
-        self.path, self.stage = path, stage
+    def __init__(self, path: Path, stage: str, protocol: Protocol) -> None:
+        self.path, self.stage, self.protocol = path, stage, protocol
         self.rows: list[dict[str, Any]] = []
         self.started = 0.0
 
@@ -155,6 +157,7 @@ class History(Callback):
         figures = {name.split("/")[-1]: f"{float(value):.6g}" for name, value in trainer.callback_metrics.items()}
         row = {
             "stage": self.stage,
+            "protocol": self.protocol,
             "epoch": trainer.current_epoch + 1,
             "seconds": f"{time.perf_counter() - self.started:.2f}",
             "learning_rate": f"{trainer.optimizers[0].param_groups[0]['lr']:.4g}",
@@ -173,10 +176,11 @@ class EpochBar(Callback):
     Args:
         stage: what stands before the bar.
         console: where it is drawn; only a terminal shows it while it runs.
+        protocol: ``oracle`` where the figures are of test images.
     """
 
-    def __init__(self, stage: str, console: Console) -> None:
-        self.stage = stage
+    def __init__(self, stage: str, console: Console, protocol: Protocol) -> None:
+        self.stage, self.scored = stage, "test (oracle protocol)" if protocol == "oracle" else "validation"
         self.progress = Progress(
             TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), TextColumn("{task.fields[figures]}"), console=console,
@@ -192,7 +196,7 @@ class EpochBar(Callback):
         metrics = trainer.callback_metrics
         figures = f"loss {float(metrics['train/total']):.3f}"
         if "val/H" in metrics:
-            figures += f"  validation H {100 * float(metrics['val/H']):.1f} %"
+            figures += f"  {self.scored} H {100 * float(metrics['val/H']):.1f} %"
         self.progress.update(self.progress.task_ids[0], completed=trainer.current_epoch + 1, figures=figures)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -239,7 +239,8 @@ def _keep(result: FitResult, run: RunDirectory, seconds: float) -> None:
     """Write the model, and then the figures, which mark the run as finished."""
     save_model(result.model, run.path)
     test = result.test.to_dict() if result.test is not None else None
-    figures = {"validation": asdict(result.choice), "test": test, "seconds": round(seconds, 2)}
+    validation = {"protocol": result.model.protocol, **asdict(result.choice)}
+    figures = {"validation": validation, "test": test, "seconds": round(seconds, 2)}
     run.write_json(run.metrics, figures)
 
 

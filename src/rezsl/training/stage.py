@@ -83,9 +83,9 @@ def train_stage(
         solve_stage(classifier, benchmark, train_index, validation, best)
         return
     module, data = _assemble(classifier, benchmark, train_index, recipe, validation)
-    callbacks: list[Callback] = [*([best] if best is not None else []), EpochBar(name, console)]
+    callbacks: list[Callback] = [*([best] if best is not None else []), EpochBar(name, console, classifier.protocol)]
     if run is not None:
-        callbacks += [History(run.history, name), LatestCheckpoint(run.checkpoint(name))]
+        callbacks += [History(run.history, name, classifier.protocol), LatestCheckpoint(run.checkpoint(name))]
     resumed = run is not None and run.checkpoint(name).exists()
     with _quiet():
         trainer = Trainer(
