@@ -1,11 +1,16 @@
 import csv
+import io
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +18,16 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from rich.console import Console
 from scipy.io import savemat
 
 from rezsl.cli.compare import compare, prepare
-from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.cli.main import COMMANDS, INTERRUPTED, USER_ERROR, main
+from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder, Job
+from rezsl.experiments.lock import held
 from rezsl.experiments.plan import read_plan
-from rezsl.experiments.runner import Runner, run_plan
+from rezsl.experiments.runner import Runner, Workers, run_plan
 
 SEARCH = {"trials": 2, "space": {"loss_weight": [0.5, 2.0]}, "losses": {"none": {"loss_weight": None}}}
 
@@ -71,7 +79,67 @@ class InProcess(Runner):
         return None if code == 0 else job.log.read_text().splitlines()[-1].removeprefix("rezsl: error: ")
 
     def stop(self) -> None:
-        raise AssertionError("nothing was interrupted")
+        """Nothing is running."""
+
+
+def job(folder: Path, number: int, *arguments: str) -> Job:
+    return Job(f"job {number}", arguments, folder / "never", folder / "logs" / f"{number}.log")
+
+
+def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_a_dead_one(tmp_path: Path) -> None:
+    workers = Workers(1)
+    try:
+        assert workers(job(tmp_path, 1, "--version")) is None
+        assert workers(job(tmp_path, 2, "fitt")) == (
+            "unknown command 'fitt' (did you mean fit?); commands: " + ", ".join(COMMANDS)
+        )
+        assert workers(job(tmp_path, 3)) is None
+        (first,) = workers.all
+        first.kill()
+        first.wait()
+        assert workers(job(tmp_path, 4, "--version")) is None
+        assert [worker.poll() is None for worker in workers.all] == [False, True]
+    finally:
+        workers.stop()
+    assert workers(job(tmp_path, 5, "--version")) == "interrupted"
+    assert all(worker.poll() is not None for worker in workers.all)
+    said = [(tmp_path / "logs" / f"{number}.log").read_text() for number in (1, 2, 3, 4)]
+    assert said[0] == said[3] == f"rezsl {version('rezsl')}\n"
+    assert said[1].startswith("rezsl: error: unknown command")
+    assert said[2].startswith("usage: rezsl COMMAND")
+
+
+def test_a_job_whose_process_is_killed_fails_and_says_so(tmp_path: Path) -> None:
+    """As when memory runs out."""
+    workers, pipe = Workers(1), tmp_path / "plan.yaml"
+    os.mkfifo(pipe)  # reading it lasts for ever
+    with ThreadPoolExecutor(1) as pool:
+        reason = pool.submit(workers, job(tmp_path, 1, "compare", str(pipe), "-o", str(tmp_path / "out")))
+        until = time.monotonic() + 60
+        while not workers.all and time.monotonic() < until:
+            time.sleep(0.01)
+        workers.all[0].kill()
+        assert reason.result(60) == "ended by SIGKILL"
+    workers.stop()
+
+
+def test_a_directory_is_held_until_the_last_heir_has_ended(tmp_path: Path) -> None:
+    busy = f"output: another process is at work in {tmp_path / 'out'}; wait until it has ended, or stop it"
+    with held(tmp_path / "out", "output") as lock:
+        heir = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=lock)
+        with pytest.raises(RunDirectoryError, match=re.escape(busy)), held(tmp_path / "out", "output"):
+            pass
+    with pytest.raises(RunDirectoryError, match=re.escape(busy)), held(tmp_path / "out", "output"):
+        pass
+    heir.communicate(b"\n")
+    with held(tmp_path / "out", "output"):
+        pass
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunDirectoryError, match=f"^output: expected a directory, got the file {tmp_path / 'file'}$"),
+        held(tmp_path / "file", "output"),
+    ):
+        pass
 
 
 def rows(path: Path) -> Iterator[dict[str, str]]:
@@ -81,7 +149,9 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
 
 def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, runner, roots = tmp_path / "out", InProcess(), {"toy": str(toy)}
-    found = compare(read_plan(content(), "plan.yaml", roots), out, runner)
+    # Not the standard output: the runs, in a thread of their own, turn that to their logs.
+    told = Console(file=io.StringIO(), width=200)
+    found = compare(read_plan(content(), "plan.yaml", roots), out, runner, console=told)
     assert runner.ran[:3] == ["toy/linear/none seed 0", "toy/linear/none seed 1", "toy/linear/MSE search"]
     assert set(runner.ran[3:]) == {
         *(f"toy/linear/MSE seed {seed}" for seed in (0, 1)), *(f"toy/broken/none seed {seed}" for seed in (0, 1)),
@@ -113,12 +183,11 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
     with Image.open(out / "comparison.png") as image:
         assert min(image.size) > 200
     assert found.rows[0].runs.keys() == {0, 1}
-    shown = capsys.readouterr().out
-    assert "failed: toy/broken/none seed 0: batches.size" in shown
+    assert "failed: toy/broken/none seed 0: batches.size" in told.file.getvalue()  # type: ignore[attr-defined]
 
     # Only what failed or is new is run again.
     again = InProcess()
-    compare(read_plan(content(seeds=[0, 1, 2]), "plan.yaml", roots), out, again)
+    compare(read_plan(content(seeds=[0, 1, 2]), "plan.yaml", roots), out, again, console=told)
     assert set(again.ran) == {
         "toy/linear/none seed 2", "toy/linear/MSE seed 2", *(f"toy/broken/none seed {seed}" for seed in (0, 1, 2)),
     }  # fmt: skip

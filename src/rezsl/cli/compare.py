@@ -17,9 +17,10 @@ from rezsl.cli.yaml_file import read_yaml
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
 from rezsl.experiments.differences import differences
 from rezsl.experiments.jobs import Folder, Job
+from rezsl.experiments.lock import held
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, collect
-from rezsl.experiments.runner import Runner, Subprocesses, run_plan
+from rezsl.experiments.runner import Runner, Workers, run_plan
 from rezsl.experiments.significance import PairedTest
 from rezsl.report.comparison_figure import save_comparison
 from rezsl.report.comparison_table import comparison_table
@@ -70,9 +71,13 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     if settings.processes < 1:
         raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
     plan = read_plan(read_yaml(settings.plan), str(settings.plan), _roots(settings.data_root))
+    check_plan(plan)
     # A scheduler's way of ending a process must end the children too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    compare(plan, settings.output, Subprocesses(settings.processes), settings.processes, settings.test, Console())
+    # The children hold the directory too: after a crash of this process they take a moment to end.
+    with held(settings.output, "output") as lock:
+        workers = Workers(settings.processes, lock)
+        compare(plan, settings.output, workers, settings.processes, settings.test, Console())
 
 
 def compare(
@@ -81,7 +86,7 @@ def compare(
     """Run a plan and write its tables.
 
     Args:
-        plan: what to run.
+        plan: what to run; see :func:`check_plan`.
         output: the directory; runs in it that are finished stay as they are.
         runner: runs a single command.
         processes: commands at a time.
@@ -90,7 +95,6 @@ def compare(
     """
     console = console or Console()
     folder = Folder(output)
-    check_plan(plan)
     _keep(plan, folder)
     total = sum(folder.search_job(cell, plan) is not None for cell in plan.cells) + len(plan.cells) * len(plan.seeds)
     done = _finished(plan, folder)
@@ -157,8 +161,6 @@ def _finished(plan: Plan, folder: Folder) -> int:
 def _keep(plan: Plan, folder: Folder) -> None:
     """Write the plan and the options of each row, unless the directory holds another comparison."""
     record = json.loads(json.dumps(plan.record, default=str))
-    if folder.path.exists() and not folder.path.is_dir():
-        raise RunDirectoryError(f"output: {folder.path} is a file; expected a directory")
     if folder.plan.exists():
         changed = _changes(json.loads(folder.plan.read_text(encoding="utf-8")), record)
         if changed:

@@ -22,6 +22,9 @@ from rezsl.report.page import reported_run
 from rezsl.training import FitResult, fit
 from rezsl.training.run_directory import RunDirectory
 
+OWN = ("config", "report")
+"""Options that :func:`rezsl.fit` does not have."""
+
 SUMMARY = "train on a benchmark: select on validation classes, refit, test once"
 
 
@@ -32,6 +35,9 @@ def parser() -> ArgumentParser:
         "--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it"
     )
     options.add_function_arguments(fit, skip={"progress", "watch", "select_only"}, fail_untyped=True)
+    options.add_argument(
+        "--report", type=bool, default=True, help="draw figures and write the page; rezsl report can do it later"
+    )
     losses = {"loss": "ReMSELoss", "classification": "CrossEntropyLoss"}
     options.set_defaults({name: {"class_path": f"rezsl.losses.{loss}"} for name, loss in losses.items()})
     return options
@@ -64,12 +70,12 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         console.print(f"  note: {note}", highlight=False, markup=False)
     advice = "an unfinished run goes on with the same --run-dir and --resume"
     with resume.advice_when_interrupted(advice) if settings.run_dir is not None else nullcontext():
-        result = fit(**{name: value for name, value in vars(arguments).items() if name != "config"})
-    report(result, data, console)
+        result = fit(**{name: value for name, value in vars(arguments).items() if name not in OWN})
+    report(result, data, console, arguments.report)
 
 
-def report(result: FitResult, data: Benchmark, console: Console) -> None:
-    """Print the table of a finished run and write its figures and its page."""
+def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) -> None:
+    """Print the table of a finished run and, if they are wanted, write its figures and its page."""
     choice, title = result.choice, data.name
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
@@ -86,7 +92,7 @@ def report(result: FitResult, data: Benchmark, console: Console) -> None:
         )
     else:
         console.print(results_table({"test": result.test}, title))
-        if result.run_dir is not None:
+        if result.run_dir is not None and drawn:
             save_curve({title: result.test}, result.run_dir / "curve.png")
             save_error_matrix(result.test, result.run_dir / "error_matrix.png")
             page = result.run_dir / "report.html"

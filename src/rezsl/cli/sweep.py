@@ -27,7 +27,7 @@ from rezsl.training import Choice, fit
 SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"
 
 OWN = ("space", "trials", "storage", "study", "objective", "output")
-PLACES = ("config", "run_dir", "resume")
+PLACES = (*fit_command.OWN, "run_dir", "resume")
 ELSEWHERE = ("data.init_args.root", "data.init_args.splits", "word_vectors", "text_encoder", "workers", "accelerator")
 """Where things are, and on what they run: several machines that share a study may differ in it."""
 

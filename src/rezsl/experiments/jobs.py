@@ -76,7 +76,8 @@ class Folder:
         """The command that trains and tests a cell with a seed; one that was interrupted goes on."""
         config = self.best(cell) if self.search_job(cell, plan) is not None else self.config(cell)
         run = self.run(cell, seed)
-        arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run)]
+        # Figures and a page take longer than many a training: rezsl report makes them for the runs that are looked at.
+        arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
         if (run / "settings.json").exists():
             arguments.append("--resume")
         log = self.path / "logs" / cell.name / f"seed-{seed}.log"

@@ -1,16 +1,20 @@
 """Runs the jobs of a comparison, several at a time; one that fails does not end the others."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 from rezsl.experiments.jobs import Folder, Job
 from rezsl.experiments.plan import Cell, Plan
+
+Worker = subprocess.Popen[str]
 
 SECONDS_TO_END = 30.0
 """What a child that was interrupted has for saving its model."""
@@ -28,49 +32,84 @@ class Runner(ABC):
         """End what is running, and run nothing more."""
 
 
-class Subprocesses(Runner):
-    """Runs each job as a process of its own.
+class Workers(Runner):
+    """Runs jobs in processes that each take one after the other: PyTorch is imported once per process, not per job.
+
+    A process that dies takes one job with it; the next job gets a new one.
 
     Args:
         processes: how many there will be at a time; they share the cores.
+        kept_open: descriptors that the processes inherit, such as that of a lock.
     """
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, kept_open: Sequence[int] = ()) -> None:
         threads = max(1, (os.cpu_count() or 1) // processes)
         self.environment: Mapping[str, str] = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-        self.running: set[subprocess.Popen[bytes]] = set()
+        self.kept_open = tuple(kept_open)
+        self.idle: list[Worker] = []
+        self.all: list[Worker] = []
         self.lock, self.stopped = threading.Lock(), False
 
     def __call__(self, job: Job) -> str | None:
         """Run a job to its end; see :class:`Runner`."""
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        with job.log.open("wb") as log:
-            with self.lock:
-                if self.stopped:
-                    return "interrupted"
-                # A session of its own: Ctrl-C reaches this process alone, which then interrupts each child once.
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "rezsl", *job.arguments], stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=subprocess.STDOUT, env=self.environment, start_new_session=True,
-                )  # fmt: skip
-                self.running.add(process)
-            code = process.wait()
         with self.lock:
-            self.running.discard(process)
+            if self.stopped:
+                return "interrupted"
+            worker = self._worker(job)
+        request = json.dumps({"arguments": job.arguments, "log": str(job.log)})
+        code = _answer(worker, request)
+        if code is None:
+            code = worker.wait()
+        else:
+            with self.lock:
+                self.idle.append(worker)
         return None if code == 0 else _reason(job, code)
 
     def stop(self) -> None:
-        """Interrupt the children, as Ctrl-C would; kill those that do not end in time."""
+        """Interrupt the processes, as Ctrl-C would; kill those that do not end in time."""
         with self.lock:
             self.stopped = True
-            children = list(self.running)
-        for child in children:
-            child.send_signal(signal.SIGINT)
-        for child in children:
+        for worker in self.all:
+            assert worker.stdin is not None
+            # They end with their input. What is left unsent to one that died has no reader.
+            with suppress(OSError):
+                worker.stdin.close()
+        for worker in self.all:
             try:
-                child.wait(SECONDS_TO_END)
+                worker.wait(SECONDS_TO_END)
             except subprocess.TimeoutExpired:
-                child.kill()
+                worker.kill()
+            assert worker.stdout is not None
+            worker.stdout.close()
+
+    def _worker(self, job: Job) -> Worker:
+        """One that waits, or else a new one."""
+        while self.idle:
+            worker = self.idle.pop()
+            if worker.poll() is None:
+                return worker
+        with job.log.open("wb") as log:
+            # A session of its own: Ctrl-C reaches this process alone, which then interrupts each other one once.
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "rezsl.cli.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                text=True, env=self.environment, start_new_session=True, pass_fds=self.kept_open,
+            )  # fmt: skip
+        self.all.append(worker)
+        return worker
+
+
+def _answer(worker: Worker, request: str) -> int | None:
+    """The exit code that a worker answers with; None where it died instead."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(f"{request}\n")
+        worker.stdin.flush()
+        answer = worker.stdout.readline()
+    except (OSError, ValueError):
+        return None
+    return int(answer) if answer.endswith("\n") else None
 
 
 def _reason(job: Job, code: int) -> str:
@@ -140,6 +179,7 @@ def run_plan(
         except BaseException:
             for waiting in after:
                 waiting.cancel()
-            runner.stop()
             raise
+        finally:
+            runner.stop()
     return failures
