@@ -16,7 +16,7 @@ import rezsl
 from rezsl import models
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError
-from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, ZeroShotEstimator
+from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, SmoothedZSL, ZeroShotEstimator
 from rezsl.losses import MSELoss
 from rezsl.semantics import ClassSemantics
 
@@ -27,6 +27,7 @@ EVERY = [
     DAP(),
     LinearZSL(**GRADIENT),
     MLPZSL(hidden_dim=64, dropout=0.0, **GRADIENT),
+    SmoothedZSL(hidden_dim=64, dropout=0.0, **GRADIENT),
     ALE(**GRADIENT),
     DeViSE(**GRADIENT),
     SJE(**GRADIENT),
@@ -94,6 +95,34 @@ def test_semantics_are_joined_by_label_in_every_form(learnable: Benchmark) -> No
     from_array = ESZSL().fit(X, numbers, class_semantics=table.values.numpy()).predict(test)
     assert from_array.dtype.kind == "i"
     assert (np.array(table.classes)[from_array] == expected).all()
+
+
+class DataFrame:
+    """As much of pandas as there needs to be."""
+
+    def __init__(self, values: Any, index: list[Any], columns: list[str]) -> None:
+        self.values, self.index, self.columns = np.asarray(values), index, columns
+
+    def to_numpy(self) -> np.ndarray:
+        return self.values
+
+
+def test_a_data_frame_is_joined_by_its_index_and_its_columns(learnable: Benchmark) -> None:
+    """Never by position: its rows stand in another order than the labels count."""
+    (X, _), (test, _) = rows(learnable, "trainval"), rows(learnable, "test_unseen")
+    numbers, table = learnable.labels[learnable.split.trainval].numpy(), learnable.semantics.values.numpy()
+    backwards = list(range(24))[::-1]
+    names = [f"column {number}" for number in range(6)]
+    fitted = ESZSL().fit(X, numbers, class_semantics=DataFrame(table[backwards], backwards, names))
+    expected = ESZSL().fit(X, numbers, class_semantics=table)
+    np.testing.assert_array_equal(fitted.predict(test), expected.predict(test))
+    assert fitted.class_semantics_.attributes == tuple(names)
+    candidates = DataFrame(table[[23, 20]][:, ::-1], [23, 20], names[::-1])
+    np.testing.assert_array_equal(fitted.predict(test, classes=candidates), expected.predict(test, classes=[23, 20]))
+    with pytest.raises(
+        DataError, match=r"^class_semantics: expected numbers \(.*'fur'.*\); leave out columns of text$"
+    ):
+        ESZSL().fit(X, numbers, class_semantics=DataFrame([["fur"]] * 24, backwards, ["skin"]))
 
 
 def test_candidates_may_be_new_classes(learnable: Benchmark) -> None:

@@ -2,7 +2,8 @@ from typing import Any
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, LinearZSL
+from rezsl import estimators
+from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, SmoothedZSL, ZeroShotEstimator
 from rezsl.training import Batches
 
 # Few and long steps, for most checks look at the contract, not at the accuracy.
@@ -14,9 +15,30 @@ BRIEF: dict[str, Any] = {
 }
 
 
-@parametrize_with_checks(  # type: ignore[untyped-decorator] # scikit-learn is untyped
-    [ESZSL(), SAE(), DAP(), LinearZSL(**BRIEF), MLPZSL(hidden_dim=64, dropout=0.0, **BRIEF), ALE(**BRIEF)]
-)
+EVERY = [
+    ESZSL(),
+    SAE(),
+    DAP(),
+    LinearZSL(**BRIEF),
+    MLPZSL(hidden_dim=64, dropout=0.0, **BRIEF),
+    SmoothedZSL(hidden_dim=64, dropout=0.0, **BRIEF),
+    ALE(**BRIEF),
+    DeViSE(**BRIEF),
+    SJE(**BRIEF),
+]
+
+
+def test_no_estimator_is_left_out() -> None:
+    public = [getattr(estimators, name) for name in estimators.__all__]
+    concrete = {
+        kind
+        for kind in public
+        if isinstance(kind, type) and issubclass(kind, ZeroShotEstimator) and kind is not ZeroShotEstimator
+    }
+    assert concrete == {type(estimator) for estimator in EVERY}
+
+
+@parametrize_with_checks(EVERY)  # type: ignore[untyped-decorator] # scikit-learn is untyped
 def test_contract_of_sklearn(estimator: Any, check: Any, unchecked: None) -> None:
     """Every check of scikit-learn without an exception; some hand over what the test run's own type checks refuse."""
     check(estimator)

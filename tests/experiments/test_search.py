@@ -1,4 +1,7 @@
+import sqlite3
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +83,39 @@ def test_settings_that_cannot_be_run_are_failed_trials(tmp_path: Path) -> None:
         search(picky, read_space({"x": {"low": 0.6, "high": 0.9}}, "s"), 2, str(tmp_path / "b"))
 
 
-@pytest.mark.parametrize("location", ["{}/none/study", "foo://x"])
-def test_a_storage_that_cannot_be_opened_is_named(location: str, tmp_path: Path) -> None:
-    with pytest.raises(
-        ArgumentError, match=r"^storage: (expected a file in a folder|the foo database cannot be opened)"
-    ):
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("{}/none/study", "expected a file in a folder that exists, got {}/none/study; make the folder"),
+        ("foo://x", "expected sqlite, postgresql or mysql before ://, got foo"),
+        ("sqlite:///{}/none/study.db", "the sqlite database cannot be used (unable to open database file)"),
+        (
+            "mysql+pymysql://user:secret@localhost/x",
+            "mysql+pymysql:// needs the Python package pymysql, which is not installed; install it, or name another "
+            "driver, as in mysql+DRIVER://",
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_is_named(
+    location: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(ArgumentError) as error:
         search(parabola, read_space(SPACE, "s"), 1, location.format(tmp_path))
+    assert str(error.value) == f"storage: {message.format(tmp_path)}"
+
+
+def test_a_database_that_is_lost_on_the_way_is_told_in_one_line(tmp_path: Path) -> None:
+    def losing(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+        with closing(sqlite3.connect(tmp_path / "study.db")) as database:
+            database.execute("drop table trial_values")
+            database.commit()
+        return parabola(values, watch)
+
+    with pytest.raises(
+        ArgumentError, match=r"^storage: the sqlite database cannot be used \(no such table: trial_values\)$"
+    ):
+        search(losing, read_space(SPACE, "s"), 2, f"sqlite:///{tmp_path}/study.db")
 
 
 @pytest.mark.parametrize(

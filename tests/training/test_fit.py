@@ -309,6 +309,25 @@ def test_plain_shuffling(learnable: Benchmark) -> None:
     assert result.test.t1 > 0.8
 
 
+@pytest.mark.parametrize("batches", [Batches(ways=3, shots=2, per_epoch=200), Batches(ways=0, size=16)])
+def test_losses_are_told_how_often_each_class_is_drawn(learnable: Benchmark, batches: Batches) -> None:
+    """Not how many samples there are: class episodes draw a rare class as often as any other."""
+
+    class Recording(MSELoss):
+        told = torch.empty(0)
+
+        def prepare(self, class_semantics: torch.Tensor, class_counts: torch.Tensor) -> None:
+            Recording.told = class_counts
+
+    labels = torch.arange(4).repeat_interleave(torch.tensor([60, 20, 10, 30]))
+    drawn = torch.cat([labels[batch] for batch in batches.sampler(torch.arange(120), labels, seed=0)]).bincount()
+    told = batches.drawn(labels)
+    torch.testing.assert_close(told / told.sum(), drawn / drawn.sum(), rtol=0.02, atol=0)
+    quick(learnable, model=LinearRegressor.build, loss=Recording(), batches=batches, max_epochs=1)
+    of_benchmark = learnable.labels[learnable.split.trainval]
+    assert torch.equal(Recording.told, batches.drawn(of_benchmark))
+
+
 def test_episodes_of_few_classes_keep_their_size() -> None:
     labels = torch.arange(70) % 7
     batches = list(Batches(ways=16, shots=2).sampler(torch.arange(70), labels, seed=0))

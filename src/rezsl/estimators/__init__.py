@@ -7,6 +7,7 @@ from rezsl.estimators.linear_zsl import LinearZSL
 from rezsl.estimators.mlp_zsl import MLPZSL
 from rezsl.estimators.ranking_estimators import ALE, SJE, DeViSE
 from rezsl.estimators.sae import SAE
+from rezsl.estimators.smoothed_zsl import SmoothedZSL
 from rezsl.estimators.unseen_class_k_fold import UnseenClassKFold
 from rezsl.estimators.zero_shot_estimator import ZeroShotEstimator
 
@@ -19,6 +20,7 @@ __all__ = [
     "SJE",
     "DeViSE",
     "LinearZSL",
+    "SmoothedZSL",
     "UnseenClassKFold",
     "ZeroShotEstimator",
     "class_averaged_accuracy",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,7 +11,24 @@ from jaxtyping import Shaped
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics, name_some
 
-Semantics = ClassSemantics | Mapping[Any, Any] | Shaped[np.ndarray, "C S"]
+
+@runtime_checkable
+class Frame(Protocol):
+    """What of a pandas or like data frame is made use of: pandas itself is not needed."""
+
+    @property
+    def index(self) -> Any:
+        """Labels of the rows."""
+
+    @property
+    def columns(self) -> Any:
+        """Names of the columns."""
+
+    def to_numpy(self) -> Any:
+        """The values."""
+
+
+Semantics = ClassSemantics | Mapping[Any, Any] | Frame | Shaped[np.ndarray, "C S"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +48,9 @@ class DescribedClasses:
         """Labels and rows of a table, a mapping or an array.
 
         Args:
-            described: a table, whose class names are the labels; a mapping from label to row; or an array ``[C, S]``,
-                whose row c describes the label c, so that ``described[y]`` are the semantics of samples labelled ``y``.
+            described: a table, whose class names are the labels; a mapping from label to row; a data frame with the
+                labels as its index and the attributes as its columns; or an array ``[C, S]``, whose row c describes the
+                label c, so that ``described[y]`` are the semantics of samples labelled ``y``.
             attributes: names of the S semantics where ``described`` brings none; None numbers them.
 
         Raises:
@@ -40,7 +58,10 @@ class DescribedClasses:
         """
         if isinstance(described, ClassSemantics):
             return cls(np.array(described.classes), described)
-        if isinstance(described, Mapping):
+        if isinstance(described, Frame):
+            attributes = tuple(map(str, described.columns))
+            labels, values = np.array(list(described.index)), np.asarray(described.to_numpy())
+        elif isinstance(described, Mapping):
             lengths = {np.shape(row) for row in described.values()}
             if len(lengths) != 1 or len(next(iter(lengths))) != 1:
                 raise DataError(
@@ -57,7 +78,10 @@ class DescribedClasses:
                 )
             labels = np.arange(len(values))
         names = attributes if attributes is not None else [f"semantic {column}" for column in range(values.shape[1])]
-        table = torch.tensor(values, dtype=torch.float32)
+        try:
+            table = torch.from_numpy(np.array(values, dtype=np.float32))
+        except (TypeError, ValueError) as error:
+            raise DataError(f"class_semantics: expected numbers ({error}); leave out columns of text") from error
         return cls(labels, ClassSemantics(tuple(map(str, labels.tolist())), tuple(names), table))
 
     @classmethod

@@ -18,7 +18,7 @@ from rezsl.backbones import FeatureScaler
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import DataError
 from rezsl.estimators.class_averaged_accuracy import class_averaged_accuracy
-from rezsl.estimators.described_classes import DescribedClasses, Semantics
+from rezsl.estimators.described_classes import DescribedClasses, Frame, Semantics
 from rezsl.estimators.training_samples import TrainingSamples
 from rezsl.models import SemanticModel
 from rezsl.semantics import ClassSemantics
@@ -27,7 +27,7 @@ from rezsl.training.stage import Recipe, train_stage
 
 ROWS = 4096
 
-Candidates = ClassSemantics | Mapping[Any, Any] | Shaped[np.ndarray, "K"] | list[Any] | tuple[Any, ...]
+Candidates = ClassSemantics | Mapping[Any, Any] | Frame | Shaped[np.ndarray, "K"] | list[Any] | tuple[Any, ...]
 
 
 class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn is untyped
@@ -60,8 +60,9 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
             X: features, ``[N, D]``.
             y: labels, ``[N]``.
             class_semantics: what describes the classes in ``y``, and any others that ``predict`` may choose: a table,
-                whose class names are the labels; a mapping from label to row; or an array ``[C, S]`` whose row c
-                describes the label c. None makes each class its own semantic: an ordinary classifier.
+                whose class names are the labels; a mapping from label to row; a data frame with the labels as its
+                index; or an array ``[C, S]`` whose row c describes the label c. None makes each class its own semantic:
+                an ordinary classifier.
 
         Raises:
             DataError: a label has no semantics, or the semantics are not in order.
@@ -119,7 +120,8 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         Args:
             X: features, ``[N, D]``.
             classes: the candidates: labels in ``classes_``; or new classes, as a table whose attributes are those of
-                training, or as a mapping from label to row. None means all of ``classes_``.
+                training, as a data frame of such columns, or as a mapping from label to row. None means all of
+                ``classes_``.
 
         Raises:
             DataError: a label has no semantics, or new classes are described by other attributes.
@@ -160,7 +162,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         check_is_fitted(self)
         if classes is None:
             return self._described
-        if isinstance(classes, ClassSemantics | Mapping):
+        if isinstance(classes, ClassSemantics | Mapping | Frame):
             return DescribedClasses.of(classes, self.class_semantics_.attributes)
         labels = np.asarray(classes)
         if labels.ndim != 1 or not len(labels):

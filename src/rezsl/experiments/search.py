@@ -60,15 +60,41 @@ def open_storage(location: str) -> BaseStorage:
         if not path.absolute().parent.is_dir():
             raise ArgumentError(f"storage: expected a file in a folder that exists, got {location}; make the folder")
         return JournalStorage(JournalFileBackend(location))
-    # SQLAlchemy's own errors and those of a missing driver have no base in common below Exception.
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - half a second of import for databases only
+    with _told(location):
+        return RDBStorage(location)
+
+
+@contextmanager
+def _told(location: str) -> Iterator[None]:
+    """What is wrong with a database, as one line, when it is opened and later."""
+    if "://" not in location:
+        yield
+        return
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError  # noqa: PLC0415 - takes long, for databases only
 
     scheme = location.partition("://")[0]
     try:
-        return RDBStorage(location)
-    except (SQLAlchemyError, ImportError, optuna.exceptions.OptunaError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArgumentError(f"storage: the {scheme} database cannot be opened ({reason})") from error
+        yield
+    except RezslError:
+        raise
+    except Exception as error:
+        # Optuna's own code stumbles over a connection that is lost: the reason may lie deep.
+        chain: list[BaseException] = [error]
+        while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
+            chain.append(deeper)
+        missing = [part.name for part in chain if isinstance(part, ModuleNotFoundError)]
+        of_database = [part for part in chain if isinstance(part, SQLAlchemyError)]
+        if isinstance(error, NoSuchModuleError):
+            raise ArgumentError(f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}") from error
+        if missing:
+            raise ArgumentError(
+                f"storage: {scheme}:// needs the Python package {missing[-1]}, which is not installed; install it, or "
+                f"name another driver, as in {scheme.partition('+')[0]}+DRIVER://"
+            ) from error
+        if of_database:
+            reason = str(of_database[-1].__cause__ or of_database[-1]).splitlines()[0]
+            raise ArgumentError(f"storage: the {scheme} database cannot be used ({reason})") from error
+        raise
 
 
 def search(
@@ -104,7 +130,7 @@ def search(
     """
     if trials < 1:
         raise ArgumentError(f"trials: expected at least 1, got {trials}")
-    with _quiet():
+    with _quiet(), _told(storage):
         kept = optuna.create_study(
             storage=open_storage(storage), study_name=study, direction="maximize", load_if_exists=True
         )

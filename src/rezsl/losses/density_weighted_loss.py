@@ -19,7 +19,8 @@ class DensityWeightedLoss(RegressionLoss):
     """Errors weighted by how rare the true value of their semantic is among the training samples.
 
     The values of each semantic over the training classes fall into bins; a bin's density p_sb is the number of
-    training samples of the classes in it. With b, the bin of A_cs, and f, the rule of the subclass,
+    training samples of the classes in it, as batches draw them. With b, the bin of A_cs, and f, the rule of the
+    subclass,
 
         w_cs = f(p_s)_b, divided by its mean over the training samples, per semantic
         L    = mean over samples i and semantics s of w_{y_i s} · E_is

@@ -30,7 +30,8 @@ class RegressionLoss(nn.Module, ABC):
 
         Args:
             class_semantics: semantics of the classes in training, ``[C, S]``; labels count within them.
-            class_counts: training samples of each, ``[C]``.
+            class_counts: how often training draws samples of each, ``[C]``: of shuffled batches their numbers, of
+                class episodes all alike.
         """
 
     @abstractmethod

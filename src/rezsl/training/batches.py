@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -50,3 +51,12 @@ class Batches:
         ways = min(self.ways, len(labels.unique()))
         shots = max(self.shots, size // ways)
         return EpisodicBatches(index, labels, ways, shots, self.per_epoch or math.ceil(len(index) / size), seed)
+
+    def drawn(self, labels: Int[Tensor, "N"]) -> Int[Tensor, "K"]:
+        """How often samples of each class are drawn, classes ascending, when as many are drawn as there are labels.
+
+        Losses that weigh by frequency must know what training shows: episodes draw classes evenly, whatever there is of
+        each.
+        """
+        counts = labels.unique(return_counts=True)[1]
+        return torch.full_like(counts, max(1, round(len(labels) / len(counts)))) if self.ways else counts

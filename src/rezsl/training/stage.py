@@ -118,12 +118,12 @@ def _assemble(
     validation: tuple[Tensor, Tensor] | None,
 ) -> tuple[ZeroShotModule, StageData]:
     semantics, labels = benchmark.semantics, benchmark.labels
-    rows, counts = labels[train_index].unique(return_counts=True)
+    rows = labels[train_index].unique()
     held_out = torch.cat(validation) if validation is not None else train_index[:0]
     # A copy: the loss's memory of errors belongs to one training.
     loss = deepcopy(recipe.loss)
     if loss is not None:
-        loss.prepare(semantics.values[rows], counts)
+        loss.prepare(semantics.values[rows], recipe.batches.drawn(labels[train_index]))
     backbone, augmentation = classifier.backbone, None
     if recipe.augmentation is not None and isinstance(backbone, ImageBackbone):
         augmentation = recipe.augmentation.build(backbone.channels)
