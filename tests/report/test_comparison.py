@@ -62,6 +62,9 @@ def test_every_format_says_the_same(comparison: Comparison) -> None:
 
 
 def test_what_is_missing_is_said(comparison: Comparison) -> None:
+    for written in (as_markdown(comparison), as_latex(comparison)):
+        assert r"partly + none (1 of 3 seeds) " in written
+        assert r"not + none (failed) " in written
     text = "\n".join(notes(comparison))
     assert "Failed: data & co, partly + none, seed 1, 2: a reason" in text
     assert "Failed: data & co, not + none, seed 0, 1, 2: a reason" in text

@@ -109,14 +109,25 @@ def check_space(text: str, space: SearchSpace, source: str) -> None:
     Raises:
         RezslError: one does not; the message names the file and the option.
     """
-    for name, entry in space.items():
-        if name.partition(".")[0] in {"run_dir", "resume", "protocol", "config", "seed"}:
+    for name in space:
+        if name.partition(".")[0] in {"run_dir", "resume", "protocol", "config", "seed", "report"}:
             raise ArgumentError(f"{source}: {name}: expected an option that may be chosen by validation, got this one")
-        for value in entry.samples:
-            try:
-                with_values(text, {name: value})
-            except RezslError as error:
-                raise ArgumentError(f"{source}: {name}: {str(error).replace('rezsl sweep', 'rezsl fit')}") from error
+    # All options at once, as every look at a configuration takes a while; one by one only to name the wrong one.
+    rounds = max((len(entry.samples) for entry in space.values()), default=0)
+    try:
+        for place in range(rounds):
+            with_values(text, {name: entry.samples[place % len(entry.samples)] for name, entry in space.items()})
+    except RezslError:
+        for name, entry in space.items():
+            for value in entry.samples:
+                _check_value(text, name, value, source)
+
+
+def _check_value(text: str, name: str, value: Any, source: str) -> None:
+    try:
+        with_values(text, {name: value})
+    except RezslError as error:
+        raise ArgumentError(f"{source}: {name}: {str(error).replace('rezsl sweep', 'rezsl fit')}") from error
 
 
 def recorded(base: dict[str, Any]) -> dict[str, Any]:

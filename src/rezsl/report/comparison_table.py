@@ -32,7 +32,7 @@ COLUMNS = (
     Column("error_mean", "error", 1000.0),
     Column("error_spread", "spread", 1000.0),
     Column("error_correlation", "corr", 1.0, 2),
-    Column("seconds", "time (s)", 1.0, 0),
+    Column("seconds", "time (s)", 1.0, 1),
 )
 TESTED = ("H", "error_spread")
 """Figures whose difference from the baseline is tested in the tables; table.csv has p of all of them."""
@@ -77,6 +77,13 @@ def notes(comparison: Comparison) -> list[str]:
     ]
 
 
+def missing_runs(row: Row) -> str:
+    """What stands beside the name of a row that has not all of its runs, in brackets; otherwise nothing."""
+    if not row.failures:
+        return ""
+    return f"({len(row.runs)} of {len(row.runs) + len(row.failures)} seeds)" if row.runs else "(failed)"
+
+
 def failures(comparison: Comparison) -> list[str]:
     """A sentence per row and reason for which runs are missing."""
     lines = []
@@ -97,10 +104,10 @@ def comparison_table(comparison: Comparison, dataset: str) -> Table:
         table.add_column(column.title.replace(" ", "\n"), justify="right", no_wrap=True)
     best = best_rows(comparison, dataset)
     for row in comparison.of(dataset):
+        missing = f" [dim]{missing_runs(row)}[/dim]" if row.failures else ""
         if not row.runs:
-            table.add_row(f"{escape(row.name)} [dim](failed)", *["–"] * len(COLUMNS))
+            table.add_row(escape(row.name) + missing, *["–"] * len(COLUMNS))
             continue
-        missing = f" [dim]({len(row.runs)} of {len(comparison.seeds)} seeds)" if row.failures else ""
         cells = [_cell(comparison, row, column, row in best.get(column.figure, ())) for column in COLUMNS]
         table.add_row(escape(row.name) + missing, *cells)
     return table
@@ -148,4 +155,8 @@ def _searched(comparison: Comparison) -> str:
 
 
 def _number(value: float, column: Column) -> str:
-    return "" if math.isnan(value) else f"{column.factor * value:.{column.digits}f}"
+    if math.isnan(value):
+        return ""
+    shown = column.factor * value
+    # Four digits at the most: the columns are narrow.
+    return f"{shown:.{column.digits if abs(shown) < 1000 else 0}f}"

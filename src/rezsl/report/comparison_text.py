@@ -5,7 +5,7 @@ import io
 import math
 
 from rezsl.experiments.results import FIGURES, Comparison, Row
-from rezsl.report.comparison_table import COLUMNS, TESTED, best_rows, notes, shown, shown_p
+from rezsl.report.comparison_table import COLUMNS, TESTED, best_rows, missing_runs, notes, shown, shown_p
 
 
 def as_markdown(comparison: Comparison) -> str:
@@ -25,7 +25,7 @@ def as_markdown(comparison: Comparison) -> str:
                 _joined(*shown(row, column), "**" if row in best.get(column.figure, ()) else "") for column in COLUMNS
             ]
             p = [shown_p(comparison, row, figure) for figure in TESTED]
-            lines.append(f"| {_markdown(row.name)} | {' | '.join(cells + p)} |")
+            lines.append(f"| {_markdown(f'{row.name} {missing_runs(row)}'.strip())} | {' | '.join(cells + p)} |")
         lines.append("")
     return "\n".join([*lines, *(f"- {_markdown(note)}" for note in notes(comparison))]) + "\n"
 
@@ -43,7 +43,7 @@ def as_latex(comparison: Comparison) -> str:
                 _latex_cell(row, index, row in best.get(column.figure, ())) for index, column in enumerate(COLUMNS)
             ]
             p = [_latex(shown_p(comparison, row, figure)) for figure in TESTED]
-            lines.append(f"{_latex(row.name)} & {' & '.join(cells + p)} \\\\")
+            lines.append(f"{_latex(f'{row.name} {missing_runs(row)}'.strip())} & {' & '.join(cells + p)} \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
 
 
