@@ -17,7 +17,7 @@ from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import GZSLResult
 from rezsl.functional import CurvePoint
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
-from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
+from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization
 from rezsl.training.assembly import ModelBuilder
 from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
@@ -301,6 +301,22 @@ def test_optimizers_and_schedules(learnable: Benchmark, optimizer: str, schedule
     result = quick(learnable, optimization=optimization, max_epochs=5)
     assert result.test is not None
     assert result.test.t1 > 0.8
+
+
+def test_what_is_selected_does_not_depend_on_any_test_image_or_class(learnable: Benchmark) -> None:
+    """Test images and the semantics of unseen classes may be anything: the choice, epoch by epoch, is the same."""
+    assert isinstance(learnable.inputs, torch.Tensor)
+    split = learnable.split
+    inputs, values = learnable.inputs.clone(), learnable.semantics.values.clone()
+    inputs[torch.cat([split.test_seen, split.test_unseen])] = 1e6
+    values[learnable.labels[split.test_unseen].unique()] = 0.5
+    spoilt = replace(learnable, inputs=inputs, semantics=replace(learnable.semantics, values=values))
+    for model, loss in ((LinearRegressor.build, ReMSELoss()), (ESZSL.build, None)):
+        seen: list[list[Choice]] = [[], []]
+        for data, epochs in zip((learnable, spoilt), seen, strict=True):
+            quick(data, model=model, loss=loss, max_epochs=2, select_only=True, watch=epochs.append)
+        assert seen[0] == seen[1]
+        assert seen[0]
 
 
 def test_plain_shuffling(learnable: Benchmark) -> None:
