@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -89,7 +90,10 @@ def test_a_page_without_unseen_images_says_so() -> None:
     predictions = table.values[labels] + 0.1 * torch.rand(2, 2, generator=generator)
     analysis = analyse(predictions, labels, table, ["a", "b"], options=QUICK)
     texts = Page(render_report({"run": ReportedRun(analysis)})).texts
-    assert "There are no test images of unseen classes." in texts
+    assert (
+        "There are no test images of unseen classes. Images of seen classes are recognised in 100.0 % of the "
+        "cases, on average over 2 classes."
+    ) in texts
     assert not any("Seen-unseen curve" in text for text in texts)
 
 
@@ -106,15 +110,10 @@ def test_nothing_to_report_is_refused() -> None:
 
 def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
     # Of "zebra" one image of four is right, two are taken for "horse"; "whale" is always right.
-    table = ClassSemantics(("horse", "cow", "zebra", "whale"), ("mane", "stripes", "fins"), torch.tensor(
-        [[1.0, 0.0, 0.0], [0.5, -1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))  # fmt: skip
     chosen = ["horse", "cow", "zebra", "horse", "horse", "whale", "whale", "whale"]
     truth = ["horse", "cow", "zebra", "zebra", "zebra", "zebra", "whale", "whale"]
-    labels = torch.tensor(table.index(truth))
-    analysis = analyse(table.values[table.index(chosen)], labels, table, ["horse", "cow"], options=QUICK)
-    answers = {
-        finding.question: finding.answer.replace("\N{NO-BREAK SPACE}", " ") for finding in findings(analysis, "honest")
-    }
+    analysis = recognising(chosen, truth, ["horse", "cow"])
+    answers = answers_of(analysis)
     assert answers["Which unseen classes are recognised?"] == (
         "Among all 4 classes, 1 of 2 unseen classes is recognised in at least half of their images: “whale” (100.0 %). "
         "Not recognised: “zebra” (25.0 %, mostly taken for “horse”, seen, 50.0 %)."
@@ -128,8 +127,85 @@ def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
     harmonic_mean = 2 * 0.625 / 1.625
     gamma = answers["Did γ carry over to the test classes?"]
     assert f"with γ = 0.00, chosen without the test classes, H is {100 * harmonic_mean:.1f} %" in gamma
-    oracle = {finding.question: finding.answer for finding in findings(analysis, "oracle")}
-    assert "chosen on these very test classes (oracle protocol)" in oracle["Did γ carry over to the test classes?"]
+
+
+def answers_of(analysis: Analysis, **known: Any) -> dict[str, str]:
+    """By question, with ordinary spaces."""
+    found = findings(analysis, **({"protocol": "honest"} | known))
+    return {one.question: one.answer.replace("\N{NO-BREAK SPACE}", " ") for one in found}
+
+
+def recognising(chosen: list[str], truth: list[str], seen: list[str]) -> Analysis:
+    """Predictions that are exactly the semantics of the chosen class."""
+    table = ClassSemantics(("horse", "cow", "zebra", "whale"), ("mane", "stripes", "fins"), torch.tensor(
+        [[1.0, 0.0, 0.0], [0.5, -1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))  # fmt: skip
+    labels = torch.tensor(table.index(truth))
+    return analyse(table.values[table.index(chosen)], labels, table, seen, options=QUICK)
+
+
+def test_figures_of_the_oracle_protocol_come_with_a_warning_before_all_else() -> None:
+    analysis = analysis_of(6, 4, 4)
+    first = findings(analysis, "oracle")[0]
+    assert first.answer.startswith("Little: epoch and γ were chosen on these very test classes (oracle protocol).")
+    assert not any("γ carry over" in question for question in answers_of(analysis, protocol="oracle"))
+    page = Page(render_report({"run": ReportedRun(analysis, protocol="oracle")}))
+    assert "run (oracle protocol)" in page.texts
+
+
+def test_where_gamma_comes_from_is_said() -> None:
+    analysis = analysis_of(6, 4, 4)
+    for count, words in ((None, "without the test classes"), (3, "on 3 validation classes"),
+                         (1, "on a single validation class, which says little of others")):  # fmt: skip
+        answer = answers_of(analysis, validation_classes=count)["Did γ carry over to the test classes?"]
+        assert f"with γ = 0.10, chosen {words}, H is " in answer
+    assert ReportedRun(analysis, metrics={"validation": {"unseen_classes": 3}}).validation_classes == 3
+    assert ReportedRun(analysis).validation_classes is None
+
+
+def test_a_perfect_result_is_not_said_to_cost_anything() -> None:
+    names = ["horse", "cow", "zebra", "whale"]
+    answers = answers_of(recognising(names, names, ["horse", "cow"]))
+    assert answers["Which unseen classes are recognised?"].startswith(
+        "Among all 4 classes, all 2 unseen classes are recognised in at least half of their images: "
+    )
+    assert answers["Which semantics are predicted worst?"] == "Every semantic is predicted without error."
+    assert answers["What does it cost?"] == (
+        "Among unseen classes alone T1 is 100.0 %; with the seen classes as candidates too, 100.0 % (U): seen classes "
+        "cost nothing. No image is mistaken for another class."
+    )
+    assert answers["Did γ carry over to the test classes?"].endswith(
+        "H is 100.0 %, and no other γ would have given noticeably more on the test images."
+    )
+
+
+def test_a_single_unseen_class_says_nothing_of_t1() -> None:
+    analysis = recognising(
+        ["horse", "cow", "whale", "cow"], ["horse", "cow", "whale", "whale"], ["horse", "cow", "zebra"]
+    )
+    answers = answers_of(analysis)
+    assert answers["Which unseen classes are recognised?"] == (
+        "Among all 4 classes, the only unseen class is recognised in at least half of its images: “whale” (50.0 %)."
+    )
+    assert answers["What does it cost?"].startswith(
+        "With a single unseen class T1 is 100 % by construction; with the seen classes as candidates too, 50.0 % (U): "
+        "seen classes cost 50.0 points. "
+    )
+    assert "The only mistake chooses the true class's nearest neighbour" in answers["What does it cost?"]
+    texts = Page(render_report({"run": ReportedRun(analysis)})).texts
+    assert "Confusion among unseen classes" not in texts
+    missed = answers_of(recognising(["horse", "cow", "whale"], ["horse", "cow", "zebra"], ["horse", "cow", "whale"]))
+    assert "the only unseen class is not recognised" in missed["Which unseen classes are recognised?"]
+    assert "The only mistake does not choose the true class's nearest neighbour" in missed["What does it cost?"]
+
+
+def test_nothing_recognised_and_no_seen_images_are_said_as_they_are() -> None:
+    analysis = recognising(["cow", "cow"], ["zebra", "whale"], ["horse", "cow"])
+    answers = answers_of(analysis)
+    assert answers["Which unseen classes are recognised?"].startswith(
+        "Among all 4 classes, none of the 2 unseen classes are recognised in at least half of their images. Not recognised: "
+    )
+    assert answers["What does it cost?"].startswith("Among unseen classes alone T1 is ")
+    assert "Did γ carry over to the test classes?" not in answers
 
 
 def test_the_worst_semantic_is_named_with_its_error() -> None:

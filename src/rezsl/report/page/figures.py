@@ -31,7 +31,7 @@ def curve(analysis: Analysis, prefix: str) -> str | None:
             )  # fmt: skip
         axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="accuracy on unseen classes, U (%)")
         axes.set_ylabel("accuracy on seen classes, S (%)")
-        axes.legend(loc="lower left")
+        figure.legend(loc="outside lower center", ncols=2)
 
     at_point = f"S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} % at the γ of the model"
     label = f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, {at_point}."
@@ -49,7 +49,7 @@ def error_by_value(analysis: Analysis, prefix: str) -> str:
         quartiles = 1000 * bins.quartiles[rows]
         axes.fill_between(
             centre, quartiles[:, 0].tolist(), quartiles[:, 2].tolist(), color=FIRST, alpha=0.18, linewidth=0,
-            label="half of the cells",
+            label="middle half of the cells",
         )  # fmt: skip
         ends = [[1000 * (m - e) for m, e in zip(mean, low, strict=True)],
                 [1000 * (e - m) for m, e in zip(mean, high, strict=True)]]  # fmt: skip
@@ -60,9 +60,13 @@ def error_by_value(analysis: Analysis, prefix: str) -> str:
         )  # fmt: skip
         axes.set(xlabel="semantic value (rows of length 1)", ylabel="error (×10⁻³)")
         axes.set_ylim(bottom=0)
-        axes.legend(loc="best")
+        figure.legend(loc="outside lower center", ncols=2)
 
-    return inline_svg(5.2, 4.2, draw, f"{prefix}-value", "Error against semantic value, in bins of the value.")
+    reached = ", ".join(
+        f"{1000 * float(bins.mean[row]):.1f} at {float(bins.value[row]):.2f}" for row in (rows[0], rows[-1])
+    )
+    label = f"Mean error in {len(rows)} bins of the semantic value, from the lowest to the highest: {reached} (×10⁻³)."
+    return inline_svg(5.2, 4.2, draw, f"{prefix}-value", label)
 
 
 def worst_semantics(analysis: Analysis, prefix: str) -> str:
@@ -90,7 +94,8 @@ def worst_semantics(analysis: Analysis, prefix: str) -> str:
         axes.set_xlabel("error (×10⁻³)")
         figure.legend(loc="outside lower center", ncols=2)
 
-    label = f"The {len(rows)} worst predicted semantics, the worst first: boxes of their errors over classes."
+    worst = f"{analysis.attributes[rows[0]]}, mean {1000 * float(profile.mean[rows[0]]):.1f} ×10⁻³"
+    label = f"Boxes of the errors of the {len(rows)} worst predicted semantics over classes, the worst first: {worst}."
     return inline_svg(5.2, 1.4 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
 
 
@@ -115,19 +120,20 @@ def mistakes(analysis: Analysis, prefix: str) -> str | None:
             right.axhline(1000 * wrong.right_error, color=SOFT, linestyle="--", label="right images")
         right.set_ylabel("mean error (×10⁻³)")
         right.set_ylim(bottom=0)
-        right.legend(loc="best")
+        figure.legend(loc="outside lower right", ncols=2)
         for axes in (left, right):
             axes.set_xlabel("rank of the chosen class")
             axes.grid(visible=False, axis="x")
 
-    label = f"{len(wrong.error)} mistakes by the rank of the chosen class among the true class's neighbours."
+    shown = ", ".join(f"{share:.0f} % at rank {name}" for name, share in zip(names, shares, strict=True))
+    label = f"{len(wrong.error)} mistakes by the chosen class's rank among the true one's neighbours: {shown}."
     return inline_svg(5.2, 3.2, draw, f"{prefix}-mistakes", label)
 
 
 def reliability(analysis: Analysis, prefix: str) -> str:
     """Confidence against accuracy, among all classes and among the unseen ones."""
     known: list[tuple[str, Any, str, str]] = [("all classes", analysis.generalized.reliability, FIRST, "o-")]
-    if analysis.conventional is not None:
+    if analysis.conventional is not None and len(analysis.conventional.candidates) > 1:
         known.append(("unseen classes only", analysis.conventional.reliability, SECOND, "s--"))
 
     def draw(figure: "Figure") -> None:
@@ -140,8 +146,8 @@ def reliability(analysis: Analysis, prefix: str) -> str:
             above.plot(places.tolist(), heights.tolist(), style, color=color, markersize=5, label=label)
             edges = (100 * diagram.edges).tolist()
             below.stairs(diagram.count.tolist(), edges, color=color, linewidth=1.5)
-        above.set(xlim=(0, 100), ylim=(0, 102), ylabel="of them right (%)")
-        above.legend(loc="upper left")
+        above.set(xlim=(0, 100), ylim=(0, 102), ylabel="accuracy (%)")
+        figure.legend(loc="outside lower center", ncols=2)
         below.set(xlabel="probability of the chosen class (%)", ylabel="images")
 
     label = "; ".join(f"{name}: expected calibration error {100 * diagram.ece:.1f} %" for name, diagram, *_ in known)
@@ -155,4 +161,5 @@ def _box(quantiles: list[float], mean: float) -> dict[str, float]:
 
 
 def _short(name: str, most: int = 24) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+    """Cut in the middle: names of one table often begin alike."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[1 + most // 2 - most :]}"

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from rezsl.analysis import Analysis, Recognition
+from rezsl.analysis import Analysis, Mistakes, Recognition
 from rezsl.typing import Protocol
 
 RECOGNISED = 0.5
@@ -21,14 +21,21 @@ class Finding:
     answer: str
 
 
-def findings(analysis: Analysis, protocol: Protocol) -> list[Finding]:
-    """The answers that a reader wants first."""
+def findings(analysis: Analysis, protocol: Protocol, validation_classes: int | None = None) -> list[Finding]:
+    """The answers that a reader wants first.
+
+    Args:
+        analysis: of one model.
+        protocol: ``oracle`` if epoch and γ were chosen on these very images; that is said before all else.
+        validation_classes: on how many classes γ was chosen; None where that is not known.
+    """
     answers = [
+        Finding("What can be concluded from these figures?", _warning(protocol)),
         Finding("Which unseen classes are recognised?", _recognised(analysis)),
         Finding("Which semantics are predicted worst?", _worst(analysis)),
         Finding("Does the error follow the semantic's value?", _correlation(analysis)),
         Finding("What does it cost?", _cost(analysis)),
-        Finding("Did γ carry over to the test classes?", _gamma(analysis, protocol)),
+        Finding("Did γ carry over to the test classes?", _gamma(analysis, protocol, validation_classes)),
         Finding("What are the probabilities worth?", _confidence(analysis.generalized)),
     ]
     return [finding for finding in answers if finding.answer]
@@ -44,24 +51,49 @@ def signed(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
+def _warning(protocol: Protocol) -> str:
+    if protocol != "oracle":
+        return ""
+    return (
+        "Little: epoch and γ were chosen on these very test classes (oracle protocol). They are good for a comparison "
+        "with tables that were made in the same way, and say nothing of new classes."
+    )
+
+
 def _recognised(analysis: Analysis) -> str:
     known = analysis.generalized
     accuracy = dict(zip(known.candidates, known.class_accuracy.tolist(), strict=True))
     unseen = [name for name, seen in zip(analysis.classes, analysis.is_seen, strict=True) if not seen]
     if not unseen:
-        return "There are no test images of unseen classes."
+        return (
+            f"There are no test images of unseen classes. Images of seen classes are recognised in "
+            f"{percent(known.accuracy)} of the cases, on average over {_counted(len(analysis.classes), 'class')}."
+        )
     unseen.sort(key=lambda name: -accuracy[name])
     right = [name for name in unseen if accuracy[name] >= RECOGNISED]
     wrong = [name for name in reversed(unseen) if accuracy[name] < RECOGNISED]
     sentences = [
-        f"Among all {len(known.candidates)} classes, {len(right)} of {len(unseen)} unseen classes "
-        f"{'is' if len(right) == 1 else 'are'} recognised in at least half of their images"
+        f"Among all {len(known.candidates)} classes, {_share_of_classes(len(right), len(unseen))} recognised in at "
+        f"least half of {'its' if len(unseen) == 1 else 'their'} images"
         + (f": {_listed([f'“{name}” ({percent(accuracy[name])})' for name in right])}." if right else ".")
     ]
     if wrong:
         missed = [f"“{name}” ({percent(accuracy[name])}{_taken_for(analysis, name)})" for name in wrong]
         sentences.append(f"Not recognised: {_listed(missed)}.")
     return " ".join(sentences)
+
+
+def _share_of_classes(right: int, unseen: int) -> str:
+    """How many of the unseen classes, as the beginning of a sentence's verb."""
+    if unseen == 1:
+        return "the only unseen class is" if right else "the only unseen class is not"
+    if right in (0, unseen):
+        return f"{'all' if right else 'none of the'} {unseen} unseen classes are"
+    return f"{right} of {unseen} unseen classes {'is' if right == 1 else 'are'}"
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}es"
 
 
 def _taken_for(analysis: Analysis, name: str) -> str:
@@ -115,44 +147,74 @@ def _correlation(analysis: Analysis) -> str:
 
 
 def _cost(analysis: Analysis) -> str:
-    sentences = []
-    if analysis.point is not None:
-        lost = analysis.t1 - analysis.point.unseen
-        sentences.append(
-            f"Among unseen classes alone T1 is {percent(analysis.t1)}; with the seen classes as candidates too, "
-            f"{percent(analysis.point.unseen)} (U): seen classes cost {100 * lost:.1f} points."
-        )
+    sentences = [_cost_of_seen(analysis)] if analysis.conventional is not None else []
     mistakes = analysis.generalized.mistakes
+    if not len(mistakes.error):
+        sentences.append("No image is mistaken for another class.")
     if len(mistakes.error):
         wrong = float(mistakes.error.mean())
         ratio = wrong / mistakes.right_error if mistakes.right_error > 0 else math.nan
         if not math.isnan(ratio):
             sentences.append(f"Wrongly recognised images have {ratio:.1f} times the semantic error of the right ones.")
-        sentences.append(
-            f"{percent(mistakes.nearest_share)} of the {len(mistakes.error)} mistakes choose the true class's nearest "
-            f"neighbour in the semantics table."
-        )
-    if hubs := analysis.generalized.hubs:
-        sentences.append(f"Classes that attract too many images: {_listed([f'“{name}”' for name in hubs])}.")
+        sentences.append(f"{_nearest(mistakes)} the true class's nearest neighbour in the semantics table.")
+        if hubs := analysis.generalized.hubs:
+            nearest = analysis.generalized.hubness.neighbours
+            sentences.append(
+                f"Classes that are among the {nearest} best of unusually many images: "
+                f"{_listed([f'“{name}”' for name in hubs])}."
+            )
     return " ".join(sentences)
 
 
-def _gamma(analysis: Analysis, protocol: Protocol) -> str:
+def _nearest(mistakes: Mistakes) -> str:
+    if len(mistakes.error) == 1:
+        return f"The only mistake {'chooses' if mistakes.nearest_share else 'does not choose'}"
+    return f"{percent(mistakes.nearest_share)} of the {len(mistakes.error)} mistakes choose"
+
+
+def _cost_of_seen(analysis: Analysis) -> str:
+    known = analysis.conventional
+    assert known is not None
+    t1 = f"Among unseen classes alone T1 is {percent(analysis.t1)}"
+    if len(known.candidates) == 1:
+        t1 = "With a single unseen class T1 is 100 % by construction"
+    if analysis.point is None:
+        return f"{t1}."
+    lost = _points(analysis.t1, analysis.point.unseen)
+    cost = f"seen classes cost {lost} points" if lost != "0.0" else "seen classes cost nothing"
+    return f"{t1}; with the seen classes as candidates too, {percent(analysis.point.unseen)} (U): {cost}."
+
+
+def _points(high: float, low: float) -> str:
+    """The difference of two shares in percent, as a reader finds it who subtracts the printed ones."""
+    return f"{round(100 * high, 1) - round(100 * low, 1):.1f}".replace("-0.0", "0.0").replace("-", "\N{MINUS SIGN}")
+
+
+def _gamma(analysis: Analysis, protocol: Protocol, validation_classes: int | None) -> str:
     point, oracle = analysis.point, analysis.oracle
-    if point is None or oracle is None:
+    if point is None or oracle is None or protocol == "oracle":
         return ""
-    if protocol == "oracle":
-        return (
-            f"It was chosen on these very test classes (oracle protocol), so H {percent(point.harmonic_mean)} is "
-            f"optimistic and says nothing of new classes."
-        )
     lost = 100 * (oracle.harmonic_mean - point.harmonic_mean)
     verdict = "Yes" if lost < 2 else "Mostly" if lost < 5 else "No"
-    return (
-        f"{verdict}: with γ = {point.gamma:.2f}, chosen without the test classes, H is "
-        f"{percent(point.harmonic_mean)}; the γ that is best on the test images, {oracle.gamma:.2f}, would have given "
-        f"{percent(oracle.harmonic_mean)} (H_oracle), {lost:.1f} points more. Published tables report the latter."
+    answer = (
+        f"{verdict}: with γ = {point.gamma:.2f}, chosen {_chosen_on(validation_classes)}, "
+        f"H is {percent(point.harmonic_mean)}"
     )
+    more = _points(oracle.harmonic_mean, point.harmonic_mean)
+    if more == "0.0":
+        return f"{answer}, and no other γ would have given noticeably more on the test images."
+    return (
+        f"{answer}; the γ that is best on the test images, {oracle.gamma:.2f}, would have given "
+        f"{percent(oracle.harmonic_mean)} (H_oracle), {more} points more. Published tables mostly report the latter."
+    )
+
+
+def _chosen_on(classes: int | None) -> str:
+    if classes is None:
+        return "without the test classes"
+    if classes == 1:
+        return "on a single validation class, which says little of others"
+    return f"on {classes} validation classes"
 
 
 def _confidence(known: Recognition) -> str:
@@ -160,8 +222,9 @@ def _confidence(known: Recognition) -> str:
     if math.isnan(diagram.overconfidence):
         return ""
     side = "too sure" if diagram.overconfidence > 0 else "too modest"
-    verdict = f"the model is {side} by {percent(abs(diagram.overconfidence))} on average"
-    return f"{verdict[0].upper()}{verdict[1:]}; expected calibration error {percent(diagram.ece)}."
+    by = f"{100 * abs(diagram.overconfidence):.1f}"
+    verdict = f"{side} by {by} points on average" if by != "0.0" else "neither too sure nor too modest on average"
+    return f"The model is {verdict}; expected calibration error {percent(diagram.ece)}."
 
 
 def _listed(parts: list[str]) -> str:

@@ -75,7 +75,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "id": prefix,
         "name": name,
         "run": run,
-        "findings": findings(analysis, run.protocol),
+        "findings": findings(analysis, run.protocol, run.validation_classes),
         "figures": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
         "confusion": tables.confusion(analysis),
         "pairs": tables.confused_pairs(analysis),

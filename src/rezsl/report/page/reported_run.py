@@ -35,6 +35,13 @@ class ReportedRun:
     settings: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def validation_classes(self) -> int | None:
+        """On how many classes γ was chosen; None where there is no record."""
+        validation = self.metrics.get("validation")
+        count = validation.get("unseen_classes") if isinstance(validation, dict) else None
+        return count if isinstance(count, int) else None
+
 
 def reported_run(model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None) -> ReportedRun:
     """Analyse a model on a benchmark's test images and collect what a report needs.

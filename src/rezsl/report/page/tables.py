@@ -75,9 +75,9 @@ def _difference(one: PairedDifference) -> dict[str, str]:
 
 
 def confusion(analysis: Analysis) -> Confusion | None:
-    """The confusions among unseen classes; None if there are none or too many of them."""
+    """The confusions among unseen classes; None if there are fewer than two or too many of them."""
     known = analysis.conventional
-    if known is None or len(known.candidates) > MATRIX_CLASSES:
+    if known is None or not 1 < len(known.candidates) <= MATRIX_CLASSES:
         return None
     return Confusion(known.candidates, known.confusion_rates.nan_to_num().tolist())
 

@@ -26,6 +26,7 @@
       this.run = data[Number(figure.dataset.run)];
       this.canvas = figure.querySelector("canvas");
       this.readout = figure.querySelector(".readout");
+      this.frame = figure.querySelector(".frame");
       this.controls = Object.fromEntries([...figure.querySelectorAll("[data-control]")].map((one) => [one.dataset.control, one]));
       this.cursor = null;
       for (const control of Object.values(this.controls)) control.addEventListener("change", () => { this.sort(); this.draw(); });
@@ -59,7 +60,8 @@
       const context = this.canvas.getContext("2d");
       const { classes, semantics } = this.run;
       const room = this.canvas.parentElement.clientWidth;
-      const fit = (text, most) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
+      // Cut in the middle: names of one table often begin alike.
+      const fit = (text, most) => (text.length > most ? `${text.slice(0, Math.ceil(most / 2))}…${text.slice(1 - Math.floor(most / 2))}` : text);
       context.font = this.font = "12px system-ui, 'DejaVu Sans', sans-serif";
       const widest = (names) => Math.max(0, ...names.map((name) => context.measureText(name).width));
       this.named = { rows: classes.length <= 60, columns: semantics.length <= 60 };
@@ -84,16 +86,29 @@
       const sizes = matrix.flat().filter((value) => value !== null).map(Math.abs).sort((a, b) => a - b);
       // A few extreme cells would leave all others pale.
       const high = sizes[Math.floor(0.995 * (sizes.length - 1))] || sizes[sizes.length - 1] || 1;
-      this.rows.forEach((row, y) => this.columns.forEach((index, x) => {
-        const value = matrix[row][index];
-        context.fillStyle = value === null ? style.getPropertyValue("--line") : `rgb(${color(Math.abs(value) / high)})`;
-        context.fillRect(this.left + x * this.width, this.top + y * this.height, this.width + 0.5, this.height + 0.5);
-      }));
+      this.drawCells(context, matrix, high);
       context.strokeStyle = style.getPropertyValue("--soft");
       context.strokeRect(this.left - 0.5, this.top - 0.5, this.width * this.columns.length + 1.5, this.height * this.rows.length + 1.5);
       this.drawNames(context, style.getPropertyValue("--ink"));
-      this.drawMarks(context, style);
+      this.drawLine(context, style.getPropertyValue("--ink"));
       this.drawLegend(high, sizes.length > 0 && matrix.flat().some((value) => value < 0), sizes[sizes.length - 1] > high);
+      this.mark();
+    }
+
+    drawCells(context, matrix, high) {
+      // A pixel per cell, enlarged at once: 62,400 rectangles one by one would take a good part of a second.
+      const cells = document.createElement("canvas");
+      [cells.width, cells.height] = [this.columns.length, this.rows.length];
+      const small = cells.getContext("2d"), picture = small.createImageData(cells.width, cells.height);
+      let place = 0;
+      for (const row of this.rows) for (const index of this.columns) {
+        const value = matrix[row][index];
+        picture.data.set(value === null ? [0, 0, 0, 0] : [...color(Math.abs(value) / high), 255], place);
+        place += 4;
+      }
+      small.putImageData(picture, 0, 0);
+      context.imageSmoothingEnabled = false;
+      context.drawImage(cells, this.left, this.top, this.width * cells.width, this.height * cells.height);
     }
 
     drawNames(context, ink) {
@@ -116,21 +131,23 @@
       }
     }
 
-    drawMarks(context, style) {
+    drawLine(context, ink) {
       const seen = this.run.seen.filter(Boolean).length;
+      if (this.controls.rows.value !== "side" || !seen || seen === this.rows.length) return;
       context.lineWidth = 2;
-      if (this.controls.rows.value === "side" && seen && seen < this.rows.length) {
-        context.strokeStyle = style.getPropertyValue("--ink");
-        context.beginPath();
-        context.moveTo(this.left - 8, this.top + seen * this.height);
-        context.lineTo(this.left + this.columns.length * this.width, this.top + seen * this.height);
-        context.stroke();
-      }
-      if (this.cursor) {
-        context.strokeStyle = style.getPropertyValue("--first");
-        context.strokeRect(this.left + this.cursor[1] * this.width, this.top + this.cursor[0] * this.height, this.width, this.height);
-      }
+      context.strokeStyle = ink;
+      context.beginPath();
+      context.moveTo(this.left - 8, this.top + seen * this.height);
+      context.lineTo(this.left + this.columns.length * this.width, this.top + seen * this.height);
+      context.stroke();
       context.lineWidth = 1;
+    }
+
+    mark() {
+      this.frame.hidden = this.cursor === null;
+      if (this.cursor === null) return;
+      const [y, x] = this.cursor, place = { left: this.left + x * this.width, top: this.top + y * this.height, width: this.width, height: this.height };
+      for (const [side, length] of Object.entries(place)) this.frame.style[side] = `${length}px`;
     }
 
     drawLegend(high, signed, beyond) {
@@ -156,6 +173,7 @@
       const [y, x] = this.cursor ?? [-step[0], -step[1]].map((part) => Math.min(0, part));
       const clamp = (value, length) => Math.min(length - 1, Math.max(0, value));
       this.move(clamp(y + step[0], this.rows.length), clamp(x + step[1], this.columns.length));
+      this.frame.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
 
     move(y, x) {
@@ -167,7 +185,7 @@
       this.readout.textContent =
         `${run.classes[row]} (${run.seen[row] ? "seen" : "unseen"}${accuracy}) · ${run.semantics[index]}: ` +
         `value ${value.toFixed(3)}, error ${error === null ? "–" : error} ×10⁻³`;
-      requestAnimationFrame(() => this.draw());
+      this.mark();
     }
   }
 
@@ -188,8 +206,14 @@
   // Paper is light, and a canvas keeps the colours that it was drawn in.
   let theme = "";
   const dress = (name) => { if (name) root.dataset.theme = name; else delete root.dataset.theme; drawVisible(); };
-  addEventListener("beforeprint", () => { theme = root.dataset.theme ?? ""; dress("light"); });
-  addEventListener("afterprint", () => dress(theme));
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    theme = root.dataset.theme ?? "";
+    dress("light");
+    opened = [...document.querySelectorAll("details[data-print]:not([open])")];
+    opened.forEach((one) => { one.open = true; });
+  });
+  addEventListener("afterprint", () => { dress(theme); opened.forEach((one) => { one.open = false; }); });
   named();
   show();
 })();

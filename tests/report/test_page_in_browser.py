@@ -1,0 +1,233 @@
+"""The page in a real browser: Chromium without a window, where there is one."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from rezsl.analysis import Analysis
+from rezsl.report.page import ReportedRun, save_report
+from tests.report.browser import Browser, find_chromium
+from tests.report.test_page import analysis_of
+
+CANVAS = "document.querySelector('section:not([hidden]) canvas')"
+FRAME = "document.querySelector('section:not([hidden]) .frame')"
+READOUT = "document.querySelector('section:not([hidden]) .readout').textContent"
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def analyses() -> dict[str, Analysis]:
+    return {"first": analysis_of(8, 5, 6), "second": analysis_of(8, 5, 6, noise=0.9)}
+
+
+@pytest.fixture(scope="module")
+def page(analyses: dict[str, Analysis], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    settings = {"seed": 0, "data": {"sha256": "0123456789abcdef"}}
+    save_report({name: ReportedRun(analysis, settings=settings) for name, analysis in analyses.items()}, path)
+    return path
+
+
+@pytest.fixture
+def browser(started: Browser, page: Path) -> Iterator[Browser]:
+    """At the page, with a mouse and a large window; whatever the page does to complain fails the test."""
+    started.view(1280)
+    started.open(page)
+    yield started
+    complaints, started.complaints = started.complaints, []
+    assert complaints == []
+
+
+def cell(browser: Browser, row: int, column: int, rows: int = 8, columns: int = 5) -> tuple[float, float]:
+    """Where on the screen the middle of a cell is; how much room the names take is seen at the frame of the first."""
+    browser.run(f"{CANVAS}.focus()")
+    if browser.run("window.corner === undefined"):
+        browser.press("ArrowUp")
+        browser.run(f"{{ const picture = {CANVAS}.getBoundingClientRect(), first = {FRAME}.getBoundingClientRect();"
+                    " window.corner = [first.x - picture.x, first.y - picture.y]; }")  # fmt: skip
+    browser.run(f"{CANVAS}.scrollIntoView({{block: 'center'}})")
+    left, top, width, height = browser.run(
+        f"(() => {{ const box = {CANVAS}.getBoundingClientRect(), [x, y] = window.corner;"
+        " return [box.x + x, box.y + y, box.width - x - 2, box.height - y - 2]; })()"
+    )
+    return left + (column + 0.5) * width / columns, top + (row + 0.5) * height / rows
+
+
+def read(text: str) -> tuple[str, str, float, float]:
+    """Class, semantic, value and error that a reader is told."""
+    found = re.fullmatch(
+        r"(.+) \((?:un)?seen, accuracy [\d.]+ %\) · (.+): value ([\d.−-]+), error ([\d.]+) ×10⁻³", text
+    )
+    assert found is not None, text
+    return found[1], found[2], float(found[3]), float(found[4])
+
+
+def expected(analysis: Analysis, name: str, semantic: str) -> tuple[str, str, float, float]:
+    row, column = analysis.classes.index(name), analysis.attributes.index(semantic)
+    value, error = float(analysis.class_semantics[row, column]), 1000 * float(analysis.error_matrix[row, column])
+    return name, semantic, pytest.approx(value, abs=6e-4), pytest.approx(error, rel=6e-3)
+
+
+def by_error(analysis: Analysis) -> list[str]:
+    order = analysis.error_matrix.mean(dim=0).argsort(descending=True)
+    return [analysis.attributes[column] for column in order.tolist()]
+
+
+def test_pointing_at_a_cell_tells_class_semantic_value_and_error(
+    browser: Browser, analyses: dict[str, Analysis]
+) -> None:
+    columns = by_error(analyses["first"])
+    for row, column in ((0, 0), (3, 4), (7, 2)):
+        browser.hover(*cell(browser, row, column))
+        name, semantic, *_ = told = read(browser.run(READOUT))
+        assert (name, semantic) == (f"class {row}", columns[column])
+        assert told == expected(analyses["first"], name, semantic)
+
+
+def test_semantics_are_sorted_as_asked(browser: Browser, analyses: dict[str, Analysis]) -> None:
+    analysis = analyses["first"]
+    by_value = analysis.class_semantics.mean(dim=0).argsort(descending=True)
+    orders = {
+        "table": list(analysis.attributes),
+        "value": [analysis.attributes[column] for column in by_value.tolist()],
+        "error": by_error(analysis),
+    }
+    for order, names in orders.items():
+        browser.choose("[data-control=columns]", order)
+        seen = []
+        for column in range(5):
+            browser.hover(*cell(browser, 1, column))
+            seen.append(read(browser.run(READOUT))[1])
+        assert seen == names
+    browser.choose("[data-control=rows]", "error")
+    browser.hover(*cell(browser, 0, 0))
+    worst = analysis.classes[int(analysis.error_matrix.mean(dim=1).argmax())]
+    assert read(browser.run(READOUT))[0] == worst
+
+
+def test_a_sorted_matrix_keeps_its_chosen_cell(browser: Browser) -> None:
+    browser.hover(*cell(browser, 2, 3))
+    before = read(browser.run(READOUT))
+    browser.choose("[data-control=columns]", "name")
+    browser.press("ArrowDown")
+    browser.press("ArrowUp")
+    assert read(browser.run(READOUT)) == before
+
+
+def test_the_keyboard_alone_walks_the_matrix(browser: Browser, analyses: dict[str, Analysis]) -> None:
+    for _ in range(30):
+        browser.press("Tab")
+        if browser.run("document.activeElement.tagName") == "CANVAS":
+            break
+    assert browser.run(f"document.activeElement === {CANVAS}")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        browser.press(key)
+    columns = by_error(analyses["first"])
+    assert read(browser.run(READOUT))[:2] == ("class 1", columns[1])
+    for _ in range(9):
+        browser.press("ArrowRight")
+    assert read(browser.run(READOUT))[:2] == ("class 1", columns[-1])
+
+
+def test_another_run_is_another_matrix_and_another_answer(browser: Browser, analyses: dict[str, Analysis]) -> None:
+    shown = "[...document.querySelectorAll('section:not([hidden]) h2')].map((one) => one.textContent)"
+    assert browser.run(shown) == ["first: the answer", "The runs side by side", "first: the figures"]
+    browser.choose("#run-switch", "1")
+    assert browser.run(shown) == ["second: the answer", "The runs side by side", "second: the figures"]
+    browser.hover(*cell(browser, 4, 0))
+    name, semantic, *_ = told = read(browser.run(READOUT))
+    assert (name, semantic) == ("class 4", by_error(analyses["second"])[0])
+    assert told == expected(analyses["second"], name, semantic)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_dark_and_light_at_every_width_without_overflow(browser: Browser, width: int, tmp_path: Path) -> None:
+    paper = {}
+    for theme in ("light", "dark"):
+        browser.view(width, theme=theme)
+        assert browser.run("document.documentElement.scrollWidth") <= width
+        browser.screenshot(tmp_path / f"{theme}.png")
+        with Image.open(tmp_path / f"{theme}.png") as picture:
+            colors = picture.convert("RGB").getcolors(1 << 24)
+        assert colors is not None
+        assert len(colors) > 500  # figures and matrix are painted
+        paper[theme] = max(colors)[1]
+    assert paper == {"light": (255, 255, 255), "dark": (20, 23, 27)}
+    browser.click("#theme-switch")
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_text_and_marks_stand_out_in_both_themes(browser: Browser) -> None:
+    """WCAG: 4.5 for text, 3 for what is drawn."""
+    for theme in ("light", "dark"):
+        browser.view(1280, theme=theme)
+        colors = {
+            name: browser.run(f"getComputedStyle(document.documentElement).getPropertyValue('--{name}').trim()")
+            for name in ("paper", "panel", "ink", "soft", "first", "second")
+        }
+        for name, least in (("ink", 7), ("soft", 4.5), ("first", 4.5), ("second", 3)):
+            for ground in ("paper", "panel"):
+                assert contrast(colors[name], colors[ground]) >= least, (theme, name, ground)
+
+
+def contrast(one: str, other: str) -> float:
+    def luminance(color: str) -> float:
+        channels = torch.tensor([int(color[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+        linear = torch.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ torch.tensor([0.2126, 0.7152, 0.0722]))
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_paper_is_light_and_has_the_settings(browser: Browser, tmp_path: Path) -> None:
+    browser.view(1280, theme="dark")
+    browser.print(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    # What the page does around printing, seen from within.
+    browser.run("window.dispatchEvent(new Event('beforeprint'))")
+    assert browser.run("document.documentElement.dataset.theme") == "light"
+    assert browser.run("document.querySelector('section:not([hidden]) details[data-print]').open")
+    browser.run("window.dispatchEvent(new Event('afterprint'))")
+    assert browser.run("document.documentElement.dataset.theme ?? null") is None
+    assert not browser.run("document.querySelector('section:not([hidden]) details[data-print]').open")
+
+
+def test_names_that_try_to_break_out_stay_text(started: Browser, tmp_path: Path) -> None:
+    hostile = '</script><img src=x onerror="document.title=1"><b>'
+    save_report(
+        {hostile: ReportedRun(analysis_of(6, 4, 4, name=hostile, noise=2.0), data=hostile)}, tmp_path / "page.html"
+    )
+    started.open(tmp_path / "page.html")
+    started.painted()
+    assert started.run("document.querySelectorAll('b, img').length") == 0
+    assert hostile in started.run("document.title")
+    assert started.complaints == []
+
+
+def test_a_matrix_of_200_classes_and_312_semantics_follows_the_pointer(started: Browser, tmp_path: Path) -> None:
+    save_report({"cub": ReportedRun(analysis_of(200, 312, 150, each=2))}, tmp_path / "page.html")
+    started.view(1280)
+    started.open(tmp_path / "page.html")
+    x, y = cell(started, 170, 100, rows=200, columns=312)
+    started.hover(x, y)
+    assert read(started.run(READOUT))[0] == "class 170"
+    # No part of the picture is painted anew for a hover, however many cells it has.
+    started.run(
+        "window.painted = 0; CanvasRenderingContext2D.prototype.fillRect = CanvasRenderingContext2D.prototype.drawImage = () => { window.painted++; };"
+    )
+    started.hover(x + 9, y)
+    assert started.run("window.painted") == 0
+    assert started.complaints == []
