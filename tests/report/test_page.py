@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from rezsl.analysis import Analysis, AnalysisOptions, analyse
+from rezsl.analysis import Analysis, AnalysisOptions, analyse, analyse_error_fall
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.report.page import ReportedRun, render_report, reported_run, save_report
@@ -116,7 +116,7 @@ def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
     answers = answers_of(analysis)
     assert answers["Which unseen classes are recognised?"] == (
         "Among all 4 classes, 1 of 2 unseen classes is recognised in at least half of their images: “whale” (100.0 %). "
-        "Not recognised: “zebra” (25.0 %, mostly taken for “horse”, seen, 50.0 %)."
+        "Not recognised: “zebra” (25.0 %, most often taken for “horse”, seen, 50.0 %)."
     )
     # U = (1/4 + 1) / 2. Without horse and cow, the horses are nearest to zebra: T1 = (3/4 + 1) / 2.
     assert (
@@ -152,6 +152,22 @@ def test_figures_of_the_oracle_protocol_come_with_a_warning_before_all_else() ->
     assert "run (oracle protocol)" in page.texts
 
 
+@pytest.mark.parametrize(("sign", "words"), [(-1.0, "Yes: errors fall more slowly"), (1.0, "The other way round")])
+def test_how_errors_fell_in_training_is_said_and_shown(sign: float, words: str) -> None:
+    analysis = analysis_of(6, 4, 4)
+    rate = 0.2 + 0.3 * sign * analysis.class_semantics
+    matrices = torch.stack([(-rate * epoch).exp() for epoch in range(1, 5)])
+    fall = analyse_error_fall(matrices, analysis.class_semantics, options=QUICK)
+    answer = answers_of(analysis, error_fall=fall)["Are semantics of high value learnt more slowly?"]
+    assert answer.startswith(words)
+    assert f"changed by \N{MINUS SIGN}{-100 * math.expm1(-float(rate.mean())):.1f} % per epoch" in answer
+    page = Page(render_report({"run": ReportedRun(analysis, error_fall=fall)}))
+    assert "How fast errors fall in training" in page.texts
+    label = next(svg["aria-label"] for svg in page.all("svg") if "fall of ln error" in svg["aria-label"])
+    lowest = float(fall.by_value.mean[0])
+    assert f"from the lowest to the highest: {100 * lowest:.1f} at " in label
+
+
 def test_where_gamma_comes_from_is_said() -> None:
     analysis = analysis_of(6, 4, 4)
     for count, words in ((None, "without the test classes"), (3, "on 3 validation classes"),
@@ -171,7 +187,7 @@ def test_a_perfect_result_is_not_said_to_cost_anything() -> None:
     assert answers["Which semantics are predicted worst?"] == "Every semantic is predicted without error."
     assert answers["What does it cost?"] == (
         "Among unseen classes alone T1 is 100.0 %; with the seen classes as candidates too, 100.0 % (U): seen classes "
-        "cost nothing. No image is mistaken for another class."
+        "cost nothing. Images of seen classes reach 100.0 % (S). No image is mistaken for another class."
     )
     assert answers["Did γ carry over to the test classes?"].endswith(
         "H is 100.0 %, and no other γ would have given noticeably more on the test images."

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -74,7 +75,7 @@ def read(text: str) -> tuple[str, str, float, float]:
     return found[1], found[2], float(found[3]), float(found[4])
 
 
-def expected(analysis: Analysis, name: str, semantic: str) -> tuple[str, str, float, float]:
+def expected(analysis: Analysis, name: str, semantic: str) -> tuple[str, str, Any, Any]:
     row, column = analysis.classes.index(name), analysis.attributes.index(semantic)
     value, error = float(analysis.class_semantics[row, column]), 1000 * float(analysis.error_matrix[row, column])
     return name, semantic, pytest.approx(value, abs=6e-4), pytest.approx(error, rel=6e-3)

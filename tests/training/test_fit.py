@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,6 +77,11 @@ def test_a_run_directory_holds_everything(few_digits: Benchmark, tmp_path: Path)
     chosen = rows[result.choice.epochs - 1]
     assert float(chosen["H"]) == pytest.approx(result.choice.harmonic_mean, rel=1e-4)
     assert float(chosen["gamma"]) == pytest.approx(result.choice.gamma, rel=1e-4)
+    with np.load(run / "validation_errors.npz", allow_pickle=False) as errors:
+        assert errors["epochs"].tolist() == [1, 2, 3]
+        means = errors["errors"].mean(axis=(1, 2))
+        assert errors["class_semantics"].shape == (len(errors["classes"]), len(errors["attributes"]))
+    assert means.tolist() == pytest.approx([float(row["error_mean"]) for row in rows[:3]], rel=1e-4)
     assert list((run / "tensorboard").rglob("events*"))
     loaded = rezsl.load_model(run)
     torch.testing.assert_close(
@@ -158,6 +164,8 @@ def test_a_resumed_run_ends_as_if_it_had_never_stopped(
             with (tmp_path / run / "history.csv").open(newline="") as stream:
                 histories.append([{k: v for k, v in row.items() if k not in times} for row in csv.DictReader(stream)])
         assert histories[0] == histories[1]
+        errors = [np.load(tmp_path / run / "validation_errors.npz")["errors"] for run in ("whole", "parts")]
+        np.testing.assert_array_equal(*errors)
 
 
 def interrupt_at(epoch: int) -> Callable[..., None]:

@@ -4,7 +4,7 @@ from rezsl.analysis.analysis import Analysis
 from rezsl.analysis.compare import compare_analyses
 from rezsl.analysis.comparison import AnalysisComparison, PairedDifference
 from rezsl.analysis.explanation import Explanation, explain
-from rezsl.analysis.fall import analyse_error_fall
+from rezsl.analysis.fall import analyse_error_fall, load_error_fall
 from rezsl.analysis.from_model import analyse_model
 from rezsl.analysis.from_predictions import analyse
 from rezsl.analysis.options import AnalysisOptions
@@ -41,5 +41,6 @@ __all__ = [
     "analyse_model",
     "compare_analyses",
     "explain",
+    "load_error_fall",
     "load_predictions",
 ]

@@ -1,13 +1,16 @@
 """How fast the errors of a run fall: from the error matrices of its epochs."""
 
+import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.analysis.options import AnalysisOptions
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.functional.correlation import correlations
 from rezsl.functional.error_fall import ErrorFall, error_fall_rate
 from rezsl.functional.resampling import bootstrap_weights
@@ -54,3 +57,29 @@ def analyse_error_fall(
         by_value=bin_by_value(rate, class_semantics, weights, options.value_bins, options.value_binning, options.level),
         correlation_over_classes=correlations(class_semantics, rate, weights, options.level),
     )
+
+
+def load_error_fall(run_dir: str | Path, options: AnalysisOptions | None = None) -> ErrorFall | None:
+    """How fast the validation errors of a run fell, from its ``validation_errors.npz``.
+
+    Args:
+        run_dir: directory of a run.
+        options: bins and intervals.
+
+    Returns:
+        None where there is nothing to learn it from: no such file, as of methods in closed form, or a single epoch.
+
+    Raises:
+        RunDirectoryError: the file is damaged.
+    """
+    path = Path(run_dir) / "validation_errors.npz"
+    if not path.exists():
+        return None
+    try:
+        with path.open("rb") as stream:
+            content = np.load(stream, allow_pickle=False)
+            epochs = content["epochs"].astype(float).tolist()
+            errors, values = (torch.from_numpy(content[name]).double() for name in ("errors", "class_semantics"))
+        return analyse_error_fall(errors, values, epochs, options) if len(epochs) > 1 else None
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise RunDirectoryError(f"{path}: expected error matrices of a run's epochs; the file is damaged") from error

@@ -56,6 +56,11 @@ class RunDirectory:
         return self.path / "history.csv"
 
     @property
+    def validation_errors(self) -> Path:
+        """The class error matrix of the validation after each epoch of the selection stage."""
+        return self.path / "validation_errors.npz"
+
+    @property
     def selection(self) -> Path:
         """What the selection stage chose."""
         return self.path / "selection.json"

@@ -26,6 +26,7 @@ from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, EpochBar, History, LatestCheckpoint
 from rezsl.training.checkpoints import SafeCheckpointIO
 from rezsl.training.datamodule import StageData
+from rezsl.training.error_history import ErrorHistory
 from rezsl.training.module import ZeroShotModule
 from rezsl.training.optimization import Optimization
 from rezsl.training.run_directory import RunDirectory
@@ -85,6 +86,7 @@ def train_stage(
     module, data = _assemble(classifier, benchmark, train_index, recipe, validation)
     callbacks: list[Callback] = [*([best] if best is not None else []), EpochBar(name, console, classifier.protocol)]
     if run is not None:
+        callbacks += [ErrorHistory(run.validation_errors)] if validation is not None else []
         callbacks += [History(run.history, name, classifier.protocol), LatestCheckpoint(run.checkpoint(name))]
     resumed = run is not None and run.checkpoint(name).exists()
     with _quiet():

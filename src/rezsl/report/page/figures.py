@@ -3,7 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from rezsl.analysis import Analysis
+import torch
+
+from rezsl.analysis import Analysis, ErrorFall, ValueBins
 from rezsl.report.page.svg import FIRST, INK, PAPER, SECOND, SOFT, inline_svg
 
 if TYPE_CHECKING:
@@ -40,33 +42,47 @@ def curve(analysis: Analysis, prefix: str) -> str | None:
 
 def error_by_value(analysis: Analysis, prefix: str) -> str:
     """The error in bins of the semantic value: mean with interval, and quartiles of the cells."""
-    bins = analysis.error_by_value
+    name, unit, level = "error", "×10⁻³", analysis.options.level
+    return _by_value(analysis.error_by_value, 1000.0, name, unit, level, f"{prefix}-value")
+
+
+def fall_by_value(fall: ErrorFall | None, level: float, prefix: str) -> str | None:
+    """How fast the errors fell in training, in bins of the semantic value; None where that is not known."""
+    if fall is None or not int(fall.by_value.count.sum()):
+        return None
+    return _by_value(fall.by_value, 100.0, "fall of ln error", "×10⁻² per epoch", level, f"{prefix}-fall")
+
+
+def _by_value(bins: ValueBins, factor: float, name: str, unit: str, level: float, prefix: str) -> str:
     rows = [row for row, count in enumerate(bins.count.tolist()) if count]
+    centre, mean, low, high = (side[rows] for side in (bins.value, factor * bins.mean, factor * bins.low,
+                                                       factor * bins.high))  # fmt: skip
+    quartiles = factor * bins.quartiles[rows]
+    # An interval may be undefined, and rounding may put its end on the wrong side of the mean.
+    ends = torch.stack([mean - low, high - mean]).nan_to_num().clamp(min=0.0)
 
     def draw(figure: "Figure") -> None:
         axes = figure.subplots()
-        centre, mean, low, high = (side[rows].tolist() for side in (bins.value, bins.mean, bins.low, bins.high))
-        quartiles = 1000 * bins.quartiles[rows]
         axes.fill_between(
-            centre, quartiles[:, 0].tolist(), quartiles[:, 2].tolist(), color=FIRST, alpha=0.18, linewidth=0,
+            centre.tolist(), quartiles[:, 0].tolist(), quartiles[:, 2].tolist(), color=FIRST, alpha=0.18, linewidth=0,
             label="middle half of the cells",
         )  # fmt: skip
-        ends = [[1000 * (m - e) for m, e in zip(mean, low, strict=True)],
-                [1000 * (e - m) for m, e in zip(mean, high, strict=True)]]  # fmt: skip
-        ends = [[0.0 if math.isnan(end) else max(0.0, end) for end in side] for side in ends]
         axes.errorbar(
-            centre, [1000 * value for value in mean], yerr=ends, fmt="o-", color=FIRST, capsize=3,
-            label=f"mean with {100 * analysis.options.level:.0f} % interval",
+            centre.tolist(), mean.tolist(), yerr=ends.tolist(), fmt="o-", color=FIRST, capsize=3,
+            label=f"mean with {100 * level:.0f} % interval",
         )  # fmt: skip
-        axes.set(xlabel="semantic value (rows of length 1)", ylabel="error (×10⁻³)")
-        axes.set_ylim(bottom=0)
+        axes.set(xlabel="semantic value (rows of length 1)", ylabel=f"{name} ({unit})")
+        if float(quartiles.min()) >= 0 <= float((mean - ends[0]).min()):
+            axes.set_ylim(bottom=0)
+        else:
+            axes.axhline(0, color=SOFT, linewidth=1)
         figure.legend(loc="outside lower center", ncols=2)
 
-    reached = ", ".join(
-        f"{1000 * float(bins.mean[row]):.1f} at {float(bins.value[row]):.2f}" for row in (rows[0], rows[-1])
+    reached = ", ".join(f"{float(mean[end]):.1f} at {float(centre[end]):.2f}" for end in (0, -1))
+    label = (
+        f"Mean {name} ({unit}) in {len(rows)} bins of the semantic value, from the lowest to the highest: {reached}."
     )
-    label = f"Mean error in {len(rows)} bins of the semantic value, from the lowest to the highest: {reached} (×10⁻³)."
-    return inline_svg(5.2, 4.2, draw, f"{prefix}-value", label)
+    return inline_svg(5.2, 4.2, draw, prefix, label)
 
 
 def worst_semantics(analysis: Analysis, prefix: str) -> str:
@@ -119,6 +135,7 @@ def mistakes(analysis: Analysis, prefix: str) -> str | None:
         if not math.isnan(wrong.right_error):
             right.axhline(1000 * wrong.right_error, color=SOFT, linestyle="--", label="right images")
         right.set_ylabel("mean error (×10⁻³)")
+        right.margins(y=0.08)
         right.set_ylim(bottom=0)
         figure.legend(loc="outside lower right", ncols=2)
         for axes in (left, right):

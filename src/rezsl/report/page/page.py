@@ -70,12 +70,13 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "worst": figures.worst_semantics(analysis, prefix),
         "mistakes": figures.mistakes(analysis, prefix),
         "reliability": figures.reliability(analysis, prefix),
+        "fall": figures.fall_by_value(run.error_fall, analysis.options.level, prefix),
     }
     return {
         "id": prefix,
         "name": name,
         "run": run,
-        "findings": findings(analysis, run.protocol, run.validation_classes),
+        "findings": findings(analysis, run.protocol, run.validation_classes, run.error_fall),
         "figures": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
         "confusion": tables.confusion(analysis),
         "pairs": tables.confused_pairs(analysis),

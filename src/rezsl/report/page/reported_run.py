@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rezsl.analysis import Analysis, analyse_model
+from rezsl.analysis import Analysis, ErrorFall, analyse_model, load_error_fall
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import RunDirectoryError
@@ -23,6 +23,7 @@ class ReportedRun:
         data: name of the benchmark.
         notes: what the benchmark's reader had to repair or decide.
         examples: images of unseen classes; none for features.
+        error_fall: how fast the errors on validation images fell in training; None where that is not known.
         settings: what decided the outcome, as ``settings.json`` records it; empty where there is no record.
         metrics: the figures of the finished run, as ``metrics.json`` records them; empty where there is no record.
     """
@@ -32,6 +33,7 @@ class ReportedRun:
     data: str = ""
     notes: tuple[str, ...] = ()
     examples: tuple[ClassExamples, ...] = ()
+    error_fall: ErrorFall | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -62,6 +64,7 @@ def reported_run(model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path 
         data=benchmark.name,
         notes=benchmark.notes,
         examples=examples_of(model, benchmark, analysis),
+        error_fall=load_error_fall(run_dir) if run_dir is not None else None,
         settings=_record(run_dir, "settings.json"),
         metrics=_record(run_dir, "metrics.json"),
     )
