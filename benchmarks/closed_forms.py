@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import Comparison, side_by_side
+from rezsl.data import load_synthetic
 from rezsl.functional import l2_normalize
 from rezsl.models import ESZSL, SAE, ClosedForm
 
@@ -16,8 +17,9 @@ SAMPLES, DIM, SEMANTICS, CLASSES, ROWS = 20_000, 2_048, 85, 40, 4_096
 
 def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Features, labels and class semantics; the sizes of AwA."""
-    labels = torch.arange(SAMPLES) % CLASSES
-    return torch.randn(SAMPLES, DIM), labels, torch.rand(CLASSES, SEMANTICS)
+    data = load_synthetic(classes=CLASSES, attributes=SEMANTICS, samples=SAMPLES, dim=DIM, unseen=1, validation=0)
+    assert isinstance(data.inputs, torch.Tensor)
+    return data.inputs, data.labels, data.semantics.values
 
 
 def solved(kind: type[ClosedForm], features: torch.Tensor, labels: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
