@@ -91,6 +91,27 @@ def test_a_description_of_another_shape_is_refused_in_one_line(saved: Path) -> N
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 0},
+        {"format": True},
+        {"gamma": None},
+        {"gamma": "0.5"},
+        {"gamma": float("nan")},
+        {"scale": -1.0},
+        {"protocol": "whatever"},
+        {"seen_classes": ["nobody"]},
+    ],
+)
+def test_a_description_with_an_impossible_value_is_refused(
+    saved: Path, changes: dict[str, object], unchecked: None
+) -> None:
+    change(saved / "model.json", **changes)
+    with pytest.raises(ModelFileError, match=rf"^{saved}.*(?:expected|no semantics|not a readable model)"):
+        load_model(saved)
+
+
 class OwnRegressor(LinearRegressor):
     """A model that somebody wrote outside rezsl."""
 
@@ -98,7 +119,7 @@ class OwnRegressor(LinearRegressor):
 def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSemantics) -> None:
     for name in ("OwnRegressor", "os.system", "SemanticModel.__init__"):
         change(saved / "model.json", network={"class": name, "architecture": {}})
-        with pytest.raises(ModelFileError, match="unknown SemanticModel class"):
+        with pytest.raises(ModelFileError, match=rf"^{saved}: unknown SemanticModel class"):
             load_model(saved)
     scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
     save_model(ZeroShotClassifier(scaler, OwnRegressor(8, 4), semantics, ["a"]), saved)

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -101,6 +102,30 @@ def test_nothing_to_test_on(model: ZeroShotClassifier, features: Benchmark) -> N
     untested = replace(features, split=replace(features.split, test_unseen=torch.empty(0, dtype=torch.int64)))
     with pytest.raises(DataError, match=r"split\.test_unseen: toy has no such images"):
         evaluate(model, untested)
+
+
+def test_without_images_of_seen_classes_t1_and_u_are_told(model: ZeroShotClassifier, features: Benchmark) -> None:
+    whole = evaluate(model, features).figures()
+    untested = replace(features, split=replace(features.split, test_seen=torch.empty(0, dtype=torch.int64)))
+    result = evaluate(model, untested)
+    figures = result.figures()
+    assert (figures["T1"], figures["U"], figures["gamma"]) == (whole["T1"], whole["U"], 0.3)
+    undefined = {"S", "H", "AUSUC", "H_oracle", "gamma_oracle"}
+    assert {name for name, value in figures.items() if math.isnan(value)} == undefined
+    content = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert {name for name, value in content.items() if value is None} == undefined
+    assert set(result.classes) == {"e", "f"}
+    assert math.isnan(result.harmonic_mean_error)
+    assert not result.has_seen
+    assert result.notes == ("there are no test images of seen classes, so S, H and AUSUC are not known",)
+
+
+def test_a_single_unseen_class_is_pointed_out(model: ZeroShotClassifier, features: Benchmark) -> None:
+    assert evaluate(model, features).notes == ()
+    of_one = features.split.test_unseen[features.labels[features.split.test_unseen] == 4]
+    result = evaluate(model, features, unseen_index=of_one)
+    assert result.t1 == 1.0
+    assert result.notes == ("there are test images of one unseen class, so T1 is 100 % by construction",)
 
 
 def test_the_mode_is_left_alone_also_by_an_error(model: ZeroShotClassifier, features: Benchmark) -> None:

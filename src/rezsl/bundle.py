@@ -83,8 +83,8 @@ def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbo
             groups=tuple(groups) if (groups := description["semantics"]["groups"]) is not None else None,
         )
         backbone_part = dict(description["backbone"])
-        backbone_class = _class_named(backbone_part.pop("class"), Backbone, backbones, custom)
-        network_class = _class_named(description["network"]["class"], SemanticModel, models, custom)
+        backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone, backbones, custom)
+        network_class = _class_named(directory, description["network"]["class"], SemanticModel, models, custom)
         model = ZeroShotClassifier(
             backbone=backbone_class.restore(backbone_part),
             network=network_class.restore(description["network"]["architecture"]),
@@ -110,7 +110,7 @@ def _read_description(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror}); is this a run directory?") from error
     except ValueError as error:
         raise ModelFileError(f"{path}: expected JSON ({error}); the file is damaged") from error
-    if not isinstance(description, dict) or not isinstance(description.get("format"), int):
+    if not isinstance(description, dict) or type(description.get("format")) is not int or description["format"] < 1:
         raise ModelFileError(f"{path}: expected the description of a rezsl model, got other JSON")
     if description["format"] > FORMAT:
         raise ModelFileError(
@@ -120,11 +120,11 @@ def _read_description(path: Path) -> dict[str, Any]:
     return description
 
 
-def _class_named(name: str, base: Any, room: Any, custom: tuple[type, ...]) -> Any:
+def _class_named(directory: Path, name: str, base: Any, room: Any, custom: tuple[type, ...]) -> Any:
     """The class of that name in a room of rezsl, or among the caller's own: never one that a file asks to import."""
     for candidate in (*custom, *(getattr(room, public) for public in room.__all__)):
         if isinstance(candidate, type) and issubclass(candidate, base) and candidate.__name__ == name:
             return candidate
     raise ModelFileError(
-        f"unknown {base.__name__} class {name!r}; if it is your own, pass it: load_model(path, {name})"
+        f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, pass it: load_model(path, {name})"
     )

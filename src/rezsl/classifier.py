@@ -1,8 +1,9 @@
 """A trained model in memory: everything between an image and a class name."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 from jaxtyping import Int
@@ -61,6 +62,10 @@ class ZeroShotClassifier(nn.Module):
         semantics.index(seen_classes)
         if not 0 < scale < float("inf"):
             raise ArgumentError(f"scale: expected a positive number, got {scale}")
+        if not math.isfinite(gamma):
+            raise ArgumentError(f"gamma: expected a finite number, got {gamma!r}")
+        if protocol not in get_args(Protocol):
+            raise ArgumentError(f"protocol: expected one of {', '.join(get_args(Protocol))}, got {protocol!r}")
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, tuple(seen_classes)
         self.gamma, self.scale, self.protocol = gamma, scale, protocol

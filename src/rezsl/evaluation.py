@@ -23,6 +23,8 @@ from rezsl.typing import ClassMatrix, Labels, Predictions, Protocol, Scores
 class GZSLResult:
     """All figures of one set of weights on one set of images. Accuracies are class-averaged, in ``[0, 1]``.
 
+    Without images of seen classes, T1 and U are known, and S, H and the area are NaN.
+
     Attributes:
         t1: accuracy of unseen images among the unseen classes only.
         point: S, U and H among all classes at the γ that was chosen on validation classes.
@@ -52,6 +54,21 @@ class GZSLResult:
     attributes: tuple[str, ...]
     is_seen: tuple[bool, ...]
     protocol: Protocol = "honest"
+
+    @property
+    def has_seen(self) -> bool:
+        """Whether there were images of seen classes, without which S, H and the area are NaN."""
+        return any(self.is_seen)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to bear in mind when reading these figures, one sentence each."""
+        notes = []
+        if sum(not seen for seen in self.is_seen) == 1:
+            notes.append("there are test images of one unseen class, so T1 is 100 % by construction")
+        if not self.has_seen:
+            notes.append("there are no test images of seen classes, so S, H and AUSUC are not known")
+        return tuple(notes)
 
     @property
     def ausuc(self) -> float:
@@ -201,6 +218,8 @@ def evaluate(
 ) -> GZSLResult:
     """Score a model on a benchmark's test images, at the model's own γ.
 
+    Without images of seen classes T1 and U can still be told; S, H and the area are NaN.
+
     Args:
         model: a trained classifier.
         benchmark: its classes and attributes are joined with the model's by name.
@@ -209,15 +228,15 @@ def evaluate(
         batch_size: images per forward pass.
 
     Raises:
-        DataError: there is nothing to test on, attributes differ, or a class that should be unseen was trained on.
+        DataError: there are no images of unseen classes to test on, attributes differ, or a class that should be unseen
+            was trained on.
     """
     seen_index = benchmark.split.test_seen if seen_index is None else seen_index
     unseen_index = benchmark.split.test_unseen if unseen_index is None else unseen_index
     semantics = model.semantics.with_classes_of(benchmark.semantics)
     unseen = benchmark.class_names(unseen_index)
-    if not len(seen_index) or not unseen:
-        missing = "test_unseen" if len(seen_index) else "test_seen"
-        raise DataError(f"split.{missing}: {benchmark.name} has no such images, so there is nothing to test on")
+    if not unseen:
+        raise DataError(f"split.test_unseen: {benchmark.name} has no such images, so there is nothing to test on")
     if trained := [name for name in unseen if name in model.seen_classes]:
         raise DataError(f"split.test_unseen: the model was trained on {name_some(trained)}; not unseen to it")
     if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:

@@ -61,7 +61,7 @@ def extract_regions(
         progress: show a progress bar.
 
     Raises:
-        ArgumentError: a number is out of range.
+        ArgumentError: a number is out of range, or this machine has no such device.
         DataError: the benchmark has features already, an image cannot be read, a region is NaN or does not fit the
             dtype, or the directory holds a store of something else.
     """
@@ -94,7 +94,15 @@ def extract_regions(
 def _at_work(backbone: ImageBackbone, device: str) -> Iterator[None]:
     """In evaluation mode on the device; afterwards it is as it was."""
     was_training, home = backbone.training, backbone.mean.device
-    backbone.eval().to(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:  # the latter where PyTorch was built without it
+        reason = str(error).splitlines()[0][:100]
+        raise ArgumentError(
+            f"device: expected auto, cpu or cuda as this machine has them, got {device!r} ({reason})"
+        ) from error
+    backbone.eval().to(place)
     try:
         yield
     finally:

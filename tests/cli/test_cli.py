@@ -174,6 +174,8 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         capsys, "predict", tmp_path / "run", tmp_path / "objects.npy"
     )
     assert "expected features of 5 dimensions" not in capsys.readouterr().out
+    np.save(tmp_path / "large.npy", np.full((2, 5), 1e300))
+    assert "got NaN or infinity in row 0" in error_of(capsys, "predict", tmp_path / "run", tmp_path / "large.npy")
     Image.new("L", (8, 8)).save(tmp_path / "image.png")
     assert "this model expects feature vectors of 5 numbers" in error_of(
         capsys, "predict", tmp_path / "run", tmp_path / "image.png"
@@ -189,6 +191,12 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--data", "digits", "--max-epoch", "1"], "unknown option --max_epoch (did you mean --max_epochs?)"),
         (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected digits, synthetic, folder, xlsa17"),
         (["fit", "--data", "digits", "--model", "linnear"], "--model: unknown 'linnear' (did you mean linear?)"),
+        (["fit", "--data", "digits", "--loss", "MSE"], "--loss: unknown 'MSE' (did you mean MSELoss?); expected BMCLoss, "),
+        (["fit", "--data", "digits", "--loss", "nope.Loss"], "--loss: Loss: No module named 'nope'"),
+        (["fit", "--data", "digits", "--loss.class_power=x"], "--loss.class_power: Expected a float. Got value: x"),
+        (["fit", "--data", "digits", "--loss.memory=all"], "--loss.memory: Expected one of 'batch', 'running', 'ema'. Got value: all"),
+        (["fit", "--data", "digits", "--model", "attention", "--model.hidden_dim=x"], "--model.hidden_dim: Expected a int. Got value: x"),
+        (["fit", "--data", "digits", "--data.unseen=[a]"], "--data.unseen: Expected a int. Got value: a"),
         (["fit", "--data", "digits", "--seed", "one"], "--seed: Expected a int. Got value: one"),
         (["fit", "--data", "folder", "--data.rot", "x"], "--data: folder: Option 'rot' is not accepted"),
         (["fit", "--data", "digits", "--loss.class_power=-1"], "class_power: expected a finite number of at least 0, got -1.0"),
@@ -224,20 +232,68 @@ def test_wrong_files_are_named_and_the_run_stays(run: Path, tmp_path: Path, caps
     assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
 
 
-def test_an_attempt_that_failed_leaves_its_directory_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_attempt_that_failed_leaves_nothing_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     for wrong in (
         ["--data.unseen=[12]"],
         ["--loss-weight=-1"],
+        ["--scale=0"],
         ["--workers=-1"],
         ["--seed=99999999999"],
         ["--accelerator=gpu"],
+        ["--word-vectors=none.npy"],
+        ["--model=eszsl"],
     ):
         error_of(capsys, "fit", "--data", "digits", "--run-dir", run, *wrong)
-        assert not run.exists() or {path.name for path in run.iterdir()} <= {"config.yaml"}
+        assert not run.exists()
+    run.mkdir()
+    error_of(capsys, "fit", "--data", "digits", "--run-dir", run, "--scale=0")
+    assert list(run.iterdir()) == []  # it was there before
     assert main(["fit", "--data", "digits", "--run-dir", str(run), "--max-epochs=1", "--accelerator=cpu"]) == 0
     (tmp_path / "file").write_text("")
     assert "cannot be made" in error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
+
+
+def test_a_config_written_by_hand_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("data: digits  # years of work\nmax_epochs: 1\n")
+    line = error_of(capsys, "fit", "--config", config, "--run-dir", tmp_path)
+    assert line == (
+        f"run_dir: {tmp_path} holds a config.yaml that is not of this run; move it away, or choose another directory"
+    )
+    assert "years of work" in config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "expected options, one a line such as 'seed: 1', got nothing"),
+        (b"- 1\n", "expected options, one a line such as 'seed: 1', got '[1]'"),
+        (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML (line 3: "),
+        (b"seed: 1\nseed: 2\n", "expected YAML (line 2: 'seed' stands here twice); mend the file"),
+        ("data: digits".encode("utf-16"), "expected YAML (not text); mend the file"),
+    ],
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_damaged_config_is_named(
+    tmp_path: Path, content: bytes, message: str, resume: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    options = ["--run-dir", str(tmp_path), "--resume"] if resume else ["--config", str(tmp_path / "config.yaml")]
+    assert error_of(capsys, "fit", *options).startswith(f"{tmp_path / 'config.yaml'}: {message}")
+
+
+def test_an_unknown_key_of_a_config_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.yaml").write_text("data: digits\nsede: 3\n")
+    line = error_of(capsys, "fit", "--config", tmp_path / "run.yaml")
+    assert line == "unknown option 'sede' in the configuration (did you mean seed?); see rezsl fit --help"
+
+
+def test_resuming_what_does_not_know_its_options_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = error_of(capsys, "fit", "--run-dir", tmp_path / "none", "--resume")
+    assert line == f"run_dir: {tmp_path / 'none'} does not exist, so there is nothing to resume"
+    line = error_of(capsys, "fit", "--run-dir", tmp_path, "--resume")
+    assert line == f"{tmp_path / 'config.yaml'}: no such file; give the options of the run again, beginning with --data"
 
 
 def test_names_with_brackets_are_printed_as_they_are(

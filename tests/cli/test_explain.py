@@ -49,6 +49,15 @@ def test_a_picture_is_written_where_it_was_asked_for(
             "semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?",
         ),
         (["--top", "0"], "top: expected at least 1, got 0"),
+        (["--row", "1"], "--row: expected a row of PHOTO, from 0 to 0, got 1"),
+        (["--row=-1"], "--row: expected a row of PHOTO, from 0 to 0, got -1"),
+        (["--out", "DIR"], "--out: expected a file, got the directory DIR; name a file in it, as DIR/explained.png"),
+        (
+            ["--out", "DIR/no/x.png"],
+            "--out: expected a file in a directory that exists, got DIR/no/x.png; make DIR/no first",
+        ),
+        (["--out", "DIR/x.xyz"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz"),
+        (["--out", "DIR/x"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(
@@ -56,9 +65,11 @@ def test_what_cannot_be_drawn_is_one_line(
 ) -> None:
     capsys.readouterr()
     out = tmp_path / "none.png"
+    options = [option.replace("DIR", str(tmp_path)) for option in options]
     assert main(["explain", str(run), str(photo), "--out", str(out), *options]) == USER_ERROR
+    expected = expected.replace("DIR", str(tmp_path)).replace("PHOTO", str(photo))
     assert capsys.readouterr().err.strip() == f"rezsl: error: {expected}"
-    assert not out.exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_is_no_image_is_one_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -128,6 +128,12 @@ def test_a_splits_file_without_its_columns(root: Path) -> None:
         load_image_folder(root)
 
 
+def test_a_splits_file_that_cannot_be_read_is_not_passed_over(root: Path) -> None:
+    (root / "splits.csv").mkdir()
+    with pytest.raises(DataError, match=r"splits\.csv: expected comma-separated UTF-8 text .*Is a directory"):
+        load_image_folder(root)
+
+
 def test_an_image_without_a_group_stands_alone(root: Path) -> None:
     rows = [
         (f"images/{name}/{i}.png", name, "", "train" if i else "test_seen") for name in CLASSES[:3] for i in range(4)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.io import savemat
+from scipy.sparse import csc_array
 
 from rezsl.data import load_xlsa17, read_split_file
 from rezsl.data.feature_rows import read_feature_rows
@@ -222,6 +223,24 @@ def test_empty_arrays_are_empty(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "res101.mat", features | {"labels": nothing})
     with pytest.raises(DataError, match=r"res101\.mat: expected a label per image in 'labels', got none"):
         load_xlsa17(tmp_path)
+
+
+def test_sparse_matrices_are_read_like_full_ones(root: Path) -> None:
+    full = load_xlsa17(root)
+    features, split = content()
+    rewrite(root, "res101", features=csc_array(features["features"]))
+    rewrite(root, "att_splits", att=csc_array(split["att"]))
+    sparse = load_xlsa17(root)
+    assert isinstance(full.inputs, torch.Tensor)
+    assert isinstance(sparse.inputs, torch.Tensor)
+    assert torch.equal(sparse.inputs, full.inputs)
+    assert torch.equal(sparse.semantics.values, full.semantics.values)
+
+
+def test_what_overflows_is_refused_without_a_warning(root: Path) -> None:
+    rewrite(root, "res101", features=np.full((5, 24), 1e300))
+    with pytest.raises(DataError, match="inputs: expected finite features, got NaN or infinity in row 0"):
+        load_xlsa17(root)
 
 
 @pytest.mark.parametrize("write", [savemat, save_hdf5])

@@ -1,3 +1,4 @@
+import math
 import pickle
 from collections.abc import Callable
 
@@ -6,6 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from rezsl.errors import ArgumentError
 from rezsl.functional import seen_unseen_curve
 from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
 from tests.functional.test_curves import make_case
@@ -28,6 +30,20 @@ def test_a_streamed_curve_equals_the_whole_one_in_any_order() -> None:
     accuracy = metric.class_accuracies(point.gamma)
     assert accuracy[case["is_seen"]].nanmean().item() == pytest.approx(point.seen)
     assert accuracy[~case["is_seen"]].nanmean().item() == pytest.approx(point.unseen)
+
+
+def test_a_side_without_samples_is_undefined() -> None:
+    case = make_case(0, 4, 3, (40, 30), 0.25)
+    metric = SeenUnseen(case["is_seen"])
+    metric.update(torch.empty(0, 7), torch.empty(0, dtype=torch.int64))
+    with pytest.raises(ArgumentError, match="expected samples of seen and of unseen classes, got none"):
+        metric.compute()
+    metric.reset()
+    metric.update(case["unseen_scores"], case["unseen_labels"])
+    one_sided, whole = metric.compute(), seen_unseen_curve(**case)
+    assert one_sided.at(0.1).unseen == whole.at(0.1).unseen
+    for undefined in (one_sided.ausuc, one_sided.at(0.1).harmonic_mean, *one_sided.best()):
+        assert math.isnan(undefined)
 
 
 def test_a_sample_costs_a_few_bytes() -> None:

@@ -21,3 +21,17 @@ def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
     assert [f"{100 * result.figures()[name]:.1f}" for name in names] == next(
         line.split()[2:8] for line in printed.splitlines() if line.startswith(" test (oracle ")
     )
+
+
+def test_what_is_not_known_is_a_dash_and_the_table_says_why(
+    features: Benchmark, capsys: pytest.CaptureFixture[str]
+) -> None:
+    split = replace(features.split, test_seen=features.split.test_seen[:0])
+    model = fit(features, max_epochs=1, batches=Batches(per_epoch=1), accelerator="cpu", progress=False).model
+    Console(width=80).print(results_table({"test": evaluate(model, replace(features, split=split))}, "toy"))
+    printed = capsys.readouterr().out
+    (row,) = [line.split() for line in printed.splitlines() if line.startswith(" test")]
+    assert row[3:7] == ["–"] * 4
+    assert "note: there are no test images of seen classes, so S, H and AUSUC are not known" in " ".join(
+        printed.split()
+    )

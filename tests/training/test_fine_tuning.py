@@ -153,7 +153,10 @@ def test_the_oracle_protocol_chooses_on_test_classes_and_says_so(
     assert "chosen on the test classes" in str(table.caption)
     assert "validation" not in str(table.caption)
     without = replace(few_digits, split=replace(few_digits.split, test_seen=torch.empty(0, dtype=torch.int64)))
-    with pytest.raises(ArgumentError, match="protocol: expected 'honest' where there are no test images, got 'oracle'"):
+    with pytest.raises(
+        ArgumentError,
+        match="protocol: expected 'honest' where there are no test images of seen or of unseen classes, got 'oracle'",
+    ):
         quick(without, resnet, protocol="oracle")
 
 

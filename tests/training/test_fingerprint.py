@@ -26,6 +26,13 @@ def test_every_feature_counts(features: Benchmark, dtype: torch.dtype, monkeypat
     assert fingerprint(replace(features, inputs=inputs.unsqueeze(1)))["sha256"] != whole["sha256"]
 
 
+def test_an_empty_part_of_any_stride_counts_as_empty(features: Benchmark) -> None:
+    expected = fingerprint(replace(features, split=replace(features.split, test_seen=features.split.test_seen[:0])))
+    # NumPy gives the empty array of a MATLAB file such a stride.
+    nothing = torch.empty(1, dtype=torch.int64).expand(5)[:0]
+    assert fingerprint(replace(features, split=replace(features.split, test_seen=nothing))) == expected
+
+
 def test_a_store_of_regions_is_known_by_its_own_checksum(features: Benchmark, tmp_path: Path) -> None:
     """Nothing reads all of it: here it has no values to read."""
     store = torch.empty(len(features.labels), 9, 8, dtype=torch.float16, device="meta")

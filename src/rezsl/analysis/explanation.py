@@ -72,8 +72,11 @@ def explain(
 
     Raises:
         DataError: there are fewer than two candidate classes, so that nothing had to be decided.
-        ArgumentError: the model's scores are not cosines, so that semantics have no shares in them.
+        ArgumentError: the model's scores are not cosines, so that semantics have no shares in them; or there is no such
+            input.
     """
+    if not 0 <= position < len(inputs):
+        raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
     if type(model.network).class_scores is not SemanticModel.class_scores:
         raise ArgumentError(
             f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "

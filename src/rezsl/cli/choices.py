@@ -3,9 +3,12 @@
 Each is a class made from a function's signature, which is how the command line learns its options.
 """
 
+from inspect import isabstract
+
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
+from rezsl import losses
 from rezsl.backbones import ImageBackbone
 from rezsl.backbones import pretrained as pretrained_backbone
 from rezsl.backbones import small_resnet as small_residual_backbone
@@ -23,6 +26,7 @@ from rezsl.data import (
     load_synthetic,
     load_xlsa17,
 )
+from rezsl.losses import ClassificationLoss, RegressionLoss
 from rezsl.models import (
     DAP,
     ESZSL,
@@ -64,8 +68,17 @@ smoothed = class_from_function(SmoothedRegressor.build, func_return=SmoothedRegr
 small_resnet = class_from_function(small_residual_backbone, func_return=ImageBackbone, name="small_resnet")
 pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
 
+
+def _subclasses(base: type) -> tuple[str, ...]:
+    """The public losses of a kind, without the classes that only their families share."""
+    public = (getattr(losses, name) for name in losses.__all__)
+    return tuple(loss.__name__ for loss in public if issubclass(loss, base) and not isabstract(loss))
+
+
 NAMES = {
     "data": ("digits", "synthetic", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
     "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap", "gem", "smoothed"),
     "backbone": ("small_resnet", "pretrained"),
+    "loss": (*_subclasses(RegressionLoss), "null"),
+    "classification": (*_subclasses(ClassificationLoss), "null"),
 }

@@ -8,8 +8,10 @@ from rich.console import Console
 from rezsl.analysis import explain
 from rezsl.bundle import load_model
 from rezsl.cli.options import new_parser
+from rezsl.cli.output_file import check_output_file
 from rezsl.cli.seeing import STORE_HELP, seeing
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.errors import ArgumentError
 from rezsl.report import save_explanation
 from rezsl.semantics import ClassSemantics
 
@@ -35,13 +37,18 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the picture, and say in a line what it shows."""
+    out = settings.out or Path(f"{settings.input.stem}-explained.png")
+    check_output_file(out, "explained.png")
     model = load_model(settings.run)
     candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
     is_features = settings.input.suffix in FEATURE_SUFFIXES
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
+    if not 0 <= settings.row < len(inputs):
+        raise ArgumentError(
+            f"--row: expected a row of {settings.input}, from 0 to {len(inputs) - 1}, got {settings.row}"
+        )
     model = model if is_features else seeing(model, settings.run, settings.store)
     explanation = explain(model, inputs, settings.row, candidates)
-    out = settings.out or Path(f"{settings.input.stem}-explained.png")
     save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)
     winner, runner_up = explanation.winner, explanation.runner_up
     Console().print(

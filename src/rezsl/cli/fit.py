@@ -1,6 +1,7 @@
 """``rezsl fit``: train under the protocol and test once."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from rezsl.atomic import write_atomically
 from rezsl.cli import choices, resume
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.cli.report import leave_report
+from rezsl.cli.yaml_file import check_configs
 from rezsl.data import Benchmark
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.report import results_table, save_curve, save_error_matrix
 from rezsl.report.page import reported_run
 from rezsl.training import FitResult, fit
@@ -47,29 +49,33 @@ def prepare(arguments: list[str]) -> list[str]:
     """``--resume`` alone means true, and takes the options from the run's own config.yaml."""
     arguments = resume.spelled_out(arguments)
     if not resume.is_asked(arguments):
+        check_configs(arguments)
         return arguments
     joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run_dir=")]
     apart = [value for name, value in pairwise(arguments) if name == "--run_dir"]
     if not joined + apart:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to go on with")
     kept = Path((joined + apart)[-1]) / "config.yaml"
+    if not kept.exists() and not any(argument.partition("=")[0] in ("--config", "--data") for argument in arguments):
+        if not kept.parent.is_dir():
+            raise RunDirectoryError(f"run_dir: {kept.parent} does not exist, so there is nothing to resume")
+        raise RunDirectoryError(f"{kept}: no such file; give the options of the run again, beginning with --data")
     rest = [argument for argument in arguments if not argument.startswith("--resume=")]
     # Last, for a configuration file may say otherwise.
-    return [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
+    arguments = [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
+    check_configs(arguments)
+    return arguments
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train, and leave table, figures and model in the run directory."""
     console = Console()
     arguments = instantiate(options, settings)
-    if settings.run_dir is not None:
-        _keep_config(options, settings)
     data = arguments.data
-    console.print(f"{data}", highlight=False, markup=False)
-    for note in data.notes:
-        console.print(f"  note: {note}", highlight=False, markup=False)
-    advice = "an unfinished run goes on with the same --run-dir and --resume"
-    with resume.advice_when_interrupted(advice) if settings.run_dir is not None else nullcontext():
+    with _kept(options, settings) if settings.run_dir is not None else nullcontext():
+        console.print(f"{data}", highlight=False, markup=False)
+        for note in data.notes:
+            console.print(f"  note: {note}", highlight=False, markup=False)
         result = fit(**{name: value for name, value in vars(arguments).items() if name not in OWN})
     report(result, data, console, arguments.report)
 
@@ -87,13 +93,12 @@ def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) ->
     for note in choice.notes:
         console.print(f"  note: {note}", highlight=False, markup=False)
     if result.test is None:
-        console.print(
-            "no test: it needs test images of seen and of unseen classes; the validation figures are all there is"
-        )
+        console.print("no test: there are no test images of unseen classes; the validation figures are all there is")
     else:
         console.print(results_table({"test": result.test}, title))
         if result.run_dir is not None and drawn:
-            save_curve({title: result.test}, result.run_dir / "curve.png")
+            if result.test.has_seen:
+                save_curve({title: result.test}, result.run_dir / "curve.png")
             save_error_matrix(result.test, result.run_dir / "error_matrix.png")
             page = result.run_dir / "report.html"
             leave_report(lambda: {title: reported_run(result.model, data, page.parent)}, page, console)
@@ -104,16 +109,42 @@ def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) ->
         console.print(f"next: rezsl predict {result.run_dir} IMAGES…", highlight=False, markup=False, soft_wrap=True)
 
 
-def _keep_config(options: ArgumentParser, settings: Namespace) -> None:
+@contextmanager
+def _kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]:
+    """Keep the options in the run directory, unless the run is refused before it has begun."""
     directory = RunDirectory(settings.run_dir, settings.resume)
+    if not settings.resume:
+        _keep_config(directory, _config(options, settings))
+    try:
+        with resume.advice_when_interrupted("an unfinished run goes on with the same --run-dir and --resume"):
+            yield
+    except Exception:
+        if not settings.resume and not directory.settings.exists():
+            directory.config.unlink(missing_ok=True)
+            if directory.made:
+                with suppress(OSError):  # it holds something else by now
+                    directory.path.rmdir()
+        raise
+
+
+def _keep_config(directory: RunDirectory, text: str) -> None:
+    # One that was left by a run that ended without a word is replaced; people also write such files by hand.
+    if directory.config.exists() and directory.config.read_text(encoding="utf-8", errors="replace") != text:
+        raise RunDirectoryError(
+            f"run_dir: {directory.path} holds a config.yaml that is not of this run; move it away, or choose another "
+            f"directory"
+        )
+    write_atomically(directory.config, text)
+
+
+def _config(options: ArgumentParser, settings: Namespace) -> str:
     kept = settings.clone()
     kept.pop("config", None)
     kept["resume"] = False
     # Nothing left out: an option that is null, such as a loss, would otherwise come back as its default.
     # By position: the argument had another name in earlier versions of jsonargparse.
-    text = options.dump(kept, "parser_mode", False)
-    if not settings.resume:
-        write_atomically(directory.config, text)
+    text: str = options.dump(kept, "parser_mode", False)
+    return text
 
 
 __all__ = ["SUMMARY", "choices", "parser", "prepare", "report", "run"]

@@ -50,16 +50,39 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def _explained(message: str, options: ArgumentParser) -> str:
+    """What the parser of options says, as one sentence about the option that was typed."""
+    known = [string for action in options._actions for string in action.option_strings]
     if unknown := re.search(r"unrecognized arguments: (--[\w.]+)", message):
-        known = [string for action in options._actions for string in action.option_strings]
         return f"unknown option {unknown[1]}{suggestion(unknown[1], known)}; see {options.prog} --help"
-    choice = r'Parser key "(data|model|backbone)":.*? Expected a dot import path string: (\S+)'
+    if unknown := re.match(r"Option '([\w.]+)' is not accepted", message):
+        meant = suggestion(unknown[1], [name.removeprefix("--") for name in known])
+        return f"unknown option {unknown[1]!r} in the configuration{meant}; see {options.prog} --help"
+    choice = r'Parser key "(\w+)":.*? Expected a dot import path string: ?(\S*)'
     if unknown := re.search(choice, message):
         from rezsl.cli.choices import NAMES  # noqa: PLC0415 - loads the data readers and models
 
-        names = NAMES[unknown[1]]
-        return f"--{unknown[1]}: unknown {unknown[2]!r}{suggestion(unknown[2], names)}; expected {', '.join(names)}"
-    message = re.sub(r" Type \S*Callable.*? expects a function or a callable class:(.*?) Got value: .*", r"\1", message)
+        if names := NAMES.get(unknown[1]):
+            return f"--{unknown[1]}: unknown {unknown[2]!r}{suggestion(unknown[2], names)}; expected {', '.join(names)}"
+    message = _without_null(message)
+    callable_type = (
+        r"Type \S*Callable.*? expects a function or a callable class: ?(.*?)(?:\.? Got value: Namespace.*|$)"
+    )
+    message = re.sub(callable_type, r"\1", message)
     message = re.sub(r'Parser key "([\w.]+)":', r"--\1:", message)
     message = re.sub(r"Problem with given class_path '[\w.]*\.(\w+)':", r"\1:", message)
-    return re.sub(r"<class '(\w+)'>", r"\1", message)
+    message = re.sub(r"^(--\w+): (?:\w+: )?--(\w+):", r"\1.\2:", message)
+    message = re.sub(r"Expected a typing\.Literal\[(.*?)\]", r"Expected one of \1", message)
+    return re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>", r"\1", message)
+
+
+def _without_null(message: str) -> str:
+    """An option that may also be null is a union to the parser, which tells how each of its members was missed."""
+    members = (
+        r"Does not validate against any of the Union subtypes .*? Errors: - (.*) - Expected a <class 'NoneType'>(.*)"
+    )
+    found = re.search(members, message)
+    if found is None:
+        return message
+    value = found[2].partition(" Given value: ")[2]
+    got = "" if value in found[1] or value.startswith("NestedArg(") else f"; got {value}"
+    return f"{message[: found.start()]}{found[1]}{got}"

@@ -24,6 +24,8 @@ def own_data(options: ArgumentParser, directory: Path) -> Namespace:
         raise DataError(f"{config}: no such file, so the run does not say what it was trained on; name it with --data")
     try:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{config}: cannot be read ({error.strerror}); name the benchmark with --data") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark is not None else "not text"

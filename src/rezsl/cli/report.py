@@ -9,6 +9,7 @@ from rich.console import Console
 from rezsl.bundle import load_model
 from rezsl.cli import choices
 from rezsl.cli.options import instantiate, new_parser
+from rezsl.cli.output_file import check_output_file
 from rezsl.cli.own_data import own_data
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
@@ -33,12 +34,7 @@ def parser() -> ArgumentParser:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Analyse every run on its test images and write the page."""
     names, out = _names(settings.runs), settings.out
-    if out.is_dir():
-        raise ArgumentError(
-            f"--out: expected a file, got the directory {out}; name a file in it, as {out / 'report.html'}"
-        )
-    if not out.absolute().parent.is_dir():
-        raise ArgumentError(f"--out: expected a file in a directory that exists, got {out}; make {out.parent} first")
+    check_output_file(out, "report.html")
     reported: dict[str, ReportedRun] = {}
     known: list[tuple[Namespace, Benchmark]] = []
     for name, directory in zip(names, settings.runs, strict=True):

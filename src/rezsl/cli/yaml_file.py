@@ -1,6 +1,9 @@
 """Reading a YAML file, with errors that name it."""
 
+import os
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,22 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
 )
+
+
+def check_configs(arguments: Sequence[str]) -> None:
+    """See that every file after ``--config`` holds options; the parser of options would not name the file.
+
+    Raises:
+        ArgumentError: one cannot be read, is no YAML, or holds something else.
+    """
+    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--config=")]
+    apart = [value for name, value in pairwise(arguments) if name == "--config"]
+    # What is no file may be the options themselves, or is refused as one that does not exist.
+    for path in (Path(value) for value in joined + apart if os.path.exists(value)):
+        content = read_yaml(path)
+        if not isinstance(content, dict):
+            got = "nothing" if content is None else f"{str(content)[:80]!r}"
+            raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}")
 
 
 def read_yaml(path: Path) -> Any:

@@ -36,7 +36,8 @@ def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
         rows = rows[None]
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
         raise DataError(f"{path}: expected features as N × D numbers, got {rows.dtype} of shape {rows.shape}")
-    features = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+    with np.errstate(over="ignore"):  # what became infinite is refused below
+        features = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
     if not bool(features.isfinite().all()):
         bad = int((~features.isfinite().all(dim=1)).nonzero()[0])
         raise DataError(f"{path}: expected finite features, got NaN or infinity in row {bad}")

@@ -41,7 +41,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
         raise ArgumentError(f"unseen_share: expected a number between 0 and 1, got {unseen_share}")
     root = Path(root)
     semantics = ClassSemantics.from_csv(root / "semantics.csv")
-    if (root / "splits.csv").is_file():
+    if (root / "splits.csv").exists():
         paths, names, splits, groups = _read_splits(root)
         labels = _labels(names, semantics, root)
         split = _listed_split(splits)

@@ -62,7 +62,12 @@ def _read_level5(path: Path, variables: tuple[str, ...] | None) -> dict[str, np.
     from scipy.io import loadmat  # noqa: PLC0415 - a quarter of a second for these readers only
 
     content = loadmat(path, variable_names=variables)
-    return {name: value for name, value in content.items() if not name.startswith("__")}
+    # Counts of visual words are mostly zeros, and MATLAB keeps them as a sparse matrix.
+    return {
+        name: value.toarray() if hasattr(value, "toarray") else value
+        for name, value in content.items()
+        if not name.startswith("__")
+    }
 
 
 def _read_hdf5(path: Path, variables: tuple[str, ...] | None) -> dict[str, np.ndarray]:

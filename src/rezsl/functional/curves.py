@@ -6,6 +6,7 @@ best seen class is right and γ < δ, an unseen one iff its best unseen class is
 every value of both accuracies, the best harmonic mean and the area, in O(N log N) and with a few bytes per sample.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -25,8 +26,8 @@ class CurvePoint(NamedTuple):
 
     @property
     def harmonic_mean(self) -> float:
-        """H = 2·S·U / (S + U), and 0 where both are 0."""
-        return 2 * self.seen * self.unseen / (self.seen + self.unseen) if self.seen + self.unseen > 0 else 0.0
+        """H = 2·S·U / (S + U), 0 where both are 0, and NaN where one of them is."""
+        return 0.0 if self.seen + self.unseen == 0 else 2 * self.seen * self.unseen / (self.seen + self.unseen)
 
 
 class SeenUnseenCurve(NamedTuple):
@@ -58,8 +59,11 @@ class SeenUnseenCurve(NamedTuple):
         """The working point with the highest harmonic mean.
 
         γ is the middle of the interval in which it is reached, so that it does not sit on one sample's margin.
-        Where the harmonic mean is 0 everywhere there is nothing to calibrate, and γ is 0.
+        Where the harmonic mean is 0 everywhere there is nothing to calibrate, and γ is 0. Where there were samples of
+        one side only, everything is NaN.
         """
+        if bool((self.seen + self.unseen).isnan().all()):
+            return CurvePoint(math.nan, math.nan, math.nan)
         total = self.seen + self.unseen
         harmonic_mean = torch.where(total > 0, 2 * self.seen * self.unseen / torch.where(total > 0, total, 1.0), 0.0)
         step = int(harmonic_mean.argmax())
@@ -99,14 +103,16 @@ def seen_unseen_margins(
 def curve_from_margins(
     margin: Float[Tensor, "N"], right: Bool[Tensor, "N"], labels: Labels, is_seen: ClassMask
 ) -> SeenUnseenCurve:
-    """The curve of samples whose margins are known; see :func:`seen_unseen_margins` for the arguments."""
+    """The curve of samples whose margins are known; see :func:`seen_unseen_margins` for the arguments.
+
+    The accuracy of a side without samples is NaN, and so are the area and every harmonic mean.
+    """
     if not bool(margin.isfinite().all()):
         raise ArgumentError("scores: expected finite class scores, got NaN or infinity; the model has diverged")
     count = torch.bincount(labels, minlength=len(is_seen))
     present = count > 0
-    for side, mask in (("seen", is_seen), ("unseen", ~is_seen)):
-        if not bool((present & mask).any()):
-            raise ArgumentError(f"labels: expected samples of seen and of unseen classes, got no {side} sample")
+    if not len(labels):
+        raise ArgumentError("labels: expected samples of seen and of unseen classes, got none")
     classes_on_side = torch.where(is_seen, (present & is_seen).sum(), (present & ~is_seen).sum())
     share = right.double() / (classes_on_side[labels] * count[labels])
     from_seen = is_seen[labels]
@@ -119,6 +125,9 @@ def curve_from_margins(
     # What is left of the seen samples, summed from the far end: it ends at exactly 0 instead of a rounding error.
     seen = torch.cat([lost.flip(0).cumsum(0).flip(0), nothing])
     unseen = torch.cat([nothing, won.cumsum(0)])
+    for accuracy, mask in ((seen, is_seen), (unseen, ~is_seen)):
+        if not bool((present & mask).any()):
+            accuracy.fill_(torch.nan)
     return SeenUnseenCurve(torch.cat([start, gamma]), seen, unseen)
 
 
@@ -149,4 +158,8 @@ def seen_unseen_curve(
     """
     scores, labels = torch.cat([seen_scores, unseen_scores]), torch.cat([seen_labels, unseen_labels])
     margin, right = seen_unseen_margins(scores, labels, is_seen)
-    return curve_from_margins(margin, right, labels, is_seen)
+    curve = curve_from_margins(margin, right, labels, is_seen)
+    for side, accuracy in (("seen", curve.seen), ("unseen", curve.unseen)):
+        if bool(accuracy.isnan().any()):
+            raise ArgumentError(f"labels: expected samples of seen and of unseen classes, got no {side} sample")
+    return curve

@@ -40,10 +40,10 @@ class SeenUnseen(Metric):
         self.label.append(labels.to(torch.int32))
 
     def compute(self) -> SeenUnseenCurve:
-        """The curve of everything added so far.
+        """The curve of everything added so far; NaN on a side of which no sample has been added.
 
         Raises:
-            ArgumentError: no seen or no unseen sample has been added, or a score was not finite.
+            ArgumentError: nothing has been added, or a score was not finite.
         """
         label = dim_zero_cat(self.label).long()
         return curve_from_margins(dim_zero_cat(self.margin), dim_zero_cat(self.right), label, self.is_seen)

@@ -31,14 +31,14 @@ def save_explanation(
 
     Args:
         explanation: of one input.
-        path: PNG file to write.
+        path: file to write; its ending (``.png``, ``.pdf``, ``.svg``) says of what kind.
         semantics: names of the semantics whose attention is drawn; none takes those with the largest share of the
             winner's score.
         top: how many semantics to draw where none are named.
         title: what stands above the image, such as its file name.
 
     Raises:
-        ArgumentError: a semantic is unknown.
+        ArgumentError: a semantic is unknown, or the file's ending names no kind of picture.
     """
     if unknown := [name for name in semantics if name not in explanation.attributes]:
         near = get_close_matches(unknown[0], explanation.attributes, n=1, cutoff=0.4)
@@ -54,6 +54,8 @@ def save_explanation(
     rows = -(-pictures // COLUMNS)
     bars = len(_decisive(explanation)) + 1 + (explanation.calibration != 0)
     figure = new_figure(max(7.0, 2.3 * columns), 2.55 * rows + 1.5 + 0.27 * bars)
+    if path.suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
+        raise ArgumentError(f"path: expected a picture's name, ending in .png, .pdf or .svg, got {path}")
     if pictures:
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.55 * rows, 1.5 + 0.27 * bars])[:, 0]
         cells = np.atleast_1d(above.subplots(rows, columns)).ravel()

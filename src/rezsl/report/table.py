@@ -1,5 +1,6 @@
 """Results side by side, for the terminal."""
 
+import math
 from collections.abc import Mapping
 
 from rich.box import SIMPLE_HEAD
@@ -35,12 +36,19 @@ def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
         figures = result.figures()
         table.add_row(
             escape(named_with_protocol(name, result)),
-            *(f"{100 * figures[column]:.1f}" for column in PERCENT),
+            *(_known(100 * figures[column], ".1f") for column in PERCENT),
             f"{1000 * figures['error_mean']:.1f}",
             f"{1000 * figures['error_spread']:.1f}",
-            f"{figures['error_correlation']:+.2f}",
+            _known(figures["error_correlation"], "+.2f"),
         )
+    notes = dict.fromkeys(note for result in results.values() for note in result.notes)
+    table.caption = "\n".join([str(table.caption), *(f"note: {note}" for note in notes)])
     return table
+
+
+def _known(value: float, form: str) -> str:
+    """A number, or a dash where it is undefined."""
+    return "–" if math.isnan(value) else format(value, form)
 
 
 def named_with_protocol(name: str, result: GZSLResult) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rezsl.atomic import write_atomically
+from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import GZSLResult
 from rezsl.training.module import ZeroShotModule
 from rezsl.typing import Protocol
@@ -39,6 +40,22 @@ class Choice:
     standard_error: float
     ausuc: float
     unseen_classes: int
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any], path: Path) -> "Choice":
+        """The choice that a run has kept in ``path``.
+
+        Raises:
+            RunDirectoryError: the record lacks a figure, or one of them is no number.
+        """
+        names = [field.name for field in fields(cls)]
+        wrong = [name for name in names if not isinstance(record.get(name), int | float)]
+        if wrong or not isinstance(record["epochs"], int) or record["epochs"] < 1:
+            raise RunDirectoryError(
+                f"{path}: expected a number for each of {', '.join(names)}; the file is damaged, move it away to "
+                f"select again"
+            )
+        return cls(**{name: record[name] for name in names})
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -141,12 +158,24 @@ class History(Callback):
         self.started = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the rows that stay."""
-        if self.path.exists():
+        """Read the rows that stay.
+
+        Raises:
+            RunDirectoryError: the file is damaged.
+        """
+        if not self.path.exists():
+            return
+        try:
             with self.path.open(newline="", encoding="utf-8") as stream:
-                for row in csv.DictReader(stream):
-                    if row["stage"] != self.stage or int(row["epoch"]) <= trainer.current_epoch:
-                        self.rows.append(dict(row))
+                rows = [{name: row[name] or "" for name in self.COLUMNS} for row in csv.DictReader(stream)]
+            self.rows = [
+                row for row in rows if row["stage"] != self.stage or int(row["epoch"]) <= trainer.current_epoch
+            ]
+        except (OSError, csv.Error, KeyError, ValueError) as error:
+            raise RunDirectoryError(
+                f"{self.path}: expected the rows of earlier epochs ({type(error).__name__}: {error}); the file is "
+                f"damaged, move it away to go on without them"
+            ) from error
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""

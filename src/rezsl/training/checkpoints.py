@@ -12,6 +12,9 @@ from safetensors.torch import save
 from rezsl.atomic import write_atomically
 from rezsl.errors import RunDirectoryError
 
+PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
+"""Of a checkpoint, without which training could not go on."""
+
 
 class SafeCheckpointIO(CheckpointIO):
     """Writes a checkpoint's nested lists and dictionaries as JSON, with numbers that stand for its tensors."""
@@ -33,11 +36,13 @@ class SafeCheckpointIO(CheckpointIO):
             with safe_open(path, framework="pt") as file:
                 structure = json.loads(file.metadata()["structure"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            checkpoint: dict[str, Any] = _decode(structure, tensors)
+            for part in PARTS:
+                checkpoint[part]
+        except (SafetensorError, OSError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise RunDirectoryError(
-                f"{path}: not a readable checkpoint ({error}); start again in another directory"
+                f"{path}: not a readable checkpoint ({error}); move it away to train this stage again"
             ) from error
-        checkpoint: dict[str, Any] = _decode(structure, tensors)
         return checkpoint
 
     def remove_checkpoint(self, path: Any) -> None:

@@ -58,8 +58,9 @@ def _tensor(tensor: Tensor) -> Iterator[bytes | memoryview]:
     yield f"{tensor.dtype} {tuple(tensor.shape)}\0".encode()
     row_bytes = tensor.nbytes // max(1, len(tensor))
     for rows in tensor.split(max(1, SLICE_BYTES // max(1, row_bytes))):
-        # As bytes: NumPy has no bfloat16.
-        yield rows.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+        # As bytes: NumPy has no bfloat16. Of nothing there are none, and such a tensor may have any stride.
+        if rows.numel():
+            yield rows.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
 
 
 def _files(inputs: Sequence[Path | Crop]) -> Iterator[bytes]:

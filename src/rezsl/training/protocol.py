@@ -43,7 +43,8 @@ class FitResult:
     Attributes:
         model: the classifier, trained on all seen classes, with the γ that was selected.
         choice: what the selection stage chose, with its validation figures.
-        test: the figures on the test images; None where there are none of seen or none of unseen classes.
+        test: the figures on the test images; None where there are none of unseen classes. Without any of seen classes
+            it has T1 and U; S, H and the area are NaN.
         run_dir: where everything was written; None if nowhere.
     """
 
@@ -127,7 +128,9 @@ def fit(
     """
     _check(max_epochs, patience, workers, seed, accelerator)
     if protocol == "oracle" and not (len(data.split.test_seen) and len(data.split.test_unseen)):
-        raise ArgumentError("protocol: expected 'honest' where there are no test images, got 'oracle'")
+        raise ArgumentError(
+            "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got 'oracle'"
+        )
     if select_only and run_dir is not None:
         raise ArgumentError("run_dir: expected none with select_only, which writes nothing, got one")
     if resume and run_dir is None:
@@ -157,19 +160,17 @@ def fit(
         run = None
         if run_dir is not None:
             run = open_run(run_dir, resume, settings_of(data, classifier, recipe, patience))
-        data = in_memory(data, classifier.input_format)
-        best = BestEpoch(patience, protocol == "oracle", watch)
-        record = run.read_json(run.selection) if run is not None else None
-        if record is None:
-            candidate = build(parts.train)
-            choice = _select(candidate, data, parts, recipe, best, run, console)
-            if select_only:
-                candidate.gamma = choice.gamma
-                return FitResult(candidate.eval(), choice, None, None)
-        else:
-            choice = Choice(**record)
-        _refit(classifier, data, choice, recipe, run, console)
-        test = _test(classifier, data)
+        with _taken_back_if_it_never_began(run):
+            data = in_memory(data, classifier.input_format)
+            choice = _chosen_before(run)
+            if choice is None:
+                candidate, best = build(parts.train), BestEpoch(patience, protocol == "oracle", watch)
+                choice = _select(candidate, data, parts, recipe, best, run, console)
+                if select_only:
+                    candidate.gamma = choice.gamma
+                    return FitResult(candidate.eval(), choice, None, None)
+            _refit(classifier, data, choice, recipe, run, console)
+            test = _test(classifier, data)
     result = FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
     if run is not None:
         _keep(result, run, time.perf_counter() - started)
@@ -184,6 +185,12 @@ def _check(max_epochs: int, patience: int, workers: int, seed: int, accelerator:
         raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {seed}")
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
+
+
+def _chosen_before(run: RunDirectory | None) -> Choice | None:
+    """What the selection stage of the run has chosen; None if it has not ended."""
+    record = run.read_json(run.selection) if run is not None else None
+    return Choice.from_record(record, run.selection) if run is not None and record is not None else None
 
 
 def _choose_on(data: Benchmark, protocol: Protocol, seed: int) -> SelectionSplit:
@@ -229,10 +236,8 @@ def _refit(
 
 
 def _test(classifier: ZeroShotClassifier, data: Benchmark) -> GZSLResult | None:
-    """The figures on the test images; None where one side has none."""
-    if not len(data.split.test_seen) or not len(data.split.test_unseen):
-        return None
-    return evaluate(classifier, data)
+    """The figures on the test images; None where there are none of unseen classes."""
+    return evaluate(classifier, data) if len(data.split.test_unseen) else None
 
 
 def _keep(result: FitResult, run: RunDirectory, seconds: float) -> None:
@@ -242,6 +247,17 @@ def _keep(result: FitResult, run: RunDirectory, seconds: float) -> None:
     validation = {"protocol": result.model.protocol, **asdict(result.choice)}
     figures = {"validation": validation, "test": test, "seconds": round(seconds, 2)}
     run.write_json(run.metrics, figures)
+
+
+@contextmanager
+def _taken_back_if_it_never_began(run: RunDirectory | None) -> Iterator[None]:
+    """After an error before the end of the first epoch the run directory is as it was: the cause can be mended."""
+    try:
+        yield
+    except Exception:
+        if run is not None:
+            run.forget_beginning()
+        raise
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """What a run leaves on disk, and what must not be overwritten."""
 
 import json
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ class RunDirectory:
             raise RunDirectoryError(f"run_dir: {self.path} holds {kind}; {hint}choose another directory")
         if resume and not self.path.is_dir():
             raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
+        self.made, self.begun_before = not self.path.exists(), self.settings.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -70,9 +73,29 @@ class RunDirectory:
         """The figures of the finished run."""
         return self.path / "metrics.json"
 
+    @property
+    def tensorboard(self) -> Path:
+        """The history for TensorBoard."""
+        return self.path / "tensorboard"
+
     def checkpoint(self, stage: str) -> Path:
         """The latest training state of a stage."""
         return self.path / "checkpoints" / f"{stage}.safetensors"
+
+    def forget_beginning(self) -> None:
+        """Take back what a run that failed before the end of its first epoch has written: it can then be begun anew.
+
+        A run that went on with another one, or has something to go on with, stays as it is.
+        """
+        if self.begun_before or any(
+            path.exists() for path in (self.history, self.selection, self.checkpoint("select"))
+        ):
+            return
+        self.settings.unlink(missing_ok=True)
+        shutil.rmtree(self.tensorboard, ignore_errors=True)
+        if self.made:
+            with suppress(OSError):  # it holds something else by now
+                self.path.rmdir()
 
     def write_json(self, path: Path, content: dict[str, Any]) -> None:
         """Write a record, whole or not at all."""
@@ -82,12 +105,16 @@ class RunDirectory:
         """Read a record; None where there is none yet.
 
         Raises:
-            RunDirectoryError: the file is damaged.
+            RunDirectoryError: the file cannot be read, or is damaged.
         """
         if not path.exists():
             return None
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
         except ValueError as error:
             raise RunDirectoryError(f"{path}: expected JSON ({error}); the file is damaged") from error
+        if not isinstance(content, dict):
+            raise RunDirectoryError(f"{path}: expected a JSON object, got other JSON; the file is damaged")
         return content

@@ -96,7 +96,7 @@ def train_stage(
             devices=1,
             precision=recipe.precision,  # type: ignore[arg-type] # Lightning's own check names the allowed ones
             callbacks=callbacks,
-            logger=TensorBoardLogger(run.path, name="tensorboard", version=name) if run is not None else False,
+            logger=TensorBoardLogger(run.path, name=run.tensorboard.name, version=name) if run is not None else False,
             plugins=[SafeCheckpointIO()],
             log_every_n_steps=1,
             enable_checkpointing=False,

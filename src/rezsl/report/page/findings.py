@@ -207,7 +207,7 @@ def _cost_of_seen(analysis: Analysis) -> str:
     if len(known.candidates) == 1:
         t1 = "With a single unseen class T1 is 100 % by construction"
     if analysis.point is None:
-        return f"{t1}."
+        return f"{t1}; there are no test images of seen classes."
     lost = _points(analysis.t1, analysis.point.unseen)
     cost = f"seen classes cost {lost} points" if lost != "0.0" else "seen classes cost nothing"
     return (
