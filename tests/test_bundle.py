@@ -74,6 +74,12 @@ def test_damaged_tensors_are_refused(saved: Path, semantics: ClassSemantics, dam
         load_model(saved)
 
 
+def test_the_random_numbers_of_the_caller_are_left_alone(saved: Path) -> None:
+    before = torch.get_rng_state()
+    load_model(saved)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
 def test_damaged_descriptions_are_refused(saved: Path, text: str) -> None:
     (saved / "model.json").write_text(text)
@@ -135,7 +141,7 @@ def test_a_failed_write_leaves_the_old_model(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left on device: .*model\.safetensors"):
         save_model(models(semantics)[1], saved)
     assert load_file(saved / "model.safetensors").keys() == before.keys()
     assert sorted(path.name for path in saved.iterdir()) == ["model.json", "model.safetensors"]

@@ -29,10 +29,14 @@ def _written_beside(path: Path, content: bytes | str) -> Iterator[Path]:
     # Its own name for each process: two that write one file must not move each other's.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        try:
+            with partial.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            # A full disk does not say what it was too full for.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         yield partial
     finally:
         partial.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -85,15 +86,17 @@ def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbo
         backbone_part = dict(description["backbone"])
         backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone, backbones, custom)
         network_class = _class_named(directory, description["network"]["class"], SemanticModel, models, custom)
-        model = ZeroShotClassifier(
-            backbone=backbone_class.restore(backbone_part),
-            network=network_class.restore(description["network"]["architecture"]),
-            semantics=semantics,
-            seen_classes=description["seen_classes"],
-            gamma=description["gamma"],
-            scale=description["scale"],
-            protocol=description.get("protocol", "honest"),
-        )
+        # The random weights that are replaced at once are no business of the caller's generators.
+        with torch.random.fork_rng(devices=()):
+            model = ZeroShotClassifier(
+                backbone=backbone_class.restore(backbone_part),
+                network=network_class.restore(description["network"]["architecture"]),
+                semantics=semantics,
+                seen_classes=description["seen_classes"],
+                gamma=description["gamma"],
+                scale=description["scale"],
+                protocol=description.get("protocol", "honest"),
+            )
         model.load_state_dict(tensors)
     except ModelFileError:
         raise

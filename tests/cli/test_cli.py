@@ -254,6 +254,17 @@ def test_an_attempt_that_failed_leaves_nothing_behind(tmp_path: Path, capsys: py
     assert "cannot be made" in error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
 
 
+def test_a_full_disk_is_one_line_that_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    line = error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "run")
+    assert line == f"{tmp_path / 'run' / 'config.yaml'}: No space left on device"
+
+
 def test_a_config_written_by_hand_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("data: digits  # years of work\nmax_epochs: 1\n")

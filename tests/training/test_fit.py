@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization
 from rezsl.training.assembly import ModelBuilder
 from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
+from rezsl.training.checkpoints import SafeCheckpointIO
 from rezsl.training.datamodule import BatchesOf, StageData
 from rezsl.training.run_directory import RunDirectory
 
@@ -231,6 +233,71 @@ def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path, mo
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with pytest.raises(RunDirectoryError, match=r"select\.safetensors: not a readable checkpoint"):
         quick(few_digits, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("settings.json", "[]", "expected a JSON object, got other JSON; the file is damaged"),
+        ("settings.json", '{"seed": 0', "expected JSON"),
+        ("selection.json", "{}", "expected a number for each of epochs, gamma, .* move it away to select again"),
+        ("selection.json", '{"epochs": 0}', "expected a number for each of epochs"),
+        ("history.csv", "some,thing\nel,se\n", "expected the rows of earlier epochs .* move it away"),
+        ("history.csv", "\0\udcff", "expected the rows of earlier epochs .* move it away"),
+        ("checkpoints/select.safetensors", "", "not a readable checkpoint .* move it away to train this stage again"),
+    ],
+)
+def test_a_damaged_record_is_named_and_the_run_stays(
+    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str, message: str
+) -> None:
+    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        quick(features, tmp_path / "run")
+    monkeypatch.undo()
+    path = tmp_path / "run" / file
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
+    with pytest.raises(RunDirectoryError, match=rf"{path.name}: {message}"):
+        quick(features, tmp_path / "run", resume=True)
+    assert {path: path.read_bytes() for path in before} == before
+    if "move it away" in message:
+        path.unlink()
+        assert quick(features, tmp_path / "run", resume=True).test is not None
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, unchecked: None) -> None:
+    path = tmp_path / "select.safetensors"
+    contents: list[Any] = [{"state_dict": {}}, [1, 2], 3]
+    for content in contents:
+        SafeCheckpointIO().save_checkpoint(content, path)
+        with pytest.raises(RunDirectoryError, match=r"select\.safetensors: not a readable checkpoint"):
+            SafeCheckpointIO().load_checkpoint(path)
+
+
+def test_a_run_that_fails_before_its_first_epoch_leaves_nothing(features: Benchmark, tmp_path: Path) -> None:
+    def broken(region_dim: int, word_vectors: torch.Tensor) -> LinearRegressor:
+        network = LinearRegressor(region_dim, len(word_vectors))
+        network.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(MemoryError("too large")))
+        return network
+
+    with pytest.raises(MemoryError):
+        quick(features, tmp_path / "run", model=broken)
+    assert not (tmp_path / "run").exists()
+    assert quick(features, tmp_path / "run").test is not None
+
+
+def test_a_run_that_fails_later_can_be_gone_on_with(
+    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: BestEpoch, trainer: object, module: object) -> None:
+        if trainer.current_epoch == 1:  # type: ignore[attr-defined]
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", fail, raising=False)
+    with pytest.raises(OSError, match="No space left"):
+        quick(features, tmp_path / "run")
+    monkeypatch.undo()
+    assert quick(features, tmp_path / "run", resume=True).test is not None
 
 
 def epochs_of(harmonic_means: list[float], standard_error: float) -> BestEpoch:

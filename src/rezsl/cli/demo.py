@@ -62,16 +62,22 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     console.print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
     save_error_matrix(results["+ ReMSE"], directory / "error_matrix.png")
-    page = directory / "report.html"
-    has_page = leave_report(lambda: _reported(data, directory), page, console)
+    page, model = directory / "report.html", directory / "remse"
+    worth_opening = {
+        page: "all of it in one page: the answer in words, figures, images",
+        directory / "curve.png": "seen-unseen curves of the three",
+        directory / "error_matrix.png": "which semantics of which digits are predicted badly",
+        model / "metrics.json": "all figures",
+        model: f"a model: rezsl predict {model} IMAGES…",
+    }
+    if not leave_report(lambda: _reported(data, directory), page, console):
+        del worth_opening[page]
+    width = max(len(str(path)) for path in worth_opening)
     console.print(
         "\nOne split and one seed: differences of a few points mean nothing here.\n\nWorth opening:\n"
-        + (f"  {page}       all of it in one page: the answer in words, figures, images\n" if has_page else "")
-        + f"  {directory / 'curve.png'}         seen-unseen curves of the three\n"
-        f"  {directory / 'error_matrix.png'}  which semantics of which digits are predicted badly\n"
-        f"  {directory / 'remse' / 'metrics.json'}   all figures\n"
-        f"  {directory / 'remse'}               a model: rezsl predict {directory / 'remse'} IMAGES…",
+        + "\n".join(f"  {path!s:<{width}}  {what}" for path, what in worth_opening.items()),
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
 

@@ -42,8 +42,9 @@ class BatchSampler(Sampler[list[int]], ABC):
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         batches = self.batches(generator)
         world_size, rank = _world_size(), distributed.get_rank() if _world_size() > 1 else 0
-        batches += batches[: len(self) * world_size - len(batches)]  # every process takes equally many steps
-        yield from (batch.tolist() for batch in batches[rank::world_size])
+        # Every process takes equally many steps, or one would wait for ever: the first batches come once more.
+        places = range(rank, len(self) * world_size, world_size)
+        yield from (batches[place % len(batches)].tolist() for place in places)
 
 
 class ShuffledBatches(BatchSampler):

@@ -25,7 +25,8 @@ class ReMSELoss(RegressionLoss):
         L    = mean over i, s of w_{y_i s} · E_is
 
     The reference code calls ``class_power`` P and ``semantic_power`` P2. In training mode each call updates the memory
-    of e; in evaluation mode it is looked at but left as it was.
+    of e; in evaluation mode it is looked at but left as it was. Where several processes train one model, each weights
+    its own part of the batch, by what it has met itself.
 
     Args:
         class_power: exponent of the comparison of a semantic's errors between classes, 0 or more.

@@ -117,7 +117,7 @@ def fit(
         select_only: stop after step 1, as a search for settings does: no test image is looked at, and the model is the
             one trained on the training classes, to the last epoch tried. It writes no ``run_dir``.
         workers: processes that load batches ahead.
-        accelerator: where to train; ``auto`` takes a GPU if there is one.
+        accelerator: where to train; ``auto`` takes a GPU if there is one. A run trains on one device.
         precision: of the arithmetic in training.
         progress: show a progress bar per stage.
         watch: told the validation figures of each epoch of step 1; what it raises ends the run.
