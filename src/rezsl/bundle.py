@@ -20,7 +20,7 @@ from rezsl.semantics import ClassSemantics
 FORMAT = 1
 """Raised when older versions could not read what is written any more."""
 
-_VALUES, _WORD_VECTORS = "semantics.values", "semantics.word_vectors"
+_VALUES, _WORD_VECTORS, _PLACES = "semantics.values", "semantics.word_vectors", "semantics.places"
 
 
 def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
@@ -35,6 +35,8 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     tensors[_VALUES] = model.semantics.values.cpu().contiguous()
     if model.semantics.word_vectors is not None:
         tensors[_WORD_VECTORS] = model.semantics.word_vectors.cpu().contiguous()
+    if model.semantics.places is not None:
+        tensors[_PLACES] = model.semantics.places.cpu().contiguous()
     weights = save(tensors)
     description = {
         "format": FORMAT,
@@ -82,6 +84,7 @@ def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbo
             values=tensors.pop(_VALUES),
             word_vectors=tensors.pop(_WORD_VECTORS, None),
             groups=tuple(groups) if (groups := description["semantics"]["groups"]) is not None else None,
+            places=tensors.pop(_PLACES, None),
         )
         backbone_part = dict(description["backbone"])
         backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone, backbones, custom)

@@ -24,6 +24,9 @@ class ClassSemantics:
         values: class semantics ``[C, S]``, float32, finite; no row is all zero, since its cosine is undefined.
         word_vectors: a vector per attribute name, ``[S, L]``, or None where there are none.
         groups: the group of each attribute (such as "bill shape"), S names, or None.
+        places: where in an image each attribute is to be seen: y, x and spread σ as shares of the image's side,
+            ``[S, 3]``, a row of NaN for one that may be anywhere; None where nothing is known. For images that show
+            their object at the same place: signs, characters, faces, parts on a belt.
 
     Raises:
         DataError: a name occurs twice, a shape does not match, a value is not finite, a row is all zero.
@@ -34,6 +37,7 @@ class ClassSemantics:
     values: Float[Tensor, "C S"]
     word_vectors: Float[Tensor, "S L"] | None = None
     groups: tuple[str, ...] | None = None
+    places: Float[Tensor, "S 3"] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", self.values.to(torch.float32))
@@ -51,6 +55,8 @@ class ClassSemantics:
             _check_word_vectors(self.word_vectors, len(self.attributes))
         if self.groups is not None and len(self.groups) != len(self.attributes):
             raise DataError(f"groups: expected {len(self.attributes)} names, one per attribute, got {len(self.groups)}")
+        if self.places is not None:
+            _check_places(self.places, self.attributes)
 
     def _check_rows(self) -> None:
         bad = (~self.values.isfinite()).nonzero()
@@ -114,7 +120,7 @@ class ClassSemantics:
                 + (f"; unknown: {name_some(extra)}" if extra else "")
             )
         order = [other.attributes.index(name) for name in self.attributes]
-        return ClassSemantics(other.classes, self.attributes, other.values[:, order], self.word_vectors, self.groups)
+        return replace(self, classes=other.classes, values=other.values[:, order])
 
     def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
         """The same table with a vector per attribute name, in the order of ``attributes``; kept as float32.
@@ -196,4 +202,20 @@ def _check_word_vectors(word_vectors: Tensor, attribute_count: int) -> None:
         raise DataError(
             f"word_vectors: expected {attribute_count} finite rows, one per attribute, "
             f"got shape {tuple(word_vectors.shape)}"
+        )
+
+
+def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
+    if places.shape != (len(attributes), 3):
+        raise DataError(
+            f"places: expected a row of y, x and spread per attribute, {len(attributes)} × 3, "
+            f"got {' × '.join(map(str, places.shape))}"
+        )
+    middle, spread = places[:, :2], places[:, 2:]
+    valid = ((middle >= 0) & (middle <= 1)).all(dim=1) & ((spread > 0) & (spread < torch.inf)).all(dim=1)
+    wrong = (~valid & ~places.isnan().all(dim=1)).nonzero().squeeze(1).tolist()
+    if wrong:
+        raise DataError(
+            f"places: expected y and x from 0 to 1 and a spread above 0, or three times NaN, got "
+            f"{', '.join(f'{number:g}' for number in places[wrong[0]].tolist())} for {attributes[wrong[0]]!r}"
         )

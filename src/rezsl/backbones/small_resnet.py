@@ -11,7 +11,9 @@ def small_resnet(
 ) -> ImageBackbone:
     """A residual network for small images, trained from scratch.
 
-    It halves the resolution until 4 to 7 regions remain on a side, and doubles its channels with each halving.
+    It halves the resolution until 4 to 7 regions remain on a side, and doubles its channels with each halving. Images of
+    fewer than 16 pixels are halved once: in them a region of a second halving sees everything, and what each semantic
+    looks like is then learnt by the class and not by what there is to see.
 
     Args:
         channels: 3 for RGB, 1 for greyscale.
@@ -27,14 +29,18 @@ def small_resnet(
     if size < 8 or width < 2 or depth < 1:
         raise ArgumentError(f"image_size, width, depth: expected at least 8, 2 and 1, got {size}, {width} and {depth}")
     halvings = int(math.log2(size / 4))
-    # The smallest images keep a stage at full resolution: two stages are the least that sees shapes.
-    stages = max(2, halvings)
+    if natural_size < 16 and halvings > 1:
+        hidden_sizes, embedding = [2 * width], width
+    else:
+        # The smallest images keep a stage at full resolution: two stages are the least that sees shapes.
+        hidden_sizes = [width * 2**stage for stage in range(max(2, halvings))]
+        embedding = width // 2 if len(hidden_sizes) == halvings else width
     config = ResNetConfig(
         num_channels=channels,
-        embedding_size=width // 2 if stages == halvings else width,
-        hidden_sizes=[width * 2**stage for stage in range(stages)],
-        depths=[depth] * stages,
+        embedding_size=embedding,
+        hidden_sizes=hidden_sizes,
+        depths=[depth] * len(hidden_sizes),
         layer_type="basic",
-        downsample_in_first_stage=stages == halvings,
+        downsample_in_first_stage=embedding != width or len(hidden_sizes) == 1,
     )
     return ImageBackbone(config, size, small_stem=True, unit_regions=True)

@@ -11,6 +11,7 @@ from torch import Tensor
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.held_out import hold_out_classes, hold_out_samples
 from rezsl.data.images import find_images
+from rezsl.data.places import with_places
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError, DataError
 from rezsl.semantics import ClassSemantics, name_some, numbered_rows
@@ -24,6 +25,9 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     ``semantics.csv``: first column ``class``, one column per attribute, one row per class, also for classes without
     images. ``splits.csv``, if present: columns ``file,class,split`` and optionally ``group``, with ``file`` relative
     to the folder and ``split`` one of train, val, test_seen, test_unseen; only the files it lists are used.
+
+    ``places.csv``, if present, says where in the image attributes are to be seen, see
+    :attr:`rezsl.ClassSemantics.places`: columns ``attribute,y,x,spread``, shares of the image's side.
 
     Without ``splits.csv``, classes that have a row but no images are the unseen ones and every image is trained on;
     if all classes have images, ``unseen_share`` of them (at least one), drawn by ``seed``, play the unseen ones, and
@@ -41,6 +45,8 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
         raise ArgumentError(f"unseen_share: expected a number between 0 and 1, got {unseen_share}")
     root = Path(root)
     semantics = ClassSemantics.from_csv(root / "semantics.csv")
+    if (root / "places.csv").exists():
+        semantics = with_places(semantics, root / "places.csv")
     if (root / "splits.csv").exists():
         paths, names, splits, groups = _read_splits(root)
         labels = _labels(names, semantics, root)

@@ -54,6 +54,7 @@ def dataset_sums(benchmark: Benchmark, names: Sequence[Any]) -> dict[str, str]:
         "labels": _sum(benchmark.labels),
         "semantics": _sum(rows, semantics.values),
         "word_vectors": _sum(semantics.word_vectors),
+        "places": _sum(semantics.places),
         "split": _sum(*split.parts().values()),
         "groups": _sum(benchmark.groups),
     }
@@ -67,6 +68,7 @@ def write_dataset(root: Path, benchmark: Benchmark, names: Sequence[Any]) -> Non
         "groups": benchmark.groups,
         "semantics.values": semantics.values,
         "semantics.word_vectors": semantics.word_vectors,
+        "semantics.places": semantics.places,
         **{f"split.{name}": index for name, index in benchmark.split.parts().items()},
     }
     description = {
@@ -102,6 +104,7 @@ def read_dataset(root: Path, inputs: Tensor, origin: RegionOrigin, expected: dic
                 tensors["semantics.values"],
                 tensors.get("semantics.word_vectors"),
                 tuple(groups) if groups is not None else None,
+                tensors.get("semantics.places"),
             ),
             split=Split(**{name: tensors[f"split.{name}"] for name in Split.__dataclass_fields__}),
             groups=tensors.get("groups"),

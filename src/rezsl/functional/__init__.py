@@ -9,6 +9,7 @@ from rezsl.functional.curves import (
     seen_unseen_margins,
 )
 from rezsl.functional.imbalance import Imbalance, imbalance
+from rezsl.functional.places import place_shares
 from rezsl.functional.rebalancing import class_error_matrix, rebalancing_weights
 from rezsl.functional.scoring import class_accuracies, class_scores, l2_normalize
 
@@ -25,6 +26,7 @@ __all__ = [
     "curve_from_margins",
     "imbalance",
     "l2_normalize",
+    "place_shares",
     "rebalancing_weights",
     "seen_unseen_curve",
     "seen_unseen_margins",

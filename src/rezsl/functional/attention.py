@@ -9,6 +9,10 @@ reads out ⟨mean_r F_r + z_s, P_s⟩. All of it is linear around one softmax wh
 
 the same prediction is mean_r F_r · P'_s + Σ_r a_sr G_s·F_r + c_s. A bias of the keys would add the same number to all
 regions of a semantic and cancel in the softmax; there is none.
+
+Where it is known in which part of the image a semantic is to be seen, its shares w_sr of the regions take the place of the
+equal ones: Σ_r w_sr F_r instead of the mean, and a_s = softmax of q_s·K + ln w_s, so that attention starts there too. This
+is an addition to the paper; with w_sr = 1/R it is the paper's network.
 """
 
 from typing import NamedTuple
@@ -36,14 +40,28 @@ class CollapsedAttention(NamedTuple):
     constant: Float[Tensor, "S"]
 
 
-def attend(regions: Regions, collapsed: CollapsedAttention) -> Predictions:
-    """Predict every semantic from the regions, ``[B, R, D] -> [B, S]``."""
-    projection = torch.cat([collapsed.where, collapsed.what])
-    logits, values = torch.matmul(regions, projection.T).chunk(2, dim=2)
-    attended = (logits.softmax(dim=1) * values).sum(dim=1)
-    return regions.mean(dim=1) @ collapsed.pooled.T + attended + collapsed.constant
+def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor, "S R"] | None = None) -> Predictions:
+    """Predict every semantic from the regions, ``[B, R, D] -> [B, S]``.
+
+    Args:
+        regions: F.
+        collapsed: the parameters, multiplied out.
+        shares: w, how much of each semantic lies in each region; None means equal shares.
+    """
+    if shares is None:
+        projection = torch.cat([collapsed.where, collapsed.what])
+        logits, values = torch.matmul(regions, projection.T).chunk(2, dim=2)
+        pooled = regions.mean(dim=1) @ collapsed.pooled.T
+    else:
+        projection = torch.cat([collapsed.where, collapsed.what, collapsed.pooled])
+        logits, values, placed = torch.matmul(regions, projection.T).chunk(3, dim=2)
+        logits, pooled = logits + shares.T.log(), (placed * shares.T).sum(dim=1)
+    return pooled + (logits.softmax(dim=1) * values).sum(dim=1) + collapsed.constant
 
 
-def attention_map(regions: Regions, where: Float[Tensor, "S D"]) -> Float[Tensor, "B S R"]:
+def attention_map(
+    regions: Regions, where: Float[Tensor, "S D"], shares: Float[Tensor, "S R"] | None = None
+) -> Float[Tensor, "B S R"]:
     """How much each semantic looks at each region; sums to 1 over the regions."""
-    return torch.matmul(where, regions.mT).softmax(dim=2)
+    logits = torch.matmul(where, regions.mT)
+    return (logits if shares is None else logits + shares.log()).softmax(dim=2)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
-from rezsl.functional import CollapsedAttention, attend, attention_map
+from rezsl.functional import CollapsedAttention, attend, attention_map, place_shares
 from rezsl.models.semantic_model import SemanticModel
 from rezsl.typing import Predictions, Regions
 
@@ -24,12 +24,21 @@ class AttentionNet(SemanticModel):
         word_vectors: V, a vector per semantic, ``[S, L]``; saved with the model.
         attention_dim: width of queries, keys and values.
         hidden_dim: width of a linear layer between the attended regions and the read-out, 0 for none.
+        places: where in the image each semantic is to be seen, ``[S, 3]``, see :func:`rezsl.functional.place_shares`;
+            its own regions then take the place of the mean region, and attention starts from them. None, the paper's
+            network, knows nothing of places.
     """
 
     word_vectors: Float[Tensor, "S L"]
+    places: Float[Tensor, "S 3"] | None
 
     def __init__(
-        self, region_dim: int, word_vectors: Float[Tensor, "S L"], attention_dim: int, hidden_dim: int = 0
+        self,
+        region_dim: int,
+        word_vectors: Float[Tensor, "S L"],
+        attention_dim: int,
+        hidden_dim: int = 0,
+        places: Float[Tensor, "S 3"] | None = None,
     ) -> None:
         super().__init__()
         for name, size, least in (
@@ -41,6 +50,9 @@ class AttentionNet(SemanticModel):
                 raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {size}")
         num_semantics, vector_dim = word_vectors.shape
         self.register_buffer("word_vectors", word_vectors.clone())
+        self.register_buffer("places", None)
+        if places is not None:
+            self.set_places(places)
         self.query = nn.Linear(vector_dim, attention_dim)
         self.key = nn.Linear(region_dim, attention_dim, bias=False)
         self.value = nn.Linear(region_dim, attention_dim)
@@ -74,14 +86,22 @@ class AttentionNet(SemanticModel):
             "vector_dim": self.word_vectors.shape[1],
             "attention_dim": self.key.out_features,
             "hidden_dim": self.hidden.out_features if self.hidden is not None else 0,
+            "has_places": self.places is not None,
         }
 
     @classmethod
     def restore(cls, architecture: dict[str, Any]) -> "AttentionNet":
-        """A network of the given shape; its word vectors come with the ``state_dict``."""
+        """A network of the given shape; its word vectors and places come with the ``state_dict``."""
         sizes = dict(architecture)
         word_vectors = torch.zeros(sizes.pop("num_semantics"), sizes.pop("vector_dim"))
-        return cls(word_vectors=word_vectors, **sizes)
+        places = torch.zeros(len(word_vectors), 3) if sizes.pop("has_places", False) else None
+        return cls(word_vectors=word_vectors, places=places, **sizes)
+
+    def set_places(self, places: Float[Tensor, "S 3"]) -> None:
+        """Take where in the image each semantic is to be seen."""
+        if len(places) != len(self.word_vectors):
+            raise ArgumentError(f"places: expected {len(self.word_vectors)} rows, one per semantic, got {len(places)}")
+        self.places = places.clone()
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """Queries, keys, values and their output: at the full rate they outgrow the pooled read-out and overfit."""
@@ -95,11 +115,14 @@ class AttentionNet(SemanticModel):
 
     def forward(self, regions: Regions) -> Predictions:
         """Predict semantics, ``[B, R, D] -> [B, S]``."""
-        return attend(regions, self._collapsed())
+        return attend(regions, self._collapsed(), self._shares(regions))
 
     def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
         """How much each semantic looks at each region, ``[B, R, D] -> [B, S, R]``; sums to 1 over regions."""
-        return attention_map(regions, self._collapsed().where)
+        return attention_map(regions, self._collapsed().where, self._shares(regions))
+
+    def _shares(self, regions: Regions) -> Float[Tensor, "S R"] | None:
+        return place_shares(self.places, regions.shape[1]).to(regions.dtype) if self.places is not None else None
 
     def train(self, mode: bool = True) -> "AttentionNet":
         """Switch between training and evaluation; what was kept for inference is dropped."""

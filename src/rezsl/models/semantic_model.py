@@ -70,6 +70,13 @@ class SemanticModel(nn.Module, ABC):
     def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
         """Tell the model, before training, the semantics of the classes in training; most models need not know."""
 
+    def set_places(self, places: Float[Tensor, "S 3"]) -> None:
+        """Tell a new model where in the image each semantic is to be seen; most models need not know.
+
+        Args:
+            places: y, x and σ of each semantic, see :func:`rezsl.functional.place_shares`.
+        """
+
     def start_epoch(self) -> None:
         """Tell the model that an epoch of training begins; most models need not know."""
 

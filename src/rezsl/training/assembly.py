@@ -50,6 +50,9 @@ def new_classifier(
     network = model(stage.region_dim, data.semantics.query_vectors)
     if isinstance(network, GroupedModel) and data.semantics.groups is not None:
         network.set_groups(data.semantics.groups)
+    # Vectors of features lie nowhere in the image.
+    if data.semantics.places is not None and (data.kind == "images" or data.regions is not None):
+        network.set_places(data.semantics.places)
     return ZeroShotClassifier(
         stage, network, data.semantics, data.class_names(train_index), scale=scale, protocol=protocol
     )

@@ -29,7 +29,7 @@ def fingerprint(data: Benchmark) -> dict[str, Any]:
     semantics = data.semantics
     contents: list[Iterable[bytes | memoryview]] = [_inputs(data)]
     contents += map(_tensor, (data.labels, semantics.values, *data.split.parts().values()))
-    for tensor in (semantics.word_vectors, data.groups):
+    for tensor in (semantics.word_vectors, semantics.places, data.groups):
         contents.append(_tensor(tensor) if tensor is not None else [b"none\0"])
     contents.append(name.encode() + b"\0" for name in (*semantics.classes, *semantics.attributes))
     checksum = hashlib.sha256()
