@@ -65,6 +65,17 @@ def test_splits_and_groups(root: Path) -> None:
     assert len(benchmark.groups.unique()) == 8
 
 
+def test_a_folder_may_say_where_attributes_are_seen(root: Path) -> None:
+    semantics = load_image_folder(root).semantics
+    assert semantics.places is None
+    text = f"attribute,y,x,spread\n{semantics.attributes[1]},0.5,0.25,0.2\n"
+    (root / "places.csv").write_text(text, encoding="utf-8")
+    places = load_image_folder(root).semantics.places
+    assert places is not None
+    assert places[1].tolist() == pytest.approx([0.5, 0.25, 0.2])
+    assert bool(places[0].isnan().all())
+
+
 def test_images_without_semantics_are_named(root: Path) -> None:
     (root / "images" / "yak").mkdir()
     Image.new("L", (8, 8)).save(root / "images" / "yak" / "1.png")

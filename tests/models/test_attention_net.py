@@ -6,7 +6,7 @@ import torch
 
 from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet
-from tests.oracles.attention import attention_net
+from tests.oracles.attention import attention_net, place_shares
 from tests.oracles.literal_attention_torch import LiteralAttentionNet
 
 SIZES = [(6, 5, 4, 0), (6, 5, 4, 7)]
@@ -54,6 +54,57 @@ def test_predictions_and_attention_match_the_slow_loops(sizes: tuple[int, int, i
     with torch.no_grad():
         np.testing.assert_allclose(network(regions).numpy(), prediction, rtol=1e-10)
         np.testing.assert_allclose(network.attention(regions).numpy(), attention, rtol=1e-10)
+
+
+PLACES = torch.tensor([[0.2, 0.7, 0.2], [torch.nan] * 3, [0.5, 0.5, 1.0], [1.0, 0.0, 0.3], [0.0, 0.4, 0.15]])
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_network_that_knows_places_matches_the_slow_loops(sizes: tuple[int, int, int, int]) -> None:
+    network, _ = pair(*sizes)
+    network.set_places(PLACES.double())
+    regions = torch.randn(2, 9, 6, dtype=torch.float64)
+    state = {name: value.numpy() for name, value in network.state_dict().items()}
+    hidden = {"hidden_weight": state["hidden.weight"], "hidden_bias": state["hidden.bias"]} if sizes[3] else {}
+    prediction, attention = attention_net(
+        regions.numpy(), state["word_vectors"],
+        query_weight=state["query.weight"], query_bias=state["query.bias"], key_weight=state["key.weight"],
+        value_weight=state["value.weight"], value_bias=state["value.bias"], output_weight=state["output.weight"],
+        output_bias=state["output.bias"], readout=state["readout"],
+        shares=place_shares(PLACES.double().numpy(), 3, 3), **hidden,
+    )  # fmt: skip
+    with torch.no_grad():
+        np.testing.assert_allclose(network(regions).numpy(), prediction, rtol=1e-9)
+        np.testing.assert_allclose(network.attention(regions).numpy(), attention, rtol=1e-9, atol=1e-12)
+
+
+def test_places_that_nobody_knows_change_nothing() -> None:
+    plain, _ = pair(6, 5, 4, 0)
+    placed = copy.deepcopy(plain)
+    placed.set_places(torch.full((5, 3), torch.nan, dtype=torch.float64))
+    regions = torch.randn(2, 9, 6, dtype=torch.float64)
+    torch.testing.assert_close(placed(regions), plain(regions))
+
+
+def test_a_narrow_place_at_which_there_is_nothing_else_keeps_gradients_finite() -> None:
+    network, _ = pair(6, 5, 4, 0)
+    network.set_places(torch.tensor([[0.1, 0.1, 1e-3]] * 5, dtype=torch.float64))
+    regions = torch.randn(2, 10, 6, dtype=torch.float64, requires_grad=True)  # a class token before 3 × 3 cells
+    network(regions).sum().backward()
+    assert regions.grad is not None
+    assert bool(regions.grad.isfinite().all())
+    assert all(parameter.grad is None or bool(parameter.grad.isfinite().all()) for parameter in network.parameters())
+    torch.testing.assert_close(network.attention(regions)[0, 0, 1], torch.tensor(1.0, dtype=torch.float64))
+
+
+def test_places_come_back_with_the_state() -> None:
+    network = AttentionNet(6, torch.randn(5, 3), 4, places=PLACES)
+    again = AttentionNet.restore(network.architecture())
+    again.load_state_dict(network.state_dict())
+    regions = torch.randn(2, 9, 6)
+    torch.testing.assert_close(again(regions), network(regions), rtol=0, atol=0)
+    with pytest.raises(ArgumentError, match="places: expected 5 rows, one per semantic, got 1"):
+        network.set_places(PLACES[:1])
 
 
 def test_huge_logits_stay_finite() -> None:

@@ -1,5 +1,7 @@
 """AttentionNet as the paper writes it, one image and one semantic at a time."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ def attention_net(
     readout: Floats,
     hidden_weight: Floats | None = None,
     hidden_bias: Floats | None = None,
+    shares: Floats | None = None,
 ) -> tuple[Floats, Floats]:
     """(prediction [B, S], attention [B, S, R]) for regions F [B, R, D] and word vectors v [S, L].
 
@@ -34,6 +37,8 @@ def attention_net(
         a_s = softmax over r of q_s . K_r
         z_s = W_o (sum_r a_sr U_r) + b_o
         prediction_s = <mean_r F_r + z_s, P_s>, or <H(mean_r F_r + z_s), P_s> with H(x) = W_h x + b_h
+
+    With shares w [S, R] of the regions: a_s = softmax over r of q_s . K_r + ln w_sr, and sum_r w_sr F_r for the mean.
 
     Weights have the layout of torch.nn.Linear: [outputs, inputs].
     """
@@ -47,12 +52,30 @@ def attention_net(
         mean_region = sum(regions[i, r] for r in range(region_count)) / region_count
         for s in range(semantic_count):
             query = query_weight @ word_vectors[s] + query_bias
-            a = softmax(np.array([query @ keys[r] for r in range(region_count)], dtype=np.float64))
+            logits = np.array([query @ keys[r] for r in range(region_count)], dtype=np.float64)
+            pooled = mean_region
+            if shares is not None:
+                logits = np.array([logits[r] + math.log(shares[s, r]) for r in range(region_count)], dtype=np.float64)
+                pooled = sum(shares[s, r] * regions[i, r] for r in range(region_count))
+            a = softmax(logits)
             looked_at = sum(a[r] * values[r] for r in range(region_count))
-            x = mean_region + output_weight @ looked_at + output_bias
+            x = pooled + output_weight @ looked_at + output_bias
             if hidden_weight is not None:
                 assert hidden_bias is not None, "the hidden layer is affine: give its bias too"
                 x = hidden_weight @ x + hidden_bias
             prediction[i, s] = x @ readout[s]
             attention[i, s] = a
     return prediction, attention
+
+
+def place_shares(places: Floats, rows: int, columns: int) -> Floats:
+    """Share w_sr of each cell: a Gaussian of its middle's distance to the place (y, x, sigma), cells in reading order."""
+    result = np.zeros((len(places), rows * columns), dtype=np.float64)
+    for s, (y, x, sigma) in enumerate(places):
+        for row in range(rows):
+            for column in range(columns):
+                down, along = (row + 0.5) / rows - y, (column + 0.5) / columns - x
+                weight = 1.0 if math.isnan(sigma) else math.exp(-(down**2 + along**2) / (2 * sigma**2))
+                result[s, row * columns + column] = weight
+        result[s] /= result[s].sum()
+    return result

@@ -11,9 +11,9 @@ def small_resnet(
 ) -> ImageBackbone:
     """A residual network for small images, trained from scratch.
 
-    It halves the resolution until 4 to 7 regions remain on a side, and doubles its channels with each halving. Images of
-    fewer than 16 pixels are halved once: in them a region of a second halving sees everything, and what each semantic
-    looks like is then learnt by the class and not by what there is to see.
+    It halves the resolution until 4 to 7 regions remain on a side, and doubles its channels with each halving. Images
+    of fewer than 16 pixels, enlarged, are halved once: after a second halving every region sees the whole image, and
+    what it tells of a semantic is then the class and not what there is to see.
 
     Args:
         channels: 3 for RGB, 1 for greyscale.

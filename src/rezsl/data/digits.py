@@ -15,8 +15,8 @@ from rezsl.semantics import ClassSemantics
 def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (1, 4)) -> Benchmark:
     """Scikit-learn's digits (8 × 8 pixels) with 51 semantics: where there is ink, strokes, loops, openings, symmetry.
 
-    The table was written from how digits are drawn, not from the images: 35 semantics are the dots of a 7 × 5 dot-matrix
-    glyph, blurred by one dot, each with its place in an image whose middle two thirds the glyph fills.
+    The table was written from how digits are drawn, not from the images: 35 semantics are the dots of a 7 × 5
+    dot-matrix glyph, blurred by one dot, each with its place in an image whose middle two thirds the glyph fills.
 
     By rule, every third digit is unseen (2, 5, 8), and the first two of those before them are the validation classes
     (1, 4); a loop in the upper and one in the lower half then occur among the training digits (9, 6). The last fifth of

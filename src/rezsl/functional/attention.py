@@ -10,9 +10,9 @@ reads out ⟨mean_r F_r + z_s, P_s⟩. All of it is linear around one softmax wh
 the same prediction is mean_r F_r · P'_s + Σ_r a_sr G_s·F_r + c_s. A bias of the keys would add the same number to all
 regions of a semantic and cancel in the softmax; there is none.
 
-Where it is known in which part of the image a semantic is to be seen, its shares w_sr of the regions take the place of the
-equal ones: Σ_r w_sr F_r instead of the mean, and a_s = softmax of q_s·K + ln w_s, so that attention starts there too. This
-is an addition to the paper; with w_sr = 1/R it is the paper's network.
+Where it is known in which part of the image a semantic is to be seen, its shares w_sr of the regions take the place
+of the equal ones: Σ_r w_sr F_r instead of the mean, and a_s = softmax of q_s·K + ln w_s, so that attention starts there
+too. This is an addition to the paper; with w_sr = 1/R it is the paper's network.
 """
 
 from typing import NamedTuple

@@ -25,8 +25,8 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
     Raises:
         ArgumentError: there are fewer than one region.
 
-    >>> place_shares(torch.tensor([[0.25, 0.25, 0.1], [float("nan")] * 3]), regions=4)
-    tensor([[1.0000, 0.0000, 0.0000, 0.0000],
+    >>> place_shares(torch.tensor([[0.25, 0.25, 0.5], [float("nan")] * 3]), regions=4)
+    tensor([[0.3875, 0.2350, 0.2350, 0.1425],
             [0.2500, 0.2500, 0.2500, 0.2500]])
     """
     if regions < 1:
