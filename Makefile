@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

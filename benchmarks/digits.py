@@ -14,7 +14,7 @@ from functools import partial
 import torch
 
 import rezsl
-from rezsl.cli.demo import INK
+from rezsl.cli.demo import EPOCHS, INK
 from rezsl.losses import MSELoss, ReMSELoss
 
 LOSSES = {"none": None, "mse": MSELoss(), "remse": ReMSELoss()}
@@ -32,6 +32,7 @@ def one(triple: tuple[int, tuple[int, int, int]], loss: str, loss_weight: float)
         loss=LOSSES[loss],
         loss_weight=loss_weight,
         augmentation=INK,
+        max_epochs=EPOCHS,
         seed=number,
         progress=False,
     )

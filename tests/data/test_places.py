@@ -88,5 +88,6 @@ def test_networks_of_images_are_told_places_and_models_keep_them(tmp_path: Path)
 
     features = replace(digits, inputs=torch.rand(len(digits.labels), 7))
     of_features = new_classifier(features, digits.split.trainval, AttentionNet.build, small_resnet, 20.0, 0, "honest")
+    assert isinstance(of_features.network, AttentionNet)
     assert of_features.network.places is None
     new_classifier(digits, digits.split.trainval, LinearRegressor.build, small_resnet, 20.0, 0, "honest")

@@ -21,6 +21,9 @@ from rezsl.training import Augmentation, fit
 INK = Augmentation(brightness=0.0, contrast=0.0)
 """Shifts and turns only: black ink on white paper has no brightness to vary."""
 
+EPOCHS = 10
+"""At the most: so few small images are learnt by then."""
+
 SUMMARY = "train on the embedded handwritten digits, with three losses side by side"
 
 LOSSES: dict[str, RegressionLoss | None] = {"cross-entropy": None, "+ MSE": MSELoss(), "+ ReMSE": ReMSELoss()}
@@ -109,7 +112,9 @@ def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: i
     if (folder / "metrics.json").exists():
         _check_seed(folder / "settings.json", seed)
         return evaluate(load_model(folder), data)
-    result = fit(data, loss=loss, augmentation=INK, seed=seed, run_dir=folder, resume=folder.is_dir())
+    result = fit(
+        data, loss=loss, augmentation=INK, max_epochs=EPOCHS, seed=seed, run_dir=folder, resume=folder.is_dir()
+    )
     assert result.test is not None
     return result.test
 
