@@ -63,15 +63,15 @@ def test_attention_lies_where_the_regions_lie(model: ZeroShotClassifier) -> None
     assert isinstance(model.network, AttentionNet)
     batch = model.input_format.read(images, torch.tensor([2]))
     weights = model.network.attention(model.backbone(batch))[0]
-    torch.testing.assert_close(found.attention[5, 1, 3], weights[5, 1 * 4 + 3].detach())
-    torch.testing.assert_close(found.attention.sum(dim=(1, 2)) + found.elsewhere, torch.ones(31))
+    torch.testing.assert_close(found.attention[5, 1, 3], weights[5, 1 * 8 + 3].detach())
+    torch.testing.assert_close(found.attention.sum(dim=(1, 2)) + found.elsewhere, torch.ones(51))
 
 
 def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path: Path) -> None:
     images = load_digits().inputs[:1]
     assert isinstance(images, torch.Tensor)
     found = explain(model, images)
-    save_explanation(found, tmp_path / "a.png", ["narrow", "ink top left"], title="a")
+    save_explanation(found, tmp_path / "a.png", ["narrow", "ink row 1 column 1"], title="a")
     semantics = model.semantics
     scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
     linear = ZeroShotClassifier(scaler, LinearRegressor.build(5, semantics.query_vectors), semantics, ["0"])
