@@ -25,8 +25,8 @@ class ClassSemantics:
         word_vectors: a vector per attribute name, ``[S, L]``, or None where there are none.
         groups: the group of each attribute (such as "bill shape"), S names, or None.
         places: where in an image each attribute is to be seen: y, x and spread σ as shares of the image's side,
-            ``[S, 3]``, a row of NaN for one that may be anywhere; None where nothing is known. For images that show
-            their object at the same place: signs, characters, faces, parts on a belt.
+            ``[S, 3]``, an infinite spread for one that may be anywhere; None where nothing is known. For images that
+            show their object at the same place: signs, characters, faces, parts on a belt.
 
     Raises:
         DataError: a name occurs twice, a shape does not match, a value is not finite, a row is all zero.
@@ -212,10 +212,10 @@ def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
             f"got {' × '.join(map(str, places.shape))}"
         )
     middle, spread = places[:, :2], places[:, 2:]
-    valid = ((middle >= 0) & (middle <= 1)).all(dim=1) & ((spread > 0) & (spread < torch.inf)).all(dim=1)
-    wrong = (~valid & ~places.isnan().all(dim=1)).nonzero().squeeze(1).tolist()
+    valid = ((middle >= 0) & (middle <= 1)).all(dim=1) & (spread > 0).all(dim=1)
+    wrong = (~valid).nonzero().squeeze(1).tolist()
     if wrong:
         raise DataError(
-            f"places: expected y and x from 0 to 1 and a spread above 0, or three times NaN, got "
+            f"places: expected y and x from 0 to 1 and a spread above 0, got "
             f"{', '.join(f'{number:g}' for number in places[wrong[0]].tolist())} for {attributes[wrong[0]]!r}"
         )

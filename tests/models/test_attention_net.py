@@ -56,7 +56,7 @@ def test_predictions_and_attention_match_the_slow_loops(sizes: tuple[int, int, i
         np.testing.assert_allclose(network.attention(regions).numpy(), attention, rtol=1e-10)
 
 
-PLACES = torch.tensor([[0.2, 0.7, 0.2], [torch.nan] * 3, [0.5, 0.5, 1.0], [1.0, 0.0, 0.3], [0.0, 0.4, 0.15]])
+PLACES = torch.tensor([[0.2, 0.7, 0.2], [0.3, 0.4, torch.inf], [0.5, 0.5, 1.0], [1.0, 0.0, 0.3], [0.0, 0.4, 0.15]])
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -81,7 +81,7 @@ def test_a_network_that_knows_places_matches_the_slow_loops(sizes: tuple[int, in
 def test_places_that_nobody_knows_change_nothing() -> None:
     plain, _ = pair(6, 5, 4, 0)
     placed = copy.deepcopy(plain)
-    placed.set_places(torch.full((5, 3), torch.nan, dtype=torch.float64))
+    placed.set_places(torch.tensor([[0.5, 0.5, torch.inf]] * 5, dtype=torch.float64))
     regions = torch.randn(2, 9, 6, dtype=torch.float64)
     torch.testing.assert_close(placed(regions), plain(regions))
 

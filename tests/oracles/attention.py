@@ -75,7 +75,7 @@ def place_shares(places: Floats, rows: int, columns: int) -> Floats:
         for row in range(rows):
             for column in range(columns):
                 down, along = (row + 0.5) / rows - y, (column + 0.5) / columns - x
-                weight = 1.0 if math.isnan(sigma) else math.exp(-(down**2 + along**2) / (2 * sigma**2))
+                weight = math.exp(-(down**2 + along**2) / (2 * sigma**2))
                 result[s, row * columns + column] = weight
         result[s] /= result[s].sum()
     return result

@@ -166,6 +166,6 @@ def test_word_vectors_become_the_queries(few_digits: Benchmark, resnet: Backbone
     result = quick(few_digits, resnet, word_vectors=tmp_path / "words.csv")
     vectors = result.model.semantics.word_vectors
     assert vectors is not None
-    assert vectors.shape == (31, 3)
+    assert vectors.shape == (51, 3)
     with pytest.raises(ArgumentError, match="word_vectors, text_encoder: expected one of the two, got both"):
         quick(few_digits, resnet, word_vectors=tmp_path / "words.csv", text_encoder="x")

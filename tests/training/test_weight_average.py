@@ -49,3 +49,12 @@ def test_a_step_reads_nothing_from_the_device() -> None:
     for _ in range(3):
         average.update(followed)
     assert average.steps == 3
+
+
+def test_an_infinite_constant_stays_what_it_is() -> None:
+    followed = network()
+    followed.register_buffer("constant", torch.tensor([0.5, torch.inf]))
+    average = Optimization().average(followed)
+    for _ in range(3):
+        average.update(followed)
+    assert average.module.state_dict()["constant"].tolist() == [0.5, torch.inf]

@@ -46,15 +46,17 @@ def _read(path: Path, attributes: Sequence[str]) -> Float[Tensor, "S 3"]:
     if header != COLUMNS:
         raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header) or 'none'}")
     number = {name: position for position, name in enumerate(attributes)}
-    places = torch.full((len(attributes), 3), torch.nan)
+    places = torch.tensor([[0.5, 0.5, torch.inf]]).repeat(len(attributes), 1)
+    listed: set[str] = set()
     for line, cells in rows[1:]:
         name = cells[0].strip()
         if len(cells) != len(COLUMNS):
             raise DataError(f"{path}, line {line}: expected {len(COLUMNS)} cells, got {len(cells)}")
         if name not in number:
             raise DataError(f"{path}, line {line}: {name!r} is no attribute of the table of class semantics")
-        if not bool(places[number[name]].isnan().all()):
+        if name in listed:
             raise DataError(f"{path}, line {line}: {name!r} has a place already; list it once")
+        listed.add(name)
         try:
             places[number[name]] = torch.tensor([float(cell) for cell in cells[1:]])
         except ValueError:

@@ -18,14 +18,14 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
         w_sr ∝ exp(−((y_r − y_s)² + (x_r − x_s)²) / 2σ_s²),   Σ_r w_sr = 1
 
     Args:
-        places: y, x and σ of each semantic, as shares of the image's side (y from the top, x from the left); a row of
-            NaN is a semantic that may be anywhere.
+        places: y, x and σ of each semantic, as shares of the image's side (y from the top, x from the left); a
+            semantic of infinite σ may be anywhere, in a class token too.
         regions: R.
 
     Raises:
         ArgumentError: there are fewer than one region.
 
-    >>> place_shares(torch.tensor([[0.25, 0.25, 0.5], [float("nan")] * 3]), regions=4)
+    >>> place_shares(torch.tensor([[0.25, 0.25, 0.5], [0.5, 0.5, torch.inf]]), regions=4)
     tensor([[0.3875, 0.2350, 0.2350, 0.1425],
             [0.2500, 0.2500, 0.2500, 0.2500]])
     """
@@ -38,4 +38,4 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
     along = middle.repeat(side) - column
     cells = (-(down.square() + along.square()) / (2 * spread.square())).softmax(dim=1)
     shares = torch.nn.functional.pad(cells, (regions - side**2, 0))
-    return torch.where(spread.isnan(), 1 / regions, shares)
+    return torch.where(spread.isinf(), 1 / regions, shares)

@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class WeightAverage(nn.Module):
@@ -31,9 +31,13 @@ class WeightAverage(nn.Module):
         """Take a step towards the module's weights."""
         # A short memory at first: the random weights at the start are nothing to remember.
         keep = min(self.keep, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
-        for average, current in zip(_tensors(self.module), _tensors(module), strict=True):
+        for average, current in zip(self.module.parameters(), module.parameters(), strict=True):
+            average.lerp_(current.to(average.dtype), 1 - keep)
+        for average, current in zip(self.module.buffers(), module.buffers(), strict=True):
             if average.is_floating_point():
-                average.lerp_(current.to(average.dtype), 1 - keep)
+                # A constant may be infinite (the spread of what may be anywhere): it has no average, and needs none.
+                moved = average.lerp(current.to(average.dtype), 1 - keep)
+                average.copy_(torch.where(current.isinf(), current, moved))
             else:
                 average.copy_(current)
         self.steps += 1
@@ -45,7 +49,3 @@ class WeightAverage(nn.Module):
     def set_extra_state(self, state: int) -> None:
         """Take up the number of steps of a checkpoint."""
         self.steps = state
-
-
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
