@@ -199,6 +199,16 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
     assert "was begun with another plan: options.max_epochs: 1 → 2 (and 2 more); go on with" in capsys.readouterr().err
 
 
+def test_the_exit_code_tells_of_failed_runs(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rezsl.cli.compare.Workers", lambda processes, lock: InProcess())
+    for pairs, code in (({"linear": ["none"], "broken": ["none"]}, 1), ({"linear": ["none"]}, 0)):
+        path = tmp_path / f"{code}.yaml"
+        methods = {name: options for name, options in content()["methods"].items() if name in pairs}
+        path.write_text(yaml.safe_dump(content(methods=methods, pairs=pairs, search=None, seeds=[0], losses={"none": None},
+                                               baseline={"method": "linear", "loss": "none"})))  # fmt: skip
+        assert main(["compare", str(path), "-o", str(tmp_path / str(code)), "--data-root", f"toy={toy}"]) == code
+
+
 def test_data_roots_may_be_given_one_by_one_or_together() -> None:
     expected = ["plan.yaml", "-o", "out", "--data_root", "a=1", "b=2"]
     assert prepare(["--data_root", "a=1", "--data_root=b=2", "plan.yaml", "-o", "out"]) == expected

@@ -66,8 +66,8 @@ def prepare(arguments: list[str]) -> list[str]:
     return [*result, *(["--data_root", *given] if given else [])]
 
 
-def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Run what is missing, then write and show the tables."""
+def run(options: ArgumentParser, settings: Namespace) -> int:
+    """Run what is missing, then write and show the tables; the exit code is 1 if a run has failed."""
     if settings.processes < 1:
         raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
     plan = read_plan(read_yaml(settings.plan), str(settings.plan), _roots(settings.data_root))
@@ -77,7 +77,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     # The children hold the directory too: after a crash of this process they take a moment to end.
     with held(settings.output, "output") as lock:
         workers = Workers(settings.processes, lock)
-        compare(plan, settings.output, workers, settings.processes, settings.test, Console())
+        found = compare(plan, settings.output, workers, settings.processes, settings.test, Console())
+    return int(any(row.failures for row in found.rows))
 
 
 def compare(

@@ -63,8 +63,7 @@ def _run(arguments: list[str]) -> int:
     options = command.parser()
     if hasattr(command, "prepare"):
         rest = command.prepare(rest)
-    command.run(options, parse(options, rest))
-    return 0
+    return command.run(options, parse(options, rest)) or 0
 
 
 def _overview() -> str:
