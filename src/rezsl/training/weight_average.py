@@ -31,8 +31,8 @@ class WeightAverage(nn.Module):
         """Take a step towards the module's weights."""
         # A short memory at first: the random weights at the start are nothing to remember.
         keep = min(self.keep, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
-        for average, current in zip(self.module.parameters(), module.parameters(), strict=True):
-            average.lerp_(current.to(average.dtype), 1 - keep)
+        for learnt, now in zip(self.module.parameters(), module.parameters(), strict=True):
+            learnt.lerp_(now.to(learnt.dtype), 1 - keep)
         for average, current in zip(self.module.buffers(), module.buffers(), strict=True):
             if average.is_floating_point():
                 # A constant may be infinite (the spread of what may be anywhere): it has no average, and needs none.
