@@ -15,7 +15,7 @@ ORDER = [3, 0, 4, 2, 1]
 
 
 def elsewhere(files: list[str]) -> list[str]:
-    return [f"/BS/someone/work/CUB_200_2011/CUB_200_2011/images/{file}" for file in files]
+    return [f"/BS/someone/data/CUB_200_2011/CUB_200_2011/images/{file}" for file in files]
 
 
 def shuffled() -> tuple[list[str], list[int]]:
