@@ -20,10 +20,10 @@ from torch import Tensor, nn
 from transformers import ResNetConfig
 
 from rezsl import extract_regions
-from rezsl.backbones import ImageBackbone
 from rezsl.data import Benchmark, Split
 from rezsl.losses import Objective, ReMSELoss
 from rezsl.models import AttentionNet
+from rezsl.regions import ImageBackbone
 from rezsl.semantics import ClassSemantics
 from rezsl.training.parts import forward_in_parts
 

@@ -8,8 +8,8 @@ import torch
 
 from benchmarks.timing import Comparison, side_by_side
 from rezsl.data.gather import gather_rows
-from rezsl.data.region_manifest import RegionDtype, RegionManifest
-from rezsl.data.region_store import map_regions
+from rezsl.regions.manifest import RegionDtype, RegionManifest
+from rezsl.regions.store import map_regions
 
 IMAGES, REGIONS, DIM, BATCH, BATCHES = 2560, 196, 512, 32, 16
 """490 MiB, as a ResNet of 448-pixel images leaves them; some seconds to write, and it stays in the page cache."""

@@ -22,16 +22,17 @@ def test_every_public_name_exists_and_is_documented() -> None:
         assert getattr(rezsl, name).__doc__
     assert set(rezsl.__all__) <= set(dir(rezsl))
     for room in (
-        rezsl.analysis,
-        rezsl.backbones,
+        rezsl.classifier,
         rezsl.data,
         rezsl.estimators,
+        rezsl.evaluation,
         rezsl.functional,
         rezsl.losses,
         rezsl.metrics,
         rezsl.models,
+        rezsl.regions,
+        rezsl.semantics,
         rezsl.training,
-        rezsl.words,
     ):
         for name in room.__all__:
             assert hasattr(room, name), name

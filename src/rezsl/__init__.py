@@ -8,13 +8,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rezsl.bundle import load_model, save_model
-    from rezsl.classifier import ZeroShotClassifier
-    from rezsl.data import Benchmark, Split, load_digits, load_image_folder, load_region_store, load_xlsa17
+    from rezsl.classifier import ZeroShotClassifier, load_model, model_of_images, save_model
+    from rezsl.data import Benchmark, Split, load_digits, load_image_folder, load_xlsa17
     from rezsl.errors import RezslError
     from rezsl.evaluation import GZSLResult, evaluate
-    from rezsl.extraction import extract_regions
-    from rezsl.region_images import model_of_images
+    from rezsl.regions import extract_regions, load_region_store
     from rezsl.semantics import ClassSemantics
     from rezsl.training import FitResult, fit
 
@@ -29,27 +27,28 @@ _HOME = {
     "Split": "rezsl.data",
     "ZeroShotClassifier": "rezsl.classifier",
     "evaluate": "rezsl.evaluation",
-    "extract_regions": "rezsl.extraction",
+    "extract_regions": "rezsl.regions",
     "fit": "rezsl.training",
     "load_digits": "rezsl.data",
     "load_image_folder": "rezsl.data",
-    "load_model": "rezsl.bundle",
-    "load_region_store": "rezsl.data",
+    "load_model": "rezsl.classifier",
+    "load_region_store": "rezsl.regions",
     "load_xlsa17": "rezsl.data",
-    "model_of_images": "rezsl.region_images",
-    "save_model": "rezsl.bundle",
+    "model_of_images": "rezsl.classifier",
+    "save_model": "rezsl.classifier",
 }
 _ROOMS = (
-    "analysis",
-    "backbones",
+    "classifier",
     "data",
     "estimators",
+    "evaluation",
     "functional",
     "losses",
     "metrics",
     "models",
+    "regions",
+    "semantics",
     "training",
-    "words",
 )
 
 __all__ = [

@@ -4,6 +4,8 @@ Each one is also the built-in exception that a caller would expect, so ``except 
 is one line: which argument or file, what was expected, what came, what to do.
 """
 
+from collections.abc import Sequence
+
 
 class RezslError(Exception):
     """Base of every error that rezsl raises for something its user can put right."""
@@ -23,3 +25,9 @@ class ModelFileError(RezslError, ValueError):
 
 class RunDirectoryError(RezslError, ValueError):
     """A run directory cannot be written or continued without losing something."""
+
+
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """The first few names in quotes, and how many more there are: a message stays one readable line."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -15,13 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
-from rezsl.backbones import FeatureScaler
-from rezsl.bundle import save_model
-from rezsl.classifier import ZeroShotClassifier
+from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.cli.fit import prepare
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import load_digits
 from rezsl.models import LinearRegressor
+from rezsl.regions import FeatureScaler
 from rezsl.training import Batches, fit, protocol
 
 SHORT = ["--max-epochs=2", "--batches.per_epoch=10", "--accelerator=cpu"]

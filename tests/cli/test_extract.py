@@ -6,11 +6,11 @@ import torch
 from PIL import Image
 from transformers import ViTConfig, ViTModel
 
-from rezsl.bundle import load_model, save_model
+from rezsl.classifier import load_model, model_of_images, save_model
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
-from rezsl.data import load_digits, load_region_store
-from rezsl.hub import quiet
-from rezsl.region_images import model_of_images
+from rezsl.data import load_digits
+from rezsl.regions import load_region_store
+from rezsl.regions.hub import quiet
 
 DIGITS = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
 SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]

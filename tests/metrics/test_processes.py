@@ -10,7 +10,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from rezsl.data import BatchSampler, EpisodicBatches, ShuffledBatches
-from rezsl.evaluation import GZSLEvaluator
+from rezsl.evaluation.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.losses import ReMSELoss
 from rezsl.semantics import ClassSemantics

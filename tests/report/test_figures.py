@@ -6,7 +6,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from rezsl.evaluation import GZSLEvaluator, GZSLResult
+from rezsl.evaluation import GZSLResult
+from rezsl.evaluation.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.report import save_error_matrix
 from rezsl.semantics import ClassSemantics

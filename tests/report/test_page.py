@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 import torch
 
-from rezsl.analysis import Analysis, AnalysisOptions, analyse, analyse_error_fall
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.report.page import ReportedRun, render_report, reported_run, save_report
-from rezsl.report.page.findings import findings
+from rezsl.evaluation import Analysis, AnalysisOptions, analyse, analyse_error_fall
+from rezsl.report import reported_run
+from rezsl.report.findings import findings
+from rezsl.report.page import render_report, save_report
+from rezsl.report.reported_run import ReportedRun
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Batches, fit
 from tests.report.page_reader import Page

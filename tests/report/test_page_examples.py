@@ -6,11 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from rezsl.analysis import Analysis, analyse_model
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, load_digits
-from rezsl.report.page import ReportedRun, render_report
-from rezsl.report.page.examples import SIDE, Example, examples_of
+from rezsl.evaluation import Analysis, analyse_model
+from rezsl.report.page import render_report
+from rezsl.report.page_examples import SIDE, Example, examples_of
+from rezsl.report.reported_run import ReportedRun
 from rezsl.training import Batches, fit
 from tests.report.page_reader import Page
 

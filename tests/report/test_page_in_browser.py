@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from rezsl.analysis import Analysis
-from rezsl.report.page import ReportedRun, save_report
+from rezsl.evaluation import Analysis
+from rezsl.report.page import save_report
+from rezsl.report.reported_run import ReportedRun
 from tests.report.browser import Browser, find_chromium
 from tests.report.test_page import analysis_of
 

@@ -8,9 +8,9 @@ import torch
 from transformers import ResNetConfig, ViTConfig
 
 import rezsl
-from rezsl.backbones import ImageBackbone, pretrained
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import ArgumentError
+from rezsl.regions import ImageBackbone, pretrained
 from rezsl.report import results_table
 from rezsl.training import Augmentation, Batches, FitResult, Optimization
 from rezsl.training.assembly import BackboneBuilder

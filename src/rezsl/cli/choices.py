@@ -9,9 +9,6 @@ from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
 from rezsl import losses
-from rezsl.backbones import ImageBackbone
-from rezsl.backbones import pretrained as pretrained_backbone
-from rezsl.backbones import small_resnet as small_residual_backbone
 from rezsl.data import (
     Benchmark,
     load_apy,
@@ -21,7 +18,6 @@ from rezsl.data import (
     load_flowers,
     load_gtsrb,
     load_image_folder,
-    load_region_store,
     load_sun,
     load_synthetic,
     load_xlsa17,
@@ -38,6 +34,9 @@ from rezsl.models import (
     MLPRegressor,
     SmoothedRegressor,
 )
+from rezsl.regions import ImageBackbone, load_region_store
+from rezsl.regions import pretrained as pretrained_backbone
+from rezsl.regions import small_resnet as small_residual_backbone
 
 # A dataclass otherwise only takes its own fields.
 set_parsing_settings(subclasses_enabled=[Benchmark])

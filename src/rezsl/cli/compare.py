@@ -9,7 +9,6 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.atomic import write_atomically
 from rezsl.cli import resume
 from rezsl.cli import sweep as sweep_command
 from rezsl.cli.options import new_parser
@@ -22,6 +21,7 @@ from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, collect
 from rezsl.experiments.runner import Runner, Workers, run_plan
 from rezsl.experiments.significance import PairedTest
+from rezsl.files import write_atomically
 from rezsl.report.comparison_figure import save_comparison
 from rezsl.report.comparison_table import comparison_table
 from rezsl.report.comparison_text import as_csv, as_latex, as_markdown, runs_csv

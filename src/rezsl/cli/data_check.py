@@ -18,7 +18,7 @@ from rezsl.data.image_folder import SPLIT_NAMES
 from rezsl.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
-    from rezsl.data.archives import Inventory
+    from rezsl.data import Inventory
 
 INCOMPLETE = 1
 
@@ -37,7 +37,7 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
     root: Path = settings.root
     if not root.is_dir():
         raise DataError(f"{root}: no such directory; expected a data set's")
-    from rezsl.data.archives import inspect_directory  # noqa: PLC0415 - --help needs no archive readers
+    from rezsl.data import inspect_directory  # noqa: PLC0415 - --help needs no archive readers
 
     # Only one's own layout has this file.
     own = (root / "semantics.csv").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.bundle import load_model
+from rezsl.classifier import load_model
 from rezsl.cli import resume
 from rezsl.cli.options import new_parser
 from rezsl.cli.report import leave_report
@@ -14,8 +14,8 @@ from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import GZSLResult, evaluate
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
-from rezsl.report import results_table, save_curve, save_error_matrix
-from rezsl.report.page import ReportedRun, reported_run
+from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
+from rezsl.report.reported_run import ReportedRun
 from rezsl.training import Augmentation, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)

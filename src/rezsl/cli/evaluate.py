@@ -7,7 +7,7 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.bundle import load_model
+from rezsl.classifier import load_model
 from rezsl.cli import choices
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.cli.own_data import own_data

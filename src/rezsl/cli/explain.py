@@ -5,8 +5,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.analysis import explain
-from rezsl.bundle import load_model
+from rezsl.classifier import explain, load_model
 from rezsl.cli.options import new_parser
 from rezsl.cli.output_file import check_output_file
 from rezsl.cli.seeing import STORE_HELP, seeing

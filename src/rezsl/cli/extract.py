@@ -9,15 +9,14 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from torch import Tensor
 
-from rezsl.backbones import ImageBackbone
 from rezsl.cli import choices
 from rezsl.cli.main import COMMANDS
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.data import Benchmark, natural_size
-from rezsl.data.region_manifest import RegionDtype
 from rezsl.errors import ArgumentError
-from rezsl.extraction import extract_regions
-from rezsl.hub import commit_of, find_file
+from rezsl.regions import ImageBackbone, extract_regions
+from rezsl.regions.hub import commit_of, find_file
+from rezsl.regions.manifest import RegionDtype
 
 
 def parser() -> ArgumentParser:

@@ -12,15 +12,14 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
 )
 from rich.console import Console
 
-from rezsl.atomic import write_atomically
 from rezsl.cli import choices, resume
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.cli.report import leave_report
 from rezsl.cli.yaml_file import check_configs
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.report import results_table, save_curve, save_error_matrix
-from rezsl.report.page import reported_run
+from rezsl.files import write_atomically
+from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
 from rezsl.training import FitResult, fit
 from rezsl.training.run_directory import RunDirectory
 

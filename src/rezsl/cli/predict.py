@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.bundle import load_model
-from rezsl.classifier import Ranked
+from rezsl.classifier import Ranked, load_model
 from rezsl.cli.options import new_parser
 from rezsl.cli.seeing import STORE_HELP, seeing
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows

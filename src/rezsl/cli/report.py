@@ -6,14 +6,16 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.bundle import load_model
+from rezsl.classifier import load_model
 from rezsl.cli import choices
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.cli.output_file import check_output_file
 from rezsl.cli.own_data import own_data
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.report.page import ReportedRun, reported_run, save_report
+from rezsl.report import reported_run
+from rezsl.report.page import save_report
+from rezsl.report.reported_run import ReportedRun
 
 SUMMARY = "write a page on one or more runs: the answer in words, figures, an error matrix to look into"
 

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from rezsl.backbones import FeatureScaler
-from rezsl.classifier import ZeroShotClassifier
-from rezsl.data.region_store import MANIFEST
+from rezsl.classifier import ZeroShotClassifier, model_of_images
 from rezsl.errors import DataError
-from rezsl.region_images import model_of_images
+from rezsl.regions import FeatureScaler
+from rezsl.regions.store import MANIFEST
 
 STORE_HELP = "for a model trained on a store of regions: the store, whose backbone sees the images (default: its own)"
 

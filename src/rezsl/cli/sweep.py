@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.atomic import write_atomically
 from rezsl.cli import fit as fit_command
 from rezsl.cli import resume
 from rezsl.cli.options import instantiate, parse
@@ -22,6 +21,7 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.search import Figure, SearchResult, search
 from rezsl.experiments.space import SearchSpace, read_space
+from rezsl.files import write_atomically
 from rezsl.training import Choice, fit
 
 SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"

@@ -12,8 +12,8 @@ from torch import Tensor
 from rezsl.data.images import Crop
 from rezsl.data.region_origin import RegionOrigin
 from rezsl.data.split import Split
-from rezsl.errors import DataError
-from rezsl.semantics import ClassSemantics, name_some
+from rezsl.errors import DataError, name_some
+from rezsl.semantics import ClassSemantics
 
 EQUAL_CLASSES = "some classes can never be told apart"
 """How the note on classes with equal semantics begins."""

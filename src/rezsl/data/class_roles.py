@@ -8,8 +8,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data.held_out import hold_out_classes
-from rezsl.errors import ArgumentError
-from rezsl.semantics import ClassSemantics, name_some
+from rezsl.errors import ArgumentError, name_some
+from rezsl.semantics import ClassSemantics
 
 
 @dataclass(frozen=True)

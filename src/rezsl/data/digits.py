@@ -6,10 +6,10 @@ from importlib.resources import as_file, files
 import torch
 
 from rezsl.data.benchmark import Benchmark
-from rezsl.data.places import with_places
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError
 from rezsl.semantics import ClassSemantics
+from rezsl.semantics.places import with_places
 
 
 def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (1, 4)) -> Benchmark:

@@ -11,10 +11,11 @@ from torch import Tensor
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.held_out import hold_out_classes, hold_out_samples
 from rezsl.data.images import find_images
-from rezsl.data.places import with_places
 from rezsl.data.split import Split
-from rezsl.errors import ArgumentError, DataError
-from rezsl.semantics import ClassSemantics, name_some, numbered_rows
+from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.files import numbered_rows
+from rezsl.semantics import ClassSemantics
+from rezsl.semantics.places import with_places
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 

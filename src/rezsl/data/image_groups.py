@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from rezsl.errors import ArgumentError, DataError
-from rezsl.semantics import name_some
+from rezsl.errors import ArgumentError, DataError, name_some
 
 ALONE = ""
 """The group of an image that stands alone, as in ``splits.csv``."""

@@ -10,8 +10,8 @@ from torch import Tensor
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import ClassMatrix
 from rezsl.semantics import ClassSemantics
-from rezsl.typing import ClassMatrix
 
 
 def load_synthetic(

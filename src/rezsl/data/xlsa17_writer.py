@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.errors import DataError
-from rezsl.semantics import ClassSemantics, name_some
+from rezsl.errors import DataError, name_some
+from rezsl.semantics import ClassSemantics
 
 XLSA17_FOLDER = "xlsa17"
 """Name of the folder, below the images' one, that the files go to."""

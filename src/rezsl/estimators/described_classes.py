@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Shaped
 
-from rezsl.errors import DataError
-from rezsl.semantics import ClassSemantics, name_some
+from rezsl.errors import DataError, name_some
+from rezsl.semantics import ClassSemantics
 
 
 @runtime_checkable

@@ -14,13 +14,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rezsl.backbones import FeatureScaler
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import DataError
 from rezsl.estimators.class_averaged_accuracy import class_averaged_accuracy
 from rezsl.estimators.described_classes import DescribedClasses, Frame, Semantics
 from rezsl.estimators.training_samples import TrainingSamples
 from rezsl.models import SemanticModel
+from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
 from rezsl.training.randomness import own_randomness
 from rezsl.training.stage import Recipe, train_stage

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from rezsl.atomic import write_atomically
 from rezsl.experiments.plan import Cell, Plan
+from rezsl.files import write_atomically
 
 
 @dataclass(frozen=True)

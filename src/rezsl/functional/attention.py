@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.typing import Predictions, Regions
+from rezsl.functional.shapes import Predictions, Regions
 
 
 class CollapsedAttention(NamedTuple):

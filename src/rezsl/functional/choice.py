@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.typing import ClassMask, Labels, Scores
+from rezsl.functional.shapes import ClassMask, Labels, Scores
 
 
 def calibrated_choice(

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from rezsl.errors import ArgumentError
-from rezsl.typing import ClassMatrix, Labels
+from rezsl.functional.shapes import ClassMatrix, Labels
 
 COLUMNS = 256
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
-from rezsl.typing import ClassMask, Labels, Scores
+from rezsl.functional.shapes import ClassMask, Labels, Scores
 
 
 class CurvePoint(NamedTuple):

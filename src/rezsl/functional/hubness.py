@@ -7,7 +7,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
-from rezsl.typing import Labels, Scores
+from rezsl.functional.shapes import Labels, Scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
-from rezsl.typing import ClassMatrix
+from rezsl.functional.shapes import ClassMatrix
 
 Kernel = Literal["gaussian", "triangular", "laplace"]
 

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.functional.scoring import l2_normalize
-from rezsl.typing import ClassMatrix, Labels, Predictions
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions
 
 ROUNDING = 1e-12
 """Classes whose cosines differ by less lie equally near."""

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
-from rezsl.typing import Labels, Predictions
+from rezsl.functional.shapes import Labels, Predictions
 
 
 def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:

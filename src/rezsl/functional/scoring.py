@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
 
 
 def l2_normalize(rows: Float[Tensor, "*N S"]) -> Float[Tensor, "*N S"]:

@@ -2,8 +2,8 @@
 
 import torch
 
+from rezsl.functional.shapes import Labels, Scalar, Scores
 from rezsl.losses.ranking_loss import RankingLoss
-from rezsl.typing import Labels, Scalar, Scores
 
 
 class ALELoss(RankingLoss):

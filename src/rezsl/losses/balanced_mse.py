@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 
 class BalancedMSELoss(RegressionLoss):

@@ -1,7 +1,7 @@
 """Balanced MSE by batch-based Monte Carlo (Ren et al., Balanced MSE, CVPR 2022, section 3.3.2)."""
 
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.balanced_mse import BalancedMSELoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 
 class BMCLoss(BalancedMSELoss):

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from rezsl.functional import l2_normalize
 from rezsl.functional.label_bins import check_bins, label_bins
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 from rezsl.losses.balanced_mse import BalancedMSELoss, prepared
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar
 
 
 class BNILoss(BalancedMSELoss):

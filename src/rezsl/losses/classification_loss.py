@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from torch import nn
 
-from rezsl.typing import Labels, Scalar, Scores
+from rezsl.functional.shapes import Labels, Scalar, Scores
 
 
 class ClassificationLoss(nn.Module, ABC):

@@ -2,8 +2,8 @@
 
 from torch.nn import functional as F
 
+from rezsl.functional.shapes import Labels, Scalar, Scores
 from rezsl.losses.classification_loss import ClassificationLoss
-from rezsl.typing import Labels, Scalar, Scores
 
 
 class CrossEntropyLoss(ClassificationLoss):

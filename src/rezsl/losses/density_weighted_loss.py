@@ -9,8 +9,8 @@ from torch import Tensor
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
 from rezsl.functional.label_bins import check_bins, label_bins
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar
 
 ErrorKind = Literal["squared", "absolute"]
 

@@ -1,7 +1,7 @@
 """The loss of DeViSE (Frome et al., DeViSE: A Deep Visual-Semantic Embedding Model, NIPS 2013)."""
 
+from rezsl.functional.shapes import Labels, Scalar, Scores
 from rezsl.losses.ranking_loss import RankingLoss
-from rezsl.typing import Labels, Scalar, Scores
 
 
 class DeViSELoss(RankingLoss):

@@ -5,8 +5,8 @@ from typing import Literal, get_args
 import torch
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 Activation = Literal["sigmoid", "tanh"]
 ErrorKind = Literal["squared", "absolute"]

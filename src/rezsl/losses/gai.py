@@ -8,9 +8,9 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 from rezsl.losses.balanced_mse import BalancedMSELoss, prepared
 from rezsl.losses.label_mixture import label_mixture
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar
 
 
 class GAILoss(BalancedMSELoss):

@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 
 class HuberLoss(RegressionLoss):

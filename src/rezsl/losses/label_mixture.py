@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.typing import ClassMatrix
+from rezsl.functional.shapes import ClassMatrix
 
 MOST_ROWS = 1000
 

@@ -1,7 +1,7 @@
 """Mean absolute error on semantics."""
 
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 
 class MAELoss(RegressionLoss):

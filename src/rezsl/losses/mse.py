@@ -1,7 +1,7 @@
 """Mean squared error on semantics: the loss that ReMSE re-balances."""
 
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 
 class MSELoss(RegressionLoss):

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import class_scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Scores
 from rezsl.losses.classification_loss import ClassificationLoss
 from rezsl.losses.cross_entropy import CrossEntropyLoss
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar, Scores
 
 ScoreFunction = Callable[[Predictions, ClassMatrix, float], Scores]
 

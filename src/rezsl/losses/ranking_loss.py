@@ -4,8 +4,8 @@ import torch
 from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import Labels, Scores
 from rezsl.losses.classification_loss import ClassificationLoss
-from rezsl.typing import Labels, Scores
 
 
 class RankingLoss(ClassificationLoss):

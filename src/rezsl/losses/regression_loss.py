@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 
 
 class RegressionLoss(nn.Module, ABC):

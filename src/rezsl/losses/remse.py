@@ -9,8 +9,8 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import class_error_matrix, rebalancing_weights
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 Memory = Literal["batch", "running", "ema"]
 ErrorKind = Literal["squared", "absolute", "root"]

@@ -2,8 +2,8 @@
 
 import torch
 
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import Labels, Predictions, Scalar
 
 
 class RMSELoss(RegressionLoss):

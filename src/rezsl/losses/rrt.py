@@ -4,8 +4,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.typing import ClassMatrix, Labels, Predictions, Scalar
 
 
 class RRTLoss(RegressionLoss):

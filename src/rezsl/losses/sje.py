@@ -1,7 +1,7 @@
 """The loss of SJE (Akata et al., Evaluation of Output Embeddings for Fine-Grained Image Classification, CVPR 2015)."""
 
+from rezsl.functional.shapes import Labels, Scalar, Scores
 from rezsl.losses.ranking_loss import RankingLoss
-from rezsl.typing import Labels, Scalar, Scores
 
 
 class SJELoss(RankingLoss):

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 
-from rezsl.typing import Labels, Predictions
+from rezsl.functional.shapes import Labels, Predictions
 
 
 class ClassError(Metric):

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 
-from rezsl.typing import Labels, Scalar
+from rezsl.functional.shapes import Labels, Scalar
 
 
 class MeanClassAccuracy(Metric):

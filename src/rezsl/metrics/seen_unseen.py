@@ -7,7 +7,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from rezsl.functional import SeenUnseenCurve, curve_from_margins, seen_unseen_margins
-from rezsl.typing import ClassMask, Labels, Scores
+from rezsl.functional.shapes import ClassMask, Labels, Scores
 
 
 class SeenUnseen(Metric):

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import CollapsedAttention, attend, attention_map, place_shares
+from rezsl.functional.shapes import Predictions, Regions
 from rezsl.models.semantic_model import SemanticModel
-from rezsl.typing import Predictions, Regions
 
 
 class AttentionNet(SemanticModel):

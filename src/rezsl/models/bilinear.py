@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rezsl.functional import l2_normalize
+from rezsl.functional.shapes import ClassMatrix, Pooled, Predictions, Scores
 from rezsl.models.semantic_model import SemanticModel, pool
-from rezsl.typing import ClassMatrix, Pooled, Predictions, Scores
 
 
 class Bilinear(SemanticModel):

@@ -3,8 +3,8 @@
 from abc import abstractmethod
 from collections.abc import Iterable
 
+from rezsl.functional.shapes import ClassMatrix, Labels, Pooled
 from rezsl.models.semantic_model import SemanticModel
-from rezsl.typing import ClassMatrix, Labels, Pooled
 
 
 class ClosedForm(SemanticModel):

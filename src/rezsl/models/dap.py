@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Scores
 from rezsl.models.closed_form import ClosedForm
 from rezsl.models.semantic_model import pool
-from rezsl.typing import ClassMatrix, Labels, Pooled, Predictions, Scores
 
 MOST_STEPS = 1000
 

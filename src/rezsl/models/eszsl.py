@@ -10,10 +10,10 @@ from torch import Tensor
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
 from rezsl.functional.closed_forms import class_moments, eszsl
+from rezsl.functional.shapes import ClassMatrix, Labels, Pooled
 from rezsl.models.bilinear import Bilinear
 from rezsl.models.closed_form import ClosedForm
 from rezsl.models.semantic_model import pool
-from rezsl.typing import ClassMatrix, Labels, Pooled
 
 
 class ESZSL(Bilinear, ClosedForm):

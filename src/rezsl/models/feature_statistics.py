@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel, LabelBins, check_bins, check_kernel, label_bins, smoothing_matrix
-from rezsl.typing import ClassMatrix, Predictions
+from rezsl.functional.shapes import ClassMatrix, Predictions
 
 LEAST_RATIO, MOST_RATIO = 0.1, 10.0
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional.attention_penalties import compactness, decorrelation
+from rezsl.functional.shapes import Predictions, Regions
 from rezsl.models.grouped_model import GroupedModel
 from rezsl.models.semantic_model import TrainingOutput
-from rezsl.typing import Predictions, Regions
 
 
 class GEMNet(GroupedModel):

@@ -5,8 +5,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from rezsl.functional.shapes import Pooled, Predictions
 from rezsl.models.semantic_model import SemanticModel, pool
-from rezsl.typing import Pooled, Predictions
 
 
 class LinearRegressor(SemanticModel):

@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import Pooled, Predictions
 from rezsl.models.semantic_model import SemanticModel, pool
-from rezsl.typing import Pooled, Predictions
 
 
 class MLPRegressor(SemanticModel):

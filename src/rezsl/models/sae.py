@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
 from rezsl.functional.closed_forms import class_moments, sae
+from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions
 from rezsl.models.closed_form import ClosedForm
 from rezsl.models.semantic_model import pool
-from rezsl.typing import ClassMatrix, Labels, Pooled, Predictions
 
 
 class SAE(ClosedForm):

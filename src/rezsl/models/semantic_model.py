@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rezsl.functional import class_scores
-from rezsl.typing import ClassMatrix, Pooled, Predictions, Scores
+from rezsl.functional.shapes import ClassMatrix, Pooled, Predictions, Scores
 
 
 class TrainingOutput(NamedTuple):

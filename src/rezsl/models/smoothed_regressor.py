@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel
+from rezsl.functional.shapes import Pooled, Predictions
 from rezsl.models.feature_statistics import FeatureStatistics
 from rezsl.models.semantic_model import SemanticModel, TrainingOutput, pool
-from rezsl.typing import Pooled, Predictions
 
 
 class SmoothedRegressor(SemanticModel):

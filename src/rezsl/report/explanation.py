@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rezsl.analysis import Explanation
-from rezsl.errors import ArgumentError
+from rezsl.classifier import Explanation
+from rezsl.errors import ArgumentError, name_some
 from rezsl.report.figures import COLORS, new_figure, plain_text
-from rezsl.semantics import name_some
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase

@@ -9,14 +9,14 @@ from jaxtyping import Float, Int
 from rich.console import Console
 from torch import Tensor
 
-from rezsl.backbones import Backbone, FeatureScaler, ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, natural_size, read_images
 from rezsl.data.input_format import FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError
+from rezsl.functional.shapes import Protocol
 from rezsl.models import AttentionNet, GroupedModel, MLPRegressor, SemanticModel
-from rezsl.typing import Protocol
-from rezsl.words import encode_words, load_word_vectors
+from rezsl.regions import Backbone, FeatureScaler, ImageBackbone
+from rezsl.semantics import encode_words, load_word_vectors
 
 ModelBuilder = Callable[[int, Float[Tensor, "S L"]], SemanticModel]
 BackboneBuilder = Callable[[int, int], ImageBackbone]

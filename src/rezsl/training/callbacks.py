@@ -12,11 +12,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rezsl.atomic import write_atomically
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import GZSLResult
+from rezsl.files import write_atomically
+from rezsl.functional.shapes import Protocol
 from rezsl.training.module import ZeroShotModule
-from rezsl.typing import Protocol
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from lightning.fabric.plugins import CheckpointIO
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from rezsl.atomic import write_atomically
 from rezsl.errors import RunDirectoryError
+from rezsl.files import write_atomically
 
 PARTS = ("state_dict", "optimizer_states", "lr_schedulers", "callbacks", "loops")
 """Of a checkpoint, without which training could not go on."""

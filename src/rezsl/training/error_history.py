@@ -8,9 +8,9 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 
-from rezsl.atomic import write_atomically
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import GZSLResult
+from rezsl.files import write_atomically
 from rezsl.training.module import ZeroShotModule
 
 

@@ -10,15 +10,16 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from rezsl.backbones import ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import ArgumentError
-from rezsl.evaluation import GZSLEvaluator, GZSLResult
+from rezsl.evaluation import GZSLResult
+from rezsl.evaluation.evaluation import GZSLEvaluator
+from rezsl.functional.shapes import Scalar
 from rezsl.losses import Objective, RRTLoss
+from rezsl.regions import ImageBackbone
 from rezsl.training.optimization import Optimization
 from rezsl.training.parts import forward_in_parts
 from rezsl.training.retraining import check_readout, freeze_all_but_readout, restart_readout
-from rezsl.typing import Scalar
 
 
 class ZeroShotModule(LightningModule):

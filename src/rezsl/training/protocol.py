@@ -11,13 +11,13 @@ from typing import Literal
 import torch
 from rich.console import Console
 
-from rezsl.backbones import small_resnet
-from rezsl.bundle import save_model
-from rezsl.classifier import ZeroShotClassifier
+from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLResult, evaluate
+from rezsl.functional.shapes import Protocol
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, Objective, RegressionLoss, ReMSELoss
+from rezsl.regions import small_resnet
 from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
@@ -27,7 +27,6 @@ from rezsl.training.randomness import own_randomness
 from rezsl.training.run_directory import RunDirectory
 from rezsl.training.settings import open_run, settings_of
 from rezsl.training.stage import Recipe, train_stage
-from rezsl.typing import Protocol
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
@@ -109,7 +108,7 @@ def fit(
         protocol: ``oracle`` chooses the epoch and γ on the test classes, as published results did, so that they can be
             compared with; every record of such a run says so.
         word_vectors: a file with vectors of the attributes' names or of the words in them, see
-            :func:`rezsl.words.load_word_vectors`; None leaves what the benchmark brings.
+            :func:`rezsl.semantics.load_word_vectors`; None leaves what the benchmark brings.
         text_encoder: instead of such a file, a text model of transformers that encodes the names: a directory or an id.
         seed: of weights, held-out samples, batches and augmentation.
         run_dir: where to write the model, its figures, the history and the training state; None writes nothing.

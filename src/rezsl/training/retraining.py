@@ -4,10 +4,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
-from rezsl.backbones import ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import ArgumentError
 from rezsl.models import SemanticModel
+from rezsl.regions import ImageBackbone
 from rezsl.training.weight_average import WeightAverage
 
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rezsl.atomic import write_atomically
 from rezsl.errors import RunDirectoryError
+from rezsl.files import write_atomically
 
 
 class RunDirectory:

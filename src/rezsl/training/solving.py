@@ -9,7 +9,7 @@ from torch import Tensor
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.evaluation import GZSLEvaluator
+from rezsl.evaluation.evaluation import GZSLEvaluator
 from rezsl.models import ClosedForm
 from rezsl.training.callbacks import BestEpoch
 

@@ -16,11 +16,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 from torch import Tensor
 
-from rezsl.backbones import ImageBackbone
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.losses import ClassificationLoss, Objective, RegressionLoss
 from rezsl.models import ClosedForm
+from rezsl.regions import ImageBackbone
 from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, EpochBar, History, LatestCheckpoint

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from rezsl.data import Crop, load_gtsrb
-from rezsl.data.archives.gtsrb import sign_semantics
-from rezsl.data.archives.known import GTSRB
+from rezsl.data.gtsrb import sign_semantics
 from rezsl.data.held_out import selection_split
+from rezsl.data.known import GTSRB
 from rezsl.errors import DataError
 from tests.data.archives.writing import text
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from rezsl.data import Count, Inventory, inspect_directory, load_cub
-from rezsl.data.archives import inventory as module
+from rezsl.data import inventory as module
 from rezsl.errors import DataError
 from tests.data.archives.writing import BIRDS, bird_files, proposed, text
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from rezsl.data import load_cub
-from rezsl.data.archives.known import AWA1, AWA2, CUB, FLO, SUN, KnownDataSet
-from rezsl.data.archives.sun import scene_class
+from rezsl.data.known import AWA1, AWA2, CUB, FLO, SUN, KnownDataSet
+from rezsl.data.sun import scene_class
 from rezsl.errors import DataError
 from tests.data.archives.writing import BIRDS, SCENES, bird_files, cells, one_based, proposed
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from rezsl.data import load_sun
-from rezsl.data.archives.sun import sun_groups
+from rezsl.data.sun import sun_groups
 from rezsl.errors import DataError
 from tests.data.archives.writing import SCENE_ATTRIBUTES, SCENES, cells, proposed, scene_files
 

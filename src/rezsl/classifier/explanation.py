@@ -1,0 +1,129 @@
+"""Why one image got its class: where each semantic looked, and which semantics decided."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from rezsl.classifier.zero_shot_classifier import Ranked, ZeroShotClassifier
+from rezsl.data import Crop
+from rezsl.errors import ArgumentError, DataError
+from rezsl.functional import l2_normalize
+from rezsl.models import AttentionNet, SemanticModel
+from rezsl.regions import ImageBackbone
+from rezsl.semantics import ClassSemantics
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What led to the class of one input.
+
+    A class's score is a sum over semantics: scale · Σ_s p_s a_s with the directions p (predicted) and a (the class's),
+    both of length 1, less γ for a seen class. So every semantic has its share of a score, and of the lead of one class
+    over another.
+
+    Attributes:
+        winner: the predicted class.
+        runner_up: the next one.
+        attributes: S names.
+        predicted: predicted direction p, ``[S]``.
+        of_winner: direction of the winner's semantics, ``[S]``.
+        of_runner_up: direction of the runner-up's, ``[S]``.
+        share: each semantic's share of the winner's score, ``[S]``; sums to the score without γ.
+        lead: each semantic's share of the winner's lead over the runner-up, ``[S]``.
+        calibration: what γ adds to that lead: γ if only the runner-up is seen, −γ if only the winner is, else 0.
+        image: the pixels that the model saw, or None for features.
+        attention: how much each semantic looks at each cell of the image, ``[S, side, side]``, or None for a network
+            without attention. A row sums to 1 less what it gives to ``elsewhere``.
+        elsewhere: how much it looks at regions that have no place in the image (class tokens), ``[S]``.
+    """
+
+    winner: Ranked
+    runner_up: Ranked
+    attributes: tuple[str, ...]
+    predicted: Float[Tensor, "S"]
+    of_winner: Float[Tensor, "S"]
+    of_runner_up: Float[Tensor, "S"]
+    share: Float[Tensor, "S"]
+    lead: Float[Tensor, "S"]
+    calibration: float
+    image: UInt8[Tensor, "channels size size"] | None
+    attention: Float[Tensor, "S side side"] | None
+    elsewhere: Float[Tensor, "S"] | None
+
+
+@torch.inference_mode()
+def explain(
+    model: ZeroShotClassifier,
+    inputs: Tensor | Sequence[Path | Crop],
+    position: int = 0,
+    candidates: ClassSemantics | None = None,
+) -> Explanation:
+    """Explain the class of one input.
+
+    Args:
+        model: a trained classifier.
+        inputs: as for :meth:`ZeroShotClassifier.classify`.
+        position: which of them.
+        candidates: the classes to choose among; None means the classes known at training time.
+
+    Raises:
+        DataError: there are fewer than two candidate classes, so that nothing had to be decided.
+        ArgumentError: the model's scores are not cosines, so that semantics have no shares in them; or there is no such
+            input.
+    """
+    if not 0 <= position < len(inputs):
+        raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
+    if type(model.network).class_scores is not SemanticModel.class_scores:
+        raise ArgumentError(
+            f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "
+            "have no such shares of single semantics"
+        )
+    table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
+    if len(table.classes) < 2:
+        raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}")
+    index = torch.tensor([position])
+    batch = model.input_format.read(inputs, index).to(model.device)
+    was_training = model.training
+    model.eval()
+    try:
+        regions = model.backbone(batch)
+        prediction = model.network(regions)
+        weights = model.network.attention(regions)[0].cpu() if isinstance(model.network, AttentionNet) else None
+    finally:
+        model.train(was_training)
+    scores = model.scores(prediction.cpu(), table)[0]
+    winner, runner_up = (_ranked(model, table, scores, row) for row in scores.topk(2).indices.tolist())
+    predicted = l2_normalize(prediction.cpu())[0]
+    directions = l2_normalize(table.values[table.index([winner.name, runner_up.name])])
+    share, lead = (model.scale * predicted * side for side in (directions[0], directions[0] - directions[1]))
+    is_image = isinstance(model.backbone, ImageBackbone)
+    attention, elsewhere = _placed(model.backbone, weights) if weights is not None and is_image else (None, None)
+    return Explanation(
+        winner=winner,
+        runner_up=runner_up,
+        attributes=model.semantics.attributes,
+        predicted=predicted,
+        of_winner=directions[0],
+        of_runner_up=directions[1],
+        share=share,
+        lead=lead,
+        calibration=model.gamma * (runner_up.seen - winner.seen),
+        image=batch[0].cpu() if is_image else None,
+        attention=attention,
+        elsewhere=elsewhere,
+    )
+
+
+def _ranked(model: ZeroShotClassifier, table: ClassSemantics, scores: Tensor, row: int) -> Ranked:
+    name = table.classes[row]
+    return Ranked(name, float(scores[row]), float(scores.softmax(dim=0)[row]), name in model.seen_classes)
+
+
+def _placed(backbone: object, weights: Float[Tensor, "S R"]) -> tuple[Tensor, Tensor]:
+    assert isinstance(backbone, ImageBackbone)
+    before, side = backbone.grid(weights.shape[1])
+    return weights[:, before:].unflatten(1, (side, side)), weights[:, :before].sum(dim=1)

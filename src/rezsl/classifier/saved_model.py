@@ -1,0 +1,137 @@
+"""A trained model on disk: ``model.safetensors`` (all tensors) and ``model.json`` (everything else). Never a pickle."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from rezsl import models
+from rezsl import regions as backbones
+from rezsl.classifier.zero_shot_classifier import ZeroShotClassifier
+from rezsl.errors import DataError, ModelFileError
+from rezsl.files import write_atomically
+from rezsl.models import SemanticModel
+from rezsl.regions import Backbone
+from rezsl.semantics import ClassSemantics
+
+FORMAT = 1
+"""Raised when older versions could not read what is written any more."""
+
+_VALUES, _WORD_VECTORS, _PLACES = "semantics.values", "semantics.word_vectors", "semantics.places"
+
+
+def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
+    """Write a classifier into a directory (made if need be), replacing an earlier one there.
+
+    The JSON file carries a checksum of the tensors and is written last: a pair that was cut off between the two is
+    recognised as such.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
+    tensors[_VALUES] = model.semantics.values.cpu().contiguous()
+    if model.semantics.word_vectors is not None:
+        tensors[_WORD_VECTORS] = model.semantics.word_vectors.cpu().contiguous()
+    if model.semantics.places is not None:
+        tensors[_PLACES] = model.semantics.places.cpu().contiguous()
+    weights = save(tensors)
+    description = {
+        "format": FORMAT,
+        "backbone": {"class": type(model.backbone).__name__, **model.backbone.specification()},
+        "network": {"class": type(model.network).__name__, "architecture": model.network.architecture()},
+        "semantics": {
+            "classes": model.semantics.classes,
+            "attributes": model.semantics.attributes,
+            "groups": model.semantics.groups,
+        },
+        "seen_classes": model.seen_classes,
+        "gamma": model.gamma,
+        "scale": model.scale,
+        "protocol": model.protocol,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    write_atomically(directory / "model.safetensors", weights)
+    write_atomically(directory / "model.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+
+
+def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbone]) -> ZeroShotClassifier:
+    """Read a classifier, in evaluation mode, on the CPU.
+
+    Args:
+        directory: a run directory, or any other that :func:`save_model` wrote.
+        custom: your own model or backbone classes, if the saved model uses any. Nothing else is ever imported.
+
+    Raises:
+        ModelFileError: a file is missing, damaged, does not belong to the other, or was written by a newer version.
+    """
+    directory = Path(directory)
+    description = _read_description(directory / "model.json")
+    path = directory / "model.safetensors"
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror}); it holds the model's tensors") from error
+    try:
+        if hashlib.sha256(weights).hexdigest() != description["sha256"]:
+            raise ModelFileError(f"{path}: does not match model.json; one of the two is damaged or of another model")
+        tensors = load(weights)
+        semantics = ClassSemantics(
+            classes=tuple(description["semantics"]["classes"]),
+            attributes=tuple(description["semantics"]["attributes"]),
+            values=tensors.pop(_VALUES),
+            word_vectors=tensors.pop(_WORD_VECTORS, None),
+            groups=tuple(groups) if (groups := description["semantics"]["groups"]) is not None else None,
+            places=tensors.pop(_PLACES, None),
+        )
+        backbone_part = dict(description["backbone"])
+        backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone, backbones, custom)
+        network_class = _class_named(directory, description["network"]["class"], SemanticModel, models, custom)
+        # The random weights that are replaced at once are no business of the caller's generators.
+        with torch.random.fork_rng(devices=()):
+            model = ZeroShotClassifier(
+                backbone=backbone_class.restore(backbone_part),
+                network=network_class.restore(description["network"]["architecture"]),
+                semantics=semantics,
+                seen_classes=description["seen_classes"],
+                gamma=description["gamma"],
+                scale=description["scale"],
+                protocol=description.get("protocol", "honest"),
+            )
+        model.load_state_dict(tensors)
+    except ModelFileError:
+        raise
+    except (SafetensorError, DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        detail = " ".join(str(error).split())[:200]
+        raise ModelFileError(f"{directory}: not a readable model ({type(error).__name__}: {detail})") from error
+    return model.eval()
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror}); is this a run directory?") from error
+    except ValueError as error:
+        raise ModelFileError(f"{path}: expected JSON ({error}); the file is damaged") from error
+    if not isinstance(description, dict) or type(description.get("format")) is not int or description["format"] < 1:
+        raise ModelFileError(f"{path}: expected the description of a rezsl model, got other JSON")
+    if description["format"] > FORMAT:
+        raise ModelFileError(
+            f"{path}: written by a newer rezsl (format {description['format']}; this one reads up to {FORMAT}); "
+            f"upgrade rezsl"
+        )
+    return description
+
+
+def _class_named(directory: Path, name: str, base: Any, room: Any, custom: tuple[type, ...]) -> Any:
+    """The class of that name in a room of rezsl, or among the caller's own: never one that a file asks to import."""
+    for candidate in (*custom, *(getattr(room, public) for public in room.__all__)):
+        if isinstance(candidate, type) and issubclass(candidate, base) and candidate.__name__ == name:
+            return candidate
+    raise ModelFileError(
+        f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, pass it: load_model(path, {name})"
+    )

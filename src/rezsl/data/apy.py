@@ -1,0 +1,95 @@
+"""aPascal and aYahoo (Farhadi et al., 2009): 15,339 objects of 32 classes in boxes, 64 attributes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from rezsl.data.assembly import Contents, with_split
+from rezsl.data.benchmark import Benchmark
+from rezsl.data.images import Crop
+from rezsl.data.known import APY
+from rezsl.data.layouts import APY as LAYOUT
+from rezsl.data.text_files import check_present, numbers, read_lines
+from rezsl.errors import DataError, name_some
+from rezsl.semantics import ClassSemantics
+
+_LISTS = {
+    "apascal_train.txt": "VOC2008/JPEGImages",
+    "apascal_test.txt": "VOC2008/JPEGImages",
+    "ayahoo_test.txt": "ayahoo_test_images",
+}
+
+
+class _Annotated(NamedTuple):
+    """An object: where it is, its class, and which attributes it shows."""
+
+    crop: Crop
+    label: int
+    attributes: list[float]
+
+
+def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
+    """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo.
+
+    Every object is a box in an image (:class:`~rezsl.data.Crop`), and objects of one image are a group. A class's
+    semantics are the mean of its objects' attributes, as in the literature.
+
+    Args:
+        root: the folder that holds ``attribute_data``, ``VOC2008/JPEGImages`` (or ``VOCdevkit/VOC2008``) and
+            ``ayahoo_test_images``; the lists may also lie in it directly.
+        splits: as for :func:`~rezsl.data.load_cub`. Several objects of one class in an image are joined in the order
+            in which both files list them.
+        seed: of the classes held out where there is no proposed split.
+
+    Raises:
+        DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
+    """
+    root = Path(root)
+    classes = read_lines(LAYOUT.find(root, "class_names.txt"))
+    names = read_lines(LAYOUT.find(root, "attribute_names.txt"))
+    found = [item for file in _LISTS for item in _read_list(root, file, classes, len(names))]
+    paths = [item.crop.path for item in found]
+    check_present(paths, root)
+    labels = torch.tensor([item.label for item in found])
+    values = torch.tensor([item.attributes for item in found], dtype=torch.float64)
+    counts = labels.bincount(minlength=len(classes))
+    if not bool(counts.all()):
+        empty = [name for name, count in zip(classes, counts.tolist(), strict=True) if not count]
+        raise DataError(f"{root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again")
+    sums = torch.zeros(len(classes), len(names), dtype=torch.float64).index_add(0, labels, values)
+    image_number = {path: number for number, path in enumerate(dict.fromkeys(paths))}
+    try:
+        semantics = ClassSemantics(tuple(classes), tuple(names), sums / counts.unsqueeze(1))
+    except DataError as error:
+        raise DataError(f"{root}: {error}") from error
+    contents = Contents(
+        known=APY,
+        root=root,
+        inputs=[item.crop for item in found],
+        files=[f"{path.parent.name}/{path.name}" for path in paths],
+        labels=labels,
+        semantics=semantics,
+        groups=torch.tensor([image_number[path] for path in paths]),
+    )
+    return with_split(contents, splits, seed, agreeing=1)
+
+
+def _read_list(root: Path, file: str, classes: list[str], attribute_count: int) -> Iterator[_Annotated]:
+    path, folder = LAYOUT.find(root, file), LAYOUT.find(root, _LISTS[file])
+    row = {name: number for number, name in enumerate(classes)}
+    for number, line in enumerate(read_lines(path), start=1):
+        place, cells = f"{path}, line {number}", line.split()
+        if len(cells) < 2:
+            raise DataError(f"{place}: expected an image, a class, a box and attributes, got {line[:60]!r}")
+        if cells[1] not in row:
+            raise DataError(f"{place}: expected a class of class_names.txt, got {cells[1]!r}")
+        values = numbers(cells[2:], 4 + attribute_count, place)
+        left, top, right, bottom = map(round, values[:4])
+        # VOC counts pixels from 1 and includes the last one; a few boxes of aYahoo begin at 0.
+        box = (max(0, left - 1), max(0, top - 1), right, bottom)
+        try:
+            yield _Annotated(Crop(folder / cells[0], box), row[cells[1]], values[4:])
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from error

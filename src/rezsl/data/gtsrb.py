@@ -1,0 +1,112 @@
+"""German Traffic Sign Recognition Benchmark (Stallkamp et al., 2012): 39,209 training images of 43 signs, in boxes."""
+
+import csv
+from collections.abc import Iterator
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from rezsl.data.assembly import Contents, drawn_split
+from rezsl.data.benchmark import Benchmark
+from rezsl.data.images import Crop
+from rezsl.data.known import GTSRB
+from rezsl.data.layouts import GTSRB as LAYOUT
+from rezsl.data.text_files import check_present
+from rezsl.errors import DataError
+from rezsl.semantics import ClassSemantics
+
+_COLUMNS = ("Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
+
+
+class _Frame(NamedTuple):
+    """One photo of a sign: which box, and which physical sign (``<class>/<track>``)."""
+
+    crop: Crop
+    label: int
+    track: str
+
+
+def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
+    """Read the unpacked GTSRB_Final_Training_Images.zip.
+
+    Every image is the box of its sign (:class:`~rezsl.data.Crop`). ``<track>_<frame>.ppm`` of one class and track show
+    one physical sign; they form a group and stay on one side of every split. The archive describes no class: the
+    table of shapes, colours and pictograms comes with this package. Whole classes, and a fifth of the signs of the
+    others to test on, are held out by ``seed``; a note names the classes.
+
+    Args:
+        root: the folder ``GTSRB``, the one that holds it, or ``Final_Training`` in it.
+        seed: of the draws.
+
+    Raises:
+        DataError: a file is missing or damaged, or a row of a ``GT-*.csv`` does not fit.
+    """
+    root = Path(root)
+    images = LAYOUT.find(root, "Final_Training/Images")
+    semantics = sign_semantics()
+    frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
+    check_present([frame.crop.path for frame in frames], images)
+    number = {track: position for position, track in enumerate(dict.fromkeys(frame.track for frame in frames))}
+    contents = Contents(
+        known=GTSRB,
+        root=root,
+        inputs=[frame.crop for frame in frames],
+        files=[f"{frame.crop.path.parent.name}/{frame.crop.path.name}" for frame in frames],
+        labels=torch.tensor([frame.label for frame in frames]),
+        semantics=semantics,
+        groups=torch.tensor([number[frame.track] for frame in frames]),
+    )
+    return contents.benchmark(*drawn_split(contents, seed))
+
+
+def sign_semantics() -> ClassSemantics:
+    """What each of the 43 signs looks like, in the order of their class numbers; written from the signs' design."""
+    with as_file(files("rezsl.data") / "gtsrb-semantics.csv") as path:
+        table = ClassSemantics.from_csv(path)
+    groups, _, names = zip(*(attribute.partition("/") for attribute in table.attributes), strict=True)
+    return ClassSemantics(table.classes, names, table.values, groups=groups)
+
+
+def _read_class(folder: Path, label: int) -> Iterator[_Frame]:
+    path = folder / f"GT-{label:05d}.csv"
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream, delimiter=";")
+            columns = tuple(reader.fieldnames or ())
+            if columns != _COLUMNS:
+                raise DataError(f"{path}: expected the columns {';'.join(_COLUMNS)}, got {';'.join(columns) or 'none'}")
+            rows = list(reader)
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); expected a list of frames for each of 43 signs, unpack the "
+            f"archive again"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: expected text with semicolons ({error}); unpack the archive again") from error
+    if not rows:
+        raise DataError(f"{path}: expected at least one frame, got none; unpack the archive again")
+    for line, row in enumerate(rows, start=2):
+        yield _frame(folder, row, label, f"{path}, line {line}")
+
+
+def _frame(folder: Path, row: dict[str, str], label: int, place: str) -> _Frame:
+    name = row["Filename"]
+    try:
+        width, height, left, top, right, bottom, listed = (int(row[column] or "") for column in _COLUMNS[1:])
+    except (TypeError, ValueError):
+        raise DataError(f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}") from None
+    if listed != label:
+        raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}")
+    track, separator, _ = name.partition("_")
+    if not separator:
+        raise DataError(f"{place}: expected a file <track>_<frame>.ppm, got {name!r}")
+    if right > width or bottom > height:
+        raise DataError(f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}")
+    try:
+        # The margins left and right of a sign are equal if X2 is the first column outside, so it is taken as that.
+        crop = Crop(folder / name, (left, top, right, bottom))
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
+    return _Frame(crop, label, f"{label}/{track}")

@@ -1,0 +1,139 @@
+"""Joining the rows of a proposed split with an archive: images by the tail of their paths, classes by name."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rezsl.data.proposed_split import ProposedSplit
+from rezsl.data.split import Split
+from rezsl.errors import DataError, name_some
+
+
+def join_split(
+    proposed: ProposedSplit, root: Path, files: Sequence[str], class_names: Sequence[str], agreeing: int
+) -> Split:
+    """The proposed split as indices into an archive's images.
+
+    Args:
+        proposed: the split, in rows of its feature file. Its classes must be named.
+        root: the archive, for messages.
+        files: path of every image within the archive; one that holds several objects occurs several times.
+        class_names: class of every image of the archive.
+        agreeing: how many of the last parts of two paths must be equal: 2 for ``<class folder>/<file>``.
+
+    Raises:
+        DataError: a class or an image is on one side only, an image fits several, or labels contradict each other;
+            counts them and names some.
+    """
+    names = proposed.semantics.classes
+    _check_same(names, tuple(dict.fromkeys(class_names)), "classes", proposed.split_path, root)
+    listed = [names[label] for label in proposed.labels.tolist()]
+    position = match_images(proposed, root, files, agreeing, (listed, class_names))
+    wrong = [
+        f"{proposed.image_files[row]} is {listed[row]}"
+        for row, found in enumerate(position.tolist())
+        if class_names[found] != listed[row]
+    ]
+    if wrong:
+        raise DataError(
+            f"{proposed.feature_path}: {len(wrong):,} labels, read with the names in {proposed.split_path.name}, "
+            f"contradict the archive: {name_some(wrong, most=2)}; take both files from one folder of xlsa17"
+        )
+    return reindexed(proposed.split, position)
+
+
+def reindexed(split: Split, position: Int[Tensor, "N"]) -> Split:
+    """A split of rows as a split of the images that the rows were joined with."""
+    return Split(**{name: position[index] for name, index in split.parts().items()})
+
+
+def match_images(
+    proposed: ProposedSplit,
+    root: Path,
+    files: Sequence[str],
+    agreeing: int,
+    class_names: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> Int[Tensor, "N"]:
+    """For every row the position of its image in ``files``.
+
+    The image whose path ends as the row's does for the longest stretch is the one. Several objects of an image are
+    told apart by class, and those of one class taken in the order in which both sides list them.
+
+    Args:
+        proposed: lists the images.
+        root: the archive, for messages.
+        files: path of every image within the archive.
+        agreeing: how many of the last parts of the paths must be equal.
+        class_names: class of every row, and of every entry of ``files``.
+
+    Raises:
+        DataError: some images are on one side only, or fit several.
+    """
+    candidates = _Candidates(files)
+    taken: Counter[tuple[str, str]] = Counter()
+    position, unmatched, ambiguous = [], [], []
+    for row, image in enumerate(proposed.image_files):
+        best = candidates.nearest(image, agreeing)
+        label = ""
+        if class_names is not None:
+            label = class_names[0][row]
+            best = [entry for entry in best if class_names[1][entry] == label] or best
+        if len({files[entry] for entry in best}) > 1:
+            ambiguous.append(image)
+            continue
+        turn = taken[files[best[0]], label] if best else 0
+        if turn >= len(best):
+            unmatched.append(image)
+            continue
+        taken[files[best[0]], label] += 1
+        position.append(best[turn])
+    source, total = proposed.feature_path, len(proposed.image_files)
+    for images, problem in ((ambiguous, "fit several images"), (unmatched, "have no image left")):
+        if images:
+            raise DataError(
+                f"{source}: {len(images):,} of {total:,} rows {problem} of {root}: {name_some(images, most=3)}; "
+                f"is the archive whole, and of the same data set?"
+            )
+    joined = set(position)
+    _check_same((), [file for entry, file in enumerate(files) if entry not in joined], "images", source, root)
+    return torch.tensor(position)
+
+
+class _Candidates:
+    """The images of an archive by file name."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.parts = [tuple(reversed(file.split("/"))) for file in files]
+        self.by_name: defaultdict[str, list[int]] = defaultdict(list)
+        for entry, parts in enumerate(self.parts):
+            self.by_name[parts[0]].append(entry)
+
+    def nearest(self, image: str, agreeing: int) -> list[int]:
+        """Entries that share the longest tail with a path, if that has at least ``agreeing`` parts."""
+        parts = tuple(reversed(image.split("/")))
+        lengths = {entry: _shared(parts, self.parts[entry]) for entry in self.by_name.get(parts[0], ())}
+        longest = max(lengths.values(), default=0)
+        return [entry for entry, length in lengths.items() if length == longest >= agreeing]
+
+
+def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
+    """How many parts two reversed paths have in common at their beginning."""
+    length = 0
+    for one, other in zip(left, right, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length
+
+
+def _check_same(listed: Sequence[str], held: Sequence[str], what: str, source: Path, root: Path) -> None:
+    known, there = set(listed), set(held)
+    absent, extra = [name for name in listed if name not in there], [name for name in held if name not in known]
+    if absent or extra:
+        absent_text = f"; {len(absent):,} only in the file: {name_some(absent, most=3)}" if absent else ""
+        extra_text = f"; {len(extra):,} only in {root}: {name_some(extra, most=3)}" if extra else ""
+        raise DataError(f"{source}: expected the {what} of the archive{absent_text}{extra_text}")

@@ -1,0 +1,93 @@
+"""SUN Attribute Database (Patterson and Hays, 2012): 14,340 images of 717 scenes, 102 attributes."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+
+from rezsl.data.assembly import Contents, with_split
+from rezsl.data.benchmark import Benchmark
+from rezsl.data.known import SUN
+from rezsl.data.layouts import SUN as LAYOUT
+from rezsl.data.matlab import read_variable, strings_of
+from rezsl.data.text_files import check_present
+from rezsl.errors import DataError, name_some
+from rezsl.semantics import ClassSemantics
+
+# Patterson and Hays list the attributes by four kinds, one kind after the other: each begins at the named attribute.
+_FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties", "natural": "spatial envelope"}
+
+
+def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
+    """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz.
+
+    A class is the path between the letter folder and the file, its parts joined by ``_`` as xlsa17 spells it
+    (``c/church/indoor/sun_x.jpg`` is a ``church_indoor``); its semantics are the mean of its images' labels.
+
+    Args:
+        root: the folder ``SUNAttributeDB``, or the one that holds it; the folder ``images`` lies in either.
+        splits: as for :func:`~rezsl.data.load_cub`.
+        seed: of the classes held out where there is no proposed split.
+
+    Raises:
+        DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
+    """
+    root = Path(root)
+    images = LAYOUT.find(root, "images")
+    attributes = strings_of(read_variable(LAYOUT.find(root, "attributes.mat"), "attributes"))
+    files = strings_of(read_variable(LAYOUT.find(root, "images.mat"), "images"))
+    names = _class_names(files, LAYOUT.find(root, "images.mat"))
+    path = LAYOUT.find(root, "attributeLabels_continuous.mat")
+    table = read_variable(path, "labels_cv")
+    if table.shape != (len(files), len(attributes)):
+        raise DataError(
+            f"{path}: expected 'labels_cv' as {len(files):,} images × {len(attributes)} attributes, "
+            f"got shape {table.shape}; unpack the archive again"
+        )
+    check_present([images / file for file in files], images)
+    classes = sorted(set(names))
+    row = {name: number for number, name in enumerate(classes)}
+    labels = torch.tensor([row[name] for name in names])
+    values = torch.from_numpy(np.array(table, dtype=np.float64))
+    sums = torch.zeros(len(classes), len(attributes), dtype=torch.float64).index_add(0, labels, values)
+    groups = sun_groups(attributes)
+    try:
+        semantics = ClassSemantics(
+            tuple(classes), tuple(attributes), sums / labels.bincount().unsqueeze(1), groups=groups
+        )
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    notes = () if groups else ("the attributes are not in the database's order, so they have no groups",)
+    contents = Contents(SUN, root, [images / file for file in files], files, labels, semantics, notes=notes)
+    return with_split(contents, splits, seed, agreeing=2)
+
+
+def scene_class(file: str) -> str:
+    """Class of an image by its path.
+
+    >>> scene_class("c/church/indoor/sun_x.jpg")
+    'church_indoor'
+    """
+    return "_".join(PurePosixPath(file).parts[1:-1])
+
+
+def sun_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:
+    """The group of each attribute; None where the attributes that begin a group are not there, in order."""
+    spelt = [name.strip().lower() for name in attributes]
+    if [name for name in spelt if name in _FIRST_OF_GROUP] != list(_FIRST_OF_GROUP):
+        return None
+    group, groups = "functions and affordances", []
+    for name in spelt:
+        group = _FIRST_OF_GROUP.get(name, group)
+        groups.append(group)
+    return tuple(groups)
+
+
+def _class_names(files: list[str], path: Path) -> list[str]:
+    names = [scene_class(file) for file in files]
+    if strange := [file for file, name in zip(files, names, strict=True) if not name]:
+        raise DataError(
+            f"{path}: expected paths <letter>/<class>/<file>, got {len(strange)} others: {name_some(strange, most=3)}"
+        )
+    return names

@@ -1,0 +1,93 @@
+"""The lists and tables of the archives: plain text, one entry per line; an error names file and line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rezsl.errors import DataError, name_some
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a file, without blanks around them; empty lines at the end do not count.
+
+    Raises:
+        DataError: the file cannot be read, is not text, or has no line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); expected a text file") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected UTF-8 text ({error}); unpack the archive again") from error
+    if not lines:
+        raise DataError(f"{path}: expected one entry per line, got an empty file; unpack the archive again")
+    return [line.strip() for line in lines]
+
+
+def read_numbered(path: Path, count: int | None = None) -> list[str]:
+    """The entries of a list whose lines read ``<number> <entry>``, numbered from 1.
+
+    Args:
+        path: the list.
+        count: how many entries it must have; None takes any number.
+
+    Raises:
+        DataError: a line has another number or no entry, or the count differs.
+    """
+    entries = []
+    for number, line in enumerate(read_lines(path), start=1):
+        first, _, entry = line.replace("\t", " ").partition(" ")
+        if first != str(number) or not entry.strip():
+            raise DataError(f"{path}, line {number}: expected '{number} <entry>', got {line[:60]!r}")
+        entries.append(entry.strip())
+    if count is not None and len(entries) != count:
+        raise DataError(f"{path}: expected {count:,} lines, got {len(entries):,}; unpack the archive again")
+    return entries
+
+
+def read_matrix(path: Path, rows: int, columns: int) -> Float[Tensor, "rows columns"]:
+    """A table of numbers with blanks between them, float64.
+
+    Raises:
+        DataError: the shape differs, or a cell is not a number.
+    """
+    lines = read_lines(path)
+    values = [numbers(line.split(), columns, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    if len(values) != rows:
+        raise DataError(f"{path}: expected {rows:,} lines, got {len(values):,}; unpack the archive again")
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
+    """Cells as numbers.
+
+    Raises:
+        DataError: their number differs from ``count`` or one is not a number; begins with ``place``.
+    """
+    if len(cells) != count:
+        raise DataError(f"{place}: expected {count} numbers, got {len(cells)}; unpack the archive again")
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError as error:
+        raise DataError(f"{place}: expected numbers ({error}); unpack the archive again") from error
+
+
+def check_present(paths: Sequence[Path], root: Path) -> None:
+    """Refuse a list of images of which some are not there.
+
+    Raises:
+        DataError: counts the absent ones and names some.
+    """
+    absent = [
+        str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+        for path in dict.fromkeys(paths)
+        if not path.is_file()
+    ]
+    if absent:
+        raise DataError(
+            f"{root}: {len(absent):,} of {len(set(paths)):,} images do not exist: {name_some(absent, most=3)}; "
+            f"unpack the archive of images again"
+        )

@@ -1,0 +1,46 @@
+"""From predictions to figures: the protocol's test, and analyses of what led to them."""
+
+from rezsl.evaluation.analysis import Analysis
+from rezsl.evaluation.compare import compare_analyses
+from rezsl.evaluation.comparison import AnalysisComparison, PairedDifference
+from rezsl.evaluation.evaluation import GZSLResult, evaluate
+from rezsl.evaluation.fall import analyse_error_fall, load_error_fall
+from rezsl.evaluation.from_model import analyse_model
+from rezsl.evaluation.from_predictions import analyse
+from rezsl.evaluation.options import AnalysisOptions
+from rezsl.evaluation.predictions import SavedPredictions, load_predictions
+from rezsl.evaluation.recognition import ConfusedPair, Recognition
+from rezsl.functional.correlation import CorrelationEstimate, Correlations
+from rezsl.functional.error_fall import ErrorFall
+from rezsl.functional.hubness import Hubness
+from rezsl.functional.mistakes import Mistakes
+from rezsl.functional.reliability import Reliability
+from rezsl.functional.unevenness import QUANTILE_LEVELS, ErrorProfile
+from rezsl.functional.value_bins import ValueBins
+
+__all__ = [
+    "QUANTILE_LEVELS",
+    "Analysis",
+    "AnalysisComparison",
+    "AnalysisOptions",
+    "ConfusedPair",
+    "CorrelationEstimate",
+    "Correlations",
+    "ErrorFall",
+    "ErrorProfile",
+    "GZSLResult",
+    "Hubness",
+    "Mistakes",
+    "PairedDifference",
+    "Recognition",
+    "Reliability",
+    "SavedPredictions",
+    "ValueBins",
+    "analyse",
+    "analyse_error_fall",
+    "analyse_model",
+    "compare_analyses",
+    "evaluate",
+    "load_error_fall",
+    "load_predictions",
+]

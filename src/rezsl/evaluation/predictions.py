@@ -1,0 +1,129 @@
+"""Predictions of other programs, out of NumPy files."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rezsl.errors import DataError, name_some
+from rezsl.evaluation.inputs import check_predictions
+from rezsl.semantics import ClassSemantics
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class SavedPredictions(NamedTuple):
+    """What :func:`rezsl.evaluation.analyse` needs of a model, in the order of a semantics table.
+
+    Attributes:
+        predictions: predicted semantics ``[N, S]``, float32.
+        labels: row of the table of each sample, ``[N]``.
+        scores: class scores ``[N, C]``, float32, or None.
+    """
+
+    predictions: Float[Tensor, "N S"]
+    labels: Int[Tensor, "N"]
+    scores: Float[Tensor, "N C"] | None
+
+
+def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | Path | None = None) -> SavedPredictions:
+    """Read predicted semantics that any program wrote with NumPy. Nothing in the file is ever executed (no pickle).
+
+    An ``.npz`` file holds ``predictions`` [N, S], ``labels`` [N] (class names, or numbers) and optionally ``scores``
+    [N, C]. With ``attributes`` (S names of the columns of ``predictions``) and ``classes`` (C names of the columns of
+    ``scores``, which numbers in ``labels`` then count in) everything is joined by name; without them columns and
+    numbers are those of the table. An ``.npy`` file holds the predictions alone.
+
+    Args:
+        path: ``.npz`` or ``.npy`` file.
+        semantics: the table that the result counts in.
+        labels: file of the labels, in place of those in ``path``.
+
+    Raises:
+        DataError: a file is missing or damaged, lacks an array, or an array does not fit the table; it names the file,
+            the array, its shape and the expected one.
+    """
+    path = Path(path)
+    arrays = _read(path, "predictions")
+    if labels is not None:
+        arrays |= {"labels": _read(Path(labels), "labels").get("labels", np.empty(0))}
+    for name in ("predictions", "labels"):
+        if name not in arrays:
+            hint = "; give the labels in a file of their own" if path.suffix == ".npy" else ""
+            raise DataError(f"{path}: expected an array {name!r}, got {', '.join(sorted(arrays)) or 'none'}{hint}")
+    try:
+        columns = _order("attributes", arrays, semantics.attributes)
+        classes = _order("classes", arrays, semantics.classes)
+        predictions = _numbers("predictions", arrays["predictions"], columns)
+        scores = _numbers("scores", arrays["scores"], classes) if "scores" in arrays else None
+        rows = _rows(arrays, semantics)
+        check_predictions(predictions, rows, semantics, scores)
+    except DataError as error:
+        source = path if labels is None else f"{path} and {labels}"
+        raise DataError(f"{source}: {error}") from error
+    return SavedPredictions(predictions, rows, scores)
+
+
+def _read(path: Path, sole: str) -> Arrays:
+    """Arrays by name; the one in an ``.npy`` file, which keeps no name, as ``sole``."""
+    if path.suffix not in (".npz", ".npy"):
+        raise DataError(f"{path}: expected a NumPy file, .npz or .npy")
+    try:
+        # Opened here: NumPy leaves the file open where it is damaged.
+        with path.open("rb") as stream:
+            content = np.load(stream, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return {sole: content}
+            return {name: content[name] for name in content.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        detail = str(error).strip().splitlines()
+        raise DataError(f"{path}: not a readable NumPy file of numbers ({detail[0] if detail else 'empty'})") from error
+
+
+def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int] | None:
+    """Where in the file each name of the table is; None where the file has no names."""
+    if name not in arrays:
+        return None
+    given: list[str] = arrays[name].flatten().tolist()
+    if arrays[name].dtype.kind != "U":
+        raise DataError(f"{name}: expected names, got {arrays[name].dtype} of shape {arrays[name].shape}")
+    if len(given) != len(expected) or set(given) != set(expected):
+        differing = sorted(set(given) ^ set(expected))
+        what = f"which differ in {name_some(differing)}" if differing else "some of them repeated"
+        raise DataError(f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {what}")
+    position = {entry: number for number, entry in enumerate(given)}
+    return [position[entry] for entry in expected]
+
+
+def _numbers(name: str, array: NDArray[Any], order: list[int] | None) -> Tensor:
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or (order is not None and array.shape[1] != len(order)):
+        expected = "samples × columns" if order is None else f"samples × {len(order)}"
+        raise DataError(f"{name}: expected {expected} numbers, got {array.dtype} of shape {array.shape}")
+    ordered = array if order is None else array[:, order]
+    return torch.from_numpy(np.ascontiguousarray(ordered, dtype=np.float32))
+
+
+def _rows(arrays: Arrays, semantics: ClassSemantics) -> Tensor:
+    """Rows of the table, from names or from numbers."""
+    labels = arrays["labels"]
+    if labels.ndim == 2 and 1 in labels.shape:  # a row or a column, as MATLAB keeps vectors
+        labels = labels.flatten()
+    if labels.ndim != 1 or labels.dtype.kind not in "iuU":
+        raise DataError(
+            f"labels: expected a class number or name per sample, got {labels.dtype} of shape {labels.shape}"
+        )
+    if labels.dtype.kind == "U":
+        return torch.tensor(semantics.index(labels.tolist()), dtype=torch.int64)
+    rows = torch.from_numpy(labels.astype(np.int64))
+    if "classes" not in arrays:
+        return rows
+    of_file = torch.tensor(semantics.index(arrays["classes"].flatten().tolist()))
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(of_file):
+        raise DataError(f"labels: expected numbers in [0, {len(of_file)}), which count in 'classes'")
+    return of_file[rows]

@@ -1,0 +1,108 @@
+"""The page itself: templates filled with what the other files of this folder prepare."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from rezsl.errors import ArgumentError
+from rezsl.evaluation import AnalysisComparison, compare_analyses
+from rezsl.files import write_atomically
+from rezsl.report import page_figures as figures
+from rezsl.report import page_tables as tables
+from rezsl.report.findings import findings
+from rezsl.report.page_matrix import matrix_data
+from rezsl.report.reported_run import ReportedRun
+
+
+def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = "") -> None:
+    """Write a report of one or more runs: one HTML file that needs nothing else, whole or not at all.
+
+    Args:
+        runs: by the name that the page calls them.
+        path: file to write.
+        title: of the page; empty takes the names of data and runs.
+
+    Raises:
+        ArgumentError: there is no run.
+        OSError: the file cannot be written.
+    """
+    write_atomically(Path(path), render_report(runs, title))
+
+
+def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
+    """The same as text."""
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
+    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
+
+    if not runs:
+        raise ArgumentError("runs: expected at least one to report, got none")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {
+        "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
+    }  # fmt: skip
+    page = environment.from_string(_read("page.html"))
+    titles, rows = tables.headlines(runs)
+    comparison, why_not = _compared(runs)
+    return page.render(
+        title=title or _title(runs),
+        style=Markup(_read("style.css")),
+        script=Markup(_read("script.js")),
+        runs=[_run(name, run, f"r{number}") for number, (name, run) in enumerate(runs.items())],
+        headline_titles=titles,
+        headline_rows=rows,
+        differences=tables.differences(comparison) if comparison is not None else [],
+        why_not=why_not,
+        matrices=matrix_data(runs),
+        version=version("rezsl"),
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
+    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
+
+    analysis = run.analysis
+    drawn = {
+        "curve": figures.curve(analysis, prefix),
+        "value": figures.error_by_value(analysis, prefix),
+        "worst": figures.worst_semantics(analysis, prefix),
+        "mistakes": figures.mistakes(analysis, prefix),
+        "reliability": figures.reliability(analysis, prefix),
+        "fall": figures.fall_by_value(run.error_fall, analysis.options.level, prefix),
+    }
+    return {
+        "id": prefix,
+        "name": name,
+        "run": run,
+        "findings": findings(analysis, run.protocol, run.validation_classes, run.error_fall),
+        "figures": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
+        "confusion": tables.confusion(analysis),
+        "pairs": tables.confused_pairs(analysis),
+        "semantics": tables.semantics(analysis),
+        "classes": tables.classes(analysis),
+        "settings": tables.flattened(run.settings),
+        "metrics": tables.flattened(run.metrics),
+    }
+
+
+def _compared(runs: Mapping[str, ReportedRun]) -> tuple[AnalysisComparison | None, str]:
+    """Paired differences of the runs; runs of different classes stand side by side without, and the page says why."""
+    if len(runs) < 2:
+        return None, ""
+    try:
+        return compare_analyses({name: run.analysis for name, run in runs.items()}), ""
+    except ArgumentError as error:
+        return None, str(error)
+
+
+def _title(runs: Mapping[str, ReportedRun]) -> str:
+    data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
+    names = ", ".join(runs)
+    return f"{data}: {names}" if data else names
+
+
+def _read(name: str) -> str:
+    return files("rezsl.report").joinpath("templates", name).read_text(encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Images of unseen classes, recognised and not, small enough to stand inside a page."""
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+from torch import Tensor
+
+from rezsl.classifier import ZeroShotClassifier, explain
+from rezsl.data import Benchmark
+from rezsl.evaluation import Analysis
+from rezsl.models import AttentionNet
+from rezsl.models.semantic_model import SemanticModel
+
+CLASSES, EACH = 24, 4
+"""Of how many unseen classes images are shown, and how many right and how many wrong ones of each."""
+
+SIDE, TINY = 112, 48
+"""Pixels of an image in the page; images up to TINY are kept as they are and enlarged by the browser."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image of a class.
+
+    Attributes:
+        picture: as a data URI.
+        chosen: the class it was taken for.
+        attention: the image under an attention map, as a data URI; None where there is no attention.
+        semantic: whose attention that is.
+        peak: the map's highest weight, in multiples of looking everywhere alike; 1 means no contrast.
+    """
+
+    picture: str
+    chosen: str
+    attention: str | None = None
+    semantic: str = ""
+    peak: float = 0.0
+
+
+@dataclass(frozen=True)
+class ClassExamples:
+    """Some images of one unseen class: those recognised among all classes, and those not."""
+
+    name: str
+    right: tuple[Example, ...]
+    wrong: tuple[Example, ...]
+
+
+def examples_of(model: ZeroShotClassifier, benchmark: Benchmark, analysis: Analysis) -> tuple[ClassExamples, ...]:
+    """Images of the unseen classes, the worst recognised class first; none for features.
+
+    Within a class they are spread evenly over its right (wrong) images, so that they are not all from one folder.
+    The first of each side has an attention map where the network has attention and scores by cosine.
+    """
+    if benchmark.kind != "images":
+        return ()
+    known = analysis.generalized
+    index = torch.cat([benchmark.split.test_seen, benchmark.split.test_unseen])[known.sample]
+    unseen = [known.candidates.index(name) for name, seen in zip(analysis.classes, analysis.is_seen, strict=True)
+              if not seen]  # fmt: skip
+    unseen.sort(key=lambda row: float(known.class_accuracy[row]))
+    found = []
+    for row in unseen[:CLASSES]:
+        sides = []
+        for right in (True, False):
+            of_side = ((known.truth == row) & ((known.chosen == row) == right)).nonzero().squeeze(1)
+            picked = _spread(of_side)
+            chosen = [known.candidates[column] for column in known.chosen[picked].tolist()]
+            sides.append(_examples(model, benchmark, index[picked].tolist(), chosen))
+        found.append(ClassExamples(known.candidates[row], *sides))
+    return tuple(found)
+
+
+def _spread(rows: Tensor) -> Tensor:
+    count = min(EACH, len(rows))
+    return rows[torch.linspace(0, len(rows) - 1, count).long()] if count else rows
+
+
+def _examples(
+    model: ZeroShotClassifier, benchmark: Benchmark, positions: list[int], chosen: list[str]
+) -> tuple[Example, ...]:
+    if not positions:
+        return ()
+    images = model.input_format.read(benchmark.inputs, torch.tensor(positions))
+    examples = [Example(_data_uri(_pixels(image)), name) for image, name in zip(images, chosen, strict=True)]
+    looks = isinstance(model.network, AttentionNet) and type(model.network).class_scores is SemanticModel.class_scores
+    if looks:
+        examples[0] = _with_attention(examples[0], model, benchmark, positions[0])
+    return tuple(examples)
+
+
+def _with_attention(example: Example, model: ZeroShotClassifier, benchmark: Benchmark, position: int) -> Example:
+    """With the map of the semantic that speaks most for the chosen class."""
+    explanation = explain(model, benchmark.inputs, position, benchmark.semantics)
+    # The table may hold classes that no test image has; where one of them wins, the map would explain another choice.
+    if explanation.attention is None or explanation.image is None or explanation.winner.name != example.chosen:
+        return example
+    row = int(explanation.share.argmax())
+    weights = explanation.attention[row]
+    overlay = _overlaid(_pixels(explanation.image), weights.float().numpy())
+    peak = float(weights.max()) * weights.numel()
+    return Example(example.picture, example.chosen, _data_uri(overlay), explanation.attributes[row], peak)
+
+
+def _pixels(image: UInt8[Tensor, "channels height width"]) -> np.ndarray:
+    pixels = image.cpu().permute(1, 2, 0).numpy()
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """A map up to its own peak over the greyed image, at the size of the page's images."""
+    from matplotlib import colormaps  # noqa: PLC0415 - an import that training without figures never needs
+    from PIL import Image  # noqa: PLC0415 - only where there are images
+
+    peak = float(weights.max()) or 1.0
+    enlarged = Image.fromarray(weights / peak).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    heat = 255 * colormaps["inferno"](np.asarray(enlarged).clip(0, 1))[:, :, :3]
+    grey = Image.fromarray(pixels).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    mixed: np.ndarray = 0.4 * np.asarray(grey, dtype=np.float32)[:, :, None] + 0.6 * heat
+    return mixed.round().astype(np.uint8)
+
+
+def _data_uri(pixels: np.ndarray) -> str:
+    from PIL import Image  # noqa: PLC0415 - only where there are images
+
+    image, stream = Image.fromarray(pixels), io.BytesIO()
+    kind = "PNG" if max(image.size) <= TINY else "JPEG"
+    if kind == "JPEG":
+        image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image.save(stream, kind, **({"quality": 82} if kind == "JPEG" else {"optimize": True}))
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -1,0 +1,19 @@
+"""The table that describes every class, and word vectors of its attributes' names."""
+
+from rezsl.semantics.places import with_places
+from rezsl.semantics.table import ClassSemantics
+from rezsl.semantics.text_encoder import encode_words
+from rezsl.semantics.word_loading import load_word_vectors
+from rezsl.semantics.word_names import Term, text_of, words_of
+from rezsl.semantics.word_vectors import WordVectors
+
+__all__ = [
+    "ClassSemantics",
+    "Term",
+    "WordVectors",
+    "encode_words",
+    "load_word_vectors",
+    "text_of",
+    "with_places",
+    "words_of",
+]

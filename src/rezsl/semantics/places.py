@@ -1,0 +1,65 @@
+"""Where in an image each attribute is to be seen, from a CSV file."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rezsl.errors import DataError
+from rezsl.files import numbered_rows
+from rezsl.semantics.table import ClassSemantics
+
+COLUMNS = ["attribute", "y", "x", "spread"]
+
+
+def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
+    """The table with the places that a file gives its attributes; those that it does not list may be anywhere.
+
+    Args:
+        semantics: the table.
+        path: a file with the columns ``attribute,y,x,spread``: shares of the image's side, y from the top, x from the
+            left, spread σ about as far as the attribute reaches from there.
+
+    Raises:
+        DataError: the file cannot be read, has other columns, an unknown or repeated attribute, or a cell that is not a
+            number in its range; the message names the line or the attribute.
+    """
+    places = _read(path, semantics.attributes)
+    try:
+        return replace(semantics, places=places)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _read(path: Path, attributes: Sequence[str]) -> Float[Tensor, "S 3"]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(numbered_rows(stream))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
+    header = [cell.strip() for cell in rows[0][1]] if rows else []
+    if header != COLUMNS:
+        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header) or 'none'}")
+    number = {name: position for position, name in enumerate(attributes)}
+    places = torch.tensor([[0.5, 0.5, torch.inf]]).repeat(len(attributes), 1)
+    listed: set[str] = set()
+    for line, cells in rows[1:]:
+        name = cells[0].strip()
+        if len(cells) != len(COLUMNS):
+            raise DataError(f"{path}, line {line}: expected {len(COLUMNS)} cells, got {len(cells)}")
+        if name not in number:
+            raise DataError(f"{path}, line {line}: {name!r} is no attribute of the table of class semantics")
+        if name in listed:
+            raise DataError(f"{path}, line {line}: {name!r} has a place already; list it once")
+        listed.add(name)
+        try:
+            places[number[name]] = torch.tensor([float(cell) for cell in cells[1:]])
+        except ValueError:
+            raise DataError(f"{path}, line {line}: expected numbers for y, x and spread, got {cells[1:]}") from None
+    return places

@@ -1,0 +1,205 @@
+"""The table that describes every class: the only thing zero-shot learning knows of a class without images."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rezsl.errors import DataError, name_some
+from rezsl.files import numbered_rows
+from rezsl.functional import l2_normalize
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSemantics:
+    """Semantics (attributes) of every class, joined with everything else by class *name*, never by position.
+
+    Attributes:
+        classes: C unique class names.
+        attributes: S unique attribute names.
+        values: class semantics ``[C, S]``, float32, finite; no row is all zero, since its cosine is undefined.
+        word_vectors: a vector per attribute name, ``[S, L]``, or None where there are none.
+        groups: the group of each attribute (such as "bill shape"), S names, or None.
+        places: where in an image each attribute is to be seen: y, x and spread σ as shares of the image's side,
+            ``[S, 3]``, an infinite spread for one that may be anywhere; None where nothing is known. For images that
+            show their object at the same place: signs, characters, faces, parts on a belt.
+
+    Raises:
+        DataError: a name occurs twice, a shape does not match, a value is not finite, a row is all zero.
+    """
+
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    values: Float[Tensor, "C S"]
+    word_vectors: Float[Tensor, "S L"] | None = None
+    groups: tuple[str, ...] | None = None
+    places: Float[Tensor, "S 3"] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", self.values.to(torch.float32))
+        if self.values.shape != (len(self.classes), len(self.attributes)):
+            raise DataError(
+                f"values: expected one row per class and one column per attribute, "
+                f"{len(self.classes)} × {len(self.attributes)}, got {' × '.join(map(str, self.values.shape))}"
+            )
+        if not self.classes or not self.attributes:
+            raise DataError("values: expected at least one class and one attribute, got an empty table")
+        _refuse_repeated("classes", self.classes)
+        _refuse_repeated("attributes", self.attributes)
+        self._check_rows()
+        if self.word_vectors is not None:
+            _check_word_vectors(self.word_vectors, len(self.attributes))
+        if self.groups is not None and len(self.groups) != len(self.attributes):
+            raise DataError(f"groups: expected {len(self.attributes)} names, one per attribute, got {len(self.groups)}")
+        if self.places is not None:
+            _check_places(self.places, self.attributes)
+
+    def _check_rows(self) -> None:
+        bad = (~self.values.isfinite()).nonzero()
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise DataError(
+                f"values: expected finite numbers, got {self.values[row, column]} for class "
+                f"{self.classes[row]!r}, attribute {self.attributes[column]!r}"
+            )
+        empty = (self.values == 0).all(dim=1).nonzero().squeeze(1).tolist()
+        if empty:
+            raise DataError(
+                f"values: every semantic of {name_some([self.classes[row] for row in empty])} is 0, so its direction "
+                f"(and the cosine to it) is undefined; describe it by at least one attribute"
+            )
+
+    def __repr__(self) -> str:
+        return f"ClassSemantics({len(self.classes)} classes × {len(self.attributes)} attributes)"
+
+    @property
+    def query_vectors(self) -> Float[Tensor, "S L"]:
+        """The word vectors, or one-hot vectors (each semantic its own word) where there are none."""
+        return torch.eye(len(self.attributes)) if self.word_vectors is None else self.word_vectors
+
+    def index(self, names: Iterable[str]) -> list[int]:
+        """Row of each class name.
+
+        Raises:
+            DataError: some names are not in the table; it lists them.
+        """
+        row = {name: position for position, name in enumerate(self.classes)}
+        names = list(names)
+        unknown = [name for name in dict.fromkeys(names) if name not in row]
+        if unknown:
+            raise DataError(f"classes: no semantics for {name_some(unknown)}; add a row for each to the table")
+        return [row[name] for name in names]
+
+    def indistinguishable(self, tolerance: float = 1e-6) -> list[tuple[str, ...]]:
+        """Classes whose rows have a cosine of at least ``1 - tolerance``, grouped: no score tells them apart."""
+        directions = l2_normalize(self.values.double())
+        first: dict[int, list[int]] = {}
+        # In slices: a cosine for every pair of 20,000 classes would take 3 GB.
+        for start in range(0, len(directions), 1024):
+            same = directions[start : start + 1024] @ directions.T >= 1 - tolerance
+            for row, earliest in enumerate(same.to(torch.uint8).argmax(dim=1).tolist(), start):
+                first.setdefault(earliest, []).append(row)
+        return [tuple(self.classes[row] for row in rows) for rows in first.values() if len(rows) > 1]
+
+    def with_classes_of(self, other: "ClassSemantics") -> "ClassSemantics":
+        """The classes of ``other``, its columns brought into this table's order by attribute name.
+
+        Raises:
+            DataError: the attributes of the two tables differ.
+        """
+        missing = [name for name in self.attributes if name not in other.attributes]
+        extra = [name for name in other.attributes if name not in self.attributes]
+        if missing or extra:
+            raise DataError(
+                "attributes: expected the attributes that the model was trained with"
+                + (f"; missing: {name_some(missing)}" if missing else "")
+                + (f"; unknown: {name_some(extra)}" if extra else "")
+            )
+        order = [other.attributes.index(name) for name in self.attributes]
+        return replace(self, classes=other.classes, values=other.values[:, order])
+
+    def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
+        """The same table with a vector per attribute name, in the order of ``attributes``; kept as float32.
+
+        Raises:
+            DataError: the number of rows is not that of the attributes, or a number is not finite.
+        """
+        return replace(self, word_vectors=vectors.to(torch.float32))
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> "ClassSemantics":
+        """Read a table whose first column is ``class`` and whose other columns are attributes, one row per class.
+
+        Raises:
+            DataError: the file is missing, not UTF-8 text, has no ``class`` column, has a ragged row, or a cell that
+                is not a number; the message names file, line and column.
+        """
+        path = Path(path)
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as stream:
+                rows = list(numbered_rows(stream))
+        except OSError as error:
+            raise DataError(
+                f"{path}: cannot be read ({error.strerror}); expected a table of class semantics"
+            ) from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
+        if len(rows) < 2:
+            raise DataError(f"{path}: expected a header and a row per class, got {len(rows)} lines")
+        header = [cell.strip() for cell in rows[0][1]]
+        if header[0].lower() != "class" or len(header) < 2:
+            raise DataError(f"{path}: expected the header 'class,<attribute>,…', got {','.join(header)[:80]!r}")
+        names, values = [], []
+        for line, row in rows[1:]:
+            if len(row) != len(header):
+                raise DataError(f"{path}, line {line}: expected {len(header)} cells, got {len(row)}")
+            names.append(row[0].strip())
+            values.append([_number(cell, path, line, header[column]) for column, cell in enumerate(row) if column])
+        try:
+            return cls(tuple(names), tuple(header[1:]), torch.tensor(values))
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from error
+
+
+def _number(cell: str, path: Path, line: int, attribute: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{path}, line {line}, attribute {attribute!r}: expected a number, got {cell!r}") from None
+
+
+def _refuse_repeated(argument: str, names: Sequence[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(f"{argument}: expected unique names, got {name_some(repeated)} more than once")
+    if "" in names:
+        raise DataError(f"{argument}: expected a name everywhere, got an empty one")
+
+
+def _check_word_vectors(word_vectors: Tensor, attribute_count: int) -> None:
+    if word_vectors.ndim != 2 or len(word_vectors) != attribute_count or not bool(word_vectors.isfinite().all()):
+        raise DataError(
+            f"word_vectors: expected {attribute_count} finite rows, one per attribute, "
+            f"got shape {tuple(word_vectors.shape)}"
+        )
+
+
+def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
+    if places.shape != (len(attributes), 3):
+        raise DataError(
+            f"places: expected a row of y, x and spread per attribute, {len(attributes)} × 3, "
+            f"got {' × '.join(map(str, places.shape))}"
+        )
+    middle, spread = places[:, :2], places[:, 2:]
+    valid = ((middle >= 0) & (middle <= 1)).all(dim=1) & (spread > 0).all(dim=1)
+    wrong = (~valid).nonzero().squeeze(1).tolist()
+    if wrong:
+        raise DataError(
+            f"places: expected y and x from 0 to 1 and a spread above 0, got "
+            f"{', '.join(f'{number:g}' for number in places[wrong[0]].tolist())} for {attributes[wrong[0]]!r}"
+        )

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError, DataError
+from rezsl.models import AttentionNet, LinearRegressor
+from rezsl.regions import FeatureScaler, small_resnet
+from rezsl.semantics import ClassSemantics
+from tests.oracles import scoring
+
+
+@pytest.fixture
+def classifier(features: Benchmark) -> ZeroShotClassifier:
+    assert isinstance(features.inputs, torch.Tensor)
+    torch.manual_seed(0)
+    scaler = FeatureScaler.of(features.inputs)
+    return ZeroShotClassifier(
+        scaler, LinearRegressor(8, 4), features.semantics, features.seen_classes, gamma=1.5, scale=10.0
+    )
+
+
+def test_scores_are_scaled_cosines_less_gamma_for_seen_classes(classifier: ZeroShotClassifier) -> None:
+    predictions = torch.randn(3, 4)
+    cosines = scoring.cosine_scores(predictions.double().numpy(), classifier.semantics.values.double().numpy(), 10.0)
+    expected = cosines - 1.5 * np.array([1, 1, 1, 1, 0, 0])
+    np.testing.assert_allclose(classifier.scores(predictions).numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_classes_that_no_training_saw_can_be_candidates(classifier: ZeroShotClassifier, features: Benchmark) -> None:
+    assert isinstance(features.inputs, torch.Tensor)
+    own = classifier.semantics
+    order = [2, 0, 3, 1]  # the other table has its columns in another order
+    other = ClassSemantics(("a", "new"), tuple(own.attributes[i] for i in order), own.values[[0, 4]][:, order])
+    ranked = classifier.classify(features.inputs[:5], other, top=9)
+    assert all({item.name for item in row} == {"a", "new"} for row in ranked)
+    direct = classifier.scores(classifier.predict_semantics(features.inputs[:5]))[:, [0, 4]]
+    for row, (of_a, of_new) in zip(ranked, direct.tolist(), strict=True):
+        assert {item.name: item.score for item in row} == pytest.approx({"a": of_a, "new": of_new})
+        assert sum(item.probability for item in row) == pytest.approx(1.0)
+        assert {item.name: item.seen for item in row} == {"a": True, "new": False}
+        assert row[0].score >= row[1].score
+
+
+def test_prediction_in_slices_leaves_the_mode_alone(classifier: ZeroShotClassifier, features: Benchmark) -> None:
+    assert isinstance(features.inputs, torch.Tensor)
+    classifier.train()
+    whole = classifier.predict_semantics(features.inputs)
+    torch.testing.assert_close(classifier.predict_semantics(features.inputs, batch_size=7), whole)
+    assert classifier.training
+    assert classifier.predict_semantics(features.inputs[:0]).shape == (0, 4)
+
+
+def test_images_and_files_of_images(tmp_path: Path, semantics: ClassSemantics) -> None:
+    backbone = small_resnet(channels=3, natural_size=8, image_size=8, width=4)
+    network = AttentionNet(backbone.region_dim, semantics.query_vectors, 4)
+    model = ZeroShotClassifier(backbone, network, semantics, ["a"]).eval()
+    pixels = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
+    files = [tmp_path / f"{number}.png" for number in range(2)]
+    for file, image in zip(files, pixels, strict=True):
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file)
+    torch.testing.assert_close(model.predict_semantics(files), model.predict_semantics(pixels))
+    torch.testing.assert_close(model(pixels.float() / 255), model(pixels))
+
+
+def test_the_wrong_kind_of_input_is_named(classifier: ZeroShotClassifier) -> None:
+    with pytest.raises(DataError, match="this model expects feature vectors of 8 numbers, got images"):
+        classifier.predict_semantics([Path("cat.png")])
+    with pytest.raises(DataError, match="expected features of 8 dimensions, got 5"):
+        classifier.predict_semantics(torch.zeros(2, 5))
+    with pytest.raises(ArgumentError, match="top: expected at least 1, got 0"):
+        classifier.classify(torch.zeros(2, 8), top=0)
+    with pytest.raises(ArgumentError, match="scale: expected a positive number, got 0"):
+        ZeroShotClassifier(classifier.backbone, classifier.network, classifier.semantics, ["a"], scale=0.0)
+
+
+def test_features_are_scaled_by_the_training_figures() -> None:
+    features = torch.randn(1000, 3) * torch.tensor([1.0, 50.0, 0.0]) + torch.tensor([0.0, 7.0, 2.0])
+    scaled = FeatureScaler.of(features)(features)
+    assert scaled.shape == (1000, 1, 3)
+    torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(1, 3), atol=1e-4, rtol=0)
+    assert scaled.square().mean().item() == pytest.approx(1.0, rel=1e-4)
+    ratio = scaled[..., 1].std() / scaled[..., 0].std()
+    assert ratio.item() == pytest.approx((features[:, 1].std() / features[:, 0].std()).item(), rel=1e-4)
+    constant = torch.full((10, 3), 7.0)
+    assert bool((FeatureScaler.of(constant)(constant) == 0).all())  # nothing blows up where nothing varies

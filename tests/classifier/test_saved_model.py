@@ -1,0 +1,148 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from rezsl.classifier import ZeroShotClassifier, load_model, save_model
+from rezsl.classifier.saved_model import FORMAT
+from rezsl.errors import ModelFileError
+from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
+from rezsl.regions import Backbone, FeatureScaler, small_resnet
+from rezsl.semantics import ClassSemantics
+
+
+def models(semantics: ClassSemantics) -> list[ZeroShotClassifier]:
+    torch.manual_seed(0)
+    worded = ClassSemantics(
+        semantics.classes, semantics.attributes, semantics.values, torch.randn(4, 3), ("x", "x", "y", "y")
+    )
+    scaler = FeatureScaler(torch.randn(8), torch.tensor(1.5))
+    backbone: Backbone = small_resnet(channels=1, natural_size=8, image_size=8, width=4)
+    return [
+        ZeroShotClassifier(scaler, LinearRegressor(8, 4), semantics, ["a", "b"], gamma=0.7, scale=25.0),
+        ZeroShotClassifier(scaler, MLPRegressor(8, 4, 5), semantics, ["a"]),
+        ZeroShotClassifier(backbone, AttentionNet(8, worded.query_vectors, 4, 3), worded, ["c"]),
+    ]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_saved_predicts_the_same(tmp_path: Path, semantics: ClassSemantics, number: int) -> None:
+    model = models(semantics)[number].eval()
+    save_model(model, tmp_path / "run")
+    copy = load_model(tmp_path / "run")
+    inputs = torch.randint(256, (2, 1, 8, 8), dtype=torch.uint8) if number == 2 else torch.randn(2, 8)
+    torch.testing.assert_close(copy.predict_semantics(inputs), model.predict_semantics(inputs), rtol=0, atol=0)
+    assert (copy.gamma, copy.scale, copy.seen_classes) == (model.gamma, model.scale, model.seen_classes)
+    assert copy.semantics.classes == semantics.classes
+    assert copy.semantics.groups == model.semantics.groups
+    torch.testing.assert_close(copy.semantics.query_vectors, model.semantics.query_vectors)
+    assert not copy.training
+
+
+@pytest.fixture
+def saved(tmp_path: Path, semantics: ClassSemantics) -> Path:
+    save_model(models(semantics)[0], tmp_path)
+    return tmp_path
+
+
+def change(path: Path, **changes: object) -> None:
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps(description | changes))
+
+
+def test_a_newer_format_is_refused(saved: Path) -> None:
+    change(saved / "model.json", format=FORMAT + 1)
+    with pytest.raises(ModelFileError, match=rf"written by a newer rezsl \(format {FORMAT + 1}; .*upgrade rezsl"):
+        load_model(saved)
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "missing", "other"])
+def test_damaged_tensors_are_refused(saved: Path, semantics: ClassSemantics, damage: str) -> None:
+    path = saved / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    if damage == "missing":
+        path.unlink()
+    elif damage == "other":
+        save_model(models(semantics)[1], saved / "other")
+        path.write_bytes((saved / "other" / "model.safetensors").read_bytes())
+    else:
+        content[-1] ^= 1
+        path.write_bytes(content if damage == "flipped" else content[: len(content) // 2])
+    with pytest.raises(ModelFileError, match=r"model\.safetensors"):
+        load_model(saved)
+
+
+def test_the_random_numbers_of_the_caller_are_left_alone(saved: Path) -> None:
+    before = torch.get_rng_state()
+    load_model(saved)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
+def test_damaged_descriptions_are_refused(saved: Path, text: str) -> None:
+    (saved / "model.json").write_text(text)
+    with pytest.raises(ModelFileError, match=r"expected|not a readable model"):
+        load_model(saved)
+
+
+def test_a_description_of_another_shape_is_refused_in_one_line(saved: Path) -> None:
+    change(
+        saved / "model.json",
+        network={"class": "LinearRegressor", "architecture": {"region_dim": 8, "num_semantics": 9}},
+    )
+    with pytest.raises(ModelFileError, match="not a readable model") as caught:
+        load_model(saved)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 0},
+        {"format": True},
+        {"gamma": None},
+        {"gamma": "0.5"},
+        {"gamma": float("nan")},
+        {"scale": -1.0},
+        {"protocol": "whatever"},
+        {"seen_classes": ["nobody"]},
+    ],
+)
+def test_a_description_with_an_impossible_value_is_refused(
+    saved: Path, changes: dict[str, object], unchecked: None
+) -> None:
+    change(saved / "model.json", **changes)
+    with pytest.raises(ModelFileError, match=rf"^{saved}.*(?:expected|no semantics|not a readable model)"):
+        load_model(saved)
+
+
+class OwnRegressor(LinearRegressor):
+    """A model that somebody wrote outside rezsl."""
+
+
+def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSemantics) -> None:
+    for name in ("OwnRegressor", "os.system", "SemanticModel.__init__"):
+        change(saved / "model.json", network={"class": name, "architecture": {}})
+        with pytest.raises(ModelFileError, match=rf"^{saved}: unknown SemanticModel class"):
+            load_model(saved)
+    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
+    save_model(ZeroShotClassifier(scaler, OwnRegressor(8, 4), semantics, ["a"]), saved)
+    assert isinstance(load_model(saved, OwnRegressor).network, OwnRegressor)
+
+
+def test_a_failed_write_leaves_the_old_model(
+    saved: Path, semantics: ClassSemantics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_file(saved / "model.safetensors")
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match=r"No space left on device: .*model\.safetensors"):
+        save_model(models(semantics)[1], saved)
+    assert load_file(saved / "model.safetensors").keys() == before.keys()
+    assert sorted(path.name for path in saved.iterdir()) == ["model.json", "model.safetensors"]
+    load_model(saved)

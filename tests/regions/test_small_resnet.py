@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from rezsl.errors import ArgumentError, DataError
+from rezsl.regions import small_resnet
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "dim"), [(8, 4, 64), (12, 6, 64), (16, 4, 64), (32, 4, 128), (40, 5, 128), (64, 4, 256)]
+)
+def test_a_small_network_keeps_at_least_16_regions(size: int, side: int, dim: int) -> None:
+    backbone = small_resnet(channels=3, natural_size=32, image_size=size).eval()
+    regions = backbone(torch.rand(2, 3, size, size))
+    assert regions.shape == (2, side * side, dim)
+    assert backbone.region_dim == dim
+
+
+def test_regions_have_unit_length_on_average_whatever_the_weights() -> None:
+    backbone = small_resnet(channels=1, natural_size=32, image_size=8).eval()
+    for parameter in backbone.parameters():
+        parameter.data *= 3
+    length = backbone(torch.rand(2, 1, 8, 8)).square().sum(dim=2).mean(dim=1)
+    torch.testing.assert_close(length, torch.ones(2), rtol=1e-4, atol=0)
+
+
+def test_a_restored_backbone_gives_the_same_regions() -> None:
+    backbone = small_resnet(channels=3, natural_size=32, image_size=8).eval()
+    copy = type(backbone).restore(backbone.specification()).eval()
+    copy.load_state_dict(backbone.state_dict())
+    images = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
+    torch.testing.assert_close(copy(images), backbone(images), rtol=0, atol=0)
+
+
+def test_sizes_and_channels_that_do_not_fit() -> None:
+    with pytest.raises(ArgumentError, match="image_size, width, depth: expected at least 8, 2 and 1, got 4, 32 and 1"):
+        small_resnet(channels=3, natural_size=32, image_size=4)
+    with pytest.raises(DataError, match="expected images with 3 channels, got 1"):
+        small_resnet(channels=3, natural_size=32, image_size=8)(torch.rand(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize(("natural", "seen"), [(8, 16), (40, 40), (200, 64)])
+def test_images_are_seen_at_their_own_size_within_limits(natural: int, seen: int) -> None:
+    assert small_resnet(channels=1, natural_size=natural).image_size == seen
