@@ -1,10 +1,15 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and objects that are written down by their constructor's arguments."""
 
 import csv
+import inspect
 import os
+import pkgutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -52,3 +57,42 @@ def numbered_rows(stream: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
             yield line, row
         # A cell in quotes may hold line breaks, so a row is no line.
         line = reader.line_num + 1
+
+
+class Recorded:
+    """An object that keeps the arguments of its constructor, so that a record of them makes an equal object.
+
+    Saving writes the arguments, loading calls the constructor with them, and the command line reads its signature: the
+    constructor is the only description of its options.
+
+    Attributes:
+        arguments: every parameter of the constructor by name, with its default where none was given.
+    """
+
+    arguments: dict[str, Any]
+
+    def __new__(cls, *args: Any, **options: Any) -> "Recorded":
+        """Record the arguments; a copy that ``copy.deepcopy`` begins without any takes those of its original."""
+        made = super().__new__(cls)
+        signature = inspect.signature(cls.__init__)
+        bound = signature.bind_partial(made, *args, **options)
+        bound.apply_defaults()
+        arguments: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                arguments |= value
+            else:
+                arguments[name] = value
+        # Past the checks of torch.nn.Module, whose own constructor has not run yet.
+        object.__setattr__(made, "arguments", arguments)
+        return made
+
+
+def import_modules(package: str) -> list[ModuleType]:
+    """Import every public module of a package, so that each file in it registers what it holds.
+
+    Modules whose names begin with an underscore are left out: they are imported by those that need them.
+    """
+    places = import_module(package).__path__
+    names = sorted(found.name for found in pkgutil.iter_modules(places) if not found.name.startswith("_"))
+    return [import_module(f"{package}.{name}") for name in names]

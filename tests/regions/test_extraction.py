@@ -14,7 +14,7 @@ from rezsl.models import AttentionNet
 from rezsl.regions import ImageBackbone, extract_regions, load_region_store
 from rezsl.regions.manifest import RegionDtype
 from rezsl.training import Batches, fit
-from tests.data.test_region_store import images_benchmark, small_backbone
+from tests.regions.test_store import images_benchmark, small_backbone
 
 
 class Changed(ImageBackbone):
