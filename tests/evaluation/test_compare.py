@@ -12,7 +12,7 @@ from scipy.stats import wilcoxon
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Analysis, compare_analyses
 from rezsl.evaluation.compare import holm
-from rezsl.functional.resampling import bootstrap_weights
+from rezsl.functional.statistics import bootstrap_weights
 from tests.evaluation.conftest import QUICK
 from tests.oracles import analysis_errors as oracle
 

@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 from scipy.stats import skew
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.choice import calibrated_choice, confusion_counts
-from rezsl.functional.hubness import hubness
-from rezsl.functional.mistakes import study_mistakes
-from rezsl.functional.reliability import reliability
+from rezsl.functional.recognition import hubness, reliability, study_mistakes
+from rezsl.functional.scoring import calibrated_choice, confusion_counts
 from tests.oracles import analysis_recognition as oracle
 
 

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.correlation import correlations, pearson_draws, spearman
-from rezsl.functional.resampling import bootstrap_weights, percentile_interval
+from rezsl.functional.statistics import bootstrap_weights, correlations, pearson_draws, percentile_interval, spearman
 from tests.oracles import analysis_errors as oracle
 from tests.oracles import imbalance
 

@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rezsl.functional.quantiles import quantiles
-from rezsl.functional.unevenness import QUANTILE_LEVELS, error_profile, gini
+from rezsl.functional.imbalance import QUANTILE_LEVELS, error_profile, gini
+from rezsl.functional.statistics import quantiles
 from tests.oracles import analysis_errors as oracle
 
 COLUMNS = st.lists(st.floats(0, 1e6), min_size=1, max_size=12)

@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.binning import Binning, assign_bins, bin_edges
-from rezsl.functional.resampling import bootstrap_weights
-from rezsl.functional.value_bins import bin_by_value
+from rezsl.functional.binning import Binning, assign_bins, bin_by_value, bin_edges
+from rezsl.functional.statistics import bootstrap_weights
 from tests.oracles import analysis_errors as oracle
 
 

@@ -9,7 +9,7 @@ import torch
 import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.functional.attention_penalties import compactness, decorrelation
+from rezsl.functional.attention import compactness, decorrelation
 from rezsl.models import GEMNet
 from tests.oracles import attention_penalties as oracle
 

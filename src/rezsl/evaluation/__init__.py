@@ -10,13 +10,11 @@ from rezsl.evaluation.from_predictions import analyse
 from rezsl.evaluation.options import AnalysisOptions
 from rezsl.evaluation.predictions import SavedPredictions, load_predictions
 from rezsl.evaluation.recognition import ConfusedPair, Recognition
-from rezsl.functional.correlation import CorrelationEstimate, Correlations
+from rezsl.functional.binning import ValueBins
 from rezsl.functional.error_fall import ErrorFall
-from rezsl.functional.hubness import Hubness
-from rezsl.functional.mistakes import Mistakes
-from rezsl.functional.reliability import Reliability
-from rezsl.functional.unevenness import QUANTILE_LEVELS, ErrorProfile
-from rezsl.functional.value_bins import ValueBins
+from rezsl.functional.imbalance import QUANTILE_LEVELS, ErrorProfile
+from rezsl.functional.recognition import Hubness, Mistakes, Reliability
+from rezsl.functional.statistics import CorrelationEstimate, Correlations
 
 __all__ = [
     "QUANTILE_LEVELS",

@@ -11,10 +11,10 @@ from rezsl.evaluation.json_values import json_value
 from rezsl.evaluation.options import AnalysisOptions
 from rezsl.evaluation.recognition import Recognition
 from rezsl.functional import CurvePoint, SeenUnseenCurve
-from rezsl.functional.correlation import Correlations
+from rezsl.functional.binning import ValueBins
 from rezsl.functional.error_fall import ErrorFall
-from rezsl.functional.unevenness import ErrorProfile
-from rezsl.functional.value_bins import ValueBins
+from rezsl.functional.imbalance import ErrorProfile
+from rezsl.functional.statistics import Correlations
 
 NAN = float("nan")
 

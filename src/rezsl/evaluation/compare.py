@@ -13,7 +13,7 @@ from rezsl.evaluation.analysis import Analysis
 from rezsl.evaluation.comparison import AnalysisComparison, PairedBy, PairedDifference
 from rezsl.evaluation.options import AnalysisOptions
 from rezsl.evaluation.pairing import QUANTITIES, Named, check_same_names, paired
-from rezsl.functional.resampling import bootstrap_weights, percentile_interval
+from rezsl.functional.statistics import bootstrap_weights, percentile_interval
 
 
 def compare_analyses(analyses: Mapping[str, Analysis], options: AnalysisOptions | None = None) -> AnalysisComparison:

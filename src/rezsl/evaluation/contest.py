@@ -9,10 +9,8 @@ from torch import Tensor
 from rezsl.evaluation.options import AnalysisOptions
 from rezsl.evaluation.recognition import Recognition
 from rezsl.functional import class_accuracies
-from rezsl.functional.choice import calibrated_choice, confusion_counts
-from rezsl.functional.hubness import hubness
-from rezsl.functional.mistakes import study_mistakes
-from rezsl.functional.reliability import reliability
+from rezsl.functional.recognition import hubness, reliability, study_mistakes
+from rezsl.functional.scoring import calibrated_choice, confusion_counts
 from rezsl.functional.shapes import ClassMask, ClassMatrix
 
 

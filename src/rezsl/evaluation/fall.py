@@ -11,10 +11,9 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation.options import AnalysisOptions
-from rezsl.functional.correlation import correlations
+from rezsl.functional.binning import bin_by_value
 from rezsl.functional.error_fall import ErrorFall, error_fall_rate
-from rezsl.functional.resampling import bootstrap_weights
-from rezsl.functional.value_bins import bin_by_value
+from rezsl.functional.statistics import bootstrap_weights, correlations
 
 
 @torch.inference_mode()

@@ -11,10 +11,9 @@ from rezsl.evaluation.contest import Contest, recognise
 from rezsl.evaluation.inputs import check_predictions, check_setting
 from rezsl.evaluation.options import AnalysisOptions
 from rezsl.functional import SeenUnseenCurve, class_error_matrix, class_scores, l2_normalize, seen_unseen_curve
-from rezsl.functional.correlation import correlations
-from rezsl.functional.resampling import bootstrap_weights
-from rezsl.functional.unevenness import error_profile
-from rezsl.functional.value_bins import bin_by_value
+from rezsl.functional.binning import bin_by_value
+from rezsl.functional.imbalance import error_profile
+from rezsl.functional.statistics import bootstrap_weights, correlations
 from rezsl.semantics import ClassSemantics
 
 

@@ -6,9 +6,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.functional.hubness import Hubness
-from rezsl.functional.mistakes import Mistakes
-from rezsl.functional.reliability import Reliability
+from rezsl.functional.recognition import Hubness, Mistakes, Reliability
 
 
 class ConfusedPair(NamedTuple):

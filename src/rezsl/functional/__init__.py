@@ -1,6 +1,6 @@
 """Pure functions from tensors to tensors: the mathematics, once."""
 
-from rezsl.functional.attention import CollapsedAttention, attend, attention_map
+from rezsl.functional.attention import CollapsedAttention, attend, attention_map, place_shares
 from rezsl.functional.curves import (
     CurvePoint,
     SeenUnseenCurve,
@@ -9,7 +9,6 @@ from rezsl.functional.curves import (
     seen_unseen_margins,
 )
 from rezsl.functional.imbalance import Imbalance, imbalance
-from rezsl.functional.places import place_shares
 from rezsl.functional.rebalancing import class_error_matrix, rebalancing_weights
 from rezsl.functional.scoring import class_accuracies, class_scores, l2_normalize
 

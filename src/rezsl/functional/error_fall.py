@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.correlation import Correlations
-from rezsl.functional.value_bins import ValueBins
+from rezsl.functional.binning import ValueBins
+from rezsl.functional.statistics import Correlations
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,12 +1,15 @@
-"""How unevenly the semantics are predicted, and whether that follows their values (section III-A of the paper)."""
+"""How unevenly the semantics are predicted, and whether that follows their values (section III-A of the paper).
+
+How unevenly errors are spread: over the rows of each column, and over the columns.
+"""
 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.functional.scoring import l2_normalize
+from rezsl.functional.statistics import pearson, quantiles
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,6 @@ class Imbalance:
         return float(self.correlation_over_semantics.nanmean())
 
 
-def pearson(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
-    """Pearson correlation of each pair of columns; NaN where one of them is constant."""
-    # Asked before centring: the rounding of the mean makes a constant column look like it varied.
-    constant = (left.amax(dim=0) == left.amin(dim=0)) | (right.amax(dim=0) == right.amin(dim=0))
-    left, right = (l2_normalize((side - side.mean(dim=0)).T) for side in (left, right))
-    return (left * right).sum(dim=1).masked_fill(constant, torch.nan)
-
-
 def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
     """Imbalance figures of a class error matrix.
 
@@ -65,4 +60,78 @@ def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"
         semantic_error=matrix.mean(dim=0),
         correlation_over_classes=pearson(class_semantics, matrix),
         correlation_over_semantics=pearson(class_semantics.T, matrix.T),
+    )
+
+
+QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Which quantiles an :class:`ErrorProfile` keeps: a box, its whiskers and the extremes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorProfile:
+    """The errors of each of N things (semantics, or classes) over all things of the other kind.
+
+    Attributes:
+        mean: mean error of each, ``[N]``.
+        spread: standard deviation of its errors (population form), ``[N]``.
+        gini: Gini coefficient of its errors, ``[N]``: 0 where all are equal, towards 1 where one carries everything;
+            0 where there is no error at all.
+        quantiles: of its errors, ``[N, Q]``, at :data:`QUANTILE_LEVELS`, ascending.
+    """
+
+    mean: Float[Tensor, "N"]
+    spread: Float[Tensor, "N"]
+    gini: Float[Tensor, "N"]
+    quantiles: Float[Tensor, "N Q"]
+
+    @property
+    def mean_of_means(self) -> float:
+        """Mean over the N of their mean error."""
+        return float(self.mean.mean())
+
+    @property
+    def spread_of_means(self) -> float:
+        """Standard deviation over the N of their mean error (population form)."""
+        return float(self.mean.std(correction=0))
+
+    @property
+    def gini_of_means(self) -> float:
+        """Gini coefficient of the N mean errors."""
+        return float(gini(self.mean.unsqueeze(1)))
+
+    def worst(self, count: int) -> Int[Tensor, "count"]:
+        """Positions of the ``count`` highest mean errors, the worst first; all N if there are fewer."""
+        return self.mean.argsort(descending=True, stable=True)[:count]
+
+    def worst_mean(self, count: int) -> float:
+        """Mean of the ``count`` highest mean errors."""
+        return float(self.mean[self.worst(count)].mean())
+
+
+def gini(matrix: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
+    """Gini coefficient of each column of non-negative numbers, in ``[0, 1)``; 0 for a column of zeros.
+
+    Half the mean absolute difference between two entries over their mean: Σ_ij |x_i − x_j| / (2 M² x̄). With x in
+    ascending order that is Σ_i (2i − M − 1) x_i / (M Σ_i x_i), i = 1 … M.
+
+    >>> gini(torch.tensor([[1.0, 0.0], [1.0, 4.0]]))
+    tensor([0.0000, 0.5000])
+    """
+    count = len(matrix)
+    # Scaled by the largest entry, so that a sum of huge or tiny ones neither overflows nor vanishes.
+    peak = matrix.amax(dim=0)
+    ascending = (matrix / torch.where(peak > 0, peak, 1.0)).sort(dim=0).values
+    factor = 2 * torch.arange(1, count + 1, dtype=matrix.dtype, device=matrix.device) - count - 1
+    total = ascending.sum(dim=0)
+    return (factor @ ascending / (count * torch.where(total > 0, total, 1.0))).clamp(min=0.0)
+
+
+def error_profile(matrix: Float[Tensor, "M N"]) -> ErrorProfile:
+    """Profile of each column of a matrix of errors; of a class error matrix ``[K, S]``, of each semantic."""
+    matrix = matrix.double()
+    return ErrorProfile(
+        mean=matrix.mean(dim=0),
+        spread=matrix.std(dim=0, correction=0),
+        gini=gini(matrix),
+        quantiles=quantiles(matrix, QUANTILE_LEVELS).T,
     )

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.attention_penalties import compactness, decorrelation
+from rezsl.functional.attention import compactness, decorrelation
 from rezsl.functional.shapes import Predictions, Regions
 from rezsl.models.grouped_model import GroupedModel
 from rezsl.models.semantic_model import TrainingOutput
@@ -20,7 +20,7 @@ class GEMNet(GroupedModel):
 
     In training each sample adds to the objective ``compactness_weight`` times the spread of its attention maps, and
     ``decorrelation_weight`` times the norms of Q's channels within groups of attributes
-    (:mod:`rezsl.functional.attention_penalties`). Without groups all attributes are one group, and the second term
+    (:mod:`rezsl.functional.attention`). Without groups all attributes are one group, and the second term
     only asks for few channels.
 
     Of the original it is the attribute attention with these two terms: its branches give one prediction, whose losses

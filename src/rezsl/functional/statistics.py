@@ -1,13 +1,69 @@
-"""Correlation of errors with semantic values, with bootstrap intervals."""
+"""Quantiles of columns with missing values.
 
+The bootstrap, as weights: how often each row is drawn (Efron, 1979).
+
+Correlation of errors with semantic values, with bootstrap intervals.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.functional.imbalance import pearson
-from rezsl.functional.resampling import percentile_interval
+from rezsl.errors import ArgumentError
+from rezsl.functional.scoring import l2_normalize
+
+
+def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Tensor, "Q N"]:
+    """Quantiles of each column, linear between its sorted values; NaN is left out, and comes where nothing is left.
+
+    As ``torch.nanquantile``, which refuses more than 16 million numbers.
+
+    >>> quantiles(torch.tensor([[1.0], [torch.nan], [2.0]]), (0.0, 0.5))
+    tensor([[1.0000],
+            [1.5000]])
+    """
+    if not len(matrix):
+        return matrix.new_full((len(levels), matrix.shape[1]), torch.nan)
+    ascending = matrix.sort(dim=0).values  # NaN goes to the end
+    last = (~matrix.isnan()).sum(dim=0) - 1
+    position = torch.tensor(levels, dtype=matrix.dtype, device=matrix.device).unsqueeze(1) * last.clamp(min=0)
+    below = position.floor().long()
+    above = torch.minimum(below + 1, last.clamp(min=0).expand_as(below))
+    low, high = ascending.gather(0, below), ascending.gather(0, above)
+    return torch.lerp(low, high, position - below)
+
+
+def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R M"]:
+    """How often each of ``count`` rows occurs in each of ``resamples`` draws of ``count`` rows with replacement.
+
+    A weighted mean over the rows then is a draw of the mean, and all draws of it are one matrix product.
+
+    Returns:
+        Whole numbers ``[R, M]`` (float64); every row sums to ``count``. The same seed gives the same draws.
+    """
+    for name, value in (("count", count), ("resamples", resamples)):
+        if value < 1:
+            raise ArgumentError(f"{name}: expected at least 1, got {value}")
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(count, (resamples, count), generator=generator)
+    weights = torch.zeros(resamples, count, dtype=torch.float64)
+    return weights.scatter_add_(1, drawn, torch.ones_like(weights))
+
+
+def percentile_interval(draws: Float[Tensor, "R N"], level: float) -> tuple[Float[Tensor, "N"], Float[Tensor, "N"]]:
+    """The middle ``level`` of the draws of each column; undefined draws (NaN) are left out.
+
+    Args:
+        draws: of N figures, ``[R, N]``.
+        level: coverage, between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ArgumentError(f"level: expected a number between 0 and 1, got {level}")
+    low, high = quantiles(draws, ((1 - level) / 2, (1 + level) / 2))
+    return low, high
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +122,14 @@ def correlations(
         pearson=_estimate(pearson(left, right), linear, level),
         spearman=_estimate(monotone[0], monotone[1:], level),
     )
+
+
+def pearson(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
+    """Pearson correlation of each pair of columns; NaN where one of them is constant."""
+    # Asked before centring: the rounding of the mean makes a constant column look like it varied.
+    constant = (left.amax(dim=0) == left.amin(dim=0)) | (right.amax(dim=0) == right.amin(dim=0))
+    left, right = (l2_normalize((side - side.mean(dim=0)).T) for side in (left, right))
+    return (left * right).sum(dim=1).masked_fill(constant, torch.nan)
 
 
 def spearman(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
