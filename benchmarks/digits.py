@@ -45,7 +45,7 @@ def one(triple: tuple[int, tuple[int, int, int]], loss: str, loss_weight: float,
     )
     assert result.test is not None
     validation_figures = {"T1_validation": result.choice.t1, "H_validation": result.choice.harmonic_mean}
-    return result.test.figures() | validation_figures
+    return result.test.metrics() | validation_figures
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rezsl.classifier import ZeroShotClassifier, load_model, model_of_images, save_model
     from rezsl.data import Benchmark, Split, load_digits, load_image_folder, load_xlsa17
     from rezsl.errors import RezslError
-    from rezsl.evaluation import GZSLResult, evaluate
+    from rezsl.evaluation import Evaluation, evaluate
     from rezsl.regions import extract_regions, load_region_store
     from rezsl.semantics import ClassSemantics
     from rezsl.training import FitResult, fit
@@ -21,8 +21,8 @@ __version__ = version("rezsl")
 _HOME = {
     "Benchmark": "rezsl.data",
     "ClassSemantics": "rezsl.semantics",
+    "Evaluation": "rezsl.evaluation",
     "FitResult": "rezsl.training",
-    "GZSLResult": "rezsl.evaluation",
     "RezslError": "rezsl.errors",
     "Split": "rezsl.data",
     "ZeroShotClassifier": "rezsl.classifier",
@@ -54,8 +54,8 @@ _ROOMS = (
 __all__ = [
     "Benchmark",
     "ClassSemantics",
+    "Evaluation",
     "FitResult",
-    "GZSLResult",
     "RezslError",
     "Split",
     "ZeroShotClassifier",

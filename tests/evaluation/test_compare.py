@@ -23,7 +23,7 @@ def test_differences_are_paired_by_name(analysed: Analysed) -> None:
     models = {"poor": analysed(0.5), "good": analysed(0.2), "better": analysed(0.15, seed=1)}
     found = compare_analyses(models, QUICK)
     assert found.names == ("poor", "good", "better")
-    assert found.figures["good"]["T1"] == models["good"].t1
+    assert found.metrics["good"]["T1"] == models["good"].t1
     assert len(found.differences) == 8 * 3
     pairs = found.of("semantic_error")
     assert [(one.first, one.second) for one in pairs] == [("poor", "good"), ("poor", "better"), ("good", "better")]

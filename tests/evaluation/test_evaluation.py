@@ -83,7 +83,7 @@ def test_classes_and_columns_are_joined_by_name(model: ZeroShotClassifier, featu
     )
     position = torch.tensor([rows.index(row) for row in range(6)])
     other = replace(features, labels=position[features.labels], semantics=shuffled)
-    assert evaluate(model, other).figures() == pytest.approx(evaluate(model, features).figures(), rel=1e-5)
+    assert evaluate(model, other).metrics() == pytest.approx(evaluate(model, features).metrics(), rel=1e-5)
 
 
 def test_a_class_that_was_trained_on_is_not_unseen(model: ZeroShotClassifier, features: Benchmark) -> None:
@@ -105,10 +105,10 @@ def test_nothing_to_test_on(model: ZeroShotClassifier, features: Benchmark) -> N
 
 
 def test_without_images_of_seen_classes_t1_and_u_are_told(model: ZeroShotClassifier, features: Benchmark) -> None:
-    whole = evaluate(model, features).figures()
+    whole = evaluate(model, features).metrics()
     untested = replace(features, split=replace(features.split, test_seen=torch.empty(0, dtype=torch.int64)))
     result = evaluate(model, untested)
-    figures = result.figures()
+    figures = result.metrics()
     assert (figures["T1"], figures["U"], figures["gamma"]) == (whole["T1"], whole["U"], 0.3)
     undefined = {"S", "H", "AUSUC", "H_oracle", "gamma_oracle"}
     assert {name for name, value in figures.items() if math.isnan(value)} == undefined

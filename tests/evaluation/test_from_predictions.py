@@ -133,14 +133,14 @@ def test_order_of_classes_and_semantics_does_not_matter(case: Case) -> None:
     first = analyse(case.predictions, case.labels, table, case.seen, 0.4, options=QUICK)
     labels = rows.argsort()[case.labels]
     second = analyse(case.predictions[:, columns], labels, shuffled, case.seen, 0.4, options=QUICK)
-    assert second.figures() == pytest.approx(first.figures(), rel=1e-5)
+    assert second.metrics() == pytest.approx(first.metrics(), rel=1e-5)
     assert [name for name, _ in second.worst_classes] == [name for name, _ in first.worst_classes]
 
 
 def test_json_holds_every_field(case: Case) -> None:
     found = analyse(case.predictions, case.labels, case.semantics, case.seen, options=QUICK)
     content = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert content["figures"]["T1"] == found.t1
+    assert content["metrics"]["T1"] == found.t1
     assert content["curve"]["gamma"][0] is None  # −∞
     assert content["point"].keys() == {"gamma", "seen", "unseen"}
     assert content["generalized"]["class_accuracy"][7] is None
@@ -178,7 +178,7 @@ def test_hard_cases_have_figures_or_say_that_there_are_none(name: str) -> None:
     semantics = ClassSemantics(names, tuple("vwxyz")[: table.shape[1]], table)
     found = analyse(predictions, labels, semantics, ["a"], options=QUICK)
     json.dumps(found.to_dict(), allow_nan=False)
-    figures = found.figures()
+    figures = found.metrics()
     for figure in ("error_mean", "error_spread", "error_gini", "error_worst", "ece_generalized"):
         assert 0 <= figures[figure] <= 1
     one_sided = len({number == 0 for number in labels.tolist()}) == 1

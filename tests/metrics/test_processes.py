@@ -56,7 +56,7 @@ def work(rank: int, folder: Path) -> None:
         loss(network(predictions[mine]), evaluator().values[labels[mine]], labels[mine]).backward()
     weight = network.module.weight
     found = {
-        "figures": result.figures(),
+        "metrics": result.metrics(),
         "classes": result.classes,
         "class_accuracy": result.class_accuracy,
         "matrix": result.error_matrix,
@@ -76,8 +76,8 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
     alone.update(*samples())
     whole = alone.result(0.4)
     for process in found:
-        for name, value in whole.figures().items():
-            torch.testing.assert_close(process["figures"][name], value, rtol=1e-9, atol=0, equal_nan=True, msg=name)
+        for name, value in whole.metrics().items():
+            torch.testing.assert_close(process["metrics"][name], value, rtol=1e-9, atol=0, equal_nan=True, msg=name)
         assert process["classes"] == whole.classes
         torch.testing.assert_close(process["class_accuracy"], whole.class_accuracy)
         torch.testing.assert_close(process["matrix"], whole.error_matrix)

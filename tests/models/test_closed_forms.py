@@ -102,7 +102,7 @@ def test_fit_selects_refits_tests_and_saves(kind: type[ClosedForm], learnable: B
     assert result.choice.epochs == 1
     loaded = rezsl.load_model(tmp_path / "run")
     assert loaded.network.architecture() == result.model.network.architecture()
-    assert rezsl.evaluate(loaded, learnable).figures() == result.test.figures()
+    assert rezsl.evaluate(loaded, learnable).metrics() == result.test.metrics()
 
 
 def test_the_bilinear_model_learns(learnable: Benchmark) -> None:

@@ -87,7 +87,7 @@ def test_fit_selects_refits_tests_and_saves(learnable: Benchmark, tmp_path: Path
     for name, tensor in result.model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], tensor), name
     assert "network.thresholds" in loaded.state_dict()
-    assert rezsl.evaluate(loaded, learnable).figures() == result.test.figures()
+    assert rezsl.evaluate(loaded, learnable).metrics() == result.test.metrics()
 
 
 def test_what_cannot_be_solved_is_refused_in_one_line() -> None:

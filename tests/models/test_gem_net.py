@@ -100,7 +100,7 @@ def test_fit_hands_over_groups_and_saves_them(learnable: Benchmark, tmp_path: Pa
     assert isinstance(loaded.network, GEMNet)
     assert loaded.network.groups.tolist() == [0, 0, 1, 1, 2, 2]
     assert loaded.network.decorrelation_weight == 0.02
-    assert rezsl.evaluate(loaded, data).figures() == result.test.figures()
+    assert rezsl.evaluate(loaded, data).metrics() == result.test.metrics()
 
 
 def test_an_option_out_of_range_is_named() -> None:

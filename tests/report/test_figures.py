@@ -6,14 +6,14 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 from rezsl.evaluation.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.report import save_error_matrix
 from rezsl.semantics import ClassSemantics
 
 
-def result(values: torch.Tensor) -> GZSLResult:
+def result(values: torch.Tensor) -> Evaluation:
     """Predictions beside the truth, the last class unseen."""
     count, attributes = values.shape
     table = ClassSemantics(tuple(map(str, range(count))), tuple(map(str, range(attributes))), values)
@@ -24,7 +24,7 @@ def result(values: torch.Tensor) -> GZSLResult:
     return evaluator.result(gamma=0.0)
 
 
-def drawn(values: torch.Tensor, path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[GZSLResult, Figure]:
+def drawn(values: torch.Tensor, path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Evaluation, Figure]:
     """A result, and the figure of its error matrix as it was saved."""
     figures: list[Figure] = []
     save = Figure.savefig

@@ -247,7 +247,7 @@ def test_features_have_no_pictures_and_a_damaged_record_is_named(features: Bench
     model = fit(features, max_epochs=1, batches=quick, accelerator="cpu", progress=False, run_dir=run).model
     reported = reported_run(model, features, run)
     assert reported.examples == ()
-    assert reported.metrics["test"]["H"] == pytest.approx(reported.analysis.figures()["H"])
+    assert reported.metrics["test"]["H"] == pytest.approx(reported.analysis.metrics()["H"])
     texts = Page(render_report({"toy": reported})).texts
     assert reported.settings["data"]["sha256"] in texts
     (run / "metrics.json").write_text("{")

@@ -18,7 +18,7 @@ def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
     printed = capsys.readouterr().out
     assert "…" not in printed
     names = ("T1", "U", "S", "H", "AUSUC", "H_oracle")
-    assert [f"{100 * result.figures()[name]:.1f}" for name in names] == next(
+    assert [f"{100 * result.metrics()[name]:.1f}" for name in names] == next(
         line.split()[2:8] for line in printed.splitlines() if line.startswith(" test (oracle ")
     )
 

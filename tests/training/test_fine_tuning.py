@@ -131,7 +131,7 @@ def test_training_crops_somewhere_and_tests_in_the_middle(few_digits: Benchmark,
     for name, value in of_backbone(once).items():
         torch.testing.assert_close(of_backbone(again)[name], value, rtol=0, atol=0, msg=name)
     assert once.test is not None
-    assert rezsl.evaluate(once.model, few_digits).figures() == once.test.figures()
+    assert rezsl.evaluate(once.model, few_digits).metrics() == once.test.metrics()
 
 
 def test_the_oracle_protocol_chooses_on_test_classes_and_says_so(

@@ -16,7 +16,7 @@ import rezsl
 from rezsl.data import Benchmark, load_digits
 from rezsl.data.input_format import ImageFormat
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
@@ -89,7 +89,7 @@ def test_a_run_directory_holds_everything(few_digits: Benchmark, tmp_path: Path)
     torch.testing.assert_close(
         loaded.predict_semantics(few_digits.inputs), result.model.predict_semantics(few_digits.inputs), rtol=0, atol=0
     )
-    assert rezsl.evaluate(loaded, few_digits).figures() == result.test.figures()
+    assert rezsl.evaluate(loaded, few_digits).metrics() == result.test.metrics()
 
 
 def test_equal_seeds_give_equal_weights(few_digits: Benchmark) -> None:
@@ -329,9 +329,9 @@ def test_the_last_epoch_within_one_standard_error_is_chosen(
 def falling_validation(monkeypatch: pytest.MonkeyPatch) -> None:
     falls = iter([0.5, 0.9, 0.1, 0.1, 0.1, 0.95, 0.95, 0.95])
     monkeypatch.setattr(CurvePoint, "harmonic_mean", property(lambda _: next(falls)))
-    monkeypatch.setattr(GZSLResult, "harmonic_mean_error", 0.0)
-    monkeypatch.setattr(GZSLResult, "figures", lambda _: {"H": 0.0})
-    monkeypatch.setattr(GZSLResult, "to_dict", lambda _: {})
+    monkeypatch.setattr(Evaluation, "harmonic_mean_error", 0.0)
+    monkeypatch.setattr(Evaluation, "metrics", lambda _: {"H": 0.0})
+    monkeypatch.setattr(Evaluation, "to_dict", lambda _: {})
 
 
 def test_selection_stops_when_validation_has_fallen_for_a_while(

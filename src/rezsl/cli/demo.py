@@ -12,7 +12,7 @@ from rezsl.cli.options import new_parser
 from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
-from rezsl.evaluation import GZSLResult, evaluate
+from rezsl.evaluation import Evaluation, evaluate
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import results_table, save_curve, save_error_matrix
 from rezsl.report.reported_run import ReportedRun, reported_run
@@ -107,7 +107,7 @@ def _check(directory: Path, resuming: bool) -> None:
         )
 
 
-def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: int) -> GZSLResult:
+def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: int) -> Evaluation:
     """The test figures of one loss: those of the finished run in the folder, or of one begun there or gone on with."""
     if (folder / "metrics.json").exists():
         _check_seed(folder / "settings.json", seed)

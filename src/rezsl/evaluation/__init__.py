@@ -3,7 +3,7 @@
 from rezsl.evaluation.analysis import Analysis
 from rezsl.evaluation.compare import compare_analyses
 from rezsl.evaluation.comparison import AnalysisComparison, PairedDifference
-from rezsl.evaluation.evaluation import GZSLResult, evaluate
+from rezsl.evaluation.evaluation import Evaluation, evaluate
 from rezsl.evaluation.fall import analyse_error_fall, load_error_fall
 from rezsl.evaluation.from_model import analyse_model
 from rezsl.evaluation.from_predictions import analyse
@@ -26,7 +26,7 @@ __all__ = [
     "Correlations",
     "ErrorFall",
     "ErrorProfile",
-    "GZSLResult",
+    "Evaluation",
     "Hubness",
     "Mistakes",
     "PairedDifference",

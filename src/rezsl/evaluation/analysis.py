@@ -24,7 +24,7 @@ class Analysis:
     """The analysis of one model's predictions of N samples of K classes with S semantics.
 
     An error is the squared difference between the directions (rows of length 1) of predicted and true semantics, so
-    the numbers equal those of :class:`rezsl.evaluation.GZSLResult`. All tensors are on the CPU, figures in float64.
+    the numbers equal those of :class:`rezsl.evaluation.Evaluation`. All tensors are on the CPU, figures in float64.
 
     Attributes:
         classes: names of the K classes that occur, in the order of the semantics table.
@@ -98,7 +98,7 @@ class Analysis:
             raise ArgumentError(f"fall: expected a rate per class and semantic, {expected}, got {got}")
         return replace(self, error_fall=fall)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Every headline figure by name; NaN where it is undefined."""
         point, oracle = self.point, self.oracle
         semantic, worst = self.semantic_errors, self.options.worst
@@ -124,10 +124,10 @@ class Analysis:
             "error_rank_correlation": spearman.mean,
             "error_correlation_within_class": within.pearson.mean,
             "error_rank_correlation_within_class": within.spearman.mean,
-            **self._recognition_figures(),
+            **self._recognition_metrics(),
         }
 
-    def _recognition_figures(self) -> dict[str, float]:
+    def _recognition_metrics(self) -> dict[str, float]:
         figures = {}
         for name, known in (("generalized", self.generalized), ("conventional", self.conventional)):
             figures[f"ece_{name}"] = NAN if known is None else known.reliability.ece
@@ -137,7 +137,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Figures, and every field by name, as JSON values: tensors are nested lists, NaN and infinity None."""
-        return {"figures": json_value(self.figures()), **json_value(self)}
+        return {"metrics": json_value(self.metrics()), **json_value(self)}
 
 
 def _named(names: tuple[str, ...], profile: ErrorProfile, count: int) -> list[tuple[str, float]]:

@@ -37,7 +37,7 @@ def compare_analyses(analyses: Mapping[str, Analysis], options: AnalysisOptions 
         ]
         corrected = holm([difference.p_value for difference in compared])
         differences += [replace(one, p_value_holm=p) for one, p in zip(compared, corrected, strict=True)]
-    figures_by_model = {name: analysis.figures() for name, analysis in analyses.items()}
+    figures_by_model = {name: analysis.metrics() for name, analysis in analyses.items()}
     return AnalysisComparison(tuple(analyses), figures_by_model, tuple(differences))
 
 

@@ -55,12 +55,12 @@ class AnalysisComparison:
 
     Attributes:
         names: of the models, in the order given.
-        figures: headline figures of each model by its name, as :meth:`Analysis.figures` gives them.
+        metrics: headline metrics of each model by its name, as :meth:`Analysis.metrics` gives them.
         differences: every quantity for every pair of models, (first, second) in the order given.
     """
 
     names: tuple[str, ...]
-    figures: dict[str, dict[str, float]]
+    metrics: dict[str, dict[str, float]]
     differences: tuple[PairedDifference, ...]
 
     def of(self, quantity: str) -> list[PairedDifference]:

@@ -1,4 +1,4 @@
-"""The protocol's scoring: predicted semantics in, :class:`GZSLResult` out."""
+"""The protocol's scoring: predicted semantics in, :class:`Evaluation` out."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from rezsl.semantics import ClassSemantics
 
 
 @dataclass(frozen=True, eq=False)
-class GZSLResult:
+class Evaluation:
     """All figures of one set of weights on one set of images. Accuracies are class-averaged, in ``[0, 1]``.
 
     Without images of seen classes, T1 and U are known, and S, H and the area are NaN.
@@ -99,7 +99,7 @@ class GZSLResult:
                 variance += slope**2 * float(accuracies.var()) / len(accuracies)
         return math.sqrt(variance)
 
-    def figures(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float]:
         """Every headline figure by its name in the field."""
         uneven = self.imbalance
         return {
@@ -119,7 +119,7 @@ class GZSLResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the curve and the matrices, as JSON values (an undefined figure is None)."""
-        figures = {name: None if math.isnan(value) else value for name, value in self.figures().items()}
+        figures = {name: None if math.isnan(value) else value for name, value in self.metrics().items()}
         accuracy = dict(zip(self.classes, self.class_accuracy.tolist(), strict=True))
         return {
             "protocol": self.protocol,
@@ -177,7 +177,7 @@ class GZSLEvaluator(nn.Module):
             among_unseen = scores[of_unseen].masked_fill(is_seen, -torch.inf)
             self.t1.update(among_unseen.argmax(dim=1), labels[of_unseen])
 
-    def result(self, gamma: float | None = None) -> GZSLResult:
+    def result(self, gamma: float | None = None) -> Evaluation:
         """The figures of everything added so far; without a γ the best one on these samples is taken."""
         curve = self.seen_unseen.compute()
         matrix, present = self.class_error.compute()
@@ -186,7 +186,7 @@ class GZSLEvaluator(nn.Module):
         t1_terms = self.t1.per_class()
         is_seen = self.seen_unseen.is_seen
         names = [self.classes[row] for row in present.tolist()]
-        return GZSLResult(
+        return Evaluation(
             t1=float(self.t1.compute()),
             point=point,
             oracle=oracle,
@@ -215,7 +215,7 @@ def evaluate(
     seen_index: Int[Tensor, "N"] | None = None,
     unseen_index: Int[Tensor, "M"] | None = None,
     batch_size: int = 256,
-) -> GZSLResult:
+) -> Evaluation:
     """Score a model on a benchmark's test images, at the model's own γ.
 
     Without images of seen classes T1 and U can still be told; S, H and the area are NaN.

@@ -1,4 +1,4 @@
-"""Figures of a :class:`GZSLResult`, as PNG files."""
+"""Figures of a :class:`Evaluation`, as PNG files."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint
 from rezsl.report.table import named_with_protocol
 
@@ -28,7 +28,7 @@ def plain_text() -> Iterator[None]:
 
 
 @plain_text()
-def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
+def save_curve(results: Mapping[str, Evaluation], path: Path) -> None:
     """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
@@ -54,7 +54,7 @@ def save_curve(results: Mapping[str, GZSLResult], path: Path) -> None:
 
 
 @plain_text()
-def save_error_matrix(result: GZSLResult, path: Path) -> None:
+def save_error_matrix(result: Evaluation, path: Path) -> None:
     """Draw the class × semantic error matrix beside the class semantics, unseen classes below a line."""
     order = sorted(range(len(result.classes)), key=lambda row: not result.is_seen[row])
     seen_count = sum(result.is_seen)
@@ -100,7 +100,7 @@ def _percent(point: CurvePoint) -> tuple[list[float], list[float]]:
     return [100 * point.unseen], [100 * point.seen]
 
 
-def _class_label(result: GZSLResult, row: int) -> str:
+def _class_label(result: Evaluation, row: int) -> str:
     return result.classes[row] if len(result.classes) <= 60 else ""
 
 

@@ -44,7 +44,7 @@ def headlines(runs: Mapping[str, ReportedRun]) -> tuple[list[tuple[str, str]], l
     """Titles with units, and a row of figures per run."""
     rows = []
     for name, run in runs.items():
-        figures = run.analysis.figures()
+        figures = run.analysis.metrics()
         cells = [_number(factor * figures[key], 1) for key, (_, factor, _) in HEADLINES.items()]
         rows.append((f"{name} (oracle protocol)" if run.protocol == "oracle" else name, cells))
     return [(title, unit) for title, _, unit in HEADLINES.values()], rows

@@ -7,12 +7,12 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 
 PERCENT = ("T1", "U", "S", "H", "AUSUC", "H_oracle")
 
 
-def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
+def results_table(results: Mapping[str, Evaluation], title: str) -> Table:
     """One row per model: accuracies in percent, errors of unit-length semantics in thousandths."""
     chosen = {"honest": "U, S, H: at the γ chosen on validation classes"}
     chosen["oracle"] = "oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic"
@@ -33,7 +33,7 @@ def results_table(results: Mapping[str, GZSLResult], title: str) -> Table:
     for name in (*PERCENT, "error", "spread", "corr"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, result in results.items():
-        figures = result.figures()
+        figures = result.metrics()
         table.add_row(
             escape(named_with_protocol(name, result)),
             *(_known(100 * figures[column], ".1f") for column in PERCENT),
@@ -51,6 +51,6 @@ def _known(value: float, form: str) -> str:
     return "–" if math.isnan(value) else format(value, form)
 
 
-def named_with_protocol(name: str, result: GZSLResult) -> str:
+def named_with_protocol(name: str, result: Evaluation) -> str:
     """A name for tables and legends that does not hide where a figure was chosen on test classes."""
     return f"{name} (oracle protocol)" if result.protocol == "oracle" else name

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rezsl.errors import RunDirectoryError
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 from rezsl.files import write_atomically
 from rezsl.functional.shapes import Protocol
 from rezsl.training.module import ZeroShotModule
@@ -112,7 +112,7 @@ class BestEpoch(Callback):
         self.take(pl_module.validation, trainer.current_epoch + 1)
         trainer.should_stop = trainer.should_stop or self.has_waited
 
-    def take(self, result: GZSLResult, number: int) -> None:
+    def take(self, result: Evaluation, number: int) -> None:
         """Take in the validation figures after epoch ``number``, counted from 1."""
         best = result.oracle
         self.epochs.append(

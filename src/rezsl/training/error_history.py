@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from numpy.typing import NDArray
 
 from rezsl.errors import RunDirectoryError
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 from rezsl.files import write_atomically
 from rezsl.training.module import ZeroShotModule
 
@@ -47,7 +47,7 @@ class ErrorHistory(Callback):
         assert pl_module.validation is not None
         self.take(pl_module.validation, trainer.current_epoch + 1)
 
-    def take(self, result: GZSLResult, number: int) -> None:
+    def take(self, result: Evaluation, number: int) -> None:
         """Add the matrix after epoch ``number``, counted from 1."""
         self.epochs.append(number)
         self.errors.append(result.error_matrix.float().numpy())

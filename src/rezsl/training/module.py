@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import ArgumentError
-from rezsl.evaluation import GZSLResult
+from rezsl.evaluation import Evaluation
 from rezsl.evaluation.evaluation import GZSLEvaluator
 from rezsl.functional.shapes import Scalar
 from rezsl.losses import Objective, RRTLoss
@@ -73,7 +73,7 @@ class ZeroShotModule(LightningModule):
         self.frozen: list[nn.Parameter] = []
         classifier.network.prepare(objective.class_semantics)
         self.averaged = optimization.average(classifier)
-        self.validation: GZSLResult | None = None
+        self.validation: Evaluation | None = None
 
     def training_step(self, batch: Sequence[Tensor], batch_index: int) -> Scalar:
         """The objective of a batch of inputs and rows of the semantics table."""
@@ -142,7 +142,7 @@ class ZeroShotModule(LightningModule):
         """All figures of this epoch's validation; its γ is the best on the validation samples."""
         (evaluator,) = self.evaluators
         self.validation = evaluator.result()
-        figures = {f"val/{name}": float(value) for name, value in self.validation.figures().items()}
+        figures = {f"val/{name}": float(value) for name, value in self.validation.metrics().items()}
         self.log_dict(figures, rank_zero_only=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, selection_split
 from rezsl.errors import ArgumentError
-from rezsl.evaluation import GZSLResult, evaluate
+from rezsl.evaluation import Evaluation, evaluate
 from rezsl.functional.shapes import Protocol
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, Objective, RegressionLoss, ReMSELoss
 from rezsl.regions import small_resnet
@@ -49,7 +49,7 @@ class FitResult:
 
     model: ZeroShotClassifier
     choice: Choice
-    test: GZSLResult | None
+    test: Evaluation | None
     run_dir: Path | None
 
 
@@ -234,7 +234,7 @@ def _refit(
         train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, None, run, console)
 
 
-def _test(classifier: ZeroShotClassifier, data: Benchmark) -> GZSLResult | None:
+def _test(classifier: ZeroShotClassifier, data: Benchmark) -> Evaluation | None:
     """The figures on the test images; None where there are none of unseen classes."""
     return evaluate(classifier, data) if len(data.split.test_unseen) else None
 
