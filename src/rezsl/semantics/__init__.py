@@ -1,5 +1,6 @@
 """The table that describes every class, and word vectors of its attributes' names."""
 
+from rezsl.semantics.packing import pack_semantics, unpack_semantics
 from rezsl.semantics.places import with_places
 from rezsl.semantics.table import ClassSemantics
 from rezsl.semantics.text_encoder import encode_words
@@ -13,7 +14,9 @@ __all__ = [
     "WordVectors",
     "encode_words",
     "load_word_vectors",
+    "pack_semantics",
     "text_of",
+    "unpack_semantics",
     "with_places",
     "words_of",
 ]
