@@ -28,6 +28,12 @@ def real_data() -> Path:
     return SHARED
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test draws the same random numbers, whichever tests ran before it in the same process."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Without the run-time type checks of the test run, as users have it: what do our own checks say?"""

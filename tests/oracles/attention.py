@@ -72,10 +72,12 @@ def place_shares(places: Floats, rows: int, columns: int) -> Floats:
     """Share w_sr of each cell: a Gaussian of its middle's distance to the place (y, x, sigma), cells in reading order."""
     result = np.zeros((len(places), rows * columns), dtype=np.float64)
     for s, (y, x, sigma) in enumerate(places):
-        for row in range(rows):
-            for column in range(columns):
-                down, along = (row + 0.5) / rows - y, (column + 0.5) / columns - x
-                weight = math.exp(-(down**2 + along**2) / (2 * sigma**2))
-                result[s, row * columns + column] = weight
-        result[s] /= result[s].sum()
+        exponents = [
+            -(((row + 0.5) / rows - y) ** 2 + ((column + 0.5) / columns - x) ** 2) / (2 * sigma**2)
+            for row in range(rows)
+            for column in range(columns)
+        ]
+        # Less the largest exponent: with a small sigma every single exponential would underflow to 0.
+        weights = [math.exp(exponent - max(exponents)) for exponent in exponents]
+        result[s] = [weight / sum(weights) for weight in weights]
     return result
