@@ -1,6 +1,6 @@
 """Attribute-based zero-shot learning: recognise classes without training photos from a table that describes them.
 
-The names below are loaded when they are first used, so ``import rezsl`` itself costs next to nothing.
+The names below are imported at their first use, so ``import rezsl`` itself takes a few milliseconds.
 """
 
 from importlib import import_module
@@ -9,34 +9,72 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rezsl.classifier import ZeroShotClassifier, load_model, model_of_images, save_model
-    from rezsl.data import Benchmark, Split, load_digits, load_image_folder, load_xlsa17
+    from rezsl.data import (
+        Benchmark,
+        Split,
+        load_apy,
+        load_awa2,
+        load_cub,
+        load_digits,
+        load_flowers,
+        load_gtsrb,
+        load_image_folder,
+        load_sun,
+        load_synthetic,
+        load_xlsa17,
+    )
     from rezsl.errors import RezslError
     from rezsl.evaluation import Evaluation, evaluate
+    from rezsl.losses import ReMSELoss
+    from rezsl.models import AttentionNet
     from rezsl.regions import extract_regions, load_region_store
     from rezsl.semantics import ClassSemantics
     from rezsl.training import FitResult, fit
 
 __version__ = version("rezsl")
 
-_HOME = {
-    "Benchmark": "rezsl.data",
-    "ClassSemantics": "rezsl.semantics",
-    "Evaluation": "rezsl.evaluation",
-    "FitResult": "rezsl.training",
-    "RezslError": "rezsl.errors",
-    "Split": "rezsl.data",
-    "ZeroShotClassifier": "rezsl.classifier",
-    "evaluate": "rezsl.evaluation",
-    "extract_regions": "rezsl.regions",
-    "fit": "rezsl.training",
-    "load_digits": "rezsl.data",
-    "load_image_folder": "rezsl.data",
-    "load_model": "rezsl.classifier",
-    "load_region_store": "rezsl.regions",
-    "load_xlsa17": "rezsl.data",
-    "model_of_images": "rezsl.classifier",
-    "save_model": "rezsl.classifier",
+__all__ = [  # noqa: RUF022 - in the order in which a new user meets them
+    "fit",
+    "evaluate",
+    "load_model",
+    "save_model",
+    "Benchmark",
+    "ClassSemantics",
+    "Split",
+    "ReMSELoss",
+    "AttentionNet",
+    "Evaluation",
+    "FitResult",
+    "ZeroShotClassifier",
+    "load_image_folder",
+    "load_digits",
+    "load_synthetic",
+    "load_xlsa17",
+    "load_apy",
+    "load_awa2",
+    "load_cub",
+    "load_flowers",
+    "load_gtsrb",
+    "load_sun",
+    "extract_regions",
+    "load_region_store",
+    "model_of_images",
+    "RezslError",
+]
+
+# The package that holds each of these names. The names that are not listed, the loaders, are in rezsl.data.
+_HOMES = {
+    "classifier": ("ZeroShotClassifier", "load_model", "model_of_images", "save_model"),
+    "data": ("Benchmark", "Split"),
+    "errors": ("RezslError",),
+    "evaluation": ("Evaluation", "evaluate"),
+    "losses": ("ReMSELoss",),
+    "models": ("AttentionNet",),
+    "regions": ("extract_regions", "load_region_store"),
+    "semantics": ("ClassSemantics",),
+    "training": ("FitResult", "fit"),
 }
+_HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = (
     "classifier",
     "data",
@@ -51,32 +89,12 @@ _ROOMS = (
     "training",
 )
 
-__all__ = [
-    "Benchmark",
-    "ClassSemantics",
-    "Evaluation",
-    "FitResult",
-    "RezslError",
-    "Split",
-    "ZeroShotClassifier",
-    "evaluate",
-    "extract_regions",
-    "fit",
-    "load_digits",
-    "load_image_folder",
-    "load_model",
-    "load_region_store",
-    "load_xlsa17",
-    "model_of_images",
-    "save_model",
-]
-
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
     if name in _ROOMS:
         return import_module(f"rezsl.{name}")
+    if name in __all__:
+        return getattr(import_module(f"rezsl.{_HOME.get(name, 'data')}"), name)
     raise AttributeError(f"module 'rezsl' has no attribute {name!r}")
 
 
