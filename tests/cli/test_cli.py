@@ -16,8 +16,9 @@ import torch
 from PIL import Image
 
 from rezsl.classifier import ZeroShotClassifier, save_model
-from rezsl.cli.fit import prepare
+from rezsl.cli.fit import parser, prepare
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.cli.options import parse
 from rezsl.data import load_digits
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
@@ -463,3 +464,39 @@ def test_a_reader_that_stops_early_is_no_error(run: Path, images: Path) -> None:
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
         assert "Exception" not in process.stderr.read()
+
+
+def test_a_config_is_laid_over_its_base(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "base.yaml").write_text(
+        "data: digits\nloss: {class_path: ReMSELoss, init_args: {class_power: 2}}\nseed: 1\n"
+    )
+    (tmp_path / "sub" / "middle.yaml").write_text("base: ../base.yaml\nmodel: mlp\noptimization: {momentum: 0.5}\n")
+    (tmp_path / "top.yaml").write_text(
+        "base: sub/middle.yaml\nloss: {init_args: {semantic_power: 3}}\nmodel: {init_args: {hidden_dim: 7}}\n"
+        "optimization: {learning_rate: 0.5}\n"
+    )
+    settings = parse(parser(), ["--config", str(tmp_path / "top.yaml"), "--seed", "4"]).as_dict()
+    assert settings["data"]["class_path"].endswith(".digits")
+    assert (settings["loss"]["init_args"]["class_power"], settings["loss"]["init_args"]["semantic_power"]) == (2, 3)
+    assert settings["model"]["class_path"].endswith(".mlp")
+    assert settings["model"]["init_args"]["hidden_dim"] == 7
+    assert (settings["optimization"]["momentum"], settings["optimization"]["learning_rate"]) == (0.5, 0.5)
+    assert (settings["seed"], "base" in settings) == (4, False)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("base: none.yaml\n", "run.yaml: base: expected a file, but there is no {}/none.yaml; name it relative to"),
+        ("base: [a, b]\n", "run.yaml: base: expected the name of a YAML file, such as base.yaml, got ['a', 'b']"),
+        ("base: run.yaml\n", "run.yaml: base: expected another file, got run.yaml, which is laid over this one"),
+        ("base: other.yaml\n", "other.yaml: base: expected another file, got run.yaml, which is laid over this one"),
+        ("base: list.yaml\n", "list.yaml: expected options, one a line such as 'seed: 1', got '[1]'"),
+    ],
+)
+def test_a_wrong_base_is_named(content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run.yaml").write_text(content)
+    (tmp_path / "other.yaml").write_text("base: run.yaml\n")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    assert message.format(tmp_path) in error_of(capsys, "fit", "--config", tmp_path / "run.yaml")

@@ -5,17 +5,13 @@ from contextlib import contextmanager, nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
 
-from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is public, but not in its __all__
-    ActionConfigFile,
-    ArgumentParser,
-    Namespace,
-)
+from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli import choices, resume
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.cli.report import leave_report
-from rezsl.cli.yaml_file import check_configs
+from rezsl.cli.yaml_file import ConfigFile
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
@@ -33,9 +29,8 @@ SUMMARY = "train on a benchmark: select on validation classes, refit, test once"
 def parser() -> ArgumentParser:
     """Every option of :func:`rezsl.fit`, from a YAML file, the command line, or both."""
     options = new_parser("fit", SUMMARY)
-    options.add_argument(
-        "--config", action=ActionConfigFile, help="a YAML file of these options; later ones override it"
-    )
+    help_of_config = "a YAML file of these options, which later ones override; its entry base names a file below it"
+    options.add_argument("--config", action=ConfigFile, help=help_of_config)
     options.add_function_arguments(fit, skip={"progress", "watch", "select_only"}, fail_untyped=True)
     options.add_argument(
         "--report", type=bool, default=True, help="draw figures and write the page; rezsl report can do it later"
@@ -49,7 +44,6 @@ def prepare(arguments: list[str]) -> list[str]:
     """``--resume`` alone means true, and takes the options from the run's own config.yaml."""
     arguments = resume.spelled_out(arguments)
     if not resume.is_asked(arguments):
-        check_configs(arguments)
         return arguments
     joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run_dir=")]
     apart = [value for name, value in pairwise(arguments) if name == "--run_dir"]
@@ -62,9 +56,7 @@ def prepare(arguments: list[str]) -> list[str]:
         raise RunDirectoryError(f"{kept}: no such file; give the options of the run again, beginning with --data")
     rest = [argument for argument in arguments if not argument.startswith("--resume=")]
     # Last, for a configuration file may say otherwise.
-    arguments = [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
-    check_configs(arguments)
-    return arguments
+    return [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rezsl.cli import fit as fit_command
 from rezsl.cli import resume
 from rezsl.cli.options import instantiate, parse
-from rezsl.cli.yaml_file import check_configs, read_yaml
+from rezsl.cli.yaml_file import read_yaml
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.search import Figure, SearchResult, search
@@ -55,8 +55,7 @@ def parser() -> ArgumentParser:
 def prepare(arguments: list[str]) -> list[str]:
     """A file in front is the configuration of the runs."""
     if arguments and not arguments[0].startswith("-"):
-        arguments = ["--config", *arguments]
-    check_configs(arguments)
+        return ["--config", *arguments]
     return arguments
 
 

@@ -1,15 +1,20 @@
 """Reading a YAML file, with errors that name it."""
 
+import json
 import os
 import re
-from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is public, but not in its __all__
+    ActionConfigFile,
+    ArgumentParser,
+    Namespace,
+)
 
 from rezsl.errors import ArgumentError
+from rezsl.experiments.plan import merged
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,20 +38,45 @@ _Loader.add_implicit_resolver(
 )
 
 
-def check_configs(arguments: Sequence[str]) -> None:
-    """See that every file after ``--config`` holds options; the parser of options would not name the file.
+class ConfigFile(ActionConfigFile):
+    """The option ``--config``: a YAML file of options, or the options themselves as YAML."""
+
+    @staticmethod
+    def apply_config(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> None:
+        """Add a file's options, those of the files it is laid over included; see :func:`read_options`."""
+        # A value that names no file may be the options themselves, or is refused as a file that does not exist.
+        content = json.dumps(read_options(Path(value)), default=str) if os.path.exists(value) else value
+        ActionConfigFile.apply_config(parser, cfg, dest, content)
+
+
+def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a YAML file of options, laid over the file that its entry ``base`` names, if it has one.
+
+    Mappings are merged entry by entry, and everything else replaces what the base has; see
+    :func:`rezsl.experiments.plan.merged`. A base is named relative to the file's own folder, and may have a base.
+
+    Args:
+        path: the file.
+        over: the files that are laid over this one.
 
     Raises:
-        ArgumentError: one cannot be read, is no YAML, or holds something else.
+        ArgumentError: a file cannot be read, is no YAML, holds no options, or is laid over itself.
     """
-    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--config=")]
-    apart = [value for name, value in pairwise(arguments) if name == "--config"]
-    # What is no file may be the options themselves, or is refused as one that does not exist.
-    for path in (Path(value) for value in joined + apart if os.path.exists(value)):
-        content = read_yaml(path)
-        if not isinstance(content, dict):
-            got = "nothing" if content is None else f"{str(content)[:80]!r}"
-            raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}")
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        got = "nothing" if content is None else f"{str(content)[:80]!r}"
+        raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}")
+    if "base" not in content:
+        return content
+    base = content.pop("base")
+    if not isinstance(base, str):
+        raise ArgumentError(f"{path}: base: expected the name of a YAML file, such as base.yaml, got {base!r}")
+    below, chain = path.parent / base, (*over, path)
+    if not below.is_file():
+        raise ArgumentError(f"{path}: base: expected a file, but there is no {below}; name it relative to {path}")
+    if any(below.samefile(file) for file in chain):
+        raise ArgumentError(f"{path}: base: expected another file, got {base}, which is laid over this one; remove it")
+    return merged(read_options(below, chain), content)
 
 
 def read_yaml(path: Path) -> Any:

@@ -101,20 +101,25 @@ def read_plan(content: object, source: str, roots: Mapping[str, str] | None = No
 
 
 def merged(*parts: Mapping[str, Any]) -> Options:
-    """Options over options: mappings are merged entry by entry, everything else is replaced."""
+    """Lay options over options: mappings are merged entry by entry, and everything else is replaced.
+
+    Two descriptions of one class, with ``class_path`` and ``init_args`` or by the class's name alone, are merged; the
+    arguments of another class are dropped.
+    """
     result: Options = {}
     for part in parts:
         for name, value in part.items():
             before = result.get(name)
-            if isinstance(before, Mapping) and isinstance(value, Mapping) and _of_one_class(before, value):
+            if isinstance(before, str) and isinstance(value, Mapping) and "init_args" in value:
+                before = {"class_path": before}
+            if isinstance(before, Mapping) and isinstance(value, Mapping) and _is_same_class(before, value):
                 result[name] = merged(before, value)
             else:
                 result[name] = deepcopy(value)
     return result
 
 
-def _of_one_class(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether arguments can be merged: another class has others."""
+def _is_same_class(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(after.get("class_path", before.get("class_path")) == before.get("class_path"))
 
 

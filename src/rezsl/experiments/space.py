@@ -4,11 +4,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from optuna import Trial
+from typing import TYPE_CHECKING, Any
 
 from rezsl.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from optuna import Trial
 
 Number = int | float
 
@@ -34,7 +35,7 @@ class Range:
         """Values that an option must take, to take all."""
         return (self.low, self.high)
 
-    def suggest(self, name: str, trial: Trial) -> Any:
+    def suggest(self, name: str, trial: "Trial") -> Any:
         """The value for a trial."""
         low, high, step = self.low, self.high, self.step
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
@@ -61,7 +62,7 @@ class Choices:
         """Values that an option must take, to take all."""
         return self.values
 
-    def suggest(self, name: str, trial: Trial) -> Any:
+    def suggest(self, name: str, trial: "Trial") -> Any:
         """The value for a trial."""
         # A study keeps text, numbers, booleans and None; JSON stands for what is none of these.
         labels = {value if _is_plain(value) else json.dumps(value): value for value in self.values}
