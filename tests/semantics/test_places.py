@@ -10,8 +10,7 @@ from rezsl.errors import DataError
 from rezsl.functional import place_shares
 from rezsl.models import AttentionNet, LinearRegressor
 from rezsl.regions import small_resnet
-from rezsl.semantics import ClassSemantics
-from rezsl.semantics.places import with_places
+from rezsl.semantics import ClassSemantics, with_places
 from rezsl.training.assembly import new_classifier
 from tests.oracles.attention import place_shares as slow_shares
 

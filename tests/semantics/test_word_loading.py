@@ -44,7 +44,7 @@ def test_vectors_of_a_name_are_summed_or_averaged(name: str, tmp_path: Path) -> 
     assert read.vectors.tolist() == [[0.75, -1.0], [4.0, 7.0], [0.5, -1.0]]
     assert read.resolved == (("bill", "fur"), ("new", "world"), ("bill",))
     assert load_word_vectors(path, attributes, combine="mean").vectors[1].tolist() == [2.0, 3.5]
-    assert read.report() == "word vectors of length 2 for 3 attributes; read in two: 'new + world'"
+    assert read.report() == "word vectors of length 2 for 3 attributes; words found in two halves: 'new + world'"
 
 
 def test_attributes_of_which_nothing_is_known_get_the_mean_if_that_is_allowed(tmp_path: Path) -> None:
@@ -53,8 +53,8 @@ def test_attributes_of_which_nothing_is_known_get_the_mean_if_that_is_allowed(tm
     assert read.vectors.tolist() == [[0.25, 0.0], [0.625, 1.0], [1.0, 2.0]]
     assert read.missing == {"qqq": ("qqq",), "new or": ("or",)}
     assert read.report() == (
-        "word vectors of length 2 for 3 attributes; nothing was found of 'qqq', which got the mean of the others; "
-        "left out of their attributes, not being found: 'or'"
+        "word vectors of length 2 for 3 attributes; no word of 'qqq' was found, the mean of the other vectors is used; "
+        "words that were not found and are left out: 'or'"
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rezsl.errors import DataError
 from rezsl.semantics import text_of, words_of
-from rezsl.semantics.word_resolution import resolve
+from rezsl.semantics._word_names import resolve
 
 # The most frequent words first, as in files of word vectors.
 KNOWN = """

@@ -8,8 +8,7 @@ import torch
 from rezsl.data.benchmark import Benchmark
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError
-from rezsl.semantics import ClassSemantics
-from rezsl.semantics.places import with_places
+from rezsl.semantics import ClassSemantics, with_places
 
 
 def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (1, 4)) -> Benchmark:

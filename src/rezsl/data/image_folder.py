@@ -14,8 +14,7 @@ from rezsl.data.images import find_images
 from rezsl.data.split import Split
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import numbered_rows
-from rezsl.semantics import ClassSemantics
-from rezsl.semantics.places import with_places
+from rezsl.semantics import ClassSemantics, with_places
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.semantics.word_names import text_of
+from rezsl.semantics._word_names import text_of
 
 _BATCH = 32
 _LONGEST_NAME = 512  # tokens; where neither model nor tokenizer has a limit

@@ -1,4 +1,4 @@
-"""Small tables of vectors: NumPy's files and comma-separated text."""
+"""Reading word vectors from small tables: NumPy's files and comma-separated text."""
 
 import csv
 from collections.abc import Sequence
@@ -12,36 +12,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError
-from rezsl.semantics.found_words import FoundWords
-
-
-def read_rows(array: np.ndarray, attributes: Sequence[str], source: str) -> Float[Tensor, "S L"]:
-    """Rows of an array as the vectors of the attributes, in their order.
-
-    Raises:
-        DataError: not one row per attribute, not numbers, or a number that is not finite as float32.
-    """
-    if array.ndim != 2 or len(array) != len(attributes) or not array.shape[1] or array.dtype.kind not in "fiu":
-        raise DataError(
-            f"{source}: expected numbers of shape ({len(attributes)}, L), one row per attribute in the table's order, "
-            f"got {array.dtype} of shape {array.shape}"
-        )
-    with np.errstate(over="ignore"):
-        rows = array.astype(np.float32)
-    bad = np.argwhere(~np.isfinite(rows))
-    if len(bad):
-        row, column = bad[0]
-        raise DataError(
-            f"{source}, row {row + 1}, attribute {attributes[row]!r}: expected finite numbers, got {array[row, column]}"
-        )
-    return torch.from_numpy(np.ascontiguousarray(rows))
+from rezsl.semantics._word_files import FoundWords
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
-    """Names (None where the file has none) and vectors of a ``.npy`` or ``.npz`` file; pickled objects are refused.
+    """Read names (None where the file has none) and vectors from a ``.npy`` or ``.npz`` file; pickles are refused.
 
     Raises:
-        DataError: the file is missing, damaged, or holds anything but ``vectors`` and ``names``, or one array.
+        DataError: the file is missing or damaged, or contains neither ``vectors`` and ``names`` nor one single array.
     """
     try:
         with path.open("rb") as stream:
@@ -63,11 +41,33 @@ def read_arrays(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     return arrays["names"], arrays["vectors"]
 
 
-def find_rows(names: np.ndarray, vectors: np.ndarray, found: FoundWords) -> int:
-    """Find words among named rows; gives L.
+def check_rows(array: np.ndarray, attributes: Sequence[str], source: str) -> Float[Tensor, "S L"]:
+    """Take the rows of an array as the vectors of the attributes, in their order, as float32.
 
     Raises:
-        DataError: names are not text, their number is not that of the rows, a needed number is not finite.
+        DataError: the array has another number of rows, is not numeric, or has a number that is not finite as float32.
+    """
+    if array.ndim != 2 or len(array) != len(attributes) or not array.shape[1] or array.dtype.kind not in "fiu":
+        raise DataError(
+            f"{source}: expected numbers of shape ({len(attributes)}, L), one row per attribute in the table's order, "
+            f"got {array.dtype} of shape {array.shape}"
+        )
+    with np.errstate(over="ignore"):
+        rows = array.astype(np.float32)
+    bad = np.argwhere(~np.isfinite(rows))
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"{source}, row {row + 1}, attribute {attributes[row]!r}: expected finite numbers, got {array[row, column]}"
+        )
+    return torch.from_numpy(np.ascontiguousarray(rows))
+
+
+def find_rows(names: np.ndarray, vectors: np.ndarray, found: FoundWords) -> int:
+    """Find words among named rows ``[N, L]``, and return L.
+
+    Raises:
+        DataError: the names are not N texts, the vectors are not numeric, or a needed number is not finite.
     """
     if (
         names.dtype.kind != "U"
@@ -80,16 +80,16 @@ def find_rows(names: np.ndarray, vectors: np.ndarray, found: FoundWords) -> int:
             f"{names.dtype} of shape {names.shape} and {vectors.dtype} of shape {vectors.shape}"
         )
     for position, name in enumerate(names.tolist()):
-        if name in found.wanted:
+        if name in found.needed:
             found.add(name, vectors[position].tolist(), position, f"row {position + 1}")
     return int(vectors.shape[1])
 
 
 def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
-    """Find words in comma-separated lines ``word,number,number,…``, with or without a header; gives L.
+    """Find words in comma-separated lines ``word,number,number,…``, with or without a header, and return L.
 
     Raises:
-        DataError: no UTF-8 text, no rows, a row of another length than the first, something that is not a number.
+        DataError: the file is not UTF-8 text, has no rows, rows of unequal length, or a field that is not a number.
     """
     length = 0
     try:
@@ -111,13 +111,9 @@ def _read_row(row: list[str], position: int, place: str, length: int, found: Fou
             f"{found.source}, {place}: expected a word and {length or 'its'} numbers, got {len(row) - 1} numbers"
         )
     name = row[0].strip(" \t")
-    if name in found.wanted and not (position == 0 and _is_header(row)):
+    # A first row without any number is a header.
+    if name in found.needed and (position > 0 or any(map(_is_number, row[1:]))):
         found.add(name, row[1:], position, place)
-
-
-def _is_header(row: list[str]) -> bool:
-    """Column titles: not one of its cells is a number."""
-    return not any(_is_number(cell) for cell in row[1:])
 
 
 def _is_number(cell: str) -> bool:
