@@ -95,8 +95,9 @@ def tiny_command(name: str, network: str, root: Path, folder: Path) -> list[str]
     ]  # fmt: skip
 
 
-def test_there_are_six() -> None:
-    assert {path.name for path in CONFIGS.glob("*.yaml")} == {f"{name}-{network}.yaml" for name, network in EACH}
+def test_six_experiments_share_one_base() -> None:
+    experiments = {f"{name}-{network}.yaml" for name, network in EACH}
+    assert {path.name for path in CONFIGS.glob("*.yaml")} == experiments | {"base.yaml"}
 
 
 @pytest.mark.parametrize(("name", "network"), EACH)
@@ -115,7 +116,7 @@ def test_the_settings_are_the_papers(name: str, network: str, tmp_path: Path) ->
     }  # fmt: skip
     assert settings["model"]["class_path"] == "rezsl.cli.choices.attention"
     assert settings["model"]["init_args"] == {"attention_dim": paper.attention_dim, "hidden_dim": paper.hidden_dim}
-    assert settings["loss"]["class_path"] == "rezsl.losses.ReMSELoss"
+    assert settings["loss"]["class_path"] == "rezsl.ReMSELoss"
     assert settings["loss"]["init_args"] == {
         "class_power": paper.class_power, "semantic_power": paper.semantic_power, "normalize": True,
         "memory": "batch", "unit_mean": False, "error": "squared", "decay": 0.9,
@@ -135,7 +136,7 @@ def test_the_settings_are_the_papers(name: str, network: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("name", "network"), EACH)
 def test_the_published_figures_stand_under_their_networks_name(name: str, network: str) -> None:
-    comment = (CONFIGS / f"{name}-{network}.yaml").read_text().partition("\ndata:")[0]
+    comment = (CONFIGS / f"{name}-{network}.yaml").read_text().partition("\nbase:")[0]
     assert PAPER[name].published in comment
     assert ("not of this network" in comment) == (network != "resnet101")
     assert "chosen on the test classes" in comment
