@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
@@ -27,7 +27,8 @@ from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder, Job
 from rezsl.experiments.lock import held
 from rezsl.experiments.plan import read_plan
-from rezsl.experiments.runner import Runner, Workers, run_plan
+from rezsl.experiments.runner import JobRunner, run_plan
+from rezsl.experiments.workers import WorkerError
 
 SEARCH = {"trials": 2, "space": {"loss_weight": [0.5, 2.0]}, "losses": {"none": {"loss_weight": None}}}
 
@@ -65,7 +66,7 @@ def content(**changes: Any) -> dict[str, Any]:
     }
 
 
-class InProcess(Runner):
+class InProcess:
     """Runs the commands here: an import of PyTorch for each would take the longest."""
 
     def __init__(self) -> None:
@@ -86,41 +87,101 @@ def job(folder: Path, number: int, *arguments: str) -> Job:
     return Job(f"job {number}", arguments, folder / "never", folder / "logs" / f"{number}.log")
 
 
+def die(*_: object) -> int:
+    """End the process as the system does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
 def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_a_dead_one(tmp_path: Path) -> None:
-    workers = Workers(1)
+    runner = JobRunner(main, 1)
     try:
-        assert workers(job(tmp_path, 1, "--version")) is None
-        assert workers(job(tmp_path, 2, "fitt")) == (
+        assert runner(job(tmp_path, 1, "--version")) is None
+        assert runner(job(tmp_path, 2, "fitt")) == (
             "unknown command 'fitt' (did you mean fit?); commands: " + ", ".join(COMMANDS)
         )
-        assert workers(job(tmp_path, 3)) is None
-        (first,) = workers.all
-        first.kill()
-        first.wait()
-        assert workers(job(tmp_path, 4, "--version")) is None
-        assert [worker.poll() is None for worker in workers.all] == [False, True]
+        assert runner(job(tmp_path, 3)) is None
+        first = runner.workers.run(os.getpid)
+        assert runner.workers.run(os.getpid) == first
+        assert runner.workers.run(os.getenv, "OMP_NUM_THREADS") == str(os.cpu_count())
+        with pytest.raises(WorkerError, match=r"^ended by SIGKILL$"):
+            runner.workers.run(die)
+        assert runner(job(tmp_path, 4, "--version")) is None
+        second = runner.workers.run(os.getpid)
+        os.kill(second, signal.SIGKILL)  # while it is idle
+        wait_until(lambda: not Path(f"/proc/{second}").exists())
+        assert runner(job(tmp_path, 4, "--version")) is None
+        assert len({first, second, third := runner.workers.run(os.getpid)}) == 3
     finally:
-        workers.stop()
-    assert workers(job(tmp_path, 5, "--version")) == "interrupted"
-    assert all(worker.poll() is not None for worker in workers.all)
+        runner.stop()
+    assert runner(job(tmp_path, 5, "--version")) == "interrupted"
+    assert not any(Path(f"/proc/{process}").exists() for process in (first, second, third))
     said = [(tmp_path / "logs" / f"{number}.log").read_text() for number in (1, 2, 3, 4)]
     assert said[0] == said[3] == f"rezsl {version('rezsl')}\n"
     assert said[1].startswith("rezsl: error: unknown command")
     assert said[2].startswith("usage: rezsl COMMAND")
 
 
-def test_a_job_whose_process_is_killed_fails_and_says_so(tmp_path: Path) -> None:
-    """As when memory runs out."""
-    workers, pipe = Workers(1), tmp_path / "plan.yaml"
-    os.mkfifo(pipe)  # reading it lasts for ever
-    with ThreadPoolExecutor(1) as pool:
-        reason = pool.submit(workers, job(tmp_path, 1, "compare", str(pipe), "-o", str(tmp_path / "out")))
-        until = time.monotonic() + 60
-        while not workers.all and time.monotonic() < until:
-            time.sleep(0.01)
-        workers.all[0].kill()
-        assert reason.result(60) == "ended by SIGKILL"
-    workers.stop()
+def test_a_process_that_dies_takes_one_job_with_it(tmp_path: Path) -> None:
+    runner = JobRunner(main, 2)
+    dying = JobRunner(die, 1)
+    dying.workers = runner.workers
+    pipe = tmp_path / "plan.yaml"
+    os.mkfifo(pipe)  # the job that reads it waits for what is written below
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(runner, job(tmp_path, 1, "compare", str(pipe), "-o", str(tmp_path / "out")))
+            with pipe.open("w") as stream:
+                assert dying(job(tmp_path, 2)) == "ended by SIGKILL"
+                stream.write("seeds: 1")
+            assert "plan.yaml" in str(other.result(60))
+    finally:
+        runner.stop()
+
+
+KILLED = """
+import os, sys, time
+from pathlib import Path
+from rezsl.experiments.lock import held
+from rezsl.experiments.workers import Workers
+
+def work(log):
+    try:
+        Path(log).write_text(str(os.getpid()))
+        time.sleep(600)
+    except KeyboardInterrupt:
+        time.sleep(1)
+        Path(log).write_text("saved")
+
+if __name__ == "__main__":
+    with held(Path(sys.argv[1]), "output") as lock:
+        Workers(1, lock).run(work, sys.argv[2])
+"""
+
+
+def test_after_kill_9_the_jobs_save_their_work_at_once_and_hold_the_directory_until_then(tmp_path: Path) -> None:
+    out, log = tmp_path / "out", tmp_path / "log"
+    path = os.pathsep.join(sys.path)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(out), str(log)], env={**os.environ, "PYTHONPATH": path}
+    )
+    wait_until(lambda: log.exists() and log.read_text() != "")
+    worker = log.read_text()
+    parent.kill()
+    parent.wait()
+    with pytest.raises(RunDirectoryError, match="another process is at work"), held(out, "output"):
+        pass
+    wait_until(lambda: not Path(f"/proc/{worker}").exists(), seconds=10)
+    assert log.read_text() == "saved"
+    with held(out, "output"):
+        pass
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_directory_is_held_until_the_last_heir_has_ended(tmp_path: Path) -> None:
@@ -200,7 +261,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
 
 
 def test_the_exit_code_tells_of_failed_runs(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rezsl.cli.compare.Workers", lambda processes, lock: InProcess())
+    monkeypatch.setattr("rezsl.cli.compare.JobRunner", lambda *arguments: InProcess())
     for pairs, code in (({"linear": ["none"], "broken": ["none"]}, 1), ({"linear": ["none"]}, 0)):
         path = tmp_path / f"{code}.yaml"
         methods = {name: options for name, options in content()["methods"].items() if name in pairs}

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rezsl.cli import resume
 from rezsl.cli import sweep as sweep_command
+from rezsl.cli.main import main
 from rezsl.cli.options import new_parser
 from rezsl.cli.yaml_file import read_yaml
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
@@ -19,7 +20,7 @@ from rezsl.experiments.jobs import Folder, Job
 from rezsl.experiments.lock import held
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, collect
-from rezsl.experiments.runner import Runner, Workers, run_plan
+from rezsl.experiments.runner import JobRunner, Runner, run_plan
 from rezsl.experiments.significance import PairedTest
 from rezsl.files import write_atomically
 from rezsl.report.comparison_figure import save_comparison
@@ -72,12 +73,12 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
         raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
     plan = read_plan(read_yaml(settings.plan), str(settings.plan), _roots(settings.data_root))
     check_plan(plan)
-    # A scheduler's way of ending a process must end the children too.
+    # A scheduler ends a process by SIGTERM, after which the running jobs must save their work as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # The children hold the directory too: after a crash of this process they take a moment to end.
+    # The worker processes hold the lock too: after a crash of this process they take a moment to end.
     with held(settings.output, "output") as lock:
-        workers = Workers(settings.processes, lock)
-        found = compare(plan, settings.output, workers, settings.processes, settings.test, Console())
+        runner = JobRunner(main, settings.processes, lock)
+        found = compare(plan, settings.output, runner, settings.processes, settings.test, Console())
     return int(any(row.failures for row in found.rows))
 
 
