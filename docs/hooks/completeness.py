@@ -8,7 +8,7 @@ from mkdocs.exceptions import PluginError
 
 ROOMS = (
     "analysis", "backbones", "data", "estimators", "functional", "losses", "metrics", "models", "report",
-    "report.page", "training", "words",
+    "training", "words",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from griffe import Extension, Object
 
 ROOMS = (
     "", "analysis", "backbones", "data", "estimators", "functional", "losses", "metrics", "models", "report",
-    "report.page", "training", "words",
+    "training", "words",
 )  # fmt: skip
 ROLE = re.compile(r":(?:class|func|meth|attr|mod|data|exc):`~?([\w.]+)`")
 LITERAL = re.compile(r"``(.+?)``")

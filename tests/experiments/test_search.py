@@ -44,8 +44,8 @@ def test_a_study_goes_on_and_is_never_mixed_with_another(storage: str, tmp_path:
     with pytest.raises(RunDirectoryError, match=r"begun with another config.max_epochs: 3 → 4; continue it"):
         search(parabola, space, 6, where, record={"max_epochs": 4})
     with pytest.raises(RunDirectoryError, match=r"begun with another objective: H → AUSUC"):
-        search(parabola, space, 6, where, figure="AUSUC", record={"max_epochs": 3})
-    other = search(parabola, space, 1, where, study="other", figure="AUSUC")
+        search(parabola, space, 6, where, objective="AUSUC", record={"max_epochs": 3})
+    other = search(parabola, space, 1, where, study="other", objective="AUSUC")
     assert other.finished == 1
 
 

@@ -5,13 +5,17 @@ import math
 import pytest
 from rich.console import Console
 
-from rezsl.experiments.results import FIGURES, Comparison, Row
-from rezsl.report.comparison_table import comparison_table, notes
-from rezsl.report.comparison_text import as_csv, as_latex, as_markdown
+from rezsl.experiments.results import COMPARED, Comparison, Row
+from rezsl.report import as_csv, as_latex, as_markdown, comparison_table
+from rezsl.report._comparison import notes
 
 
 def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) -> Row:
-    figures = dict.fromkeys(FIGURES, 0.5) | {"error_mean": 0.1234, "error_spread": spread, "seconds": 1234.0}
+    figures = dict.fromkeys([metric.name for metric in COMPARED], 0.5) | {
+        "error_mean": 0.1234,
+        "error_spread": spread,
+        "seconds": 1234.0,
+    }
     figures["error_correlation"] = -0.25
     return Row(
         "data & co", method, "none", {seed: figures | {"H": value} for seed, value in enumerate(h)},

@@ -8,9 +8,8 @@ import torch
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import Analysis, AnalysisOptions, analyse, analyse_error_fall
-from rezsl.report.findings import findings
-from rezsl.report.page import render_report, save_report
-from rezsl.report.reported_run import ReportedRun, reported_run
+from rezsl.report import ReportedRun, render_report, reported_run, save_report
+from rezsl.report._findings import findings
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Batches, fit
 from tests.report.page_reader import Page

@@ -9,9 +9,8 @@ from PIL import Image
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, load_digits
 from rezsl.evaluation import Analysis, analyse_model
-from rezsl.report.page import render_report
-from rezsl.report.page_examples import SIDE, Example, examples_of
-from rezsl.report.reported_run import ReportedRun
+from rezsl.report import ReportedRun, render_report
+from rezsl.report._page_examples import SIDE, Example, examples_of
 from rezsl.training import Batches, fit
 from tests.report.page_reader import Page
 

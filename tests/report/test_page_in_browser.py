@@ -10,8 +10,7 @@ import torch
 from PIL import Image
 
 from rezsl.evaluation import Analysis
-from rezsl.report.page import save_report
-from rezsl.report.reported_run import ReportedRun
+from rezsl.report import ReportedRun, save_report
 from tests.report.browser import Browser, find_chromium
 from tests.report.test_page import analysis_of
 

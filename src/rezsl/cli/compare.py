@@ -23,9 +23,7 @@ from rezsl.experiments.results import Comparison, collect
 from rezsl.experiments.runner import JobRunner, Runner, run_plan
 from rezsl.experiments.significance import PairedTest
 from rezsl.files import write_atomically
-from rezsl.report.comparison_figure import save_comparison
-from rezsl.report.comparison_table import comparison_table
-from rezsl.report.comparison_text import as_csv, as_latex, as_markdown, runs_csv
+from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 
 SUMMARY = "run methods and losses over data sets and seeds, and set the results side by side"
 

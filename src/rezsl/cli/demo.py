@@ -14,8 +14,7 @@ from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
-from rezsl.report import results_table, save_curve, save_error_matrix
-from rezsl.report.reported_run import ReportedRun, reported_run
+from rezsl.report import ReportedRun, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.training import Augmentation, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)

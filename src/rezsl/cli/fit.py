@@ -15,8 +15,7 @@ from rezsl.cli.yaml_file import ConfigFile
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
-from rezsl.report import results_table, save_curve, save_error_matrix
-from rezsl.report.reported_run import reported_run
+from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
 from rezsl.training import FitResult, fit
 from rezsl.training.run_directory import RunDirectory
 

@@ -13,8 +13,7 @@ from rezsl.cli.output_file import check_output_file
 from rezsl.cli.own_data import own_data
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.report.page import save_report
-from rezsl.report.reported_run import ReportedRun, reported_run
+from rezsl.report import ReportedRun, reported_run, save_report
 
 SUMMARY = "write a page on one or more runs: the answer in words, figures, an error matrix to look into"
 

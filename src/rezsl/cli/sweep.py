@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace
@@ -19,9 +19,10 @@ from rezsl.cli.options import instantiate, parse
 from rezsl.cli.yaml_file import read_yaml
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
-from rezsl.experiments.search import Figure, SearchResult, search
+from rezsl.experiments.search import SearchResult, search
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import write_atomically
+from rezsl.metrics import OBJECTIVES
 from rezsl.training import Choice, fit
 
 SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"
@@ -47,7 +48,7 @@ def parser() -> ArgumentParser:
         "and machines that name the same one share the study",
     )  # fmt: skip
     own.add_argument("--study", type=str, default="sweep", help="name of the study in the storage")
-    own.add_argument("--objective", type=Figure, default="H", help="validation figure to maximise")
+    own.add_argument("--objective", type=Literal[OBJECTIVES], default="H", help="validation metric to maximise")
     own.add_argument("-o", "--output", type=Path, required=True, help="where to write the winning options of rezsl fit")
     return options
 
@@ -178,7 +179,7 @@ def _trainer(text: str, console: Console) -> Callable[[dict[str, Any], Callable[
 
 def _header(result: SearchResult, settings: Namespace) -> str:
     return (
-        f"# Chosen by rezsl sweep on validation classes: {result.figure} {100 * result.score:.1f} %, the best of "
+        f"# Chosen by rezsl sweep on validation classes: {result.objective} {100 * result.score:.1f} %, the best of "
         f"{result.finished + result.pruned + result.failed} trials\n# ({result.pruned} given up early, "
         f"{result.failed} failed) over {', '.join(result.values)}; seed {settings.seed}.\n"
     )
@@ -187,7 +188,7 @@ def _header(result: SearchResult, settings: Namespace) -> str:
 def _table(result: SearchResult, space: SearchSpace) -> Table:
     """The best value of every option, where it lies, and how much the option mattered."""
     caption = (
-        f"validation {result.figure} {100 * result.score:.1f} %, the best of {result.finished} finished trials; "
+        f"validation {result.objective} {100 * result.score:.1f} %, the best of {result.finished} finished trials; "
         f"{result.pruned} given up early, {result.failed} failed\n"
         "the best of many is optimistic: only the test of rezsl fit says how good it is\n"
     )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from rezsl.data import Benchmark
 from rezsl.errors import DataError, name_some
 from rezsl.functional import CurvePoint, Imbalance, SeenUnseenCurve, imbalance, l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Protocol, Scores
-from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
+from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen, read_metrics
 from rezsl.semantics import ClassSemantics
 
 
@@ -75,7 +75,7 @@ class Evaluation:
         """Area under the seen-unseen curve."""
         return self.curve.ausuc
 
-    @property
+    @cached_property
     def imbalance(self) -> Imbalance:
         """How unevenly the semantics are predicted, over the classes that occurred."""
         return imbalance(self.error_matrix, self.class_semantics)
@@ -100,22 +100,8 @@ class Evaluation:
         return math.sqrt(variance)
 
     def metrics(self) -> dict[str, float]:
-        """Every headline figure by its name in the field."""
-        uneven = self.imbalance
-        return {
-            "T1": self.t1,
-            "U": self.point.unseen,
-            "S": self.point.seen,
-            "H": self.point.harmonic_mean,
-            "gamma": self.point.gamma,
-            "AUSUC": self.ausuc,
-            "H_oracle": self.oracle.harmonic_mean,
-            "gamma_oracle": self.oracle.gamma,
-            "error_mean": uneven.mean,
-            "error_spread": uneven.spread,
-            "error_correlation": uneven.class_correlation,
-            "error_correlation_within_class": uneven.semantic_correlation,
-        }
+        """Return every metric of :data:`rezsl.metrics.METRICS` that an evaluation has, by name."""
+        return read_metrics(self, "evaluation")
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the curve and the matrices, as JSON values (an undefined figure is None)."""

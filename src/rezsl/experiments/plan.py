@@ -7,6 +7,7 @@ from typing import Any
 
 from rezsl.errors import ArgumentError
 from rezsl.experiments.space import SearchSpace, read_space
+from rezsl.metrics import OBJECTIVES
 
 Options = dict[str, Any]
 PARTS = ("datasets", "methods", "losses", "pairs", "seeds", "baseline", "search", "options")
@@ -146,8 +147,8 @@ class _Search:
         trials, objective = content.get("trials"), content.get("objective", "H")
         if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
             raise ArgumentError(f"{where}: expected trials of at least 1, got {trials}")
-        if objective not in ("H", "AUSUC"):
-            raise ArgumentError(f"{where}: expected an objective of H or AUSUC, got {objective}")
+        if objective not in OBJECTIVES:
+            raise ArgumentError(f"{where}: expected an objective of {' or '.join(OBJECTIVES)}, got {objective}")
         own: list[dict[str, Options]] = []
         for part, known in (("methods", methods), ("losses", losses)):
             given = {

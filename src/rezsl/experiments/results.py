@@ -11,11 +11,10 @@ from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder
 from rezsl.experiments.plan import Plan
 from rezsl.experiments.significance import PairedTest, p_value
+from rezsl.metrics import metrics_in
 
-FIGURES = (
-    "T1", "U", "S", "H", "AUSUC", "H_oracle", "error_mean", "error_spread", "error_correlation", "seconds",
-)  # fmt: skip
-"""Figures of a run, by the names of its metrics.json."""
+COMPARED = metrics_in("comparison")
+"""The metrics of a run that comparisons show."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +128,13 @@ def _figures(path: Path) -> tuple[dict[str, float], str]:
     """The figures of a run, and its protocol."""
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        test, seconds = record["test"], float(record["seconds"])
+        test = record["test"]
         if test is None:
             raise RunDirectoryError(
                 f"{path}: expected test figures, got none; the data set has no test images to compare on"
             )
-        figures = {name: math.nan if test[name] is None else float(test[name]) for name in FIGURES[:-1]}
-        return figures | {"seconds": seconds}, str(test["protocol"])
+        values = {metric.name: (record if metric.source == "run" else test)[metric.name] for metric in COMPARED}
+        metrics = {name: math.nan if value is None else float(value) for name, value in values.items()}
+        return metrics, str(test["protocol"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise RunDirectoryError(f"{path}: expected the figures of a run; the file is damaged") from error

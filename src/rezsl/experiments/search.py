@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import optuna
 from optuna.importance import get_param_importances
@@ -18,11 +18,11 @@ from optuna.trial import FrozenTrial, TrialState
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
 from rezsl.experiments.differences import differences
 from rezsl.experiments.space import SearchSpace
+from rezsl.metrics import METRICS
 from rezsl.training import Choice
 
-Figure = Literal["H", "AUSUC"]
 Trainer = Callable[[dict[str, Any], Callable[[Choice], None]], Choice]
-"""From option values, and what is told the figures of each epoch, to the selection stage's choice."""
+"""A function of option values and of a callback, which receives each epoch's choice; it returns the final choice."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class SearchResult:
 
     Attributes:
         values: the best settings, by dotted name.
-        score: their validation figure, in ``[0, 1]``.
-        figure: which figure that is.
+        score: their validation value of the objective, in ``[0, 1]``.
+        objective: name of the metric that was maximised.
         importance: each option's share of the differences between trials, summing to 1, the largest first; empty where
             there are too few finished trials to say, or all are alike.
         finished: trials that ran to their end.
@@ -42,7 +42,7 @@ class SearchResult:
 
     values: dict[str, Any]
     score: float
-    figure: Figure
+    objective: str
     importance: dict[str, float]
     finished: int
     pruned: int
@@ -103,7 +103,7 @@ def search(
     trials: int,
     storage: str,
     study: str = "sweep",
-    figure: Figure = "H",
+    objective: str = "H",
     record: Mapping[str, Any] | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
@@ -118,9 +118,9 @@ def search(
         trials: how many trials the study has at the end; an earlier study that has them all is only read.
         storage: see :func:`open_storage`.
         study: name of the study in it.
-        figure: what to maximise.
-        record: what else decides the outcome; a study is only continued with the record, the space and the figure that
-            it began with.
+        objective: name of the metric to maximise, one of :data:`rezsl.metrics.OBJECTIVES`.
+        record: what else decides the outcome; a study is only continued with the record, the space and the objective
+            that it began with.
         seed: of the draws.
         report: told a line per finished trial.
 
@@ -134,48 +134,48 @@ def search(
         kept = optuna.create_study(
             storage=open_storage(storage), study_name=study, direction="maximize", load_if_exists=True
         )
-        _agree(kept, {"space": {name: str(entry) for name, entry in space.items()}, "objective": figure,
+        _agree(kept, {"space": {name: str(entry) for name, entry in space.items()}, "objective": objective,
                       "config": dict(record or {})}, study, storage)  # fmt: skip
         kept.sampler = optuna.samplers.TPESampler(
             seed=seed + len(kept.trials), n_startup_trials=min(10, 1 + trials // 3)
         )
         kept.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
-        def objective(trial: optuna.Trial) -> float:
-            return _try(trial, train, space, figure)
+        def run_trial(trial: optuna.Trial) -> float:
+            return _try(trial, train, space, objective)
 
         def tell(of: optuna.Study, trial: FrozenTrial) -> None:
-            report(_line(trial, figure))
+            report(_line(trial, objective))
             if _counted(of) >= trials:
                 of.stop()
 
         if _counted(kept) < trials:
-            kept.optimize(objective, callbacks=[tell], catch=(RezslError,))
-        return _result(kept, space, figure)
+            kept.optimize(run_trial, callbacks=[tell], catch=(RezslError,))
+        return _result(kept, space, objective)
 
 
-def _try(trial: optuna.Trial, train: Trainer, space: SearchSpace, figure: Figure) -> float:
-    """The validation figure of one trial."""
+def _try(trial: optuna.Trial, train: Trainer, space: SearchSpace, objective: str) -> float:
+    """Run one trial and return its validation value of the objective."""
     values = {name: entry.suggest(name, trial) for name, entry in space.items()}
     trial.set_user_attr("values", values)
 
     def watch(epoch: Choice) -> None:
-        trial.report(_score(epoch, figure), epoch.epochs)
+        trial.report(_score(epoch, objective), epoch.epochs)
         if trial.should_prune():
             raise optuna.TrialPruned
 
     try:
-        score = _score(train(values, watch), figure)
+        score = _score(train(values, watch), objective)
         if not math.isfinite(score):
-            raise ArgumentError(f"validation {figure}: expected a number, got {score}; the training diverged")
+            raise ArgumentError(f"validation {objective}: expected a number, got {score}; the training diverged")
         return score
     except RezslError as error:
         trial.set_user_attr("reason", " ".join(str(error).split()))
         raise
 
 
-def _score(choice: Choice, figure: Figure) -> float:
-    return choice.harmonic_mean if figure == "H" else choice.ausuc
+def _score(choice: Choice, objective: str) -> float:
+    return float(getattr(choice, METRICS[objective].choice))
 
 
 def _agree(study: optuna.Study, record: dict[str, Any], name: str, storage: str) -> None:
@@ -202,12 +202,12 @@ def _is_over(trial: FrozenTrial) -> bool:
     return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or "reason" in trial.user_attrs
 
 
-def _line(trial: FrozenTrial, figure: Figure) -> str:
+def _line(trial: FrozenTrial, objective: str) -> str:
     settings = ", ".join(f"{name} {_shown(value)}" for name, value in trial.user_attrs.get("values", {}).items())
     match trial.state:
         case TrialState.COMPLETE:
             assert trial.value is not None
-            outcome = f"{figure} {100 * trial.value:.1f} %"
+            outcome = f"{objective} {100 * trial.value:.1f} %"
         case TrialState.PRUNED:
             outcome = f"given up after epoch {max(trial.intermediate_values, default=0)}"
         case _:
@@ -219,7 +219,7 @@ def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _result(study: optuna.Study, space: SearchSpace, figure: Figure) -> SearchResult:
+def _result(study: optuna.Study, space: SearchSpace, objective: str) -> SearchResult:
     trials = study.get_trials(deepcopy=False)
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
@@ -231,7 +231,7 @@ def _result(study: optuna.Study, space: SearchSpace, figure: Figure) -> SearchRe
     return SearchResult(
         values=dict(best.user_attrs["values"]),
         score=best.value,
-        figure=figure,
+        objective=objective,
         importance=_importance(study, complete, space),
         finished=len(complete),
         pruned=sum(trial.state == TrialState.PRUNED for trial in trials),

@@ -1,7 +1,23 @@
-"""torchmetrics classes that stream batch by batch and merge over processes; the mathematics is in functional."""
+"""The table of metrics, and classes of torchmetrics that compute some of them over a stream of batches."""
 
-from rezsl.metrics.class_error import ClassError
-from rezsl.metrics.mean_class_accuracy import MeanClassAccuracy
-from rezsl.metrics.seen_unseen import SeenUnseen
+from rezsl.files import import_modules
+from rezsl.metrics._streams import ClassError, MeanClassAccuracy, SeenUnseen
+from rezsl.metrics._table import METRICS, Metric, define_metric, metrics_in, read_metrics
 
-__all__ = ["ClassError", "MeanClassAccuracy", "SeenUnseen"]
+__all__ = [
+    "METRICS",
+    "OBJECTIVES",
+    "ClassError",
+    "MeanClassAccuracy",
+    "Metric",
+    "SeenUnseen",
+    "define_metric",
+    "metrics_in",
+    "read_metrics",
+]
+
+# Each module of this package adds its metrics to the table when it is imported.
+import_modules(__name__)
+
+OBJECTIVES = tuple(name for name, metric in METRICS.items() if metric.choice)
+"""Names of the metrics that a sweep can maximise."""

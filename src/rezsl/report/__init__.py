@@ -1,7 +1,26 @@
-"""Results for people to read: tables and figures."""
+"""Tables, plots and pages of what evaluations show, for people to read."""
 
-from rezsl.report.explanation import save_explanation
-from rezsl.report.figures import save_curve, save_error_matrix
-from rezsl.report.table import results_table
+from rezsl.report._comparison import as_csv, as_latex, as_markdown, comparison_table, runs_csv
+from rezsl.report._comparison_plot import save_comparison
+from rezsl.report._explanation import save_explanation
+from rezsl.report._page import render_report, save_report
+from rezsl.report._plots import save_curve, save_error_matrix
+from rezsl.report._run import ReportedRun, reported_run
+from rezsl.report._tables import results_table
 
-__all__ = ["results_table", "save_curve", "save_error_matrix", "save_explanation"]
+__all__ = [
+    "ReportedRun",
+    "as_csv",
+    "as_latex",
+    "as_markdown",
+    "comparison_table",
+    "render_report",
+    "reported_run",
+    "results_table",
+    "runs_csv",
+    "save_comparison",
+    "save_curve",
+    "save_error_matrix",
+    "save_explanation",
+    "save_report",
+]

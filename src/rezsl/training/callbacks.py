@@ -16,6 +16,7 @@ from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
 from rezsl.files import write_atomically
 from rezsl.functional.shapes import Protocol
+from rezsl.metrics import metrics_in
 from rezsl.training.module import ZeroShotModule
 
 
@@ -149,7 +150,7 @@ class History(Callback):
 
     COLUMNS = (
         "stage", "protocol", "epoch", "seconds", "learning_rate", "total", "classification", "regression",
-        "T1", "U", "S", "H", "gamma", "AUSUC", "error_mean", "error_spread", "error_correlation",
+        *(metric.name for metric in metrics_in("history")),
     )  # fmt: skip
 
     def __init__(self, path: Path, stage: str, protocol: Protocol) -> None:

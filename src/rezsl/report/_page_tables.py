@@ -5,20 +5,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from rezsl.evaluation import Analysis, AnalysisComparison, PairedDifference
-from rezsl.report.findings import signed
-from rezsl.report.reported_run import ReportedRun
+from rezsl.metrics import metrics_in
+from rezsl.report._run import ReportedRun
+from rezsl.report._tables import named_with_protocol
+from rezsl.report._text import number, p_value, signed
 
 MATRIX_CLASSES = 30
 """Up to so many unseen classes the confusions are a matrix; beyond, the worst pairs are listed."""
 
 PAIRS = 20
 
-HEADLINES = {
-    "T1": ("T1", 100.0, "%"), "U": ("U", 100.0, "%"), "S": ("S", 100.0, "%"), "H": ("H", 100.0, "%"),
-    "AUSUC": ("AUSUC", 100.0, "%"), "H_oracle": ("H_oracle", 100.0, "%"), "error_mean": ("error", 1000.0, "×10⁻³"),
-    "error_spread": ("spread", 1000.0, "×10⁻³"), "ece_generalized": ("ECE", 100.0, "%"),
-}  # fmt: skip
+DIGITS = 3
+"""Significant digits of a cell of an error matrix: more than a colour shows, and a third of the size of a float."""
 
 QUANTITIES = {
     "semantic_error": ("error of a semantic", 1000.0, "×10⁻³"),
@@ -41,13 +42,13 @@ class Confusion:
 
 
 def headlines(runs: Mapping[str, ReportedRun]) -> tuple[list[tuple[str, str]], list[tuple[str, list[str]]]]:
-    """Titles with units, and a row of figures per run."""
-    rows = []
+    """Return titles with units, and a row of metrics per run."""
+    metrics, rows = metrics_in("page"), []
     for name, run in runs.items():
-        figures = run.analysis.metrics()
-        cells = [_number(factor * figures[key], 1) for key, (_, factor, _) in HEADLINES.items()]
-        rows.append((f"{name} (oracle protocol)" if run.protocol == "oracle" else name, cells))
-    return [(title, unit) for title, _, unit in HEADLINES.values()], rows
+        values = run.analysis.metrics()
+        cells = [metric.show(values[metric.name]) for metric in metrics]
+        rows.append((named_with_protocol(name, run.protocol), cells))
+    return [(metric.title, metric.unit) for metric in metrics], rows
 
 
 def differences(comparison: AnalysisComparison) -> list[dict[str, str]]:
@@ -64,11 +65,7 @@ def _difference(one: PairedDifference) -> dict[str, str]:
         "pair": f"{one.second} less {one.first}",
         "mean": mean,
         "interval": f"{low} to {high}",
-        "p": "–"
-        if math.isnan(one.p_value_holm)
-        else "<0.001"
-        if one.p_value_holm < 0.001
-        else f"{one.p_value_holm:.3f}",
+        "p": p_value(one.p_value_holm),
         "count": f"{len(one.names)} {one.paired_by}",
         "lower": f"{100 * one.lower_share:.0f} %",
     }
@@ -98,8 +95,8 @@ def semantics(analysis: Analysis) -> list[list[str]]:
     for row in profile.worst(len(analysis.attributes)).tolist():
         low, high = float(correlation.low[row]), float(correlation.high[row])
         rows.append([
-            analysis.attributes[row], _number(float(values[row]), 3), _number(1000 * float(profile.mean[row]), 2),
-            _number(1000 * float(profile.spread[row]), 2), _number(float(correlation.value[row]), 2),
+            analysis.attributes[row], number(float(values[row]), 3), number(1000 * float(profile.mean[row]), 2),
+            number(1000 * float(profile.spread[row]), 2), number(float(correlation.value[row]), 2),
             "–" if math.isnan(low) else f"{signed(low)} to {signed(high)}",
         ])  # fmt: skip
     return rows
@@ -113,8 +110,8 @@ def classes(analysis: Analysis) -> list[list[str]]:
     return [
         [
             analysis.classes[row], "seen" if analysis.is_seen[row] else "unseen", str(int(analysis.class_count[row])),
-            _number(100 * accuracy[analysis.classes[row]], 1),
-            _number(1000 * float(analysis.class_errors.mean[row]), 2),
+            number(100 * accuracy[analysis.classes[row]], 1),
+            number(1000 * float(analysis.class_errors.mean[row]), 2),
         ]
         for row in order
     ]  # fmt: skip
@@ -138,5 +135,31 @@ def flattened(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
     return lines
 
 
-def _number(value: float, digits: int) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+def matrices(runs: Mapping[str, ReportedRun]) -> list[dict[str, Any]]:
+    """Names, errors and values (both ×10³) of every run; a number for values names the run with the same ones."""
+    found: list[dict[str, Any]] = []
+    for place, run in enumerate(runs.values()):
+        analysis = run.analysis
+        accuracy = dict(zip(analysis.generalized.candidates, analysis.generalized.class_accuracy.tolist(), strict=True))
+        values = _thousandths(analysis.class_semantics)
+        same = next((earlier for earlier in range(place) if found[earlier]["values"] == values), None)
+        found.append({
+            "classes": list(analysis.classes),
+            "semantics": list(analysis.attributes),
+            "seen": list(analysis.is_seen),
+            "accuracy": [_json_number(100 * accuracy[name]) for name in analysis.classes],
+            "errors": _thousandths(analysis.error_matrix),
+            "values": values if same is None else same,
+        })  # fmt: skip
+    return found
+
+
+def _thousandths(matrix: Tensor) -> list[list[float | int | None]]:
+    return [[_json_number(1000 * value) for value in row] for row in matrix.tolist()]
+
+
+def _json_number(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.{DIGITS}g}")
+    return int(rounded) if rounded == int(rounded) else rounded

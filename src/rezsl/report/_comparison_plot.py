@@ -4,15 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rezsl.experiments.results import Comparison, Row
-from rezsl.report.figures import COLORS, new_figure, plain_text
+from rezsl.metrics import Metric
+from rezsl.report._comparison import TESTED
+from rezsl.report._plots import COLORS, new_figure, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS = (
-    ("H", "H on test (%), at the γ chosen on {where}", 100.0),
-    ("error_spread", "spread of errors over semantics (×10⁻³)", 1000.0),
-)
+PANELS = {
+    "H": "H on test ({unit}), at the γ chosen on {where}",
+    "error_spread": "spread of errors over attributes ({unit})",
+}
+"""Words below the plots of some metrics; another metric has its title there."""
 
 
 @plain_text()
@@ -26,34 +29,35 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
     counts = [len(comparison.of(dataset)) for dataset in comparison.datasets]
     longest = max(len(row.name) for row in comparison.rows)
     figure = new_figure(8.6 + 0.07 * longest, sum(1.1 + 0.36 * count for count in counts) + 0.7)
-    grid = figure.subplots(len(counts), 2, squeeze=False, height_ratios=[1.1 + 0.36 * count for count in counts])
+    grid = figure.subplots(
+        len(counts), len(TESTED), squeeze=False, height_ratios=[1.1 + 0.36 * count for count in counts]
+    )
     where = "the test classes" if comparison.protocols == ("oracle",) else "validation classes"
     for line, dataset in enumerate(comparison.datasets):
         rows = comparison.of(dataset)
-        for place, (name, title, factor) in enumerate(PANELS):
+        for place, metric in enumerate(TESTED):
             axes = grid[line, place]
-            _draw(axes, comparison, rows, name, factor, colors)
+            _draw(axes, comparison, rows, metric, colors)
             axes.set_yticks(range(len(rows)), [row.name for row in rows] if place == 0 else [])
             if line == len(counts) - 1:
-                axes.set_xlabel(title.format(where=where), fontsize=10, color="0.25")
+                title = PANELS.get(metric.name, f"{metric.title} ({{unit}})")
+                axes.set_xlabel(title.format(unit=metric.unit, where=where), fontsize=10, color="0.25")
         grid[line, 0].set_title(dataset, loc="left", fontsize=12, fontweight="bold", pad=8)
     figure.supxlabel(_caption(comparison), fontsize=8.5, color="0.45", x=0.01, ha="left")
     figure.savefig(path)
 
 
-def _draw(
-    axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], figure: str, factor: float, colors: dict[str, str]
-) -> None:
+def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: Metric, colors: dict[str, str]) -> None:
     """One panel; the first row is on top."""
     for height, row in enumerate(rows):
         color = colors[row.loss]
-        values = [factor * value for value in row.values(figure)]
+        values = [metric.factor * value for value in row.values(metric.name)]
         if not values:
             axes.text(
                 0.02, height, "failed", transform=axes.get_yaxis_transform(), va="center", color="0.5", style="italic"
             )
             continue
-        mean, deviation = (factor * number for number in row.summary(figure))
+        mean, deviation = (metric.factor * number for number in row.summary(metric.name))
         axes.plot(values, [height + 0.2] * len(values), "o", color=color, alpha=0.45, markersize=5, markeredgewidth=0)
         if deviation == deviation:  # noqa: PLR0124 - not NaN
             axes.plot(

@@ -10,11 +10,10 @@ from typing import Any
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import AnalysisComparison, compare_analyses
 from rezsl.files import write_atomically
-from rezsl.report import page_figures as figures
-from rezsl.report import page_tables as tables
-from rezsl.report.findings import findings
-from rezsl.report.page_matrix import matrix_data
-from rezsl.report.reported_run import ReportedRun
+from rezsl.report import _page_plots as plots
+from rezsl.report import _page_tables as tables
+from rezsl.report._findings import findings
+from rezsl.report._run import ReportedRun
 
 
 def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = "") -> None:
@@ -55,7 +54,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
         headline_rows=rows,
         differences=tables.differences(comparison) if comparison is not None else [],
         why_not=why_not,
-        matrices=matrix_data(runs),
+        matrices=tables.matrices(runs),
         version=version("rezsl"),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
@@ -66,19 +65,19 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
 
     analysis = run.analysis
     drawn = {
-        "curve": figures.curve(analysis, prefix),
-        "value": figures.error_by_value(analysis, prefix),
-        "worst": figures.worst_semantics(analysis, prefix),
-        "mistakes": figures.mistakes(analysis, prefix),
-        "reliability": figures.reliability(analysis, prefix),
-        "fall": figures.fall_by_value(run.error_fall, analysis.options.level, prefix),
+        "curve": plots.curve(analysis, prefix),
+        "value": plots.error_by_value(analysis, prefix),
+        "worst": plots.worst_semantics(analysis, prefix),
+        "mistakes": plots.mistakes(analysis, prefix),
+        "reliability": plots.reliability(analysis, prefix),
+        "fall": plots.fall_by_value(run.error_fall, analysis.options.level, prefix),
     }
     return {
         "id": prefix,
         "name": name,
         "run": run,
         "findings": findings(analysis, run.protocol, run.validation_classes, run.error_fall),
-        "figures": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
+        "plots": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
         "confusion": tables.confusion(analysis),
         "pairs": tables.confused_pairs(analysis),
         "semantics": tables.semantics(analysis),

@@ -10,7 +10,7 @@ from rezsl.data import Benchmark
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Analysis, ErrorFall, analyse_model, load_error_fall
 from rezsl.functional.shapes import Protocol
-from rezsl.report.page_examples import ClassExamples, examples_of
+from rezsl.report._page_examples import ClassExamples, examples_of
 
 
 @dataclass(frozen=True, eq=False)

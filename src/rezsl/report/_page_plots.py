@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rezsl.evaluation import Analysis, ErrorFall, ValueBins
-from rezsl.report.svg import FIRST, INK, PAPER, SECOND, SOFT, inline_svg
+from rezsl.report._svg import FIRST, INK, PAPER, SECOND, SOFT, inline_svg
+from rezsl.report._text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WORST = 12
+LONGEST_NAME = 24
 RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
 
 
@@ -103,7 +105,7 @@ def worst_semantics(analysis: Analysis, prefix: str) -> str:
             1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all semantics"
         )
         drawn["means"][0].set_label("mean over classes")
-        axes.set_yticks(range(1, len(rows) + 1), [_short(analysis.attributes[row]) for row in rows])
+        axes.set_yticks(range(1, len(rows) + 1), [shortened(analysis.attributes[row], LONGEST_NAME) for row in rows])
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
         axes.set_xlim(left=0)
@@ -175,8 +177,3 @@ def _box(quantiles: list[float], mean: float) -> dict[str, float]:
     """Whiskers at 5 % and 95 %."""
     _, low, first, median, third, high, _ = (1000 * value for value in quantiles)
     return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "mean": 1000 * mean}
-
-
-def _short(name: str, most: int = 24) -> str:
-    """Cut in the middle: names of one table often begin alike."""
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[1 + most // 2 - most :]}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint
-from rezsl.report.table import named_with_protocol
+from rezsl.report._tables import named_with_protocol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ def save_curve(results: Mapping[str, Evaluation], path: Path) -> None:
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     for color, (name, result) in zip(COLORS * len(results), results.items(), strict=False):
-        label = f"{named_with_protocol(name, result)}  (AUSUC {100 * result.ausuc:.1f} %)"
+        label = f"{named_with_protocol(name, result.protocol)}  (AUSUC {100 * result.ausuc:.1f} %)"
         unseen, seen = (100 * accuracy.numpy() for accuracy in (result.curve.unseen, result.curve.seen))
         axes.plot(unseen, seen, color=color, linewidth=2, label=label, zorder=2)
         axes.plot(*_percent(result.point), "o", color=color, markersize=9, markeredgecolor="white", zorder=4)

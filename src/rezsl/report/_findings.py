@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rezsl.evaluation import Analysis, ErrorFall, Mistakes, Recognition
 from rezsl.functional.shapes import Protocol
+from rezsl.report._text import MINUS, listed, number, percent, signed
 
 RECOGNISED = 0.5
 """A class counts as recognised from this share of its images on."""
@@ -48,20 +49,6 @@ def findings(
     return [finding for finding in answers if finding.answer]
 
 
-def percent(share: float) -> str:
-    """A share as ``12.3 %``, which no line breaks apart; a dash where it is undefined."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def signed(value: float, digits: int = 2) -> str:
-    """A number with its sign, and a minus that is as wide as the plus."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _warning(protocol: Protocol) -> str:
     if protocol != "oracle":
         return ""
@@ -86,11 +73,11 @@ def _recognised(analysis: Analysis) -> str:
     sentences = [
         f"Among all {len(known.candidates)} classes, {_share_of_classes(len(right), len(unseen))} recognised in at "
         f"least half of {'its' if len(unseen) == 1 else 'their'} images"
-        + (f": {_listed([f'“{name}” ({percent(accuracy[name])})' for name in right])}." if right else ".")
+        + (f": {_named([f'“{name}” ({percent(accuracy[name])})' for name in right])}." if right else ".")
     ]
     if wrong:
         missed = [f"“{name}” ({percent(accuracy[name])}{_taken_for(analysis, name)})" for name in wrong]
-        sentences.append(f"Not recognised: {_listed(missed)}.")
+        sentences.append(f"Not recognised: {_named(missed)}.")
     return " ".join(sentences)
 
 
@@ -125,7 +112,7 @@ def _worst(analysis: Analysis) -> str:
     worst = [(analysis.attributes[row], float(profile.mean[row])) for row in profile.worst(NAMED - 1).tolist()]
     if not mean:
         return "Every semantic is predicted without error."
-    named = _listed([f"“{name}” ({1000 * error:.1f}, {error / mean:.1f} × the mean)" for name, error in worst])
+    named = _named([f"“{name}” ({1000 * error:.1f}, {error / mean:.1f} × the mean)" for name, error in worst])
     return (
         f"{named}. The mean over {len(analysis.attributes)} semantics is {1000 * mean:.1f}, their spread "
         f"{1000 * profile.spread_of_means:.1f} (squared error of directions, ×10⁻³; Gini {profile.gini_of_means:.2f}, "
@@ -189,7 +176,7 @@ def _cost(analysis: Analysis) -> str:
             nearest = analysis.generalized.hubness.neighbours
             sentences.append(
                 f"Classes that are among the {nearest} best of unusually many images: "
-                f"{_listed([f'“{name}”' for name in hubs])}."
+                f"{_named([f'“{name}”' for name in hubs])}."
             )
     return " ".join(sentences)
 
@@ -218,7 +205,7 @@ def _cost_of_seen(analysis: Analysis) -> str:
 
 def _points(high: float, low: float) -> str:
     """The difference of two shares in percent, as a reader finds it who subtracts the printed ones."""
-    return f"{round(100 * high, 1) - round(100 * low, 1):.1f}".replace("-0.0", "0.0").replace("-", "\N{MINUS SIGN}")
+    return f"{round(100 * high, 1) - round(100 * low, 1):.1f}".replace("-0.0", "0.0").replace("-", MINUS)
 
 
 def _gamma(analysis: Analysis, protocol: Protocol, validation_classes: int | None) -> str:
@@ -228,14 +215,14 @@ def _gamma(analysis: Analysis, protocol: Protocol, validation_classes: int | Non
     kept = point.harmonic_mean / oracle.harmonic_mean if oracle.harmonic_mean else 1.0
     verdict = "Yes" if kept > 0.95 else "Mostly" if kept > 0.85 else "No"
     answer = (
-        f"{verdict}: with γ = {_number(point.gamma)}, chosen {_chosen_on(validation_classes)}, "
+        f"{verdict}: with γ = {_plain(point.gamma)}, chosen {_chosen_on(validation_classes)}, "
         f"H is {percent(point.harmonic_mean)}"
     )
     more = _points(oracle.harmonic_mean, point.harmonic_mean)
     if more == "0.0":
         return f"{answer}, and no other γ would have given noticeably more on the test images."
     return (
-        f"{answer}; the γ that is best on the test images, {_number(oracle.gamma)}, would have given "
+        f"{answer}; the γ that is best on the test images, {_plain(oracle.gamma)}, would have given "
         f"{percent(oracle.harmonic_mean)} (H_oracle), {more} points more. Published tables mostly report the latter."
     )
 
@@ -258,9 +245,9 @@ def _confidence(known: Recognition) -> str:
     return f"The model is {verdict}; expected calibration error {percent(diagram.ece)}."
 
 
-def _listed(parts: list[str]) -> str:
-    """Parts as a list in a sentence, cut where it would grow too long."""
-    more = len(parts) - NAMED
-    if more > 0:
-        return f"{', '.join(parts[:NAMED])} and {more} more"
-    return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+def _named(parts: list[str]) -> str:
+    return listed(parts, NAMED)
+
+
+def _plain(value: float) -> str:
+    return number(value, 2).replace("-", MINUS)

@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from rezsl.classifier import Explanation
 from rezsl.errors import ArgumentError, name_some
-from rezsl.report.figures import COLORS, new_figure, plain_text
+from rezsl.report._plots import COLORS, new_figure, plain_text
+from rezsl.report._text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase
@@ -74,9 +75,11 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
     for axes in cells:
         axes.set_axis_off()
     # Beside the name stands a percentage.
-    winner = _short(explanation.winner.name, LONGEST_NAME - 6)
+    winner = shortened(explanation.winner.name, LONGEST_NAME - 6)
     cells[0].imshow(pixels, interpolation="nearest")
-    cells[0].set_title(f"{_short(title)}\n{winner}, {100 * explanation.winner.probability:.0f} %".strip(), fontsize=9)
+    cells[0].set_title(
+        f"{shortened(title, LONGEST_NAME)}\n{winner}, {100 * explanation.winner.probability:.0f} %".strip(), fontsize=9
+    )
     grey = pixels.mean(axis=2)
     for axes, row in zip(cells[1:], shown, strict=False):
         assert explanation.attention is not None
@@ -85,14 +88,14 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
         axes.imshow(_enlarged(weights, len(grey)), cmap="inferno", alpha=0.6, interpolation="nearest")
         # 1 means that it looks everywhere alike; a map without contrast must not pass for a discovery.
         peak = float(weights.max()) * weights.numel()
-        axes.set_title(f"{_short(explanation.attributes[row])}\npeak {peak:.1f} × even", fontsize=9)
+        axes.set_title(f"{shortened(explanation.attributes[row], LONGEST_NAME)}\npeak {peak:.1f} × even", fontsize=9)
 
 
 def _draw_lead(panel: "FigureBase", explanation: Explanation) -> None:
     """What each semantic adds to the winner's lead over the runner-up, the largest first."""
     axes = panel.subplots()
     order = _decisive(explanation)
-    names = [_short(explanation.attributes[row]) for row in order]
+    names = [shortened(explanation.attributes[row], LONGEST_NAME) for row in order]
     values = [float(explanation.lead[row]) for row in order]
     rest = float(explanation.lead.sum()) - sum(values)
     if abs(rest) >= 0.005:
@@ -132,14 +135,9 @@ def _decisive(explanation: Explanation) -> list[int]:
 
 def _named(explanation: Explanation, which: str) -> str:
     ranked = getattr(explanation, which)
-    return f"“{_short(ranked.name)}” ({'seen' if ranked.seen else 'unseen'})"
+    return f"“{shortened(ranked.name, LONGEST_NAME)}” ({'seen' if ranked.seen else 'unseen'})"
 
 
 def _enlarged(weights: Tensor, size: int) -> np.ndarray:
     smooth = F.interpolate(weights[None, None].to(torch.float32), (size, size), mode="bicubic", align_corners=False)
     return smooth[0, 0].clamp(min=0).numpy()
-
-
-def _short(name: str, most: int = LONGEST_NAME) -> str:
-    """A name that is too long, without its middle: names of a kind begin alike, and file names end in their number."""
-    return name if len(name) <= most else f"{name[: most - most // 2 - 1]}…{name[-(most // 2) :]}"

@@ -1,0 +1,139 @@
+"""Metrics over a stream of batches, as classes of torchmetrics that also merge over processes."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from rezsl.functional import SeenUnseenCurve, curve_from_margins, seen_unseen_margins
+from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scalar, Scores
+
+
+class ClassError(Metric):
+    """Mean error of each class in each semantic: the matrix that ReMSE evens out.
+
+    Args:
+        num_classes: C; labels lie in ``[0, C)``.
+        num_semantics: S.
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, num_classes: int, num_semantics: int) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros(num_classes, num_semantics, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, errors: Predictions, labels: Labels) -> None:
+        """Add a batch of errors ``[B, S]`` of samples with labels ``[B]``."""
+        self.total.index_add_(0, labels, errors.double())
+        self.count += torch.bincount(labels, minlength=len(self.count))
+
+    def compute(self) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
+        """The matrix of the K classes that occurred, and which they are."""
+        classes = self.count.nonzero().squeeze(1)
+        return self.total[classes] / self.count[classes].unsqueeze(1), classes
+
+    def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
+        wrapped = super()._wrap_compute(compute)
+
+        @wraps(compute)
+        def in_shape() -> tuple[Tensor, Tensor]:
+            # torchmetrics turns every result of one element into a scalar: also the list of a single class.
+            matrix, classes = wrapped()
+            return matrix.reshape(-1, self.total.shape[1]), classes.reshape(-1)
+
+        return in_shape
+
+
+class MeanClassAccuracy(Metric):
+    """Accuracy averaged over the classes that occur in the target; the T1 of zero-shot learning.
+
+    Keeps two counts per class. Unlike ``macro`` averages of general libraries, a class that was predicted but never
+    occurs does not count as a zero.
+
+    Args:
+        num_classes: C; labels lie in ``[0, C)``.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    right: Tensor
+    count: Tensor
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.add_state("right", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, predicted: Labels, target: Labels) -> None:
+        """Add a batch of predicted and true classes."""
+        self.count += torch.bincount(target, minlength=len(self.count))
+        self.right += torch.bincount(target[predicted == target], minlength=len(self.count))
+
+    def per_class(self) -> Float[Tensor, "C"]:
+        """Accuracy of each class, over all processes; NaN where a class has not occurred."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            return self.right.double() / self.count
+
+    def compute(self) -> Scalar:
+        """The mean over the classes that occurred; NaN before the first."""
+        return (self.right.double() / self.count).nanmean()
+
+
+class SeenUnseen(Metric):
+    """Collects seen and unseen test samples batch by batch, in any order, and gives their exact curve.
+
+    Keeps 13 bytes per sample (margin, label, whether it is right), however many classes there are.
+
+    Args:
+        is_seen: which classes are seen, ``[C]``.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    is_seen: Tensor
+    margin: list[Tensor]
+    right: list[Tensor]
+    label: list[Tensor]
+
+    def __init__(self, is_seen: ClassMask) -> None:
+        super().__init__()
+        self.register_buffer("is_seen", is_seen, persistent=False)
+        for name in ("margin", "right", "label"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, scores: Scores, labels: Labels) -> None:
+        """Add a batch of class scores ``[B, C]`` and true classes ``[B]``."""
+        margin, right = seen_unseen_margins(scores, labels, self.is_seen)
+        self.margin.append(margin)
+        self.right.append(right)
+        self.label.append(labels.to(torch.int32))
+
+    def compute(self) -> SeenUnseenCurve:
+        """The curve of everything added so far; NaN on a side of which no sample has been added.
+
+        Raises:
+            ArgumentError: nothing has been added, or a score was not finite.
+        """
+        label = dim_zero_cat(self.label).long()
+        return curve_from_margins(dim_zero_cat(self.margin), dim_zero_cat(self.right), label, self.is_seen)
+
+    def class_accuracies(self, gamma: float) -> Float[Tensor, "C"]:
+        """Accuracy of each class among all classes at a given γ, over all processes; NaN where none has occurred."""
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            label = dim_zero_cat(self.label).long()
+            wins = dim_zero_cat(self.margin) > gamma
+            right = dim_zero_cat(self.right) & torch.where(self.is_seen[label], wins, ~wins)
+        count = torch.bincount(label, minlength=len(self.is_seen))
+        return torch.bincount(label[right], minlength=len(self.is_seen)).double() / count

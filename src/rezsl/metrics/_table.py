@@ -1,0 +1,79 @@
+"""The table of metrics: the name of each, how it is shown, and how it is read from an evaluation."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from rezsl.errors import ArgumentError
+
+Source = Literal["evaluation", "analysis", "run"]
+Place = Literal["history", "table", "comparison", "page"]
+
+METRICS: dict[str, "Metric"] = {}
+"""Every metric by its name, in the order in which the tables show them."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that describes a trained model.
+
+    Attributes:
+        name: key in ``metrics.json``.
+        title: short symbol or word of the field, which stands above a column.
+        description: one sentence that defines the metric.
+        read: computes the value from an :class:`rezsl.Evaluation`, or from the record of a run.
+        source: which object ``read`` takes: every ``evaluation``, only an ``analysis``, or the record of a ``run``.
+        unit: of a shown value; empty for pure numbers.
+        factor: by which a value is multiplied before it is shown.
+        digits: after the decimal point of a shown value.
+        better: direction in which the metric improves.
+        shown_in: ``history`` (history.csv), ``table`` (of one run in the terminal), ``comparison`` (all tables of
+            ``rezsl compare``), ``page`` (the first table of a report).
+        tested: whether comparisons test the difference from the baseline and plot the metric.
+        choice: attribute of :class:`rezsl.training.Choice` with the validation value, which makes the metric an
+            objective of a sweep; empty for the other metrics.
+    """
+
+    name: str
+    title: str
+    description: str
+    read: Callable[[Any], float]
+    source: Source = "evaluation"
+    unit: str = ""
+    factor: float = 1.0
+    digits: int = 2
+    better: Literal["up", "down", "neither"] = "neither"
+    shown_in: tuple[Place, ...] = ()
+    tested: bool = False
+    choice: str = ""
+
+    def show(self, value: float, signed: bool = False) -> str:
+        """Format a value without its unit; an undefined value becomes a dash."""
+        return "–" if math.isnan(value) else f"{self.factor * value:{'+' if signed else ''}.{self.digits}f}"
+
+
+def define_metric(name: str, title: str, description: str, read: Callable[[Any], float], **options: Any) -> None:
+    """Add a metric to :data:`METRICS`; the options are the other attributes of :class:`Metric`.
+
+    Raises:
+        ArgumentError: the name is taken.
+    """
+    if name in METRICS:
+        raise ArgumentError(f"name: expected a new name of a metric, got {name!r}, which is taken; choose another one")
+    METRICS[name] = Metric(name, title, description, read, **options)
+
+
+define_percentage = partial(define_metric, unit="%", factor=100.0, digits=1)
+define_error = partial(define_metric, unit="×10⁻³", factor=1000.0, digits=1, better="down")
+
+
+def metrics_in(place: Place) -> tuple[Metric, ...]:
+    """Return the metrics that are shown in a place, in the order of the table."""
+    return tuple(metric for metric in METRICS.values() if place in metric.shown_in)
+
+
+def read_metrics(result: object, *sources: Source) -> dict[str, float]:
+    """Read all metrics of some sources from an evaluation, an analysis or the record of a run, by name."""
+    return {name: float(metric.read(result)) for name, metric in METRICS.items() if metric.source in sources}
