@@ -1,4 +1,4 @@
-"""The page on the command line: what each command says of itself, as it is built."""
+"""Add the help text of every command to the page on the command line while the site is built."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 PAGE = "api/command-line.md"
 WIDTH = "110"
-# In a process of its own: the choices of an option are the classes that are loaded, and a build loads them all.
+# The help is made in a process of its own, because it lists every class that is loaded, and a build loads them all.
 ASK = """
 import json
 from importlib import import_module
@@ -36,5 +36,5 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without the marks that jsonargparse hides in its text."""
+    """Remove the invisible marks that jsonargparse adds to its text."""
     return "".join(letter for letter in text.strip() if letter.isprintable() or letter == "\n")

@@ -1,4 +1,4 @@
-"""Docstrings as Python shows them, to Markdown: roles become links, and sessions of the interpreter code blocks."""
+"""Turn docstrings into Markdown: roles become links, and sessions of the interpreter become code blocks."""
 
 import importlib
 import re
@@ -6,12 +6,9 @@ import sys
 from functools import cache
 from typing import Any
 
+import rezsl
 from griffe import Extension, Object
 
-ROOMS = (
-    "", "analysis", "backbones", "data", "estimators", "functional", "losses", "metrics", "models", "report",
-    "training", "words",
-)  # fmt: skip
 ROLE = re.compile(r":(?:class|func|meth|attr|mod|data|exc):`~?([\w.]+)`")
 LITERAL = re.compile(r"``(.+?)``")
 SESSION = re.compile(r"(?m)^((?:>>> |\.\.\. ).*(?:\n(?!\s*$).*)*)")
@@ -19,21 +16,21 @@ SESSION = re.compile(r"(?m)^((?:>>> |\.\.\. ).*(?:\n(?!\s*$).*)*)")
 
 @cache
 def public_names() -> dict[str, str]:
-    """From the last part of every public name to where its page has it; a room's own name wins over the package's."""
+    """Return the anchor of every public name by its last part; a package's own page comes before that of rezsl itself."""
     names: dict[str, str] = {}
-    for room in ROOMS:
-        module = importlib.import_module(f"rezsl.{room}".rstrip("."))
+    for package in ("", *rezsl._ROOMS, "report"):
+        module = importlib.import_module(f"rezsl.{package}".rstrip("."))
         names |= {name: _place(f"{module.__name__}.{name}") for name in module.__all__}
     return names
 
 
 def _place(name: str) -> str:
-    """A function in a module of its own name hides behind it: griffe only knows it by both."""
+    """Return the path by which griffe finds a name: a function in a module of its own name is found by both."""
     return f"{name}.{name.rpartition('.')[2]}" if name in sys.modules else name
 
 
 def as_markdown(text: str) -> str:
-    """The docstring as Markdown."""
+    """Return the docstring as Markdown."""
     text = ROLE.sub(_link, text)
     text = LITERAL.sub(r"`\1`", text)
     return SESSION.sub(r"```pycon\n\1\n```", text)
@@ -54,9 +51,9 @@ def _link(role: re.Match[str]) -> str:
 
 
 class Docstrings(Extension):
-    """Rewrites every docstring before it is parsed."""
+    """An extension of griffe that rewrites every docstring before it is parsed."""
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
-        """Called by griffe for each module, class, function and attribute."""
+        """Rewrite the docstring of one module, class, function or attribute."""
         if obj.docstring is not None:
             obj.docstring.value = as_markdown(obj.docstring.value)

@@ -1,4 +1,4 @@
-"""Links to files of the repository that are no pages: a reader of the forge can follow them, the site names them."""
+"""Replace links to files that are in the repository but not on the site by the name of the file."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Code blocks of a Markdown page, in order, with what the page says about running them."""
+"""The code blocks of a Markdown page in order, each with the reason not to run it, if there is one."""
 
 import re
 from pathlib import Path
@@ -14,10 +14,10 @@ class CodeBlock(NamedTuple):
     """One fenced block.
 
     Attributes:
-        language: what stands behind the fence.
+        language: the word behind the fence.
         code: its lines.
-        line: of the page, where the code begins.
-        reason: why it cannot run in a test (a comment above it, ``<!-- not run: reason -->``); empty where it can.
+        line: the line of the page on which the code begins.
+        reason: why a test cannot run it (a comment above it, ``<!-- not run: reason -->``); empty if it can.
     """
 
     language: str
@@ -27,7 +27,7 @@ class CodeBlock(NamedTuple):
 
 
 def code_blocks(page: Path) -> list[CodeBlock]:
-    """Every fenced block of a page."""
+    """Return every fenced block of a page."""
     text = page.read_text(encoding="utf-8")
     blocks = []
     for found in BLOCK.finditer(text):
@@ -38,6 +38,6 @@ def code_blocks(page: Path) -> list[CodeBlock]:
 
 
 def command_lines(code: str) -> list[str]:
-    """The command lines of a shell block: continued lines joined, comments left out."""
+    """Return the command lines of a shell block: continued lines are joined, and comments are left out."""
     joined = re.sub(r"\\\n\s*", "", code)
     return [line for line in (re.sub(r"(^|\s)# .*$|^#.*$", "", raw).strip() for raw in joined.splitlines()) if line]

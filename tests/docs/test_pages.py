@@ -1,6 +1,6 @@
-"""Every page's code runs: Python blocks in one namespace per page, ``rezsl`` commands as a shell would call them.
+"""The code of every page runs: Python blocks in one namespace per page, ``rezsl`` commands as a shell would call them.
 
-A block under the comment ``<!-- not run: reason -->`` is compiled, or its options are parsed.
+A block under the comment ``<!-- not run: reason -->`` is only compiled, or its options are only parsed.
 """
 
 import shlex
@@ -45,20 +45,20 @@ def test_code_of_page_runs(
 
 
 def blocks_of(page: Path) -> list[CodeBlock]:
-    """The blocks of a page, some pages being of commands that take too long as a whole."""
+    """Return the blocks of a page; on some pages all commands take too long to run."""
     whole = HOURS.get(page.name, "")
     return [block._replace(reason=block.reason or whole) for block in code_blocks(page)]
 
 
 def run_python(block: CodeBlock, where: str, namespace: dict[str, Any]) -> None:
-    """Compiled so that a traceback names the page and its line."""
+    """Compile a block so that a traceback names the page and its line, and execute it unless it has a reason not to."""
     code = compile("\n" * (block.line - 1) + block.code, where, "exec")
     if not block.reason:
         exec(code, namespace)
 
 
 def keep_file(block: CodeBlock, folder: Path) -> None:
-    """A YAML or CSV block whose first line is a comment with a file's name is that file, for the blocks below it."""
+    """Write a YAML or CSV block whose first line is a comment with a file's name to that file, for the blocks below it."""
     first, _, rest = block.code.partition("\n")
     if first.startswith("# ") and first.endswith((".yaml", ".csv")):
         (folder / first.removeprefix("# ")).write_text(rest, encoding="utf-8")
@@ -76,12 +76,13 @@ def run_command(line: str, block: CodeBlock, where: str, capsys: pytest.CaptureF
 
 
 def parse_command(arguments: list[str]) -> None:
-    """What the command line itself does before it looks at any file but configurations."""
+    """Parse a command as the command line does, without opening any file but configurations."""
     if arguments[0] == "data":
         parse(import_module(f"rezsl.cli.data_{arguments[1].replace('-', '_')}").parser(), under(arguments[2:]))
         return
     command = import_module(f"rezsl.cli.{arguments[0]}")
-    rest = under(arguments[1:])
+    # The parser would print the settings and end the process.
+    rest = [argument for argument in under(arguments[1:]) if argument != "--print_config"]
     rest = command.prepare(rest) if hasattr(command, "prepare") else rest
     with pytest.MonkeyPatch.context() as patch:
         if any(argument.startswith("configs/") for argument in rest):
@@ -116,7 +117,7 @@ def test_no_fence_escapes_the_collector(page: Path) -> None:
     assert len(fences) == 2 * len(code_blocks(page))
 
 
-def test_collector_tells_language_line_and_reason(tmp_path: Path) -> None:
+def test_collector_returns_language_line_and_reason(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# A\n\n```python\nx = 1\n```\n\n<!-- not run: needs CUB -->\n```sh\nrezsl fit \\\n  --seed 1  # why\n```\n"
