@@ -113,18 +113,21 @@ def test_a_penalty_out_of_range_is_named(bad: float) -> None:
 
 def test_what_cannot_be_solved_is_refused_in_one_line() -> None:
     features, labels, semantics = problem(12, 5, 3, 4)
-    with pytest.raises(ArgumentError, match=r"^batches: expected samples to learn from, got none$"):
+    with pytest.raises(ArgumentError, match=r"^batches: expected training samples, got none; give at least one batch$"):
         class_moments([], 4)
     for bad in (float("nan"), float("inf")):
         spoilt = features.clone()
         spoilt[3, 2] = bad
-        with pytest.raises(ArgumentError, match=r"^features: expected finite numbers, got some that are not"):
+        with pytest.raises(
+            ArgumentError, match=r"^features: expected finite numbers, got others; check the features for nan"
+        ):
             moments_of(spoilt, labels, 4)
     semantics[1, 1] = float("nan")
     with pytest.raises(ArgumentError, match=r"^class_semantics: expected finite numbers"):
         eszsl(moments_of(features, labels, 4), semantics, 1.0, 1.0)
     broken = ClassMoments(-torch.eye(2).double(), torch.zeros(1, 2).double(), torch.ones(1).double())
     with pytest.raises(
-        ArgumentError, match=r"^feature_penalty: expected one that outweighs rounding errors, got 0.5; raise it$"
+        ArgumentError,
+        match=r"^feature_penalty: expected a number that outweighs rounding errors, got 0.5; increase it$",
     ):
         eszsl(broken, torch.ones(1, 1), 0.5, 1.0)

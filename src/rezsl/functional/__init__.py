@@ -1,4 +1,4 @@
-"""Pure functions from tensors to tensors: the mathematics, once."""
+"""Pure functions from tensors to tensors: every formula of rezsl."""
 
 from rezsl.functional.attention import CollapsedAttention, attend, attention_map, place_shares
 from rezsl.functional.curves import (

@@ -1,23 +1,18 @@
-"""Attention of semantics over image regions, collapsed to two products per image.
+"""Attention of attributes over image regions: its collapsed form, places in the image, and penalties on attention.
 
-AttentionNet (section III-C of the paper) asks with each semantic's word vector v_s where to look:
+AttentionNet (section III-C of the paper) derives a query from the word vector v_s of each attribute:
 q_s = W_q v_s + b_q, K = W_k F, U = W_v F + b_v, a_s = softmax over regions of q_s·K, z_s = W_o Σ_r a_sr U_r + b_o, and
-reads out ⟨mean_r F_r + z_s, P_s⟩. All of it is linear around one softmax whose weights sum to one. With
+the prediction is ⟨mean_r F_r + z_s, P_s⟩. All of it is linear around one softmax whose weights sum to one. With
 
     Q = q W_k,   P' = P (or P H with a linear hidden layer H),   G = P' W_o W_v,
     c_s = ⟨P'_s, W_o b_v + b_o⟩ (+ ⟨P_s, b_H⟩)
 
-the same prediction is mean_r F_r · P'_s + Σ_r a_sr G_s·F_r + c_s. A bias of the keys would add the same number to all
-regions of a semantic and cancel in the softmax; there is none.
+the same prediction is mean_r F_r · P'_s + Σ_r a_sr G_s·F_r + c_s. The keys have no bias, because it would add the
+same number to all regions of an attribute and cancel in the softmax.
 
-Where it is known in which part of the image a semantic is to be seen, its shares w_sr of the regions take the place
-of the equal ones: Σ_r w_sr F_r instead of the mean, and a_s = softmax of q_s·K + ln w_s, so that attention starts there
-too. This is an addition to the paper; with w_sr = 1/R it is the paper's network.
-
-
-From where a semantic is to be seen in an image to the share of each region.
-
-What APN and GEM-Net ask of attention and of read-outs besides good predictions.
+Where the place of an attribute in the image is known, its shares w_sr of the regions replace the equal shares 1/R:
+Σ_r w_sr F_r replaces the mean, and a_s = softmax of q_s·K + ln w_s. This is an addition to the paper; with w_sr = 1/R
+it is the paper's network.
 """
 
 import math
@@ -32,12 +27,12 @@ from rezsl.functional.shapes import Predictions, Regions
 
 
 class CollapsedAttention(NamedTuple):
-    """Everything that AttentionNet needs to know of its parameters to predict.
+    """The parameters of AttentionNet, multiplied out as far as they do not depend on the image.
 
     Attributes:
-        where: Q, what each semantic looks for, ``[S, D]``.
-        what: G, what each semantic reads from the region it looks at, ``[S, D]``.
-        pooled: P', what each semantic reads from the mean region, ``[S, D]``.
+        where: Q, the query of each attribute in the space of the regions, ``[S, D]``.
+        what: G, the weights of each attribute on the regions it attends to, ``[S, D]``.
+        pooled: P', the weights of each attribute on the mean region, ``[S, D]``.
         constant: c, ``[S]``.
     """
 
@@ -48,12 +43,15 @@ class CollapsedAttention(NamedTuple):
 
 
 def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor, "S R"] | None = None) -> Predictions:
-    """Predict every semantic from the regions, ``[B, R, D] -> [B, S]``.
+    """Predict every attribute from the regions, by the collapsed form in the description of this module.
 
     Args:
-        regions: F.
+        regions: F, ``[B, R, D]``.
         collapsed: the parameters, multiplied out.
-        shares: w, how much of each semantic lies in each region; None means equal shares.
+        shares: w, the share of each attribute in each region, ``[S, R]``; None means equal shares.
+
+    Returns:
+        Predicted attributes, ``[B, S]``.
     """
     if shares is None:
         projection = torch.cat([collapsed.where, collapsed.what])
@@ -69,26 +67,35 @@ def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor
 def attention_map(
     regions: Regions, where: Float[Tensor, "S D"], shares: Float[Tensor, "S R"] | None = None
 ) -> Float[Tensor, "B S R"]:
-    """How much each semantic looks at each region; sums to 1 over the regions."""
+    """Return the attention a of each attribute to each region, ``[B, S, R]``; it sums to 1 over the regions.
+
+    Args:
+        regions: F, ``[B, R, D]``.
+        where: Q, ``[S, D]``.
+        shares: w, ``[S, R]``; None means equal shares.
+    """
     logits = torch.matmul(where, regions.mT)
     return (logits if shares is None else logits + shares.log()).softmax(dim=2)
 
 
 def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S R"]:
-    """How much of each semantic lies in each of R regions: Gaussian around its place, equal where it has none.
+    """Return the share of each attribute in each of R regions: a Gaussian around its place, or equal shares.
 
-    The last ``side²`` regions are the cells of a square grid, row by row; class tokens, which come before them, are
-    nowhere, and have no part in a place:
+    The last ``side²`` regions are the cells of a square grid, row by row. Class tokens, which come before them, have no
+    position, so their share of a place is 0:
 
         w_sr ∝ exp(−((y_r − y_s)² + (x_r − x_s)²) / 2σ_s²),   Σ_r w_sr = 1
 
     Args:
-        places: y, x and σ of each semantic, as shares of the image's side (y from the top, x from the left); a
-            semantic of infinite σ may be anywhere, in a class token too.
-        regions: R.
+        places: y, x and σ of each attribute, as shares of the image's side (y from the top, x from the left),
+            ``[S, 3]``; an attribute with infinite σ has equal shares in all regions, class tokens included.
+        regions: R, at least 1.
+
+    Returns:
+        The shares, ``[S, R]``; each row sums to 1.
 
     Raises:
-        ArgumentError: there are fewer than one region.
+        ArgumentError: ``regions`` is below 1.
 
     >>> place_shares(torch.tensor([[0.25, 0.25, 0.5], [0.5, 0.5, torch.inf]]), regions=4)
     tensor([[0.3875, 0.2350, 0.2350, 0.1425],
@@ -107,14 +114,17 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
 
 
 def compactness(attention: Float[Tensor, "B S R"], height: int) -> Float[Tensor, "B"]:
-    """Mean over semantics of Σ_r a_r · ‖position_r − position of the largest a‖² (Xu et al., NeurIPS 2020, equation 5).
+    """Return the mean over attributes of Σ_r a_r · ‖position_r − position of the largest a‖², per image.
 
-    Positions run from 0 to 1 along the longer side of the map, so a finer map does not cost more; the result is at
-    most 2, and 0 of a map of one cell.
+    This is equation 5 of Xu et al., NeurIPS 2020 (APN), also used by GEM-Net. Positions run from 0 to 1 along the
+    longer side of the map, so that a finer map does not have a larger penalty.
 
     Args:
-        attention: weights over the R = height · width cells of a map, row by row.
-        height: of the map; divides R.
+        attention: weights over the R = height · width cells of a map, row by row, ``[B, S, R]``.
+        height: number of rows of the map; divides R.
+
+    Returns:
+        The penalty of each image, ``[B]``, from 0 (always for a map of one cell) to 2.
     """
     width = attention.shape[2] // height
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
@@ -124,16 +134,17 @@ def compactness(attention: Float[Tensor, "B S R"], height: int) -> Float[Tensor,
 
 
 def decorrelation(readout: Float[Tensor, "S D"], groups: Int[Tensor, "S"]) -> Float[Tensor, ""]:
-    """Mean over channels of Σ over groups g of ‖readout_{s in g, d}‖₂ (Xu et al., NeurIPS 2020, equation 4).
+    """Return the mean over channels d of Σ over attribute groups g of ‖readout_{s in g, d}‖₂.
 
-    Within a group attributes may share a channel at little cost; attributes of different groups compete for it.
+    This is equation 4 of Xu et al., NeurIPS 2020 (APN). Attributes of one group may share a channel at little cost;
+    attributes of different groups compete for it.
 
     Args:
-        readout: a row for each semantic.
-        groups: number of each semantic's group, from 0.
+        readout: weights of each attribute on each channel, ``[S, D]``.
+        groups: number of each attribute's group, from 0, ``[S]``.
     """
     count = int(groups.max()) + 1
     squares = readout.new_zeros(count, readout.shape[1]).index_add(0, groups, readout.square())
-    # The root has no slope at 0: channels that a group does not use stay out of the gradient.
+    # The square root has no derivative at 0, so channels that a group does not use are left out of the gradient.
     used = squares > 0
     return torch.where(used, torch.where(used, squares, 1.0).sqrt(), 0.0).sum(dim=0).mean()

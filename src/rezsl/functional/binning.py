@@ -1,7 +1,4 @@
-"""Bins of numbers: of equal width, or of about equally many.
-
-A quantity of every cell of the class × semantic matrix against the semantic's value, in bins of that value.
-"""
+"""Bins of equal width or of equal count, and the mean of a quantity in bins of the attribute value."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,12 +14,15 @@ Binning = Literal["equal_width", "equal_count"]
 
 
 def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[Tensor, "edges"]:
-    """Edges of the bins of some numbers, ascending, from the lowest number to the highest.
+    """Compute the edges of bins, ascending from the lowest value to the highest.
 
     Args:
-        values: at least one, none of them NaN.
-        bins: how many; there are fewer where equal numbers must share a bin, one where all are equal.
-        binning: ``equal_width``, or ``equal_count``: as many numbers in each bin as ties allow.
+        values: at least one number, without NaN, ``[N]``.
+        bins: largest number of bins. Equal values share a bin, so there may be fewer, and only one if all are equal.
+        binning: ``equal_width``, or ``equal_count`` for the same number of values in each bin as far as ties allow.
+
+    Raises:
+        ArgumentError: ``bins`` is below 1, or ``binning`` is unknown.
 
     >>> bin_edges(torch.tensor([0.0, 1.0, 2.0, 8.0]), 2, "equal_count")
     tensor([0.0000, 1.5000, 8.0000])
@@ -42,7 +42,7 @@ def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[
 
 
 def assign_bins(values: Float[Tensor, "*N"], edges: Float[Tensor, "edges"]) -> Int[Tensor, "*N"]:
-    """Bin of each number, in ``[0, B)``: a bin includes its upper edge, the first one also its lower.
+    """Return the bin of each value, in ``[0, B)``; a bin includes its upper edge, the first bin also its lower edge.
 
     >>> assign_bins(torch.tensor([0.0, 1.5, 1.6]), torch.tensor([0.0, 1.5, 8.0]))
     tensor([0, 0, 1])
@@ -53,18 +53,18 @@ def assign_bins(values: Float[Tensor, "*N"], edges: Float[Tensor, "edges"]) -> I
 
 @dataclass(frozen=True, eq=False)
 class ValueBins:
-    """A quantity (the error, or its rate of fall) in B bins of the semantic value.
+    """A quantity (the error, or its rate of fall) in B bins of the attribute value.
 
     Attributes:
-        binning: ``equal_width``, or ``equal_count`` (as equal as ties allow: equal values share a bin).
-        edges: of the bins, ascending, ``[B + 1]``, in units of the semantic value. A bin includes its upper edge, the
-            first one also its lower.
-        count: cells in each bin, ``[B]``; cells without the quantity (NaN) are left out.
-        value: mean semantic value of the cells of each bin, ``[B]``; NaN in an empty bin.
+        binning: ``equal_width``, or ``equal_count`` as far as ties allow, because equal values share a bin.
+        edges: edges of the bins, ascending, ``[B + 1]``, in units of the attribute value. A bin includes its upper
+            edge, the first bin also its lower edge.
+        count: number of cells in each bin, ``[B]``, without those where the quantity is NaN.
+        value: mean attribute value of the cells of each bin, ``[B]``; NaN in an empty bin.
         mean: mean of the quantity, ``[B]``; NaN in an empty bin.
-        low: lower end of the interval of that mean, ``[B]``: percentile bootstrap, classes resampled.
+        low: lower end of the interval of that mean, ``[B]``, by the percentile bootstrap over classes.
         high: upper end, ``[B]``.
-        quartiles: of the quantity, ``[B, 3]``: 25 %, 50 %, 75 % of the cells lie below.
+        quartiles: the 25 %, 50 % and 75 % quantiles of the quantity, ``[B, 3]``.
     """
 
     binning: Binning
@@ -85,27 +85,31 @@ def bin_by_value(
     binning: Binning = "equal_width",
     level: float = 0.95,
 ) -> ValueBins:
-    """Bin the cells of a matrix by the semantic value of each cell.
+    """Average a quantity over the cells (class, attribute) in bins of the attribute value.
 
     Args:
-        quantity: of each cell, ``[K, S]``; NaN where it is undefined.
-        values: semantic value of each cell, ``[K, S]``.
-        weights: how often each class occurs in each bootstrap draw, as :func:`bootstrap_weights` makes them.
-        bins: how many at most.
-        binning: how they are cut.
+        quantity: a number for each cell, ``[K, S]``; NaN where it is undefined.
+        values: attribute value of each cell, ``[K, S]``.
+        weights: number of times that each class occurs in each draw of the bootstrap, ``[R, K]``, see
+            :func:`bootstrap_weights`.
+        bins: largest number of bins, at least 1.
+        binning: ``equal_width`` or ``equal_count``.
         level: coverage of the intervals, between 0 and 1.
+
+    Raises:
+        ArgumentError: ``bins``, ``binning`` or ``level`` is invalid.
     """
     quantity, values = quantity.double(), values.double()
     edges = bin_edges(values.flatten(), bins, binning)
-    bins, known = len(edges) - 1, ~quantity.isnan()
+    bins, defined = len(edges) - 1, ~quantity.isnan()
     place = assign_bins(values, edges)
-    # Sums of each class in each bin: a draw of classes is a weighted sum of their rows.
+    # A draw of classes is a weighted sum of the rows of these matrices, which hold the sums of each class in each bin.
     count, value, total = (
-        quantity.new_zeros(len(quantity), bins).scatter_add_(1, place, terms.where(known, 0.0))
+        quantity.new_zeros(len(quantity), bins).scatter_add_(1, place, terms.where(defined, 0.0))
         for terms in (torch.ones_like(values), values, quantity)
     )
     low, high = percentile_interval((weights @ total) / (weights @ count), level)
-    cells = [quantity[known & (place == number)].unsqueeze(1) for number in range(bins)]
+    cells = [quantity[defined & (place == number)].unsqueeze(1) for number in range(bins)]
     return ValueBins(
         binning=binning,
         edges=edges,

@@ -1,7 +1,7 @@
-"""Zero-shot learning without descent: ESZSL and SAE from second moments of the features, which one pass collects.
+"""Zero-shot learning by closed forms: ESZSL and SAE from second moments of the features, collected in one pass.
 
-X [N, D] are the features, y their classes, A [K, S] the semantics of the classes. Nothing here is N × N, and the
-samples are not needed a second time: the Gram matrix XᵀX and the sum of each class's features say all about them.
+X [N, D] are the features, y their classes, A [K, S] the attributes of the classes. Both solutions depend on the samples
+only through the Gram matrix XᵀX and the sum of each class's features, so no matrix is N × N.
 """
 
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ COLUMNS = 256
 
 
 class ClassMoments(NamedTuple):
-    """What the closed forms need to know of the features, in float64.
+    """The sums over samples from which the closed forms are computed, in float64.
 
     Attributes:
         gram: XᵀX, ``[D, D]``.
-        class_sums: the sum of each class's features, ``[K, D]``.
-        counts: samples of each class, ``[K]``.
+        class_sums: sum of the features of each class, ``[K, D]``.
+        counts: number of samples of each class, ``[K]``.
     """
 
     gram: Float[Tensor, "D D"]
@@ -34,10 +34,14 @@ class ClassMoments(NamedTuple):
 
 
 def class_moments(batches: Iterable[tuple[Float[Tensor, "B D"], Labels]], class_count: int) -> ClassMoments:
-    """Sum up batches of features and labels in ``[0, class_count)``.
+    """Sum the moments over batches of features and labels.
 
-    The products of a batch are formed in the dtype of its features and summed in float64. Of the Gram matrix only the
-    upper half is computed, in strips: it is nearly all of the work.
+    The products of a batch are computed in the dtype of its features and summed in float64. Only the upper half of the
+    Gram matrix is computed, in strips, because it takes nearly all of the time.
+
+    Args:
+        batches: features ``[B, D]`` and labels ``[B]`` in ``[0, class_count)``.
+        class_count: K.
 
     Raises:
         ArgumentError: there is no batch, or a feature is not a finite number.
@@ -51,14 +55,14 @@ def class_moments(batches: Iterable[tuple[Float[Tensor, "B D"], Labels]], class_
         for first in range(0, features.shape[1], COLUMNS):
             strip = slice(first, first + COLUMNS)
             gram[strip, first:] += features[:, strip].T @ features[:, first:]
-        # A product with indicators takes a quarter of the time that adding rows one by one in float64 does.
+        # A product with indicators takes a quarter of the time of adding the rows one by one in float64.
         indicators = one_hot(labels, class_count).to(features.dtype)
         class_sums += indicators.T @ features
         counts += indicators.sum(dim=0, dtype=torch.float64)
     if not gram.numel():
-        raise ArgumentError("batches: expected samples to learn from, got none")
+        raise ArgumentError("batches: expected training samples, got none; give at least one batch")
     if not bool(gram.diagonal().isfinite().all()):
-        raise ArgumentError("features: expected finite numbers, got some that are not; check the features for nan")
+        raise ArgumentError("features: expected finite numbers, got others; check the features for nan")
     for first in range(0, len(gram), COLUMNS):
         beyond = first + COLUMNS
         gram[beyond:, first:beyond] = gram[first:beyond, beyond:].T
@@ -68,100 +72,106 @@ def class_moments(batches: Iterable[tuple[Float[Tensor, "B D"], Labels]], class_
 def eszsl(
     moments: ClassMoments, class_semantics: ClassMatrix, feature_penalty: float, semantic_penalty: float
 ) -> Float[Tensor, "S D"]:
-    """ESZSL (Romera-Paredes and Torr, ICML 2015): the W that fits xᵀWᵀa_k to +1 for the right class, −1 for the others.
+    """Solve ESZSL (Romera-Paredes and Torr, ICML 2015): W fits xᵀWᵀa_k to +1 for the right class, −1 for the others.
 
-    Minimises ‖XWᵀAᵀ − Y‖² + γ‖WᵀAᵀ‖² + λ‖XWᵀ‖² + γλ‖W‖², Y = ±1, by its equation (5):
+    It minimises ‖XWᵀAᵀ − Y‖² + γ‖WᵀAᵀ‖² + λ‖XWᵀ‖² + γλ‖W‖², Y = ±1, by its equation (5):
     W = (AᵀA + λI)⁻¹ AᵀYᵀX (XᵀX + γI)⁻¹.
 
     Args:
-        moments: of the features.
+        moments: moments of the features.
         class_semantics: A, ``[K, S]``.
         feature_penalty: γ, above 0.
         semantic_penalty: λ, above 0.
 
+    Returns:
+        W, ``[S, D]``, float64.
+
     Raises:
-        ArgumentError: a penalty is not positive, or so small that rounding leaves the system without a solution.
+        ArgumentError: a penalty is not positive, or so small that the system has no solution in float64.
     """
     semantics = _checked(class_semantics, feature_penalty=feature_penalty, semantic_penalty=semantic_penalty)
-    wanted = semantics.T @ (2 * moments.class_sums - moments.class_sums.sum(dim=0))
-    of_semantics = _shifted_solve(semantics.T @ semantics, semantic_penalty, wanted, "semantic_penalty")
+    target = semantics.T @ (2 * moments.class_sums - moments.class_sums.sum(dim=0))
+    of_semantics = _shifted_solve(semantics.T @ semantics, semantic_penalty, target, "semantic_penalty")
     return _shifted_solve(moments.gram, feature_penalty, of_semantics.T, "feature_penalty").T
 
 
 def sae(moments: ClassMoments, class_semantics: ClassMatrix, penalty: float) -> Float[Tensor, "S D"]:
-    """SAE (Kodirov, Xiang and Gong, CVPR 2017): encodes features as semantics, and decodes them with the same weights.
+    """Solve SAE (Kodirov, Xiang and Gong, CVPR 2017): W encodes features as attributes and decodes them again.
 
-    Minimises ‖X − SW‖² + λ‖XWᵀ − S‖², S the semantics of each sample, where W solves the Sylvester equation
-    SᵀS·W + W·λXᵀX = (1 + λ)·SᵀX. The small SᵀS is diagonalised and the large XᵀX only brought to tridiagonal form: that
-    spares its eigenvectors, and what remains is one tridiagonal system per eigenvalue of SᵀS. Directions of
-    semantics in which the classes do not differ from zero get no weight: the least of the solutions.
+    It minimises ‖X − SW‖² + λ‖XWᵀ − S‖², with S the attributes of each sample. W is the solution of the Sylvester
+    equation SᵀS·W + W·λXᵀX = (1 + λ)·SᵀX. The small SᵀS is diagonalised. The large XᵀX is only brought to tridiagonal
+    form, which avoids its eigenvectors and leaves one tridiagonal system per eigenvalue of SᵀS. Directions in which the
+    attributes of all classes are 0 have weight 0, which is the smallest of the solutions.
 
     Args:
-        moments: of the features.
-        class_semantics: ``[K, S]``.
+        moments: moments of the features.
+        class_semantics: attributes of each class, ``[K, S]``.
         penalty: λ, above 0.
 
+    Returns:
+        W, ``[S, D]``, float64.
+
     Raises:
-        ArgumentError: the penalty is not positive.
+        ArgumentError: the penalty is not positive, or so large that the system has no solution in float64.
     """
     semantics = _checked(class_semantics, penalty=penalty)
     weighted = semantics * moments.counts[:, None]
     values, vectors = torch.linalg.eigh(semantics.T @ weighted)
-    kept = values > len(values) * torch.finfo(torch.float64).eps * values.max()
-    values, vectors = values[kept], vectors[:, kept]
-    wanted = (1 + penalty) * (vectors.T @ (semantics.T @ moments.class_sums))
-    solution: Tensor = vectors @ _shifted_rows(moments.gram, penalty, values, wanted)
+    nonzero = values > len(values) * torch.finfo(torch.float64).eps * values.max()
+    values, vectors = values[nonzero], vectors[:, nonzero]
+    target = (1 + penalty) * (vectors.T @ (semantics.T @ moments.class_sums))
+    solution: Tensor = vectors @ _shifted_rows(moments.gram, penalty, values, target)
     return solution
 
 
 def _shifted_rows(
-    gram: Float[Tensor, "D D"], penalty: float, shifts: Float[Tensor, "E"], wanted: Float[Tensor, "E D"]
+    gram: Float[Tensor, "D D"], penalty: float, shifts: Float[Tensor, "E"], target: Float[Tensor, "E D"]
 ) -> Float[Tensor, "E D"]:
-    """Row e of the result solves (shift_e + penalty · gram) w = wanted_e."""
-    from scipy.linalg import lapack  # noqa: PLC0415 - scipy takes a while to import, and only SAE solves with it
+    """Solve (shift_e + penalty · gram) w_e = target_e for every row e."""
+    from scipy.linalg import lapack  # noqa: PLC0415 - the import of scipy takes long, and only SAE uses it
 
     if len(gram) < 3:
         identity = torch.eye(len(gram), dtype=gram.dtype)
         systems = shifts[:, None, None] * identity + penalty * gram
-        solutions: Tensor = torch.linalg.solve(systems, wanted[:, :, None])
+        solutions: Tensor = torch.linalg.solve(systems, target[:, :, None])
         return solutions.squeeze(2)
     length, _ = lapack.dsytrd_lwork(len(gram), lower=1)
     reflectors, diagonal, beside, tau, _ = lapack.dsytrd(gram.cpu().numpy().T, lower=1, lwork=int(length))
-    # Below the first row the reflectors of dsytrd are stored as those of a QR decomposition.
+    # Below the first row, dsytrd stores its reflectors like those of a QR decomposition.
     reflectors = np.asfortranarray(reflectors[1:, :-1])
-    turned = np.asfortranarray(wanted.cpu().numpy().T)
-    work = 64 * turned.shape[1]
-    turned[1:] = lapack.dormqr("L", "T", reflectors, tau, turned[1:], work)[0]
+    rotated = np.asfortranarray(target.cpu().numpy().T)
+    work = 64 * rotated.shape[1]
+    rotated[1:] = lapack.dormqr("L", "T", reflectors, tau, rotated[1:], work)[0]
     for column, shift in enumerate(shifts.tolist()):
         one = slice(column, column + 1)
-        *_, solution, failed = lapack.dptsv(shift + penalty * diagonal, penalty * beside, turned[:, one])
+        *_, solution, failed = lapack.dptsv(shift + penalty * diagonal, penalty * beside, rotated[:, one])
         if failed:
             raise ArgumentError(
-                f"penalty: expected one for which the equation has a solution in float64, got {penalty:g}; lower it"
+                f"penalty: expected a number for which float64 has a solution, got {penalty:g}; decrease it"
             )
-        turned[:, one] = solution
-    turned[1:] = lapack.dormqr("L", "N", reflectors, tau, turned[1:], work)[0]
-    return torch.from_numpy(turned.T.copy()).to(gram.device)
+        rotated[:, one] = solution
+    rotated[1:] = lapack.dormqr("L", "N", reflectors, tau, rotated[1:], work)[0]
+    return torch.from_numpy(rotated.T.copy()).to(gram.device)
 
 
 def _shifted_solve(
-    matrix: Float[Tensor, "M M"], shift: float, wanted: Float[Tensor, "M E"], name: str
+    matrix: Float[Tensor, "M M"], shift: float, target: Float[Tensor, "M E"], name: str
 ) -> Float[Tensor, "M E"]:
-    """(matrix + shift · I)⁻¹ wanted, of a matrix without negative eigenvalues."""
+    """Compute (matrix + shift · I)⁻¹ target for a matrix without negative eigenvalues."""
     shifted = matrix.clone()
     shifted.diagonal().add_(shift)
     factor, failed = torch.linalg.cholesky_ex(shifted)
     if int(failed):
-        raise ArgumentError(f"{name}: expected one that outweighs rounding errors, got {shift:g}; raise it")
-    solution: Tensor = torch.cholesky_solve(wanted, factor)
+        raise ArgumentError(f"{name}: expected a number that outweighs rounding errors, got {shift:g}; increase it")
+    solution: Tensor = torch.cholesky_solve(target, factor)
     return solution
 
 
 def _checked(class_semantics: ClassMatrix, **penalties: float) -> ClassMatrix:
-    """The semantics in float64, if they and the penalties are in order."""
+    """Check the class semantics and the penalties, and return the class semantics in float64."""
     for name, penalty in penalties.items():
         if not 0 < penalty < float("inf"):
             raise ArgumentError(f"{name}: expected a positive number, got {penalty}")
     if not bool(class_semantics.isfinite().all()):
-        raise ArgumentError("class_semantics: expected finite numbers, got some that are not")
+        raise ArgumentError("class_semantics: expected finite numbers, got others; check the table for nan")
     return class_semantics.double()

@@ -1,9 +1,10 @@
-"""The seen-unseen curve of generalized zero-shot learning, exactly.
+"""The exact seen-unseen curve of generalized zero-shot learning.
 
-Calibrated stacking (Chao et al., ECCV 2016) subtracts γ from the scores of seen classes. Which of a sample's classes
-wins then depends on γ only through its margin δ = best seen score − best unseen score: a seen sample is right iff its
-best seen class is right and γ < δ, an unseen one iff its best unseen class is right and γ ≥ δ. Sorting δ once gives
-every value of both accuracies, the best harmonic mean and the area, in O(N log N) and with a few bytes per sample.
+Calibrated stacking (Chao et al., ECCV 2016) subtracts γ from the scores of seen classes. The chosen class of a sample
+then depends on γ only through its margin δ = best seen score − best unseen score: a seen sample is right if and only if
+its best seen class is right and γ < δ, an unseen sample if and only if its best unseen class is right and γ ≥ δ.
+Sorting δ once gives every value of both accuracies, the best harmonic mean and the area, in O(N log N) and with a few
+bytes per sample.
 """
 
 import math
@@ -18,7 +19,7 @@ from rezsl.functional.shapes import ClassMask, Labels, Scores
 
 
 class CurvePoint(NamedTuple):
-    """One working point of a calibrated classifier; accuracies are class-averaged, in ``[0, 1]``."""
+    """Seen accuracy S and unseen accuracy U at one γ; both are class-averaged, in ``[0, 1]``."""
 
     gamma: float
     seen: float
@@ -26,19 +27,20 @@ class CurvePoint(NamedTuple):
 
     @property
     def harmonic_mean(self) -> float:
-        """H = 2·S·U / (S + U), 0 where both are 0, and NaN where one of them is."""
+        """H = 2·S·U / (S + U); 0 where both are 0, and NaN where one of them is NaN."""
         return 0.0 if self.seen + self.unseen == 0 else 2 * self.seen * self.unseen / (self.seen + self.unseen)
 
 
 class SeenUnseenCurve(NamedTuple):
     """Seen and unseen accuracy as step functions of γ.
 
-    ``seen[k]`` and ``unseen[k]`` hold for γ in ``[gamma[k], gamma[k+1])``; ``gamma[0]`` is −∞ (only seen classes win).
+    ``seen[k]`` and ``unseen[k]`` are the accuracies for γ in ``[gamma[k], gamma[k+1])``. At ``gamma[0]``, which is −∞,
+    only seen classes are chosen.
 
     Attributes:
-        gamma: where the steps begin, ascending, ``[M]``.
-        seen: class-averaged accuracy of seen samples, falling, ``[M]``.
-        unseen: class-averaged accuracy of unseen samples, rising, ``[M]``.
+        gamma: begin of each step, ascending, ``[M]``.
+        seen: S, class-averaged accuracy of seen samples, falling, ``[M]``.
+        unseen: U, class-averaged accuracy of unseen samples, rising, ``[M]``.
     """
 
     gamma: Float[Tensor, "M"]
@@ -47,20 +49,20 @@ class SeenUnseenCurve(NamedTuple):
 
     @property
     def ausuc(self) -> float:
-        """Area under the seen-unseen curve: trapezoids over the (unseen, seen) points, in ``[0, 1]``."""
+        """Area under the seen-unseen curve (AUSUC), by trapezoids over the points (U, S), in ``[0, 1]``."""
         return float(torch.trapezoid(self.seen, self.unseen))
 
     def at(self, gamma: float) -> CurvePoint:
-        """The working point at a given γ."""
+        """Return the accuracies at a given γ."""
         step = int(torch.searchsorted(self.gamma, self.gamma.new_tensor(gamma), right=True)) - 1
         return CurvePoint(gamma, float(self.seen[max(step, 0)]), float(self.unseen[max(step, 0)]))
 
     def best(self) -> CurvePoint:
-        """The working point with the highest harmonic mean.
+        """Return the point with the highest harmonic mean.
 
-        γ is the middle of the interval in which it is reached, so that it does not sit on one sample's margin.
-        Where the harmonic mean is 0 everywhere there is nothing to calibrate, and γ is 0. Where there were samples of
-        one side only, everything is NaN.
+        γ is the middle of the interval in which this mean is reached, so that it does not coincide with the margin of
+        one sample. Where the harmonic mean is 0 everywhere, γ is 0. Where there are only seen or only unseen samples,
+        γ and both accuracies are NaN.
         """
         if bool((self.seen + self.unseen).isnan().all()):
             return CurvePoint(math.nan, math.nan, math.nan)
@@ -71,7 +73,7 @@ class SeenUnseenCurve(NamedTuple):
             return self.at(0.0)
         begin = float(self.gamma[step])
         end = float(self.gamma[step + 1]) if step + 1 < len(self.gamma) else begin
-        # The middle of two neighbouring floats can round up to the next step; then the step's own beginning serves.
+        # The middle of two neighbouring floats can round up to the next step; then the begin of this step is used.
         middle = begin / 2 + end / 2
         gamma = middle if begin <= middle < end else begin
         return CurvePoint(gamma, float(self.seen[step]), float(self.unseen[step]))
@@ -80,19 +82,22 @@ class SeenUnseenCurve(NamedTuple):
 def seen_unseen_margins(
     scores: Scores, labels: Labels, is_seen: ClassMask
 ) -> tuple[Float[Tensor, "B"], Bool[Tensor, "B"]]:
-    """What the curve needs to know of each sample.
+    """Reduce the scores of each sample to its margin and whether it is right, which determine the curve.
 
     Args:
-        scores: class scores ``[B, C]``.
+        scores: class scores, ``[B, C]``.
         labels: class index of every sample, ``[B]``, in ``[0, C)``.
-        is_seen: which classes are seen, ``[C]``.
+        is_seen: whether each class is seen, ``[C]``.
 
     Returns:
-        ``margin [B]`` = best seen score − best unseen score (float64), and ``right [B]``: whether the best class on the
-        sample's own side is its label.
+        ``margin [B]`` = best seen score − best unseen score (float64), and ``right [B]``: for a sample of a seen class,
+        whether its best seen class is its label; for others, whether their best unseen class is their label.
+
+    Raises:
+        ArgumentError: all classes are seen, or none.
     """
     if bool(is_seen.all()) or not bool(is_seen.any()):
-        raise ArgumentError("is_seen: expected at least one seen and one unseen class; a curve needs both sides")
+        raise ArgumentError("is_seen: expected at least one seen and one unseen class, got only one kind")
     seen_index, unseen_index = is_seen.nonzero().squeeze(1), (~is_seen).nonzero().squeeze(1)
     best_seen, seen_winner = scores[:, seen_index].max(dim=1)
     best_unseen, unseen_winner = scores[:, unseen_index].max(dim=1)
@@ -103,9 +108,13 @@ def seen_unseen_margins(
 def curve_from_margins(
     margin: Float[Tensor, "N"], right: Bool[Tensor, "N"], labels: Labels, is_seen: ClassMask
 ) -> SeenUnseenCurve:
-    """The curve of samples whose margins are known; see :func:`seen_unseen_margins` for the arguments.
+    """Compute the curve of samples from their margins; :func:`seen_unseen_margins` describes the arguments.
 
-    The accuracy of a side without samples is NaN, and so are the area and every harmonic mean.
+    Without samples of seen classes S is NaN, without samples of unseen classes U; then the area and every harmonic mean
+    are NaN, too.
+
+    Raises:
+        ArgumentError: a margin is not finite, or there are no samples.
     """
     if not bool(margin.isfinite().all()):
         raise ArgumentError("scores: expected finite class scores, got NaN or infinity; the model has diverged")
@@ -122,7 +131,7 @@ def curve_from_margins(
     won = torch.zeros_like(gamma).index_add_(0, step[~from_seen], share[~from_seen])
     start = torch.tensor([-torch.inf], dtype=gamma.dtype, device=gamma.device)
     nothing = torch.zeros_like(start)
-    # What is left of the seen samples, summed from the far end: it ends at exactly 0 instead of a rounding error.
+    # The sum over the remaining seen samples runs from the far end, so that it ends at exactly 0.
     seen = torch.cat([lost.flip(0).cumsum(0).flip(0), nothing])
     unseen = torch.cat([nothing, won.cumsum(0)])
     for accuracy, mask in ((seen, is_seen), (unseen, ~is_seen)):
@@ -138,17 +147,20 @@ def seen_unseen_curve(
     unseen_labels: Int[Tensor, "N"],
     is_seen: ClassMask,
 ) -> SeenUnseenCurve:
-    """The exact seen-unseen curve of a test set.
+    """Compute the exact seen-unseen curve of a test set.
 
     Args:
         seen_scores: class scores of test samples of seen classes, ``[B, C]``.
         seen_labels: their classes, ``[B]``.
         unseen_scores: class scores of test samples of unseen classes, ``[N, C]``.
         unseen_labels: their classes, ``[N]``.
-        is_seen: which classes are seen, ``[C]``.
+        is_seen: whether each class is seen, ``[C]``.
 
     Returns:
         A :class:`SeenUnseenCurve` with ``.gamma .seen .unseen .ausuc .best() .at(gamma)``.
+
+    Raises:
+        ArgumentError: all classes are seen or none, a score is not finite, or samples of one kind are missing.
 
     >>> scores = torch.tensor([[3.0, 1.0], [2.0, 1.5]])
     >>> curve = seen_unseen_curve(scores, torch.tensor([0, 0]), scores.flip(1), torch.tensor([1, 1]),

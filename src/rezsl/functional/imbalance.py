@@ -1,6 +1,6 @@
-"""How unevenly the semantics are predicted, and whether that follows their values (section III-A of the paper).
+"""Measures of how unevenly attributes are predicted: spread, Gini coefficient, and correlation with their values.
 
-How unevenly errors are spread: over the rows of each column, and over the columns.
+Section III-A of the paper (Rebalanced Zero-shot Learning) introduces the imbalance of a class error matrix.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from rezsl.functional.statistics import pearson, quantiles
 
 @dataclass(frozen=True)
 class Imbalance:
-    """Imbalance figures of one class error matrix.
+    """Imbalance of one class error matrix.
 
     Attributes:
-        semantic_error: mean error of each semantic over the classes, ``[S]``.
-        correlation_over_classes: per semantic, the Pearson correlation over classes between class semantics and
+        semantic_error: mean error of each attribute over the classes, ``[S]``.
+        correlation_over_classes: for each attribute, the Pearson correlation over classes between its value and its
             error, ``[S]``; NaN where either is constant.
-        correlation_over_semantics: per class, the same over semantics, ``[K]``.
+        correlation_over_semantics: for each class, the same correlation over attributes, ``[K]``.
     """
 
     semantic_error: Float[Tensor, "S"]
@@ -29,12 +29,12 @@ class Imbalance:
 
     @property
     def mean(self) -> float:
-        """Mean over semantics of their mean error."""
+        """Mean over attributes of their mean error."""
         return float(self.semantic_error.mean())
 
     @property
     def spread(self) -> float:
-        """Standard deviation over semantics of their mean error (population form)."""
+        """Standard deviation over attributes of their mean error (population form)."""
         return float(self.semantic_error.std(correction=0))
 
     @property
@@ -49,11 +49,11 @@ class Imbalance:
 
 
 def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
-    """Imbalance figures of a class error matrix.
+    """Compute the imbalance of a class error matrix (section III-A of the paper).
 
     Args:
-        matrix: mean error of each class in each semantic, ``[K, S]``, as :func:`class_error_matrix` makes it.
-        class_semantics: the semantics of the same classes, ``[K, S]``.
+        matrix: mean error of each class in each attribute, ``[K, S]``, see :func:`class_error_matrix`.
+        class_semantics: attributes of the same classes, ``[K, S]``.
     """
     matrix, class_semantics = matrix.double(), class_semantics.double()
     return Imbalance(
@@ -64,19 +64,19 @@ def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"
 
 
 QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-"""Which quantiles an :class:`ErrorProfile` keeps: a box, its whiskers and the extremes."""
+"""The quantiles in an :class:`ErrorProfile`: those of a box plot, its whiskers and the extremes."""
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorProfile:
-    """The errors of each of N things (semantics, or classes) over all things of the other kind.
+    """The distribution of the errors in each of N columns: of an attribute over classes, or of a class over attributes.
 
     Attributes:
-        mean: mean error of each, ``[N]``.
+        mean: mean error of each column, ``[N]``.
         spread: standard deviation of its errors (population form), ``[N]``.
-        gini: Gini coefficient of its errors, ``[N]``: 0 where all are equal, towards 1 where one carries everything;
-            0 where there is no error at all.
-        quantiles: of its errors, ``[N, Q]``, at :data:`QUANTILE_LEVELS`, ascending.
+        gini: Gini coefficient of its errors, ``[N]``: 0 where all errors are equal (also where all are 0), and close
+            to 1 where one entry has the whole error.
+        quantiles: quantiles of its errors at :data:`QUANTILE_LEVELS`, ``[N, Q]``, ascending.
     """
 
     mean: Float[Tensor, "N"]
@@ -86,39 +86,39 @@ class ErrorProfile:
 
     @property
     def mean_of_means(self) -> float:
-        """Mean over the N of their mean error."""
+        """Mean over the columns of their mean error."""
         return float(self.mean.mean())
 
     @property
     def spread_of_means(self) -> float:
-        """Standard deviation over the N of their mean error (population form)."""
+        """Standard deviation over the columns of their mean error (population form)."""
         return float(self.mean.std(correction=0))
 
     @property
     def gini_of_means(self) -> float:
-        """Gini coefficient of the N mean errors."""
+        """Gini coefficient of the mean errors of the columns."""
         return float(gini(self.mean.unsqueeze(1)))
 
     def worst(self, count: int) -> Int[Tensor, "count"]:
-        """Positions of the ``count`` highest mean errors, the worst first; all N if there are fewer."""
+        """Return the positions of the ``count`` highest mean errors, the highest first; all N if there are fewer."""
         return self.mean.argsort(descending=True, stable=True)[:count]
 
     def worst_mean(self, count: int) -> float:
-        """Mean of the ``count`` highest mean errors."""
+        """Return the mean of the ``count`` highest mean errors."""
         return float(self.mean[self.worst(count)].mean())
 
 
 def gini(matrix: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
-    """Gini coefficient of each column of non-negative numbers, in ``[0, 1)``; 0 for a column of zeros.
+    """Compute the Gini coefficient of each column of non-negative numbers, in ``[0, 1)``; 0 for a column of zeros.
 
-    Half the mean absolute difference between two entries over their mean: Σ_ij |x_i − x_j| / (2 M² x̄). With x in
-    ascending order that is Σ_i (2i − M − 1) x_i / (M Σ_i x_i), i = 1 … M.
+    It is half the mean absolute difference between two entries over their mean, Σ_ij |x_i − x_j| / (2 M² x̄). With x in
+    ascending order this equals Σ_i (2i − M − 1) x_i / (M Σ_i x_i), i = 1 … M.
 
     >>> gini(torch.tensor([[1.0, 0.0], [1.0, 4.0]]))
     tensor([0.0000, 0.5000])
     """
     count = len(matrix)
-    # Scaled by the largest entry, so that a sum of huge or tiny ones neither overflows nor vanishes.
+    # The entries are scaled by the largest, so that their sum neither overflows nor vanishes.
     peak = matrix.amax(dim=0)
     ascending = (matrix / torch.where(peak > 0, peak, 1.0)).sort(dim=0).values
     factor = 2 * torch.arange(1, count + 1, dtype=matrix.dtype, device=matrix.device) - count - 1
@@ -127,7 +127,7 @@ def gini(matrix: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
 
 
 def error_profile(matrix: Float[Tensor, "M N"]) -> ErrorProfile:
-    """Profile of each column of a matrix of errors; of a class error matrix ``[K, S]``, of each semantic."""
+    """Compute the profile of each column of a matrix of errors ``[M, N]``, such as a class error matrix ``[K, S]``."""
     matrix = matrix.double()
     return ErrorProfile(
         mean=matrix.mean(dim=0),

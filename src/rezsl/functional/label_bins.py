@@ -1,4 +1,4 @@
-"""Bins of the values that each semantic takes over the training classes, and kernels that smooth over them."""
+"""Bins of the values that each attribute has in the training classes, and kernels that smooth over these bins."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -15,12 +15,12 @@ Kernel = Literal["gaussian", "triangular", "laplace"]
 
 @dataclass(frozen=True, eq=False)
 class LabelBins:
-    """N bins of equal width per semantic, from the least to the greatest value of any training class.
+    """N bins of equal width per attribute, from the lowest to the highest value of the training classes.
 
     Attributes:
-        low: lower end of the first bin, ``[S]``.
-        width: of a bin, ``[S]``, in the semantic's units; 0 where all classes have one value.
-        number: N.
+        low: lower edge of the first bin, ``[S]``.
+        width: width of a bin, ``[S]``, in units of the attribute; 0 where all classes have the same value.
+        number: N, bins per attribute.
     """
 
     low: Float[Tensor, "S"]
@@ -28,36 +28,36 @@ class LabelBins:
     number: int
 
     def bin_of(self, values: Float[Tensor, "M S"]) -> Int[Tensor, "M S"]:
-        """The bin of every value, in ``[0, N)``; values beyond the ends are in the first or the last bin."""
+        """Return the bin of every value, in ``[0, N)``; values beyond the edges are in the first or the last bin."""
         position = (values.to(self.low.dtype) - self.low) / torch.where(self.width > 0, self.width, 1.0)
         return position.floor().clamp(0, self.number - 1).long()
 
     def centres(self) -> Float[Tensor, "S N"]:
-        """The middle of every bin."""
+        """Return the middle of every bin."""
         steps = torch.arange(self.number, device=self.low.device, dtype=self.low.dtype) + 0.5
         return self.low.unsqueeze(1) + self.width.unsqueeze(1) * steps
 
     def density(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> Float[Tensor, "S N"]:
-        """Training samples in each bin: the classes in it, by their number of samples."""
+        """Count the training samples in each bin, from the attributes and the number of samples of each class."""
         samples = self.low.new_zeros(self.low.shape[0], self.number)
         counts = class_counts.to(samples).unsqueeze(0).expand(samples.shape[0], -1)
         return samples.scatter_add_(1, self.bin_of(class_semantics).T, counts)
 
 
 def label_bins(class_semantics: ClassMatrix, number: int) -> LabelBins:
-    """``number`` bins for each semantic of the training classes ``[C, S]``, C at least 1."""
+    """Divide the range of each attribute of the training classes ``[C, S]`` (C at least 1) into ``number`` bins."""
     low, high = class_semantics.amin(dim=0), class_semantics.amax(dim=0)
     return LabelBins(low, (high - low) / number, number)
 
 
 def check_bins(bins: int) -> None:
-    """Refuse a number of bins below 1."""
+    """Raise an ArgumentError for a number of bins below 1."""
     if bins < 1:
         raise ArgumentError(f"bins: expected at least 1, got {bins}")
 
 
 def check_kernel(kernel: Kernel, reach: int, spread: float) -> None:
-    """Refuse the options of a kernel that :func:`smoothing_matrix` has no meaning for."""
+    """Raise an ArgumentError for options that :func:`smoothing_matrix` does not accept."""
     if kernel not in get_args(Kernel):
         raise ArgumentError(f"kernel: expected one of {', '.join(get_args(Kernel))}, got {kernel!r}")
     if reach < 0:
@@ -67,19 +67,23 @@ def check_kernel(kernel: Kernel, reach: int, spread: float) -> None:
 
 
 def smoothing_matrix(kernel: Kernel, reach: int, spread: float, number: int) -> Float[Tensor, "N N"]:
-    """How much each bin takes from each other one; symmetric, 1 on the diagonal, 0 beyond ``reach``, float64.
+    """Return the weight of each bin in the smoothed value of each other bin, ``[N, N]``, float64.
 
-    With x = |b − b'| ≤ reach:
+    The matrix is symmetric, with 1 on the diagonal and 0 beyond ``reach``. These are the kernels of label distribution
+    smoothing (Yang et al., ICML 2021), with x = |b − b'| ≤ reach:
 
         gaussian     exp(−x² / (2 · spread²))
         triangular   1 − x / (reach + 1)
         laplace      exp(−x / spread)
 
     Args:
-        kernel: its shape.
-        reach: bins to either side, 0 for none; a window of 5 bins has reach 2.
-        spread: of ``gaussian`` and ``laplace``, in bins.
-        number: N.
+        kernel: shape of the kernel.
+        reach: number of bins on either side, at least 0; a window of 5 bins has reach 2.
+        spread: width of ``gaussian`` and ``laplace``, in bins, above 0.
+        number: N, number of bins.
+
+    Raises:
+        ArgumentError: an option is outside its range.
 
     >>> smoothing_matrix("triangular", 1, 1.0, 3)
     tensor([[1.0000, 0.5000, 0.0000],

@@ -1,4 +1,4 @@
-"""The re-balancing weights of ReMSE (Rebalanced Zero-shot Learning, IEEE TIP 2023, section III)."""
+"""The rebalancing weights of ReMSE (Rebalanced Zero-shot Learning, IEEE TIP 2023, section III)."""
 
 import torch
 from jaxtyping import Float, Int
@@ -9,15 +9,15 @@ from rezsl.functional.shapes import Labels, Predictions
 
 
 def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
-    """Average the errors of each class.
+    """Average the errors of each class, e_cs = mean over the samples i of class c of E_is.
 
     Args:
-        errors: error of every sample in every semantic, ``[B, S]``; any non-negative measure.
+        errors: error E of every sample in every attribute, ``[B, S]``; any non-negative measure.
         labels: class index of every sample, ``[B]``.
 
     Returns:
-        ``matrix [K, S]``, the mean error of each class *present* in ``labels``, and ``classes [K]``, those classes in
-        ascending order. Half precision is averaged in float32. No gradient flows through either.
+        ``matrix [K, S]``, the mean error of each class that is present in ``labels``, and ``classes [K]``, those
+        classes in ascending order. Half precision is averaged in float32. The matrix has no gradient.
 
     >>> errors = torch.tensor([[1.0, 4.0], [3.0, 0.0], [5.0, 5.0]])
     >>> class_error_matrix(errors, torch.tensor([7, 7, 2]))
@@ -33,20 +33,24 @@ def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tenso
 def rebalancing_weights(
     matrix: Float[Tensor, "K S"], class_power: float, semantic_power: float
 ) -> Float[Tensor, "K S"]:
-    """Weights that grow with the logarithm of how much larger an error is than the smallest comparable one.
+    """Compute the weights of ReMSE, which grow with the logarithm of an error over the smallest comparable error.
 
     ``w_cs = (1 + ln(e_cs / min_c' e_c's))^class_power · (1 + ln(e_cs / min_s' e_cs'))^semantic_power``
 
-    The minima run over the cells with a positive error; a cell without error gets weight 1. The ratios are differences
-    of logarithms, so errors that lie 60 orders of magnitude apart do not overflow.
+    The minima are taken over cells with a positive error; a cell with error 0 has weight 1. The ratios are computed as
+    differences of logarithms, so errors that differ by 60 orders of magnitude do not overflow.
 
     Args:
-        matrix: class error matrix ``[K, S]`` of the classes present, non-negative.
-        class_power: exponent of the comparison between classes, 0 or more (0 switches it off).
-        semantic_power: exponent of the comparison between semantics, 0 or more (0 switches it off).
+        matrix: class error matrix e of the classes present, ``[K, S]``, non-negative.
+        class_power: exponent of the comparison between classes (P in the reference code), at least 0; 0 disables it.
+        semantic_power: exponent of the comparison between attributes (P2 in the reference code), at least 0; 0
+            disables it.
 
     Returns:
         Weights ``[K, S]``, all at least 1, without gradient.
+
+    Raises:
+        ArgumentError: a power is negative or not finite.
 
     >>> rebalancing_weights(torch.tensor([[1.0, 1.0], [2.718281828, 0.0]]), class_power=1.0, semantic_power=0.0)
     tensor([[1., 1.],

@@ -1,9 +1,4 @@
-"""Does a probability of 70 % mean right in 70 % of the cases?
-
-Hubness: some classes are among the nearest of far too many samples (Radovanović et al., JMLR 2010).
-
-What lies behind wrong predictions: poor semantics, or classes that lie close together.
-"""
+"""Measures of the chosen classes: reliability of their probabilities, hubness, and the causes of wrong choices."""
 
 from dataclasses import dataclass
 
@@ -19,17 +14,18 @@ from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """A reliability diagram: confidence against accuracy in B bins of the confidence.
+    """A reliability diagram: accuracy and mean confidence in B bins of the confidence.
 
-    The confidence is the probability that the softmax of the scores gives the chosen class. Every sample counts the
-    same here, whatever its class.
+    The confidence is the probability of the chosen class by the softmax of the scores. All samples have the same
+    weight, whatever their class.
 
     Attributes:
-        binning: ``equal_width`` over [0, 1], or ``equal_count`` (adaptive; as equal as ties allow).
-        edges: of the bins, ascending, ``[B + 1]``. A bin includes its upper edge, the first one also its lower.
-        count: samples in each bin, ``[B]``.
-        confidence: their mean confidence, ``[B]``; NaN in an empty bin.
-        accuracy: the share of them that is right, ``[B]``; NaN in an empty bin.
+        binning: ``equal_width`` over [0, 1], or ``equal_count`` (adaptive, as far as ties allow).
+        edges: edges of the bins, ascending, ``[B + 1]``. A bin includes its upper edge, the first bin also its lower
+            edge.
+        count: number of samples in each bin, ``[B]``.
+        confidence: mean confidence of the samples in each bin, ``[B]``; NaN in an empty bin.
+        accuracy: share of right choices in each bin, ``[B]``; NaN in an empty bin.
     """
 
     binning: Binning
@@ -44,30 +40,33 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean over samples of |accuracy − confidence| of their bin, in ``[0, 1]``."""
+        """Expected calibration error: the mean over samples of |accuracy − confidence| of their bin, in ``[0, 1]``."""
         return float((self._share * (self.accuracy - self.confidence).abs()).nansum())
 
     @property
     def largest_error(self) -> float:
-        """|accuracy − confidence| of the worst bin, in ``[0, 1]``."""
+        """Largest |accuracy − confidence| of a bin, in ``[0, 1]``."""
         return float((self.accuracy - self.confidence).abs().nan_to_num().max())
 
     @property
     def overconfidence(self) -> float:
-        """Mean confidence less accuracy, in ``[-1, 1]``; negative where the model is too modest."""
+        """Mean confidence less accuracy, in ``[-1, 1]``; negative where the probabilities are too low."""
         return float((self._share * (self.confidence - self.accuracy)).nansum())
 
 
 def reliability(
     confidence: Float[Tensor, "N"], right: Bool[Tensor, "N"], bins: int = 15, binning: Binning = "equal_width"
 ) -> Reliability:
-    """The reliability diagram of N choices.
+    """Compute the reliability diagram of N choices.
 
     Args:
         confidence: probability of each chosen class, ``[N]``, in ``[0, 1]``.
-        right: whether it is the true one, ``[N]``.
-        bins: how many at most.
+        right: whether the chosen class is the true class, ``[N]``.
+        bins: largest number of bins, at least 1.
         binning: ``equal_width`` over [0, 1], or ``equal_count``.
+
+    Raises:
+        ArgumentError: ``bins`` is below 1, or ``binning`` is unknown.
 
     >>> diagram = reliability(torch.tensor([0.9, 0.7]), torch.tensor([True, False]), bins=1)
     >>> f"{float(diagram.confidence):.2f} {float(diagram.accuracy):.2f} {diagram.ece:.2f}"
@@ -86,16 +85,16 @@ def reliability(
 
 @dataclass(frozen=True, eq=False)
 class Hubness:
-    """How often each of C candidate classes is among the k best-scoring ones of a sample.
+    """The number of samples that have each of C candidate classes among their k best-scoring classes.
 
     Attributes:
-        neighbours: k; never more than there are candidates.
-        occurrence: N_k, in how many samples' k best each class is, ``[C]``; sums to k × samples.
-        samples: how many samples truly are of each class, ``[C]``: a class of many samples should occur often.
-        skewness: of ``occurrence`` over the classes (population form): above 0 where few classes attract many samples;
-            NaN where all occur equally often.
-        is_hub: ``[C]``: occurs more often than the mean plus two standard deviations.
-        is_orphan: ``[C]``: never occurs.
+        neighbours: k, at most the number of candidates.
+        occurrence: N_k, the number of samples with the class among their k best, ``[C]``; sums to k × samples.
+        samples: true number of samples of each class, ``[C]``; a class with many samples should occur often.
+        skewness: skewness of ``occurrence`` over the classes (population form): above 0 where few classes attract many
+            samples; NaN where all classes occur equally often.
+        is_hub: whether a class occurs more often than the mean plus two standard deviations, ``[C]``.
+        is_orphan: whether a class never occurs, ``[C]``.
     """
 
     neighbours: int
@@ -107,12 +106,15 @@ class Hubness:
 
 
 def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
-    """Hubness of the candidate classes.
+    """Compute the hubness of the candidate classes (Radovanović et al., JMLR 2010).
 
     Args:
-        scores: of N samples for C candidates, as they compete (less γ for seen classes), ``[N, C]``.
+        scores: scores of N samples for C candidates, less γ for seen classes, ``[N, C]``.
         labels: true class of each sample, ``[N]``, in ``[0, C)``.
         neighbours: k, at least 1.
+
+    Raises:
+        ArgumentError: ``neighbours`` is below 1.
 
     >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 1]), 1).occurrence
     tensor([2, 0])
@@ -136,24 +138,24 @@ def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
 
 
 ROUNDING = 1e-12
-"""Classes whose cosines differ by less lie equally near."""
+"""Cosines that differ by less are treated as equal."""
 
 
 @dataclass(frozen=True, eq=False)
 class Mistakes:
-    """The M wrong samples among N, and for comparison the right ones. Cosines lie in ``[-1, 1]``.
+    """The M wrong samples among N, and means over the right samples for comparison. Cosines are in ``[-1, 1]``.
 
     Attributes:
-        position: which of the N samples they are, ascending, ``[M]``.
-        truth: their class, ``[M]``, a position among the candidates.
-        chosen: the class that was chosen instead, ``[M]``.
-        error: mean squared error over semantics between the directions of predicted and true semantics, ``[M]``.
-        cosine_to_truth: of the predicted semantics to those of the true class, ``[M]``.
-        cosine_to_chosen: to those of the chosen class, ``[M]``.
-        neighbour_rank: how the chosen class ranks among the truth's neighbours in semantic space (cosine between
-            class semantics), ``[M]``: 1 if no other candidate lies nearer to the truth.
-        right_error: mean of the error over the right samples; NaN if there is none.
-        right_cosine: mean cosine to the truth over the right samples; NaN if there is none.
+        position: positions of the wrong samples among all N, ascending, ``[M]``.
+        truth: their true class, a position among the candidates, ``[M]``.
+        chosen: their chosen class, ``[M]``.
+        error: mean squared error over attributes between the directions of predicted and true attributes, ``[M]``.
+        cosine_to_truth: cosine between the predicted attributes and those of the true class, ``[M]``.
+        cosine_to_chosen: cosine between the predicted attributes and those of the chosen class, ``[M]``.
+        neighbour_rank: rank of the chosen class among the neighbours of the true class by the cosine between their
+            attributes, ``[M]``; 1 if no other candidate is nearer to the true class.
+        right_error: mean of the error over the right samples; NaN if there are none.
+        right_cosine: mean cosine to the true class over the right samples; NaN if there are none.
     """
 
     position: Int[Tensor, "M"]
@@ -168,23 +170,23 @@ class Mistakes:
 
     @property
     def gap(self) -> Float[Tensor, "M"]:
-        """By how much the chosen class's cosine exceeds the truth's; negative where γ or another score decided."""
+        """Cosine to the chosen class less that to the true class; negative where γ or another score decided."""
         return self.cosine_to_chosen - self.cosine_to_truth
 
     @property
     def nearest_share(self) -> float:
-        """How often the chosen class is the truth's nearest neighbour, in ``[0, 1]``; NaN without mistakes."""
+        """Share of mistakes whose chosen class is the nearest neighbour of the true class; NaN without mistakes."""
         return float((self.neighbour_rank == 1).double().mean())
 
 
 def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth: Labels, chosen: Labels) -> Mistakes:
-    """Study the wrong ones among N predictions.
+    """Compute the errors and neighbourhoods of the wrong choices among N samples.
 
     Args:
-        predictions: predicted semantics, ``[N, S]``.
-        class_semantics: semantics of the candidates, ``[C, S]``.
-        truth: true class of each, ``[N]``, in ``[0, C)``.
-        chosen: chosen class of each, ``[N]``, in ``[0, C)``.
+        predictions: predicted attributes, ``[N, S]``.
+        class_semantics: attributes of the candidate classes, ``[C, S]``.
+        truth: true class of each sample, ``[N]``, in ``[0, C)``.
+        chosen: chosen class of each sample, ``[N]``, in ``[0, C)``.
     """
     predictions, directions = l2_normalize(predictions.double()), l2_normalize(class_semantics.double())
     target = directions[truth]
@@ -206,7 +208,7 @@ def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth
 
 
 def neighbour_ranks(directions: ClassMatrix) -> Int[Tensor, "C C"]:
-    """How class c (column) ranks among the neighbours of class t (row): 1 + the classes nearer to t, other than t.
+    """Rank class c (column) among the neighbours of class t (row): 1 + the number of classes nearer to t, without t.
 
     Args:
         directions: class semantics with rows of length 1, ``[C, S]``.

@@ -1,7 +1,4 @@
-"""From predicted semantics to class scores and class-averaged accuracies.
-
-Which class is chosen at a given γ, how surely, and how often one class is taken for another.
-"""
+"""Class scores from predicted attributes, the chosen class at a given γ, and class-averaged accuracies."""
 
 import torch
 from jaxtyping import Float, Int
@@ -11,10 +8,10 @@ from rezsl.functional.shapes import ClassMask, ClassMatrix, Labels, Predictions,
 
 
 def l2_normalize(rows: Float[Tensor, "*N S"]) -> Float[Tensor, "*N S"]:
-    """Scale each row to Euclidean length 1; an all-zero row stays zero.
+    """Scale each row ``[…, S]`` to Euclidean length 1; a row of zeros stays zero.
 
-    Rows are divided by their largest magnitude first, so neither huge nor tiny rows overflow in the squares.
-    The result does not depend on that magnitude, so leaving it out of the graph keeps the gradient exact.
+    Rows are divided by their largest magnitude first, so that the squares of huge or tiny rows neither overflow nor
+    vanish. The result does not depend on that magnitude, so the gradient is exact although it is left out of the graph.
     """
     peak = rows.detach().abs().amax(dim=-1, keepdim=True)
     rows = rows / torch.where(peak > 0, peak, 1.0)
@@ -23,12 +20,12 @@ def l2_normalize(rows: Float[Tensor, "*N S"]) -> Float[Tensor, "*N S"]:
 
 
 def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: float = 20.0) -> Scores:
-    """Cosine between predicted semantics and each class's semantics, times ``scale``.
+    """Compute the cosine between predicted attributes and the attributes of each class, times ``scale``.
 
     Args:
-        predictions: predicted semantics ``[B, S]``.
-        class_semantics: one row per class, ``[C, S]``.
-        scale: inverse temperature of the scores; the paper uses 20 (25 for SUN).
+        predictions: predicted attributes, ``[B, S]``.
+        class_semantics: attributes of each class, ``[C, S]``.
+        scale: inverse temperature of the scores; the paper (Rebalanced Zero-shot Learning) uses 20, and 25 for SUN.
 
     Returns:
         Scores ``[B, C]`` in ``[-scale, scale]``.
@@ -40,10 +37,14 @@ def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: 
 
 
 def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "K"], Int[Tensor, "K"]]:
-    """Accuracy within each class that occurs in ``target``.
+    """Compute the accuracy within each class that occurs in ``target``.
 
-    A class that is predicted but absent from ``target`` does not enter as a zero: that is where the "macro" averages
-    of general libraries go wrong for zero-shot learning.
+    A class that is predicted but absent from ``target`` is left out. The "macro" averages of general libraries count it
+    as 0, which is wrong for zero-shot learning.
+
+    Args:
+        predicted: predicted class of each sample, ``[B]``.
+        target: true class of each sample, ``[B]``.
 
     Returns:
         ``accuracy [K]`` in ``[0, 1]`` (float64) and ``classes [K]``, ascending.
@@ -60,28 +61,30 @@ def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "
 def calibrated_choice(
     scores: Scores, is_seen: ClassMask, gamma: float
 ) -> tuple[Int[Tensor, "B"], Float[Tensor, "B"], Scores]:
-    """The class that each sample is taken for among all classes, by the very rule of the seen-unseen curve.
+    """Choose a class for each sample among all classes, by the same rule as the seen-unseen curve.
+
+    This is calibrated stacking (Chao et al., ECCV 2016): γ is subtracted from the scores of seen classes.
 
     Args:
-        scores: class scores ``[B, C]``.
-        is_seen: which classes are seen, ``[C]``.
-        gamma: γ, what seen classes lose.
+        scores: class scores, ``[B, C]``.
+        is_seen: whether each class is seen, ``[C]``.
+        gamma: γ, in units of the scores.
 
     Returns:
-        ``chosen [B]``, the ``confidence [B]`` that the softmax of the calibrated scores gives it, and those scores
-        ``[B, C]`` (float64).
+        The chosen class ``[B]``, its probability by the softmax of the calibrated scores ``[B]``, and the calibrated
+        scores ``[B, C]`` (float64).
     """
     calibrated = scores.double() - gamma * is_seen
     seen_score, seen_class = scores.masked_fill(~is_seen, -torch.inf).max(dim=1)
     unseen_score, unseen_class = scores.masked_fill(is_seen, -torch.inf).max(dim=1)
-    # Not the argmax of the calibrated scores, whose rounding could decide otherwise than γ < δ.
+    # The argmax of the calibrated scores is not used: their rounding could contradict the rule γ < δ of the curve.
     chosen = torch.where(seen_score.double() - unseen_score.double() > gamma, seen_class, unseen_class)
     confidence = calibrated.softmax(dim=1).gather(1, chosen.unsqueeze(1)).squeeze(1)
     return chosen, confidence, calibrated
 
 
 def confusion_counts(truth: Labels, chosen: Labels, classes: int) -> Int[Tensor, "C C"]:
-    """How many samples of each class (row) were taken for each class (column).
+    """Count the samples of each true class (row) for which each class (column) was chosen, ``[C, C]``.
 
     >>> confusion_counts(torch.tensor([0, 0, 1]), torch.tensor([1, 0, 1]), 2)
     tensor([[1, 1],

@@ -1,6 +1,6 @@
-"""The shapes that travel through rezsl, named once.
+"""The names of the shapes that appear in the signatures of rezsl.
 
-B samples, C classes, K classes present, S semantics (attributes), R image regions, D channels, L word-vector length.
+B samples, C classes, K classes present, S attributes, R image regions, D channels, L word-vector length.
 """
 
 from typing import Literal

@@ -1,9 +1,4 @@
-"""Quantiles of columns with missing values.
-
-The bootstrap, as weights: how often each row is drawn (Efron, 1979).
-
-Correlation of errors with semantic values, with bootstrap intervals.
-"""
+"""Quantiles, bootstrap intervals (Efron, 1979) and correlations of columns of numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +12,10 @@ from rezsl.functional.scoring import l2_normalize
 
 
 def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Tensor, "Q N"]:
-    """Quantiles of each column, linear between its sorted values; NaN is left out, and comes where nothing is left.
+    """Compute quantiles of each column by linear interpolation; NaN entries are left out.
 
-    As ``torch.nanquantile``, which refuses more than 16 million numbers.
+    The results are those of ``torch.nanquantile``, which refuses more than 16 million numbers. A column without
+    numbers has the quantile NaN.
 
     >>> quantiles(torch.tensor([[1.0], [torch.nan], [2.0]]), (0.0, 0.5))
     tensor([[1.0000],
@@ -27,7 +23,7 @@ def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Te
     """
     if not len(matrix):
         return matrix.new_full((len(levels), matrix.shape[1]), torch.nan)
-    ascending = matrix.sort(dim=0).values  # NaN goes to the end
+    ascending = matrix.sort(dim=0).values  # NaN is sorted to the end
     last = (~matrix.isnan()).sum(dim=0) - 1
     position = torch.tensor(levels, dtype=matrix.dtype, device=matrix.device).unsqueeze(1) * last.clamp(min=0)
     below = position.floor().long()
@@ -37,12 +33,17 @@ def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Te
 
 
 def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R M"]:
-    """How often each of ``count`` rows occurs in each of ``resamples`` draws of ``count`` rows with replacement.
+    """Draw ``count`` of ``count`` rows with replacement, ``resamples`` times, and count each row's occurrences.
 
-    A weighted mean over the rows then is a draw of the mean, and all draws of it are one matrix product.
+    A mean over the rows weighted by these numbers is a bootstrap draw of the mean, so one matrix product computes all
+    draws.
 
     Returns:
-        Whole numbers ``[R, M]`` (float64); every row sums to ``count``. The same seed gives the same draws.
+        Whole numbers ``[R, M]`` (float64), ``resamples`` × ``count``; every row sums to ``count``. The same seed gives
+        the same draws.
+
+    Raises:
+        ArgumentError: ``count`` or ``resamples`` is below 1.
     """
     for name, value in (("count", count), ("resamples", resamples)):
         if value < 1:
@@ -54,11 +55,14 @@ def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R
 
 
 def percentile_interval(draws: Float[Tensor, "R N"], level: float) -> tuple[Float[Tensor, "N"], Float[Tensor, "N"]]:
-    """The middle ``level`` of the draws of each column; undefined draws (NaN) are left out.
+    """Return both ends ``[N]`` of the percentile bootstrap interval of each column; undefined draws (NaN) are left out.
 
     Args:
-        draws: of N figures, ``[R, N]``.
-        level: coverage, between 0 and 1.
+        draws: R draws of N numbers, ``[R, N]``.
+        level: coverage of the intervals, between 0 and 1.
+
+    Raises:
+        ArgumentError: ``level`` is not between 0 and 1.
     """
     if not 0 < level < 1:
         raise ArgumentError(f"level: expected a number between 0 and 1, got {level}")
@@ -70,14 +74,14 @@ def percentile_interval(draws: Float[Tensor, "R N"], level: float) -> tuple[Floa
 class CorrelationEstimate:
     """One kind of correlation of N pairs of columns, each in ``[-1, 1]``, with percentile bootstrap intervals.
 
-    An interval comes from resampling the rows (classes or semantics: what the correlation runs over), all columns
-    with the same draws. Draws in which a column is constant are left out of its interval.
+    The rows (classes or attributes) are resampled, with the same draws for all columns. Draws in which a column is
+    constant are left out of its interval.
 
     Attributes:
-        value: correlation of each pair, ``[N]``; NaN where one of the two is constant.
-        low: lower end of its interval, ``[N]``; NaN where no draw defines it.
+        value: correlation of each pair, ``[N]``; NaN where a column of the pair is constant.
+        low: lower end of its interval, ``[N]``; NaN where it is undefined in every draw.
         high: upper end, ``[N]``.
-        mean: mean of the defined values; NaN if there is none.
+        mean: mean of the values that are not NaN; NaN if all are.
         mean_low: lower end of the interval of that mean.
         mean_high: upper end.
     """
@@ -92,11 +96,12 @@ class CorrelationEstimate:
 
 @dataclass(frozen=True, eq=False)
 class Correlations:
-    """Both kinds of correlation of the same pairs.
+    """The Pearson and the Spearman correlation of the same pairs of columns.
 
     Attributes:
-        pearson: how linear the relation is.
-        spearman: how monotone it is: Pearson of the ranks, ties at their mean rank.
+        pearson: strength of the linear relation.
+        spearman: strength of the monotone relation, which is the Pearson correlation of the ranks; ties have their
+            mean rank.
     """
 
     pearson: CorrelationEstimate
@@ -106,16 +111,17 @@ class Correlations:
 def correlations(
     left: Float[Tensor, "M N"], right: Float[Tensor, "M N"], weights: Float[Tensor, "R M"], level: float
 ) -> Correlations:
-    """Pearson and Spearman correlation of each pair of columns, with intervals.
+    """Compute the Pearson and the Spearman correlation of each pair of columns, with intervals.
 
     Args:
         left: N columns, ``[M, N]``.
-        right: N columns, ``[M, N]``. A pair with a NaN in either has no correlation.
-        weights: how often each row occurs in each bootstrap draw, as :func:`bootstrap_weights` makes them.
+        right: N columns, ``[M, N]``. The correlation of a pair with a NaN in either column is NaN.
+        weights: number of times that each row occurs in each draw of the bootstrap, ``[R, M]``, see
+            :func:`bootstrap_weights`.
         level: coverage of the intervals, between 0 and 1.
     """
     left, right = left.double(), right.double()
-    # The rows as they are count as one more draw, so that the values come from the same lines as their intervals.
+    # The rows themselves are the first draw, so that the same lines compute the values and their intervals.
     monotone = spearman_draws(left, right, torch.cat([torch.ones_like(weights[:1]), weights]))
     linear = pearson_draws(left, right, weights).masked_fill(monotone[1:].isnan(), torch.nan)
     return Correlations(
@@ -125,24 +131,15 @@ def correlations(
 
 
 def pearson(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
-    """Pearson correlation of each pair of columns; NaN where one of them is constant."""
-    # Asked before centring: the rounding of the mean makes a constant column look like it varied.
+    """Compute the Pearson correlation ``[N]`` of each pair of columns; NaN where one of them is constant."""
+    # This is tested before centring, because the rounding of the mean makes a constant column vary.
     constant = (left.amax(dim=0) == left.amin(dim=0)) | (right.amax(dim=0) == right.amin(dim=0))
     left, right = (l2_normalize((side - side.mean(dim=0)).T) for side in (left, right))
     return (left * right).sum(dim=1).masked_fill(constant, torch.nan)
 
 
-def spearman(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
-    """Spearman correlation of each pair of columns; NaN where one of them is constant, or holds a NaN.
-
-    >>> spearman(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[0.0], [10.0], [1e6]]))
-    tensor([1.0000], dtype=torch.float64)
-    """
-    return spearman_draws(left, right, torch.ones(1, len(left)))[0]
-
-
 def midranks(values: Float[Tensor, "M"], weights: Float[Tensor, "M R"]) -> Float[Tensor, "M R"]:
-    """Rank of every value among the M values of each draw, less the mean rank; ties share the middle of their ranks.
+    """Rank the M values in each draw, less the mean rank; ties share the middle of their ranks.
 
     >>> midranks(torch.tensor([3.0, 1.0, 3.0]), torch.ones(3, 1)).T
     tensor([[ 0.5000, -1.0000,  0.5000]])
@@ -157,10 +154,14 @@ def midranks(values: Float[Tensor, "M"], weights: Float[Tensor, "M R"]) -> Float
 def spearman_draws(
     left: Float[Tensor, "M N"], right: Float[Tensor, "M N"], weights: Float[Tensor, "R M"]
 ) -> Float[Tensor, "R N"]:
-    """Spearman correlation of each pair of columns in each draw, ranked anew; NaN where a column is constant there."""
-    # Float32 holds ranks (halves of whole numbers) without rounding, and takes half the time.
+    """Compute the Spearman correlation of each pair in each draw, ``[R, N]``; NaN where one is constant or has a NaN.
+
+    >>> spearman_draws(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([[0.0], [10.0], [1e6]]), torch.ones(1, 3))
+    tensor([[1.0000]], dtype=torch.float64)
+    """
+    # Float32 represents ranks (halves of whole numbers) exactly, and takes half the time.
     drawn = weights.T.contiguous().float()
-    # Made first: small results kept between the large steps of a loop would scatter over the heap, hundreds of MB.
+    # The result is allocated first: small results between the large ones of each step would fragment the heap.
     correlation = torch.empty(left.shape[1], len(weights), dtype=torch.float64)
     for column, pair in enumerate(zip(left.T.contiguous(), right.T.contiguous(), strict=True)):
         correlation[column] = _spearman_of_pair(*pair, drawn)
@@ -177,18 +178,18 @@ def _spearman_of_pair(
     left_square = (weighted * left).sum(dim=0, dtype=torch.float64)
     covariance = weighted.mul_(right).sum(dim=0, dtype=torch.float64)
     right_square = right.square_().mul_(weights).sum(dim=0, dtype=torch.float64)
-    # Ranks lie about 0 exactly, so the squares of a constant column sum to 0 exactly, and 0 / 0 is NaN.
+    # The mean of the ranks is exactly 0, so the squares of a constant column sum to exactly 0, and 0 / 0 is NaN.
     return (covariance / left_square.sqrt() / right_square.sqrt()).clamp(-1, 1)
 
 
 def pearson_draws(
     left: Float[Tensor, "M N"], right: Float[Tensor, "M N"], weights: Float[Tensor, "R M"]
 ) -> Float[Tensor, "R N"]:
-    """Pearson correlation of each pair of columns in each draw, by moments: five matrix products for all draws.
+    """Compute the Pearson correlation of each pair in each draw, ``[R, N]``, by five matrix products for all draws.
 
-    Where a column is constant in a draw the result is rounding: :func:`spearman_draws` knows where that is.
+    Where a column is constant in a draw, the result is a rounding error; :func:`spearman_draws` is NaN there.
     """
-    # About the median: a draw that misses an outlier then lies about 0 still, and its moments do not cancel.
+    # The median is subtracted: a draw without an outlier then still has a mean near 0, and its moments do not cancel.
     left, right = ((side - side.median(dim=0).values) for side in (left, right))
     left, right = (side / side.abs().amax(dim=0).clamp(min=torch.finfo(side.dtype).tiny) for side in (left, right))
     weights = weights / weights.sum(dim=1, keepdim=True)
