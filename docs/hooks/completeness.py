@@ -4,8 +4,9 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-import rezsl
 from mkdocs.exceptions import PluginError
+
+import rezsl
 
 
 def on_post_build(config: Any, **_: Any) -> None:

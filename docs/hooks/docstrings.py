@@ -6,8 +6,9 @@ import sys
 from functools import cache
 from typing import Any
 
-import rezsl
 from griffe import Extension, Object
+
+import rezsl
 
 ROLE = re.compile(r":(?:class|func|meth|attr|mod|data|exc):`~?([\w.]+)`")
 LITERAL = re.compile(r"``(.+?)``")

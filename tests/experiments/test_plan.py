@@ -73,16 +73,27 @@ def test_what_is_searched_may_depend_on_method_and_loss() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 1}, "p: unknown entry 'seed'; expected datasets, methods, losses, pairs, seeds"),
+        ({"seed": 1}, "p: unknown entry 'seed'; expected datasets, methods, losses, seeds, baseline, pairs"),
         ({"methods": {}}, "p: methods: expected names with options of rezsl fit, got {}"),
         ({"methods": {"a/b": {}}}, "p: methods: expected names that can name a folder, got 'a/b'"),
         ({"losses": {None: {}}}, "p: losses: expected names that can name a folder, got None; put odd ones in quotes"),
         ({"pairs": {"mlp": ["remse"]}}, "p: pairs: mlp: expected a list of none, mse, got ['remse']"),
         ({"seeds": [0, 0]}, "p: seeds: expected a list of different whole numbers of at least 0, got [0, 0]"),
+        ({"seeds": [0, 1.5]}, "p: seeds: expected a value of type int, got 1.5"),
+        ({"seeds": 3}, "p: seeds: expected a value of type list, got 3"),
+        ({"seeds": None}, "p: expected an entry seeds, got none; add it"),
+        ({"methods": {"linear": 1}}, "p: methods: linear: expected options of rezsl fit, got 1"),
         (
             {"baseline": {"method": "linear"}},
             "p: baseline: expected {method, loss} of one of the rows (linear with none, ",
         ),
+        ({"baseline": {"method": "linear", "loss": "no"}}, "mlp with mse), got {'method': 'linear', 'loss': 'no'}"),
+        ({"search": {"trials": 2, "objective": "T1"}}, "p: search: objective: expected H or AUSUC, got T1"),
+        (
+            {"search": {"trial": 2}},
+            "p: search: unknown entry 'trial'; expected trials, objective, space, methods, losses",
+        ),
+        ({"search": [1]}, "p: search: expected trials, objective, space, methods, losses, got [1]"),
         ({"search": {"trials": 0}}, "p: search: expected trials of at least 1, got 0"),
         ({"search": {"trials": 2, "methods": {"x": {}}}}, "p: search: methods: unknown name 'x'; expected linear, mlp"),
         (

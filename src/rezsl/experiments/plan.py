@@ -1,16 +1,20 @@
-"""A plan: which methods and losses are compared on which data sets, over which seeds, with which search."""
+"""A plan of a comparison: methods and losses on data sets, over seeds, each with its own search."""
 
-from collections.abc import Mapping
+import re
+from argparse import ArgumentError as EntryError
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+from jsonargparse import ArgumentParser
 
 from rezsl.errors import ArgumentError
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.metrics import OBJECTIVES
 
 Options = dict[str, Any]
-PARTS = ("datasets", "methods", "losses", "pairs", "seeds", "baseline", "search", "options")
+Entries = TypeVar("Entries")
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,8 @@ class Cell:
         dataset: its name in the plan.
         method: its name in the plan.
         loss: its name in the plan.
-        options: of ``rezsl fit``.
-        space: what is searched for it; empty where nothing is.
+        options: options of ``rezsl fit``.
+        space: the options that are searched for this cell; empty where there are none.
     """
 
     dataset: str
@@ -33,21 +37,21 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its folder below those of runs, logs and searches."""
+        """The cell's folder below those of runs, logs and searches."""
         return f"{self.dataset}/{self.method}/{self.loss}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a comparison runs.
+    """The runs of a comparison.
 
     Attributes:
         cells: every method with each of its losses on every data set, in the plan's order.
-        seeds: each cell is run with each; the search uses the first.
+        seeds: each cell is run with each of them; the search uses the first.
         baseline: the method and the loss that the others are compared with.
-        trials: of the search of each cell; 0 where there is none.
-        objective: validation figure that the search maximises.
-        record: the plan as it was written, for a later call to be checked against.
+        trials: trials in the search of each cell; 0 where there is none.
+        objective: validation metric that the search maximises.
+        record: the content of the plan's file, with which the file of a later call must agree.
     """
 
     cells: tuple[Cell, ...]
@@ -58,17 +62,97 @@ class Plan:
     record: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Search:
+    """The entry ``search`` of a plan's file.
+
+    Attributes:
+        trials: trials for each cell that searches anything, at least 1.
+        objective: validation metric to maximise.
+        space: options that are searched for all cells, with their ranges or choices.
+        methods: by method, options that are searched beside those; null takes an option out.
+        losses: the same by loss.
+    """
+
+    trials: int
+    objective: str = "H"
+    space: Options = field(default_factory=dict)
+    methods: dict[str, Any] = field(default_factory=dict)
+    losses: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise ArgumentError(f"expected trials of at least 1, got {self.trials}; leave search out to have none")
+        if self.objective not in OBJECTIVES:
+            raise ArgumentError(f"objective: expected {' or '.join(OBJECTIVES)}, got {self.objective}")
+        for part in ("methods", "losses"):
+            for name, options in getattr(self, part).items():
+                _check_options(options, f"{part}: {name}")
+
+    def of(self, method: str, loss: str) -> Options:
+        """Return the entries of the search space of a method with a loss."""
+        entries = {**self.space, **(self.methods.get(method) or {}), **(self.losses.get(loss) or {})}
+        return {name: entry for name, entry in entries.items() if entry is not None}
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """The entries of a plan's file.
+
+    Attributes:
+        datasets: names of data sets with options of ``rezsl fit``.
+        methods: the same for methods.
+        losses: the same for losses.
+        seeds: different whole numbers of at least 0.
+        baseline: ``method`` and ``loss`` of the row that the others are compared with.
+        pairs: by method, the only losses that it is run with; other methods are run with all.
+        options: options of every run; those of data sets, methods and losses are merged over them in that order.
+    """
+
+    datasets: dict[Any, Any]
+    methods: dict[Any, Any]
+    losses: dict[Any, Any]
+    seeds: list[int]
+    baseline: dict[str, str]
+    pairs: dict[str, list[str]] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in ("datasets", "methods", "losses"):
+            named = getattr(self, part)
+            if not named:
+                raise ArgumentError(f"{part}: expected names with options of rezsl fit, got {named}")
+            for name, options in named.items():
+                _check_name(name, part)
+                _check_options(options, f"{part}: {name}")
+        if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
+            raise ArgumentError(f"seeds: expected a list of different whole numbers of at least 0, got {self.seeds}")
+        _check_known(self.pairs, self.methods, "pairs", "method")
+        for method, losses in self.pairs.items():
+            if not losses or not set(losses) <= set(self.losses):
+                raise ArgumentError(f"pairs: {method}: expected a list of {', '.join(self.losses)}, got {losses}")
+        if (
+            set(self.baseline) != {"method", "loss"}
+            or (self.baseline["method"], self.baseline["loss"]) not in self.rows
+        ):
+            shown = ", ".join(f"{method} with {loss}" for method, loss in self.rows)
+            raise ArgumentError(
+                f"baseline: expected {{method, loss}} of one of the rows ({shown}), got {self.baseline}"
+            )
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Each method with each of its losses."""
+        return [(method, loss) for method in self.methods for loss in self.pairs.get(method, self.losses)]
+
+
 def read_plan(content: object, source: str, roots: Mapping[str, str] | None = None) -> Plan:
-    """A plan from what a YAML file holds.
+    """Make a plan from the content of a YAML file.
 
     Args:
-        content: the file's content: ``datasets``, ``methods`` and ``losses``, each a mapping from names to options of
-            ``rezsl fit``, which are merged in that order over ``options``; ``pairs``, from a method to the only losses
-            it is run with (others are run with all); ``seeds``; ``baseline`` with ``method`` and ``loss``; ``search``
-            with ``trials``, ``space``, further spaces for single ``methods`` and ``losses`` (null takes an option out)
-            and ``objective``.
-        source: what messages call the file.
-        roots: for data sets, the directories that they are in.
+        content: a mapping with the entries of :class:`PlanFile` and, under ``search``, those of :class:`Search`.
+        source: the file's name for messages.
+        roots: the directories of data sets, by the data set's name.
 
     Raises:
         ArgumentError: an entry is missing, unknown, or of the wrong kind; the message names it.
@@ -77,27 +161,26 @@ def read_plan(content: object, source: str, roots: Mapping[str, str] | None = No
         raise ArgumentError(
             f"{source}: expected a plan with datasets, methods and losses, got {type(content).__name__}"
         )
-    if unknown := set(content) - set(PARTS):
-        raise ArgumentError(f"{source}: unknown entry {min(map(str, unknown))!r}; expected {', '.join(PARTS)}")
-    datasets, methods, losses = (_named(content.get(part), f"{source}: {part}") for part in PARTS[:3])
-    common = _options(content.get("options"), f"{source}: options")
-    pairs = _pairs(content.get("pairs"), methods, losses, f"{source}: pairs")
-    search = _Search.read(content.get("search"), methods, losses, f"{source}: search")
-    placed = _placed(datasets, roots or {}, source)
-    cells = tuple(
-        Cell(dataset, method, loss, merged(common, placed[dataset], methods[method], losses[loss]),
-             search.space(method, loss))
-        for dataset in datasets
-        for method in methods
-        for loss in pairs[method]
-    )  # fmt: skip
+    written = {name: entry for name, entry in content.items() if name != "search"}
+    file = _read(PlanFile, written, source, "search")
+    search = None if content.get("search") is None else _read(Search, content["search"], f"{source}: search")
+    if search is not None:
+        for part, known in (("methods", file.methods), ("losses", file.losses)):
+            _check_known(getattr(search, part), known, f"{source}: search: {part}", "name")
+    datasets = _placed(file.datasets, roots or {}, source)
+
+    def cell(dataset: str, method: str, loss: str) -> Cell:
+        space = search.of(method, loss) if search is not None else {}
+        options = merged(file.options, datasets[dataset], file.methods[method] or {}, file.losses[loss] or {})
+        return Cell(dataset, method, loss, options, read_space(space, f"{source}: search") if space else {})
+
     return Plan(
-        cells,
-        _seeds(content.get("seeds"), f"{source}: seeds"),
-        _baseline(content.get("baseline"), cells, f"{source}: baseline"),
-        search.trials,
-        search.objective,
-        deepcopy(dict(content)),
+        cells=tuple(cell(dataset, method, loss) for dataset in datasets for method, loss in file.rows),
+        seeds=tuple(file.seeds),
+        baseline=(file.baseline["method"], file.baseline["loss"]),
+        trials=search.trials if search is not None else 0,
+        objective=search.objective if search is not None else "H",
+        record=deepcopy(dict(content)),
     )
 
 
@@ -124,106 +207,54 @@ def _is_same_class(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(after.get("class_path", before.get("class_path")) == before.get("class_path"))
 
 
-@dataclass(frozen=True)
-class _Search:
-    """The part of a plan on searching."""
-
-    trials: int
-    objective: str
-    common: Mapping[str, Any]
-    methods: Mapping[str, Options]
-    losses: Mapping[str, Options]
-    where: str
-
-    @classmethod
-    def read(
-        cls, content: object, methods: Mapping[str, Options], losses: Mapping[str, Options], where: str
-    ) -> "_Search":
-        if content is None:
-            return cls(0, "H", {}, {}, {}, where)
-        parts = ("trials", "space", "methods", "losses", "objective")
-        if not isinstance(content, Mapping) or set(content) - set(parts):
-            raise ArgumentError(f"{where}: expected {', '.join(parts)}, got {content}")
-        trials, objective = content.get("trials"), content.get("objective", "H")
-        if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-            raise ArgumentError(f"{where}: expected trials of at least 1, got {trials}")
-        if objective not in OBJECTIVES:
-            raise ArgumentError(f"{where}: expected an objective of {' or '.join(OBJECTIVES)}, got {objective}")
-        own: list[dict[str, Options]] = []
-        for part, known in (("methods", methods), ("losses", losses)):
-            given = {
-                str(name): _options(entry, f"{where}: {part}: {name}")
-                for name, entry in (content.get(part) or {}).items()
-            }
-            if unknown := set(given) - set(known):
-                raise ArgumentError(f"{where}: {part}: unknown name {min(unknown)!r}; expected {', '.join(known)}")
-            own.append(given)
-        return cls(trials, objective, _options(content.get("space"), f"{where}: space"), own[0], own[1], where)
-
-    def space(self, method: str, loss: str) -> SearchSpace:
-        """What is searched for a method with a loss."""
-        entries = {**self.common, **self.methods.get(method, {}), **self.losses.get(loss, {})}
-        kept = {name: entry for name, entry in entries.items() if entry is not None}
-        return read_space(kept, self.where) if kept else {}
-
-
-def _named(content: object, where: str) -> dict[str, Options]:
-    """Names with options; a name becomes a folder."""
-    if not isinstance(content, Mapping) or not content:
-        raise ArgumentError(f"{where}: expected names with options of rezsl fit, got {content}")
-    for name in content:
-        if not isinstance(name, str) or not name or name.startswith(".") or set(name) & set('/\\:*?"<>|'):
-            raise ArgumentError(f"{where}: expected names that can name a folder, got {name!r}; put odd ones in quotes")
-    return {name: _options(options, f"{where}: {name}") for name, options in content.items()}
-
-
-def _options(content: object, where: str) -> Options:
-    if content is None:
-        return {}
+def _read(entries: type[Entries], content: object, source: str, *others: str) -> Entries:
+    """Make a dataclass from a mapping of its fields, with messages that name the file and the entry."""
+    known = ", ".join((*(entry.name for entry in fields(entries)), *others))  # type: ignore[arg-type]
     if not isinstance(content, Mapping):
-        raise ArgumentError(f"{where}: expected options of rezsl fit, got {content}")
-    return dict(content)
+        raise ArgumentError(f"{source}: expected {known}, got {content}")
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(entries, "read")
+    # An entry that is null is an entry that is left out.
+    given = {str(name): entry for name, entry in content.items() if entry is not None}
+    try:
+        # Not parser.instantiate, which would build every class that an option describes.
+        return entries(**vars(parser.parse_object({"read": given}).read))
+    except EntryError as error:
+        message = " ".join(str(error).split()).replace("read.", "")
+        if unknown := re.search(r"option '([^']+)'", message, re.IGNORECASE):
+            raise ArgumentError(f"{source}: unknown entry {unknown[1]!r}; expected {known}") from error
+        if missing := re.search(r"required: (.*)", message):
+            raise ArgumentError(f"{source}: expected an entry {missing[1]}, got none; add it") from error
+        message = re.sub(r'Parser key "([\w.]+)":', r"\1:", message).replace("Got value:", "got")
+        message = re.sub(r"Expected an? <class '(\w+)'>\.", r"expected a value of type \1,", message)
+        raise ArgumentError(f"{source}: {message}") from error
+    except ArgumentError as error:
+        raise ArgumentError(f"{source}: {error}") from error
 
 
-def _pairs(
-    content: object, methods: Mapping[str, Options], losses: Mapping[str, Options], where: str
-) -> dict[str, list[str]]:
-    """The losses of each method."""
-    result = {method: list(losses) for method in methods}
-    for method, chosen in _options(content, where).items():
-        if method not in methods:
-            raise ArgumentError(f"{where}: unknown method {method!r}; expected {', '.join(methods)}")
-        if not isinstance(chosen, list) or not chosen or not set(map(str, chosen)) <= set(losses):
-            raise ArgumentError(f"{where}: {method}: expected a list of {', '.join(losses)}, got {chosen}")
-        result[method] = chosen
-    return result
+def _check_name(name: object, part: str) -> None:
+    """Check that a name can be the name of a folder."""
+    if not isinstance(name, str) or not name or name.startswith(".") or set(name) & set('/\\:*?"<>|'):
+        raise ArgumentError(f"{part}: expected names that can name a folder, got {name!r}; put odd ones in quotes")
 
 
-def _seeds(content: object, where: str) -> tuple[int, ...]:
-    numbers = content if isinstance(content, list) else []
-    valid = numbers and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in numbers)
-    if not valid or len(set(numbers)) < len(numbers):
-        raise ArgumentError(f"{where}: expected a list of different whole numbers of at least 0, got {content}")
-    return tuple(numbers)
+def _check_options(options: object, where: str) -> None:
+    if options is not None and not isinstance(options, Mapping):
+        raise ArgumentError(f"{where}: expected options of rezsl fit, got {options}")
 
 
-def _baseline(content: object, cells: tuple[Cell, ...], where: str) -> tuple[str, str]:
-    entry = _options(content, where)
-    pair = (str(entry.get("method")), str(entry.get("loss")))
-    known = dict.fromkeys((cell.method, cell.loss) for cell in cells)
-    if set(entry) != {"method", "loss"} or pair not in known:
-        shown = ", ".join(f"{method} with {loss}" for method, loss in known)
-        raise ArgumentError(f"{where}: expected {{method, loss}} of one of the rows ({shown}), got {content}")
-    return pair
+def _check_known(names: Iterable[str], known: Iterable[str], where: str, kind: str) -> None:
+    if unknown := set(names) - set(known):
+        raise ArgumentError(f"{where}: unknown {kind} {min(unknown)!r}; expected {', '.join(known)}")
 
 
-def _placed(datasets: Mapping[str, Options], roots: Mapping[str, str], source: str) -> dict[str, Options]:
-    """The data sets' options with the directories that were given for them."""
+def _placed(datasets: Mapping[str, Options | None], roots: Mapping[str, str], source: str) -> dict[str, Options]:
+    """Return the data sets' options with the directories that were given for them."""
     if unknown := set(roots) - set(datasets):
         raise ArgumentError(f"data_root: {source} has no data set {min(unknown)!r}; it has {', '.join(datasets)}")
-    result = dict(datasets)
+    result = {name: dict(options or {}) for name, options in datasets.items()}
     for name, root in roots.items():
-        data = datasets[name].get("data")
+        data = result[name].get("data")
         named = {"data": {"class_path": data} if isinstance(data, str) else data or {}}
-        result[name] = merged(datasets[name], named, {"data": {"init_args": {"root": root}}})
+        result[name] = merged(result[name], named, {"data": {"init_args": {"root": root}}})
     return result
