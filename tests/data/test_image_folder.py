@@ -79,7 +79,7 @@ def test_a_folder_may_say_where_attributes_are_seen(root: Path) -> None:
 def test_images_without_semantics_are_named(root: Path) -> None:
     (root / "images" / "yak").mkdir()
     Image.new("L", (8, 8)).save(root / "images" / "yak" / "1.png")
-    with pytest.raises(DataError, match=r"semantics\.csv: classes: no semantics for 'yak'"):
+    with pytest.raises(DataError, match=r"semantics\.csv: classes: expected rows for 'yak', got none"):
         load_image_folder(root)
 
 
@@ -101,7 +101,7 @@ def test_an_empty_class_is_named(root: Path) -> None:
             [("images/cat/0.png", "cat", "g", "train"), ("images/cat/1.png", "cat", "g", "test_seen")],
             "groups with images in training and in test: 'g'",
         ),
-        ([("images/cat/0.png", "yak", "g", "train")], "no semantics for 'yak'"),
+        ([("images/cat/0.png", "yak", "g", "train")], "expected rows for 'yak', got none"),
         ([("images/cat/0.png", "cat", "g")], "line 2: expected 4 cells, got 3"),
         (
             [("images/cat/0.png", "cat", "g", "train"), ("images/dog/../cat/0.png", "cat", "h", "test_seen")],

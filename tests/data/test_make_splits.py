@@ -256,7 +256,7 @@ def test_folders_that_do_not_fit(root: Path) -> None:
     with pytest.raises(DataError, match="class folders without a single image: 'yak'; add some, or remove the folder"):
         make_splits(root)
     Image.new("L", (4, 4)).save(root / "images" / "yak" / "1.png")
-    with pytest.raises(DataError, match=r"semantics\.csv: classes: no semantics for 'yak'"):
+    with pytest.raises(DataError, match=r"semantics\.csv: classes: expected rows for 'yak', got none"):
         make_splits(root)
     os.rename(root / "images", root / "pictures")
     with pytest.raises(DataError, match="images: no such folder; expected images/<class>/<image files>"):

@@ -141,7 +141,7 @@ def test_candidates_may_be_new_classes(learnable: Benchmark) -> None:
     ):
         fitted.predict(X, classes=["class 1", "class 20"])
     renamed = replace(new, attributes=("wings", *new.attributes[1:]))
-    with pytest.raises(DataError, match=r"^attributes: expected the attributes that the model was trained with"):
+    with pytest.raises(DataError, match=r"^attributes: expected the attributes of the model's own table"):
         fitted.predict(X, classes=renamed)
 
 

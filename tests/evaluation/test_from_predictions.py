@@ -259,7 +259,7 @@ def test_unusable_input(case: Case, unchecked: None) -> None:
         ({"labels": case.labels.float()}, "labels: expected a whole number per sample, 130, got torch.float32"),
         ({"labels": case.labels + 2}, r"labels: expected class numbers in \[0, 12\), .* got 12"),
         ({"labels": case.labels - 1}, r"labels: expected class numbers in \[0, 12\), .* got -1"),
-        ({"seen_classes": ["c0", "owl"]}, "classes: no semantics for 'owl'; add a row for each to the table"),
+        ({"seen_classes": ["c0", "owl"]}, "classes: expected rows for 'owl', got none; add a row for each"),
         ({"scores": scores}, r"scores: expected numbers \[130, 12\], .* a column per class .* shape \(130, 11\)"),
     ):
         with pytest.raises(DataError, match=message):

@@ -80,7 +80,7 @@ def test_unusable_arrays(case: Case, tmp_path: Path) -> None:
             r"labels: expected numbers in \[0, 12\), which count in 'classes'",
         ),
         ({"labels": good["labels"] / 2}, "labels: expected a class number or name per sample, got float64"),
-        ({"labels": np.array(["owl"] * 130)}, "classes: no semantics for 'owl'"),
+        ({"labels": np.array(["owl"] * 130)}, "classes: expected rows for 'owl', got none"),
         ({"scores": np.zeros((130, 11))}, r"scores: expected numbers \[130, 12\], .* shape \(130, 11\)"),
         (
             {"scores": np.zeros((130, 11)), "classes": names},

@@ -53,8 +53,8 @@ def test_a_file_gives_places_by_name(tmp_path: Path) -> None:
         ("", "expected the columns attribute, y, x, spread, got none"),
         ("attribute,x,y,spread\n", "expected the columns attribute, y, x, spread, got attribute, x, y, spread"),
         (HEADER + "horn,0.5,0.5\n", "line 2: expected 4 cells, got 3"),
-        (HEADER + "hron,0.5,0.5,0.1\n", "line 2: 'hron' is no attribute of the table of class semantics"),
-        (HEADER + "horn,0,0,1\n\nhorn,1,1,1\n", "line 4: 'horn' has a place already; list it once"),
+        (HEADER + "hron,0.5,0.5,0.1\n", "line 2: expected an attribute of the table, got 'hron'; correct the name"),
+        (HEADER + "horn,0,0,1\n\nhorn,1,1,1\n", "line 4: expected each attribute once, got 'horn' again; remove one line"),
         (HEADER + "horn,top,0.5,0.1\n", "line 2: expected numbers for y, x and spread, got ['top', '0.5', '0.1']"),
         (HEADER + "horn,0.5,1.5,0.1\n", "expected y and x from 0 to 1 and a spread above 0, got 0.5, 1.5, 0.1 for 'horn'"),
         (HEADER + "horn,0.5,0.5,0\n", "a spread above 0, got 0.5, 0.5, 0 for 'horn'"),
@@ -70,7 +70,7 @@ def test_a_bad_file_is_named_in_one_line(tmp_path: Path, text: str, message: str
     assert "\n" not in str(caught.value)
 
 
-def test_networks_of_images_are_told_places_and_models_keep_them(tmp_path: Path) -> None:
+def test_networks_of_images_use_places_and_saved_models_contain_them(tmp_path: Path) -> None:
     digits = load_digits()
     assert digits.semantics.places is not None
     model = new_classifier(digits, digits.split.trainval, None, small_resnet, 20.0, 0, "honest")

@@ -29,7 +29,10 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
         ("class,fur\ncat,soft\n", "line 2, attribute 'fur': expected a number, got 'soft'"),
         ("class,fur\ncat,nan\n", "values: expected finite numbers, got nan for class 'cat', attribute 'fur'"),
         ("class,fur\ncat,inf\n", "values: expected finite numbers, got inf"),
-        ("class,fur,wings\ncat,1,0\nowl,0,0\n", "every semantic of 'owl' is 0"),
+        (
+            "class,fur,wings\ncat,1,0\nowl,0,0\n",
+            "expected an attribute other than 0 in every row, got only 0 for 'owl'",
+        ),
         ("class,fur,wings\ncat,1\n", "line 2: expected 3 cells, got 2"),
         (
             '\nclass,"fur\nor hair",wings\n\n"cat\n(tame)",1,0\nowl,0,x\n',
@@ -38,7 +41,7 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
         ('class,fur,wings\ncat,1,0\n"owl,0,1\nbat,1,1\n', "line 3: expected 3 cells, got 1"),
         ("name,fur\ncat,1\n", "expected the header 'class,<attribute>,…', got 'name,fur'"),
         ("class,fur\n", "expected a header and a row per class"),
-        ("class,fur\n,1\n", "classes: expected a name everywhere"),
+        ("class,fur\n,1\n", "classes: expected names, got an empty one; name it"),
     ],
 )
 def test_a_bad_table_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -70,11 +73,11 @@ def test_other_attributes_are_refused_by_name(semantics: ClassSemantics) -> None
 
 
 def test_unknown_classes_are_listed(semantics: ClassSemantics) -> None:
-    with pytest.raises(DataError, match="no semantics for 'z', 'y'; add a row for each"):
+    with pytest.raises(DataError, match="expected rows for 'z', 'y', got none; add a row for each"):
         semantics.index(["a", "z", "y", "z"])
 
 
-def test_without_word_vectors_each_semantic_is_its_own_word(semantics: ClassSemantics) -> None:
+def test_without_word_vectors_queries_are_one_hot(semantics: ClassSemantics) -> None:
     torch.testing.assert_close(semantics.query_vectors, torch.eye(4))
 
 

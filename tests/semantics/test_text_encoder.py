@@ -128,17 +128,19 @@ def test_weights_that_are_not_safe_or_not_there_are_refused(bert: tuple[Path, Be
         encode_words(folder, ATTRIBUTES)
     model.save_pretrained(folder, state_dict={name: torch.nan * value for name, value in state.items()})
     with pytest.raises(
-        DataError, match=r"source: expected finite vectors from .*, got others; its weights may be damaged"
+        DataError, match=r"source: expected finite vectors from .*, got others; copy its weights again"
     ):
         encode_words(folder, ATTRIBUTES)
 
 
-def test_a_model_that_is_not_at_hand_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_missing_model_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match="source: 'no-such/model' is not in the local cache, with its tokenizer"
+        DataError, match="source: expected a directory or a model in the local cache, with its tokenizer"
     ) as caught:
         encode_words("no-such/model", ATTRIBUTES)
-    assert str(caught.value).endswith("safetensors; download it where there is a network, or give a directory")
+    assert str(caught.value).endswith(
+        "got 'no-such/model'; download it on a machine with a network, or give a directory"
+    )
     with pytest.raises(
         DataError, match="source: expected a text encoder with its tokenizer and weights in safetensors"
     ):

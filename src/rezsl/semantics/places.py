@@ -1,4 +1,4 @@
-"""Where in an image each attribute is to be seen, from a CSV file."""
+"""The places of attributes in the image, from a CSV file."""
 
 import csv
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ COLUMNS = ["attribute", "y", "x", "spread"]
 
 
 def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
-    """The table with the places that a file gives its attributes; those that it does not list may be anywhere.
+    """Return the table with the places from a file; an attribute that is not listed has no place (infinite spread).
 
     Args:
         semantics: the table.
-        path: a file with the columns ``attribute,y,x,spread``: shares of the image's side, y from the top, x from the
-            left, spread σ about as far as the attribute reaches from there.
+        path: a file with the columns ``attribute,y,x,spread``: shares of the image's side, y from the top and x from
+            the left; the spread σ is about half the extent of the attribute.
 
     Raises:
         DataError: the file cannot be read, has other columns, an unknown or repeated attribute, or a cell that is not a
@@ -54,9 +54,9 @@ def _read(path: Path, attributes: Sequence[str]) -> Float[Tensor, "S 3"]:
         if len(cells) != len(COLUMNS):
             raise DataError(f"{path}, line {line}: expected {len(COLUMNS)} cells, got {len(cells)}")
         if name not in number:
-            raise DataError(f"{path}, line {line}: {name!r} is no attribute of the table of class semantics")
+            raise DataError(f"{path}, line {line}: expected an attribute of the table, got {name!r}; correct the name")
         if name in listed:
-            raise DataError(f"{path}, line {line}: {name!r} has a place already; list it once")
+            raise DataError(f"{path}, line {line}: expected each attribute once, got {name!r} again; remove one line")
         listed.add(name)
         try:
             places[number[name]] = torch.tensor([float(cell) for cell in cells[1:]])

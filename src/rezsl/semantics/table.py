@@ -1,4 +1,4 @@
-"""The table that describes every class: the only thing zero-shot learning knows of a class without images."""
+"""The table of class semantics, which describes every class by its attributes."""
 
 import csv
 from collections import Counter
@@ -17,20 +17,21 @@ from rezsl.functional import l2_normalize
 
 @dataclass(frozen=True, eq=False)
 class ClassSemantics:
-    """Semantics (attributes) of every class, joined with everything else by class *name*, never by position.
+    """Attributes of every class; tables and data are joined by class *name*, never by position.
 
     Attributes:
         classes: C unique class names.
         attributes: S unique attribute names.
-        values: class semantics ``[C, S]``, float32, finite; no row is all zero, since its cosine is undefined.
-        word_vectors: a vector per attribute name, ``[S, L]``, or None where there are none.
-        groups: the group of each attribute (such as "bill shape"), S names, or None.
-        places: where in an image each attribute is to be seen: y, x and spread σ as shares of the image's side,
-            ``[S, 3]``, an infinite spread for one that may be anywhere; None where nothing is known. For images that
-            show their object at the same place: signs, characters, faces, parts on a belt.
+        values: attributes of each class, ``[C, S]``, float32, finite; no row is all zero, because the cosine to it is
+            undefined.
+        word_vectors: a vector for each attribute's name, ``[S, L]``, or None.
+        groups: the attribute group of each attribute (such as "bill shape"), S names, or None.
+        places: the place of each attribute in the image, ``[S, 3]``: y, x and spread σ as shares of the image's side,
+            with an infinite spread for an attribute without a place; or None. Places are of use where all images show
+            their object in the same position, such as signs, characters, faces or parts on a belt.
 
     Raises:
-        DataError: a name occurs twice, a shape does not match, a value is not finite, a row is all zero.
+        DataError: a name occurs twice, a shape does not match, a value is not finite, or a row is all zero.
     """
 
     classes: tuple[str, ...]
@@ -70,8 +71,8 @@ class ClassSemantics:
         empty = (self.values == 0).all(dim=1).nonzero().squeeze(1).tolist()
         if empty:
             raise DataError(
-                f"values: every semantic of {name_some([self.classes[row] for row in empty])} is 0, so its direction "
-                f"(and the cosine to it) is undefined; describe it by at least one attribute"
+                f"values: expected an attribute other than 0 in every row, got only 0 for "
+                f"{name_some([self.classes[row] for row in empty])}; the cosine to it is undefined, add an attribute"
             )
 
     def __repr__(self) -> str:
@@ -79,27 +80,29 @@ class ClassSemantics:
 
     @property
     def query_vectors(self) -> Float[Tensor, "S L"]:
-        """The word vectors, or one-hot vectors (each semantic its own word) where there are none."""
+        """The word vectors, or one-hot vectors ``[S, S]`` where there are none."""
         return torch.eye(len(self.attributes)) if self.word_vectors is None else self.word_vectors
 
     def index(self, names: Iterable[str]) -> list[int]:
-        """Row of each class name.
+        """Return the row of each class name.
 
         Raises:
-            DataError: some names are not in the table; it lists them.
+            DataError: some names are not in the table; the message lists them.
         """
         row = {name: position for position, name in enumerate(self.classes)}
         names = list(names)
         unknown = [name for name in dict.fromkeys(names) if name not in row]
         if unknown:
-            raise DataError(f"classes: no semantics for {name_some(unknown)}; add a row for each to the table")
+            raise DataError(
+                f"classes: expected rows for {name_some(unknown)}, got none; add a row for each to the table"
+            )
         return [row[name] for name in names]
 
     def indistinguishable(self, tolerance: float = 1e-6) -> list[tuple[str, ...]]:
-        """Classes whose rows have a cosine of at least ``1 - tolerance``, grouped: no score tells them apart."""
+        """Group the classes whose rows have a cosine of at least ``1 - tolerance``, so that no score separates them."""
         directions = l2_normalize(self.values.double())
         first: dict[int, list[int]] = {}
-        # In slices: a cosine for every pair of 20,000 classes would take 3 GB.
+        # The rows are compared in slices, because the cosines of all pairs of 20,000 classes would take 3 GB.
         for start in range(0, len(directions), 1024):
             same = directions[start : start + 1024] @ directions.T >= 1 - tolerance
             for row, earliest in enumerate(same.to(torch.uint8).argmax(dim=1).tolist(), start):
@@ -107,7 +110,7 @@ class ClassSemantics:
         return [tuple(self.classes[row] for row in rows) for rows in first.values() if len(rows) > 1]
 
     def with_classes_of(self, other: "ClassSemantics") -> "ClassSemantics":
-        """The classes of ``other``, its columns brought into this table's order by attribute name.
+        """Return a table of the classes of ``other``, with its columns in this table's order by attribute name.
 
         Raises:
             DataError: the attributes of the two tables differ.
@@ -116,7 +119,7 @@ class ClassSemantics:
         extra = [name for name in other.attributes if name not in self.attributes]
         if missing or extra:
             raise DataError(
-                "attributes: expected the attributes that the model was trained with"
+                "attributes: expected the attributes of the model's own table"
                 + (f"; missing: {name_some(missing)}" if missing else "")
                 + (f"; unknown: {name_some(extra)}" if extra else "")
             )
@@ -124,10 +127,10 @@ class ClassSemantics:
         return replace(self, classes=other.classes, values=other.values[:, order])
 
     def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
-        """The same table with a vector per attribute name, in the order of ``attributes``; kept as float32.
+        """Return the same table with a vector for each attribute, in the order of ``attributes``, as float32.
 
         Raises:
-            DataError: the number of rows is not that of the attributes, or a number is not finite.
+            DataError: the number of rows is not the number of attributes, or a number is not finite.
         """
         return replace(self, word_vectors=vectors.to(torch.float32))
 
@@ -136,8 +139,8 @@ class ClassSemantics:
         """Read a table whose first column is ``class`` and whose other columns are attributes, one row per class.
 
         Raises:
-            DataError: the file is missing, not UTF-8 text, has no ``class`` column, has a ragged row, or a cell that
-                is not a number; the message names file, line and column.
+            DataError: the file is missing or not UTF-8 text, has no ``class`` column, a row of another length or a cell
+                that is not a number; the message names file, line and column.
         """
         path = Path(path)
         try:
@@ -178,7 +181,7 @@ def _refuse_repeated(argument: str, names: Sequence[str]) -> None:
     if repeated:
         raise DataError(f"{argument}: expected unique names, got {name_some(repeated)} more than once")
     if "" in names:
-        raise DataError(f"{argument}: expected a name everywhere, got an empty one")
+        raise DataError(f"{argument}: expected names, got an empty one; name it")
 
 
 def _check_word_vectors(word_vectors: Tensor, attribute_count: int) -> None:

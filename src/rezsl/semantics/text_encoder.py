@@ -1,4 +1,4 @@
-"""Vectors of attribute names from a text encoder of transformers."""
+"""Vectors of attribute names from a text encoder of the transformers library."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +12,8 @@ from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.semantics._word_names import text_of
 
 _BATCH = 32
-_LONGEST_NAME = 512  # tokens; where neither model nor tokenizer has a limit
-# Text towers saved on their own; transformers' automatic choice knows only the first.
+_LONGEST_NAME = 512  # in tokens, if neither model nor tokenizer has a limit
+# Text towers without their image towers; the automatic choice of transformers supports only the first.
 _TEXT_TOWERS = {
     "clip_text_model": "CLIPTextModel",
     "siglip_text_model": "SiglipTextModel",
@@ -22,19 +22,22 @@ _TEXT_TOWERS = {
 
 
 def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor, "S L"]:
-    """A vector for every attribute from a text encoder, on the CPU.
+    """Compute a vector for every attribute by a text encoder, on the CPU.
 
-    Encoders of CLIP's and SigLIP's kind give their pooled features, in the space of the images where the model has
-    it; others give the mean of their last hidden states over the tokens of the name.
+    For CLIP and SigLIP the vectors are the pooled features, in the joint space of texts and images if the model has
+    one. For other encoders they are the mean of the last hidden states over the tokens of the name.
 
     Args:
-        source: directory of a model with its tokenizer, or the id of one on the hub that is in the local cache already.
-            Nothing is downloaded. Only weights in safetensors are read, for others can run programs.
-        attributes: S names, written as plain words for the encoder (``has_wing_color::blue``: "wing color blue").
+        source: directory of a model with its tokenizer, or the id of a model that is already in the local cache of the
+            hub. Nothing is downloaded. Only weights in safetensors are read, because other formats can run programs.
+        attributes: S names; the encoder receives them as plain words ("wing color blue" for ``has_wing_color::blue``).
+
+    Returns:
+        Vectors ``[S, L]``, float32.
 
     Raises:
-        ArgumentError: no attributes.
-        DataError: no such model at hand, no weights in safetensors, no tokenizer, no text encoder.
+        ArgumentError: there are no attributes.
+        DataError: the model, its tokenizer or its weights in safetensors are missing, or it is not a text encoder.
     """
     texts = [text_of(name) for name in attributes]
     if not texts:
@@ -43,15 +46,17 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
     starts = range(0, len(texts), _BATCH)
     with torch.inference_mode():
         vectors = [_encode(model, _tokens(tokenizer, model, texts[start : start + _BATCH])) for start in starts]
-    # Outside inference mode a copy is an ordinary tensor, that a model can be trained with.
+    # A copy made outside inference mode is an ordinary tensor, with which a model can be trained.
     result = torch.cat(vectors).float().clone()
     if not result.isfinite().all():
-        raise DataError(f"source: expected finite vectors from {source}, got others; its weights may be damaged")
+        raise DataError(
+            f"source: expected finite vectors from {source}, got others; copy its weights again"
+        )
     return result
 
 
 def _load(source: str) -> tuple[Any, Any]:
-    import transformers  # noqa: PLC0415 - seconds of import for this only
+    import transformers  # noqa: PLC0415 - the import takes seconds, and only this function uses it
 
     try:
         kind = transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type
@@ -59,18 +64,18 @@ def _load(source: str) -> tuple[Any, Any]:
         model, report = getattr(transformers, _TEXT_TOWERS.get(kind, "AutoModel")).from_pretrained(
             source, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    # What is missing or damaged makes transformers raise almost anything (OSError, ValueError, KeyError, …).
+    # For missing or damaged files transformers raises almost any exception (OSError, ValueError, KeyError, …).
     except Exception as error:
         if Path(source).is_dir():
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             expected = f"expected a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
         else:
             expected = (
-                f"{source!r} is not in the local cache, with its tokenizer and weights in safetensors; "
-                "download it where there is a network, or give a directory"
+                f"expected a directory or a model in the local cache, with its tokenizer and weights in safetensors, "
+                f"got {source!r}; download it on a machine with a network, or give a directory"
             )
         raise DataError(f"source: {expected}") from error
-    # Checkpoints of language models often lack the pooler, which is not used here; it alone may be random.
+    # Checkpoints of language models often lack the pooler, which is not used here, so only its weights may be missing.
     lost = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if lost:
         raise DataError(f"source: expected all weights of the encoder in {source}, found none for {name_some(lost)}")
@@ -80,7 +85,7 @@ def _load(source: str) -> tuple[Any, Any]:
 def _tokens(tokenizer: Any, model: Any, texts: list[str]) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    # SigLIP was trained on texts padded to full length without a mask.
+    # SigLIP was trained with texts that are padded to full length, without a mask.
     full_length = model.config.model_type.startswith("siglip")
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", _LONGEST_NAME)
     return tokenizer(
