@@ -33,16 +33,10 @@ def one(triple: tuple[int, tuple[int, int, int]], loss: str, loss_weight: float,
     if linear:
         assert isinstance(data.inputs, torch.Tensor)
         data, model = replace(data, inputs=data.inputs.flatten(1) / 255), LinearRegressor.build
-    result = rezsl.fit(
-        data,
-        model,
-        loss=LOSSES[loss],
-        loss_weight=loss_weight,
-        augmentation=INK,
-        max_epochs=EPOCHS,
-        seed=number,
-        progress=False,
+    training = rezsl.Training(
+        loss=LOSSES[loss], loss_weight=loss_weight, augmentation=INK, max_epochs=EPOCHS, seed=number
     )
+    result = rezsl.fit(data, model, training=training, progress=False)
     assert result.test is not None
     validation_figures = {"T1_validation": result.choice.t1, "H_validation": result.choice.harmonic_mean}
     return result.test.metrics() | validation_figures

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rezsl.models import AttentionNet
     from rezsl.regions import extract_regions, load_region_store
     from rezsl.semantics import ClassSemantics
-    from rezsl.training import FitResult, fit
+    from rezsl.training import FitResult, Training, fit
 
 __version__ = version("rezsl")
 
@@ -38,6 +38,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a new user meets them
     "evaluate",
     "load_model",
     "save_model",
+    "Training",
     "Benchmark",
     "ClassSemantics",
     "Split",
@@ -72,7 +73,7 @@ _HOMES = {
     "models": ("AttentionNet",),
     "regions": ("extract_regions", "load_region_store"),
     "semantics": ("ClassSemantics",),
-    "training": ("FitResult", "fit"),
+    "training": ("FitResult", "Training", "fit"),
 }
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = (

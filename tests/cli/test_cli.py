@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,10 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.cli.fit import parser, prepare
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.cli.options import parse
-from rezsl.data import load_digits
+from rezsl.data import Benchmark, load_digits
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
-from rezsl.training import Batches, fit, protocol
+from rezsl.training import Batches, FitResult, Training, fit, protocol
 
 SHORT = ["--max-epochs=2", "--batches.per_epoch=10", "--accelerator=cpu"]
 
@@ -394,14 +393,14 @@ def test_resume_takes_no_other_word(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "--resume: Expected a bool. Got value: maybe" in error_of(capsys, "fit", *wrong)
 
 
-def interrupt(*_: object) -> None:
+def interrupt(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
 def test_only_a_run_that_is_kept_can_be_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rezsl.training.protocol._select", interrupt)
+    monkeypatch.setattr("rezsl.training.protocol.select", interrupt)
     for run_dir, advice in (
         ([], ""),
         (["--run-dir", str(tmp_path / "run")], "; an unfinished run goes on with the same --run-dir and --resume"),
@@ -414,20 +413,23 @@ def test_only_a_run_that_is_kept_can_be_gone_on_with(
 def test_a_demo_goes_on_and_shows_its_table_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    short = partial(fit, max_epochs=1, batches=Batches(per_epoch=2), accelerator="cpu", progress=False)
+    def short(data: Benchmark, training: Training, **options: Any) -> FitResult:
+        quick = replace(training, max_epochs=1, batches=Batches(per_epoch=2), accelerator="cpu")
+        return fit(data, training=quick, progress=False, **options)
+
     monkeypatch.setattr("rezsl.cli.demo.fit", short)
     directory = tmp_path / "demo"
     command = ["demo", "--run-dir", str(directory)]
     assert f"{directory} does not exist, so there is nothing to resume" in error_of(capsys, *command, "--resume")
 
-    select, begun = protocol._select, []
+    select, begun = protocol.select, []
 
-    def select_once(*arguments: Any) -> Any:
+    def select_once(*arguments: Any, **options: Any) -> Any:
         begun.append(arguments)
-        return select(*arguments) if len(begun) == 1 else interrupt()
+        return select(*arguments, **options) if len(begun) == 1 else interrupt()
 
     with monkeypatch.context() as patch:
-        patch.setattr(protocol, "_select", select_once)
+        patch.setattr(protocol, "select", select_once)
         assert main(command) == INTERRUPTED
     advice = "; an unfinished demo goes on with the same --run-dir and --resume"
     assert capsys.readouterr().err.strip() == f"rezsl: interrupted{advice}"

@@ -57,7 +57,9 @@ def test_classes_without_training_samples_are_recognised(estimator: ZeroShotEsti
 
 
 def test_the_closed_form_has_the_weights_that_fit_gives(learnable: Benchmark) -> None:
-    reference = rezsl.fit(learnable, models.ESZSL.build, accelerator="cpu", progress=False).model
+    reference = rezsl.fit(
+        learnable, models.ESZSL.build, training=rezsl.Training(accelerator="cpu"), progress=False
+    ).model
     fitted = ESZSL().fit(*rows(learnable, "trainval"), class_semantics=learnable.semantics)
     _assert_same_semantics(fitted, reference, learnable)
 
@@ -68,7 +70,10 @@ def test_a_gradient_estimator_has_the_weights_that_fit_gives(learnable: Benchmar
     ordered = replace(learnable.semantics, classes=tuple(f"class {number:02}" for number in range(24)))
     learnable = replace(learnable, semantics=ordered)
     reference = rezsl.fit(
-        learnable, models.LinearRegressor.build, loss=MSELoss(), max_epochs=1, seed=5, accelerator="cpu", progress=False
+        learnable,
+        models.LinearRegressor.build,
+        training=rezsl.Training(loss=MSELoss(), max_epochs=1, seed=5, accelerator="cpu"),
+        progress=False,
     ).model
     estimator = LinearZSL(loss=MSELoss, max_epochs=1, random_state=5, accelerator="cpu")
     _assert_same_semantics(estimator.fit(*rows(learnable, "trainval"), learnable.semantics), reference, learnable)

@@ -69,9 +69,12 @@ def test_training_reads_calibrated_features_and_inference_does_not(generator: to
 
 def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) -> None:
     result = rezsl.fit(
-        learnable, model=SmoothedRegressor.build, run_dir=tmp_path / "run", max_epochs=6,
-        batches=Batches(ways=4, shots=4), accelerator="cpu", progress=False,
-    )  # fmt: skip
+        learnable,
+        training=rezsl.Training(max_epochs=6, batches=Batches(ways=4, shots=4), accelerator="cpu"),
+        model=SmoothedRegressor.build,
+        run_dir=tmp_path / "run",
+        progress=False,
+    )
     assert result.test is not None
     assert result.test.t1 > 0.6  # chance is 0.25
     loaded = rezsl.load_model(tmp_path / "run")
@@ -86,9 +89,11 @@ def test_batches_in_parts_are_refused(features: Benchmark) -> None:
     message = "batches.micro: expected 0 with SmoothedRegressor, which would count each part of a batch twice, got 4; set it to 0"
     with pytest.raises(ArgumentError, match=re.escape(message)):
         rezsl.fit(
-            features, model=SmoothedRegressor.build, batches=Batches(micro=4), max_epochs=1, accelerator="cpu",
+            features,
+            training=rezsl.Training(batches=Batches(micro=4), max_epochs=1, accelerator="cpu"),
+            model=SmoothedRegressor.build,
             progress=False,
-        )  # fmt: skip
+        )
 
 
 def test_options_out_of_range_are_named() -> None:
@@ -107,9 +112,13 @@ def test_a_resumed_run_has_the_same_statistics(
 ) -> None:
     def train(run: Path, resume: bool = False) -> dict[str, torch.Tensor]:
         result = rezsl.fit(
-            features, model=SmoothedRegressor.build, run_dir=run, resume=resume, max_epochs=3,
-            batches=Batches(ways=4, shots=4), accelerator="cpu", progress=False,
-        )  # fmt: skip
+            features,
+            training=rezsl.Training(max_epochs=3, batches=Batches(ways=4, shots=4), accelerator="cpu"),
+            model=SmoothedRegressor.build,
+            run_dir=run,
+            resume=resume,
+            progress=False,
+        )
         return result.model.state_dict()
 
     save = LatestCheckpoint.on_train_epoch_end

@@ -20,9 +20,12 @@ class PowerCutError(Exception):
 
 def train(data: Benchmark, loss: BalancedMSELoss, run: Path, resume: bool = False) -> FitResult:
     return rezsl.fit(
-        data, loss=loss, run_dir=run, resume=resume, max_epochs=4, batches=Batches(ways=4, shots=4),
-        accelerator="cpu", progress=False,
-    )  # fmt: skip
+        data,
+        training=rezsl.Training(loss=loss, max_epochs=4, batches=Batches(ways=4, shots=4), accelerator="cpu"),
+        run_dir=run,
+        resume=resume,
+        progress=False,
+    )
 
 
 def kept(checkpoint: dict[str, dict[str, torch.Tensor]]) -> float:

@@ -54,9 +54,12 @@ def test_finite_at_every_magnitude_and_in_half_precision(new: type[RankingLoss],
 @pytest.mark.parametrize("new", [kind for kind, _ in KINDS])
 def test_the_classes_of_a_benchmark_are_learnt_by_it_alone(new: type[RankingLoss], learnable: Benchmark) -> None:
     result = rezsl.fit(
-        learnable, loss=None, classification=new(), max_epochs=4, batches=Batches(ways=4, shots=4),
-        accelerator="cpu", progress=False,
-    )  # fmt: skip
+        learnable,
+        training=rezsl.Training(
+            loss=None, classification=new(), max_epochs=4, batches=Batches(ways=4, shots=4), accelerator="cpu"
+        ),
+        progress=False,
+    )
     assert result.test is not None
     assert result.test.t1 > 0.6  # chance is 0.25
 

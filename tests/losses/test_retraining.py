@@ -44,10 +44,19 @@ class PowerCutError(Exception):
 
 def train(data: Benchmark, run: Path, resume: bool = False) -> FitResult:
     return rezsl.fit(
-        data, model=build, loss=RRTLoss(MSELoss(), InverseFrequencyLoss(square_root=True), share=0.4), run_dir=run,
-        resume=resume, max_epochs=5, batches=Batches(ways=4, shots=4), accelerator="cpu", progress=False,
-        optimization=Optimization(learning_rate=0.01),
-    )  # fmt: skip
+        data,
+        training=rezsl.Training(
+            loss=RRTLoss(MSELoss(), InverseFrequencyLoss(square_root=True), share=0.4),
+            max_epochs=5,
+            batches=Batches(ways=4, shots=4),
+            accelerator="cpu",
+            optimization=Optimization(learning_rate=0.01),
+        ),
+        model=build,
+        run_dir=run,
+        resume=resume,
+        progress=False,
+    )
 
 
 def test_the_second_loss_begins_in_time() -> None:
@@ -121,9 +130,11 @@ def test_what_cannot_be_retrained_is_refused(features: Benchmark) -> None:
     message = "loss: RRTLoss trains a model's read-out anew, and Headless has none; choose another loss"
     with pytest.raises(ArgumentError, match=re.escape(message)):
         rezsl.fit(
-            features, model=Headless.build, loss=RRTLoss(MSELoss(), MAELoss()), max_epochs=2, accelerator="cpu",
+            features,
+            training=rezsl.Training(loss=RRTLoss(MSELoss(), MAELoss()), max_epochs=2, accelerator="cpu"),
+            model=Headless.build,
             progress=False,
-        )  # fmt: skip
+        )
     with pytest.raises(ArgumentError, match="share: expected a number between 0 and 1, got 1"):
         RRTLoss(MSELoss(), MAELoss(), share=1.0)
     with pytest.raises(ArgumentError, match="second: expected a loss of one stage, got an RRTLoss"):

@@ -106,7 +106,12 @@ def test_fit_selects_refits_tests_and_saves(kind: type[ClosedForm], learnable: B
 
 
 def test_the_bilinear_model_learns(learnable: Benchmark) -> None:
-    result = rezsl.fit(learnable, model=Bilinear.build, loss=None, max_epochs=10, progress=False, accelerator="cpu")
+    result = rezsl.fit(
+        learnable,
+        training=rezsl.Training(loss=None, max_epochs=10, accelerator="cpu"),
+        model=Bilinear.build,
+        progress=False,
+    )
     assert result.test is not None
     assert result.test.t1 > 0.7
 

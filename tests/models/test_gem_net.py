@@ -93,7 +93,13 @@ def test_fit_hands_over_groups_and_saves_them(learnable: Benchmark, tmp_path: Pa
     groups = ("a", "a", "b", "b", "c", "c")
     data = replace(learnable, semantics=replace(learnable.semantics, groups=groups))
     build = partial(GEMNet.build, decorrelation_weight=0.02)
-    result = rezsl.fit(data, model=build, max_epochs=6, run_dir=tmp_path / "run", progress=False, accelerator="cpu")
+    result = rezsl.fit(
+        data,
+        training=rezsl.Training(max_epochs=6, accelerator="cpu"),
+        model=build,
+        run_dir=tmp_path / "run",
+        progress=False,
+    )
     assert result.test is not None
     assert result.test.t1 > 0.7  # chance is 0.25
     loaded = rezsl.load_model(tmp_path / "run")

@@ -13,7 +13,7 @@ from rezsl.errors import ArgumentError, DataError
 from rezsl.models import AttentionNet
 from rezsl.regions import ImageBackbone, extract_regions, load_region_store
 from rezsl.regions.manifest import RegionDtype
-from rezsl.training import Batches, fit
+from rezsl.training import Batches, Training, fit
 from tests.regions.test_store import images_benchmark, small_backbone
 
 
@@ -228,11 +228,9 @@ def test_training_from_a_store_attends_to_regions(tmp_path: Path, generator: tor
     data = load_region_store(tmp_path / "store")
     result = fit(
         data,
-        max_epochs=1,
-        batches=Batches(ways=2, per_epoch=2),
+        training=Training(max_epochs=1, batches=Batches(ways=2, per_epoch=2), accelerator="cpu"),
         run_dir=tmp_path / "run",
         progress=False,
-        accelerator="cpu",
     )
     assert isinstance(result.model.network, AttentionNet)
     described = json.loads((tmp_path / "run" / "model.json").read_text())["backbone"]["regions"]

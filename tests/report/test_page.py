@@ -11,7 +11,7 @@ from rezsl.evaluation import Analysis, AnalysisOptions, analyse, analyse_error_f
 from rezsl.report import ReportedRun, render_report, reported_run, save_report
 from rezsl.report._findings import findings
 from rezsl.semantics import ClassSemantics
-from rezsl.training import Batches, fit
+from rezsl.training import Batches, Training, fit
 from tests.report.page_reader import Page
 
 QUICK = AnalysisOptions(resamples=20)
@@ -243,7 +243,9 @@ def test_the_worst_semantic_is_named_with_its_error() -> None:
 def test_features_have_no_pictures_and_a_damaged_record_is_named(features: Benchmark, tmp_path: Path) -> None:
     run = tmp_path / "run"
     quick = Batches(per_epoch=1)
-    model = fit(features, max_epochs=1, batches=quick, accelerator="cpu", progress=False, run_dir=run).model
+    model = fit(
+        features, training=Training(max_epochs=1, batches=quick, accelerator="cpu"), progress=False, run_dir=run
+    ).model
     reported = reported_run(model, features, run)
     assert reported.examples == ()
     assert reported.metrics["test"]["H"] == pytest.approx(reported.analysis.metrics()["H"])

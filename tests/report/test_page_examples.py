@@ -11,7 +11,7 @@ from rezsl.data import Benchmark, load_digits
 from rezsl.evaluation import Analysis, analyse_model
 from rezsl.report import ReportedRun, render_report
 from rezsl.report._page_examples import SIDE, Example, examples_of
-from rezsl.training import Batches, fit
+from rezsl.training import Batches, Training, fit
 from tests.report.page_reader import Page
 
 Trained = tuple[ZeroShotClassifier, Benchmark, Analysis]
@@ -20,7 +20,9 @@ Trained = tuple[ZeroShotClassifier, Benchmark, Analysis]
 @pytest.fixture(scope="module")
 def trained() -> Trained:
     data = load_digits()
-    model = fit(data, max_epochs=1, batches=Batches(per_epoch=4), accelerator="cpu", progress=False).model
+    model = fit(
+        data, training=Training(max_epochs=1, batches=Batches(per_epoch=4), accelerator="cpu"), progress=False
+    ).model
     return model, data, analyse_model(model, data)
 
 

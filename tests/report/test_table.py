@@ -6,13 +6,15 @@ from rich.console import Console
 from rezsl.data import Benchmark
 from rezsl.evaluation import evaluate
 from rezsl.report import results_table
-from rezsl.training import Batches, fit
+from rezsl.training import Batches, Training, fit
 
 
 def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
     features: Benchmark, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = fit(features, max_epochs=1, batches=Batches(per_epoch=1), accelerator="cpu", progress=False).model
+    model = fit(
+        features, training=Training(max_epochs=1, batches=Batches(per_epoch=1), accelerator="cpu"), progress=False
+    ).model
     result = replace(evaluate(model, features), protocol="oracle")
     Console(width=80).print(results_table({"test": result}, "toy"))
     printed = capsys.readouterr().out
@@ -27,7 +29,9 @@ def test_what_is_not_known_is_a_dash_and_the_table_says_why(
     features: Benchmark, capsys: pytest.CaptureFixture[str]
 ) -> None:
     split = replace(features.split, test_seen=features.split.test_seen[:0])
-    model = fit(features, max_epochs=1, batches=Batches(per_epoch=1), accelerator="cpu", progress=False).model
+    model = fit(
+        features, training=Training(max_epochs=1, batches=Batches(per_epoch=1), accelerator="cpu"), progress=False
+    ).model
     Console(width=80).print(results_table({"test": evaluate(model, replace(features, split=split))}, "toy"))
     printed = capsys.readouterr().out
     (row,) = [line.split() for line in printed.splitlines() if line.startswith(" test")]

@@ -11,6 +11,7 @@ from rezsl.functional import place_shares
 from rezsl.models import AttentionNet, LinearRegressor
 from rezsl.regions import small_resnet
 from rezsl.semantics import ClassSemantics, with_places
+from rezsl.training import Training
 from rezsl.training.assembly import new_classifier
 from tests.oracles.attention import place_shares as slow_shares
 
@@ -73,7 +74,7 @@ def test_a_bad_file_is_named_in_one_line(tmp_path: Path, text: str, message: str
 def test_networks_of_images_use_places_and_saved_models_contain_them(tmp_path: Path) -> None:
     digits = load_digits()
     assert digits.semantics.places is not None
-    model = new_classifier(digits, digits.split.trainval, None, small_resnet, 20.0, 0, "honest")
+    model = new_classifier(digits, digits.split.trainval, None, small_resnet, Training())
     assert isinstance(model.network, AttentionNet)
     assert model.network.places is not None
     torch.testing.assert_close(model.network.places, digits.semantics.places, rtol=0, atol=0)
@@ -86,7 +87,7 @@ def test_networks_of_images_use_places_and_saved_models_contain_them(tmp_path: P
     torch.testing.assert_close(again.predict_semantics(images), model.predict_semantics(images))
 
     features = replace(digits, inputs=torch.rand(len(digits.labels), 7))
-    of_features = new_classifier(features, digits.split.trainval, AttentionNet.build, small_resnet, 20.0, 0, "honest")
+    of_features = new_classifier(features, digits.split.trainval, AttentionNet.build, small_resnet, Training())
     assert isinstance(of_features.network, AttentionNet)
     assert of_features.network.places is None
-    new_classifier(digits, digits.split.trainval, LinearRegressor.build, small_resnet, 20.0, 0, "honest")
+    new_classifier(digits, digits.split.trainval, LinearRegressor.build, small_resnet, Training())

@@ -1,7 +1,8 @@
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from rezsl.data import Benchmark, load_digits
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone, pretrained
 from rezsl.report import results_table
-from rezsl.training import Augmentation, Batches, FitResult, Optimization
+from rezsl.training import Augmentation, Batches, FitResult, Optimization, Training
 from rezsl.training.assembly import BackboneBuilder
 
 
@@ -33,14 +34,14 @@ def resnet(tmp_path: Path) -> BackboneBuilder:
 
 
 def quick(data: Benchmark, backbone: BackboneBuilder, **options: object) -> FitResult:
-    settings: dict[str, object] = {
-        "max_epochs": 2,
-        "batches": Batches(ways=4, shots=2, per_epoch=2),
-        "accelerator": "cpu",
-        "progress": False,
-        "augmentation": None,
-    }
-    return rezsl.fit(data, backbone=backbone, **settings | options)  # type: ignore[arg-type]
+    """A short training on a CPU; options that are fields of Training go into it, the others to fit."""
+    batches = Batches(ways=4, shots=2, per_epoch=2)
+    settings: dict[str, Any] = {"max_epochs": 2, "batches": batches, "accelerator": "cpu", "augmentation": None}
+    settings |= options
+    training = Training(
+        **{field.name: settings.pop(field.name) for field in fields(Training) if field.name in settings}
+    )
+    return rezsl.fit(data, backbone=backbone, training=training, **{"progress": False} | settings)
 
 
 def of_backbone(result: FitResult) -> Mapping[str, torch.Tensor]:
@@ -122,7 +123,7 @@ def test_blocks_computed_again_give_the_same_weights(few_digits: Benchmark, resn
         torch.testing.assert_close(of_backbone(again)[name], value, rtol=1e-4, atol=1e-5, msg=name)
     features = replace(few_digits, inputs=torch.rand(len(few_digits.labels), 5))
     with pytest.raises(ArgumentError, match=r"batches.recompute: expected false without a backbone of images"):
-        rezsl.fit(features, batches=Batches(recompute=True), max_epochs=1, progress=False)
+        rezsl.fit(features, training=rezsl.Training(batches=Batches(recompute=True), max_epochs=1), progress=False)
 
 
 def test_training_crops_somewhere_and_tests_in_the_middle(few_digits: Benchmark, resnet: BackboneBuilder) -> None:

@@ -3,7 +3,7 @@ import json
 import pickle
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +20,7 @@ from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
-from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization
+from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization, Training, select
 from rezsl.training.assembly import ModelBuilder
 from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
 from rezsl.training.checkpoints import SafeCheckpointIO
@@ -39,13 +39,12 @@ def few_digits() -> Benchmark:
 
 
 def quick(data: Benchmark, run_dir: Path | None = None, resume: bool = False, **options: object) -> FitResult:
-    settings: dict[str, object] = {
-        "max_epochs": 3,
-        "batches": Batches(ways=4, shots=4),
-        "accelerator": "cpu",
-        "progress": False,
-    }
-    return rezsl.fit(data, run_dir=run_dir, resume=resume, **settings | options)  # type: ignore[arg-type]
+    """A short training on a CPU; options that are fields of Training go into it, the others to fit."""
+    settings: dict[str, Any] = {"max_epochs": 3, "batches": Batches(ways=4, shots=4), "accelerator": "cpu"} | options
+    training = Training(
+        **{field.name: settings.pop(field.name) for field in fields(Training) if field.name in settings}
+    )
+    return rezsl.fit(data, training=training, run_dir=run_dir, resume=resume, **{"progress": False} | settings)
 
 
 def weights(result: FitResult) -> dict[str, torch.Tensor]:
@@ -386,10 +385,11 @@ def test_what_is_selected_does_not_depend_on_any_test_image_or_class(learnable: 
     inputs[torch.cat([split.test_seen, split.test_unseen])] = 1e6
     values[learnable.labels[split.test_unseen].unique()] = 0.5
     spoilt = replace(learnable, inputs=inputs, semantics=replace(learnable.semantics, values=values))
-    for model, loss in ((LinearRegressor.build, ReMSELoss()), (ESZSL.build, None)):
+    for model, loss in ((LinearRegressor.build, ReMSELoss()), (ESZSL.build, MSELoss())):
         seen: list[list[Choice]] = [[], []]
         for data, epochs in zip((learnable, spoilt), seen, strict=True):
-            quick(data, model=model, loss=loss, max_epochs=2, select_only=True, watch=epochs.append)
+            training = Training(loss=loss, max_epochs=2, batches=Batches(ways=4, shots=4), accelerator="cpu")
+            select(data, model, training=training, watch=epochs.append, progress=False)
         assert seen[0] == seen[1]
         assert seen[0]
 

@@ -15,7 +15,7 @@ from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import ReportedRun, reported_run, results_table, save_curve, save_error_matrix
-from rezsl.training import Augmentation, fit
+from rezsl.training import Augmentation, Training, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)
 """Shifts and turns only: black ink on white paper has no brightness to vary."""
@@ -111,9 +111,8 @@ def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: i
     if (folder / "metrics.json").exists():
         _check_seed(folder / "settings.json", seed)
         return evaluate(load_model(folder), data)
-    result = fit(
-        data, loss=loss, augmentation=INK, max_epochs=EPOCHS, seed=seed, run_dir=folder, resume=folder.is_dir()
-    )
+    training = Training(loss=loss, augmentation=INK, max_epochs=EPOCHS, seed=seed)
+    result = fit(data, training=training, run_dir=folder, resume=folder.is_dir())
     assert result.test is not None
     return result.test
 

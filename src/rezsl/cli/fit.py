@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
@@ -16,21 +18,22 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
-from rezsl.training import FitResult, fit
+from rezsl.training import FitResult, Training, fit
 from rezsl.training.run_directory import RunDirectory
 
 OWN = ("config", "report")
-"""Options that :func:`rezsl.fit` does not have."""
+"""Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
 
 SUMMARY = "train on a benchmark: select on validation classes, refit, test once"
 
 
 def parser() -> ArgumentParser:
-    """Every option of :func:`rezsl.fit`, from a YAML file, the command line, or both."""
+    """Every option of :func:`rezsl.fit` and field of :class:`rezsl.Training`, from YAML, command line or both."""
     options = new_parser("fit", SUMMARY)
     help_of_config = "a YAML file of these options, which later ones override; its entry base names a file below it"
     options.add_argument("--config", action=ConfigFile, help=help_of_config)
-    options.add_function_arguments(fit, skip={"progress", "watch", "select_only"}, fail_untyped=True)
+    options.add_function_arguments(fit, skip={"training", "progress"}, fail_untyped=True)
+    options.add_class_arguments(Training, fail_untyped=True)
     options.add_argument(
         "--report", type=bool, default=True, help="draw figures and write the page; rezsl report can do it later"
     )
@@ -62,13 +65,21 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train, and leave table, figures and model in the run directory."""
     console = Console()
     arguments = instantiate(options, settings)
+    given = arguments_of_fit(arguments)
     data = arguments.data
     with _kept(options, settings) if settings.run_dir is not None else nullcontext():
         console.print(f"{data}", highlight=False, markup=False)
         for note in data.notes:
             console.print(f"  note: {note}", highlight=False, markup=False)
-        result = fit(**{name: value for name, value in vars(arguments).items() if name not in OWN})
+        result = fit(**given)
     report(result, data, console, arguments.report)
+
+
+def arguments_of_fit(options: Namespace) -> dict[str, Any]:
+    """The arguments of :func:`rezsl.fit`: the options that are fields of :class:`rezsl.Training` become one of them."""
+    given = {name: value for name, value in vars(options).items() if name not in OWN}
+    training = {field.name: given.pop(field.name) for field in fields(Training)}
+    return given | {"training": Training(**training)}
 
 
 def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) -> None:

@@ -23,7 +23,8 @@ from rezsl.experiments.search import SearchResult, search
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import write_atomically
 from rezsl.metrics import OBJECTIVES
-from rezsl.training import Choice, fit
+from rezsl.training import Choice, select
+from rezsl.training.protocol import data_with_vectors
 
 SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"
 
@@ -171,8 +172,9 @@ def _trainer(text: str, console: Console) -> Callable[[dict[str, Any], Callable[
         if key not in read:
             read.clear()
             read[key] = arguments.data
-        given = {name: value for name, value in vars(arguments).items() if name not in PLACES}
-        return fit(**given, select_only=True, watch=watch, progress=False).choice
+        given = fit_command.arguments_of_fit(arguments)
+        data = data_with_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
+        return select(data, given["model"], given["backbone"], given["training"], watch=watch, progress=False).choice
 
     return train
 

@@ -4,14 +4,12 @@ from abc import abstractmethod
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
-from rezsl.errors import ArgumentError
 from rezsl.estimators.zero_shot_estimator import ZeroShotEstimator
 from rezsl.losses import ClassificationLoss, RegressionLoss
 from rezsl.training.batches import Batches
 from rezsl.training.optimization import Optimization
-from rezsl.training.stage import Recipe
+from rezsl.training.training import Accelerator, Training
 
 
 class Losses(NamedTuple):
@@ -45,7 +43,7 @@ class GradientEstimator(ZeroShotEstimator):
         learning_rate: float = 4e-3,
         weight_decay: float = 0.05,
         batches: Batches | None = None,
-        accelerator: str = "auto",
+        accelerator: Accelerator = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.scale = scale
@@ -61,13 +59,9 @@ class GradientEstimator(ZeroShotEstimator):
     def _losses(self) -> Losses:
         """What is minimised."""
 
-    def _recipe(self, seed: int) -> Recipe:
-        if self.max_epochs < 1:
-            raise ArgumentError(f"max_epochs: expected at least 1, got {self.max_epochs}")
-        if self.accelerator == "gpu" and not torch.cuda.is_available():
-            raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
+    def _training(self, seed: int) -> Training:
         losses = self._losses()
-        return Recipe(
+        return Training(
             loss=losses.regression,
             loss_weight=losses.weight,
             classification=losses.classification,
@@ -76,7 +70,5 @@ class GradientEstimator(ZeroShotEstimator):
             augmentation=None,
             max_epochs=self.max_epochs,
             seed=seed,
-            workers=0,
             accelerator=self.accelerator,
-            precision="32-true",
         )

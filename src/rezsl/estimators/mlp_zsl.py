@@ -7,6 +7,7 @@ from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, R
 from rezsl.models import MLPRegressor
 from rezsl.semantics import ClassSemantics
 from rezsl.training.batches import Batches
+from rezsl.training.training import Accelerator
 
 
 class MLPZSL(RegressionEstimator):
@@ -32,7 +33,7 @@ class MLPZSL(RegressionEstimator):
         learning_rate: float = 4e-3,
         weight_decay: float = 0.05,
         batches: Batches | None = None,
-        accelerator: str = "auto",
+        accelerator: Accelerator = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         super().__init__(

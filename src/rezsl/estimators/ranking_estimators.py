@@ -9,6 +9,7 @@ from rezsl.losses import ALELoss, DeViSELoss, RankingLoss, SJELoss
 from rezsl.models import Bilinear
 from rezsl.semantics import ClassSemantics
 from rezsl.training.batches import Batches
+from rezsl.training.training import Accelerator
 
 
 class RankingEstimator(GradientEstimator):
@@ -31,7 +32,7 @@ class RankingEstimator(GradientEstimator):
         learning_rate: float = 4e-3,
         weight_decay: float = 0.05,
         batches: Batches | None = None,
-        accelerator: str = "auto",
+        accelerator: Accelerator = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         super().__init__(

@@ -9,6 +9,7 @@ from torch import nn
 from rezsl.estimators.gradient_estimator import GradientEstimator, Losses
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, ReMSELoss
 from rezsl.training.batches import Batches
+from rezsl.training.training import Accelerator
 
 Loss = TypeVar("Loss", bound=nn.Module)
 
@@ -35,7 +36,7 @@ class RegressionEstimator(GradientEstimator):
         learning_rate: float = 4e-3,
         weight_decay: float = 0.05,
         batches: Batches | None = None,
-        accelerator: str = "auto",
+        accelerator: Accelerator = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         super().__init__(

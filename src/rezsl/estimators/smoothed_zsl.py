@@ -8,6 +8,7 @@ from rezsl.losses import ClassificationLoss, CrossEntropyLoss, MSELoss, Regressi
 from rezsl.models import SmoothedRegressor
 from rezsl.semantics import ClassSemantics
 from rezsl.training.batches import Batches
+from rezsl.training.training import Accelerator
 
 
 class SmoothedZSL(RegressionEstimator):
@@ -43,7 +44,7 @@ class SmoothedZSL(RegressionEstimator):
         learning_rate: float = 4e-3,
         weight_decay: float = 0.05,
         batches: Batches | None = None,
-        accelerator: str = "auto",
+        accelerator: Accelerator = "auto",
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         super().__init__(

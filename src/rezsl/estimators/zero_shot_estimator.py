@@ -23,7 +23,8 @@ from rezsl.models import SemanticModel
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
 from rezsl.training.randomness import own_randomness
-from rezsl.training.stage import Recipe, train_stage
+from rezsl.training.stage import train_stage
+from rezsl.training.training import Training
 
 ROWS = 4096
 
@@ -50,7 +51,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         """A fresh network for features ``[N, feature_dim]``."""
 
     @abstractmethod
-    def _recipe(self, seed: int) -> Recipe:
+    def _training(self, seed: int) -> Training:
         """How it is trained."""
 
     def fit(self, X: Any, y: Any, class_semantics: Semantics | None = None) -> "ZeroShotEstimator":
@@ -85,9 +86,11 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
                 described.only(seen, "y").semantics.classes,
                 scale=self.scale,
             )
-            recipe, console = self._recipe(seed), Console(quiet=True)
+            training, console = self._training(seed), Console(quiet=True)
             index = samples.split.trainval
-            train_stage("fit", self.classifier_, samples, index, recipe.max_epochs, recipe, None, None, None, console)
+            train_stage(
+                "fit", self.classifier_, samples, index, training.max_epochs, training, None, None, None, console
+            )
         # In double precision the order of rows does not show in their scores, as scikit-learn promises to within 1e-7.
         self.classifier_.eval().requires_grad_(False).double()
         self._described = described

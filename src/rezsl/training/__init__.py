@@ -4,6 +4,18 @@ from rezsl.training.augmentation import Augmentation
 from rezsl.training.batches import Batches
 from rezsl.training.callbacks import Choice
 from rezsl.training.optimization import Optimization
-from rezsl.training.protocol import FitResult, fit
+from rezsl.training.protocol import FitResult, Selection, fit, refit, select
+from rezsl.training.training import Training
 
-__all__ = ["Augmentation", "Batches", "Choice", "FitResult", "Optimization", "fit"]
+__all__ = [
+    "Augmentation",
+    "Batches",
+    "Choice",
+    "FitResult",
+    "Optimization",
+    "Selection",
+    "Training",
+    "fit",
+    "refit",
+    "select",
+]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
@@ -13,15 +14,17 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, natural_size, read_images
 from rezsl.data.input_format import FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError
-from rezsl.functional.shapes import Protocol
 from rezsl.models import AttentionNet, GroupedModel, MLPRegressor, SemanticModel
 from rezsl.regions import Backbone, FeatureScaler, ImageBackbone
 from rezsl.semantics import encode_words, load_word_vectors
+from rezsl.training.training import Training
 
 ModelBuilder = Callable[[int, Float[Tensor, "S L"]], SemanticModel]
 BackboneBuilder = Callable[[int, int], ImageBackbone]
 
 MOST_CACHED_BYTES = 2 << 30
+
+_decoded: WeakKeyDictionary[Benchmark, Tensor] = WeakKeyDictionary()
 
 
 def new_classifier(
@@ -29,12 +32,10 @@ def new_classifier(
     train_index: Int[Tensor, "N"],
     model: ModelBuilder | None,
     backbone: BackboneBuilder,
-    scale: float,
-    seed: int,
-    protocol: Protocol,
+    training: Training,
 ) -> ZeroShotClassifier:
     """A classifier with random weights that only the seed decides; its seen classes are those of ``train_index``."""
-    torch.manual_seed(seed)
+    torch.manual_seed(training.seed)
     stage: Backbone
     if data.kind == "features":
         assert isinstance(data.inputs, Tensor)
@@ -53,9 +54,8 @@ def new_classifier(
     # Vectors of features lie nowhere in the image.
     if data.semantics.places is not None and (data.kind == "images" or data.regions is not None):
         network.set_places(data.semantics.places)
-    return ZeroShotClassifier(
-        stage, network, data.semantics, data.class_names(train_index), scale=scale, protocol=protocol
-    )
+    seen = data.class_names(train_index)
+    return ZeroShotClassifier(stage, network, data.semantics, seen, scale=training.scale, protocol=training.protocol)
 
 
 def with_word_vectors(
@@ -77,11 +77,15 @@ def with_word_vectors(
 def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Benchmark:
     """Decode image files once, if together they take at most 2 GiB and every epoch crops them alike.
 
-    Larger sets, and images of which a part is cropped, are decoded as they are needed.
+    Larger sets, and images of which a part is cropped, are decoded as they are needed. What was decoded is kept as long
+    as the benchmark is, for the other stage and for other trials.
     """
     if isinstance(data.inputs, Tensor) or not isinstance(input_format, ImageFormat):
         return data
     size = input_format.size
     if input_format.resize not in (None, size) or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
         return data
-    return replace(data, inputs=read_images(data.inputs, size))
+    decoded = _decoded.get(data)
+    if decoded is None or decoded.shape[-1] != size:
+        decoded = _decoded[data] = read_images(data.inputs, size)
+    return replace(data, inputs=decoded)

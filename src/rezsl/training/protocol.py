@@ -3,48 +3,35 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
-import torch
 from rich.console import Console
 
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
-from rezsl.functional.shapes import Protocol
-from rezsl.losses import ClassificationLoss, CrossEntropyLoss, Objective, RegressionLoss, ReMSELoss
 from rezsl.regions import small_resnet
 from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
-from rezsl.training.augmentation import Augmentation
-from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, Choice
-from rezsl.training.optimization import Optimization
 from rezsl.training.randomness import own_randomness
 from rezsl.training.run_directory import RunDirectory
-from rezsl.training.settings import open_run, settings_of
-from rezsl.training.stage import Recipe, train_stage
-
-Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
-Accelerator = Literal["auto", "cpu", "gpu", "mps"]
-
-DEFAULT_LOSS = ReMSELoss()
-DEFAULT_CLASSIFICATION = CrossEntropyLoss()
+from rezsl.training.run_settings import settings_of
+from rezsl.training.stage import train_stage
+from rezsl.training.training import Training
 
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
-    """What :func:`fit` gives back.
+    """What :func:`fit` returns.
 
     Attributes:
         model: the classifier, trained on all seen classes, with the γ that was selected.
-        choice: what the selection stage chose, with its validation figures.
-        test: the figures on the test images; None where there are none of unseen classes. Without any of seen classes
-            it has T1 and U; S, H and the area are NaN.
-        run_dir: where everything was written; None if nowhere.
+        choice: the number of epochs and γ that the selection stage chose, with its validation metrics.
+        test: the metrics on the test images; None where there are no test images of unseen classes. Without test images
+            of seen classes it has T1 and U; S, H and the area are NaN.
+        run_dir: the directory that everything was written to; None if nothing was written.
     """
 
     model: ZeroShotClassifier
@@ -53,33 +40,31 @@ class FitResult:
     run_dir: Path | None
 
 
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What :func:`select` returns.
+
+    Attributes:
+        model: the classifier of the training classes after the last epoch that was tried, with the chosen γ.
+        choice: the number of epochs and γ, with their validation metrics.
+    """
+
+    model: ZeroShotClassifier
+    choice: Choice
+
+
 def fit(
     data: Benchmark,
     model: ModelBuilder | None = None,
     backbone: BackboneBuilder = small_resnet,
-    loss: RegressionLoss | None = DEFAULT_LOSS,
-    loss_weight: float = 1.0,
-    classification: ClassificationLoss | None = DEFAULT_CLASSIFICATION,
-    scale: float = 20.0,
-    optimization: Optimization = Optimization(),
-    batches: Batches = Batches(),
-    augmentation: Augmentation | None = Augmentation(),
-    max_epochs: int = 20,
-    patience: int = 10,
-    protocol: Protocol = "honest",
+    training: Training = Training(),
     word_vectors: str | Path | None = None,
     text_encoder: str | None = None,
-    seed: int = 0,
     run_dir: str | Path | None = None,
     resume: bool = False,
-    select_only: bool = False,
-    workers: int = 0,
-    accelerator: Accelerator = "auto",
-    precision: Precision = "32-true",
     progress: bool = True,
-    watch: Callable[[Choice], None] | None = None,
 ) -> FitResult:
-    """Train a zero-shot classifier and test it once.
+    """Train a zero-shot classifier and test it once: :func:`select`, :func:`refit` and :func:`rezsl.evaluate`.
 
     1. Select: train on the training classes, validate after each epoch on the validation classes and on held-out
        images of the training classes; the last epoch whose H is within one standard error of the highest gives the
@@ -96,156 +81,134 @@ def fit(
             as ``AttentionNet.build``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
         backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
             ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``.
-        loss: the regression loss on semantics; None trains with the classification loss alone.
-        loss_weight: λ, the weight of the regression loss beside the classification loss.
-        classification: the loss on the scores of the seen classes; None trains with the regression loss alone.
-        scale: scale of the class scores.
-        optimization: optimizer and learning-rate schedule.
-        batches: how samples are drawn into batches.
-        augmentation: random changes to training images; None leaves them as they are.
-        max_epochs: the most epochs that selection tries; the schedule is laid over them.
-        patience: epochs in a row with a validation H below that range after which selection stops.
-        protocol: ``oracle`` chooses the epoch and γ on the test classes, as published results did, so that they can be
-            compared with; every record of such a run says so.
+        training: losses, optimization, batches and everything else that decides how the model is trained.
         word_vectors: a file with vectors of the attributes' names or of the words in them, see
             :func:`rezsl.semantics.load_word_vectors`; None leaves what the benchmark brings.
         text_encoder: instead of such a file, a text model of transformers that encodes the names: a directory or an id.
-        seed: of weights, held-out samples, batches and augmentation.
-        run_dir: where to write the model, its figures, the history and the training state; None writes nothing.
+        run_dir: where to write the model, its metrics, the history and the training state; None writes nothing.
         resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
-        select_only: stop after step 1, as a search for settings does: no test image is looked at, and the model is the
-            one trained on the training classes, to the last epoch tried. It writes no ``run_dir``.
-        workers: processes that load batches ahead.
-        accelerator: where to train; ``auto`` takes a GPU if there is one. A run trains on one device.
-        precision: of the arithmetic in training.
         progress: show a progress bar per stage.
-        watch: told the validation figures of each epoch of step 1; what it raises ends the run.
 
     Raises:
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
-    _check(max_epochs, patience, workers, seed, accelerator)
-    if protocol == "oracle" and not (len(data.split.test_seen) and len(data.split.test_unseen)):
-        raise ArgumentError(
-            "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got 'oracle'"
-        )
-    if select_only and run_dir is not None:
-        raise ArgumentError("run_dir: expected none with select_only, which writes nothing, got one")
+    started = time.perf_counter()
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
-    recipe = Recipe(
-        loss,
-        loss_weight,
-        classification,
-        optimization,
-        batches,
-        augmentation,
-        max_epochs,
-        seed,
-        workers,
-        accelerator,
-        precision,
-    )
-    started = time.perf_counter()
-    console = Console(stderr=True, quiet=not progress)
-    data = with_word_vectors(data, word_vectors, text_encoder, console)
-    build = partial(new_classifier, data, model=model, backbone=backbone, scale=scale, seed=seed, protocol=protocol)
-    with own_randomness():
-        classifier = build(data.split.trainval)
-        # Before anything is written: what cannot be selected on, or summed, leaves no half-begun run behind.
-        parts = _choose_on(data, protocol, seed)
-        Objective(data.semantics.values, loss, loss_weight, scale, classification)
-        run = None
-        if run_dir is not None:
-            run = open_run(run_dir, resume, settings_of(data, classifier, recipe, patience))
-        with _taken_back_if_it_never_began(run):
-            data = in_memory(data, classifier.input_format)
-            choice = _chosen_before(run)
-            if choice is None:
-                candidate, best = build(parts.train), BestEpoch(patience, protocol == "oracle", watch)
-                choice = _select(candidate, data, parts, recipe, best, run, console)
-                if select_only:
-                    candidate.gamma = choice.gamma
-                    return FitResult(candidate.eval(), choice, None, None)
-            _refit(classifier, data, choice, recipe, run, console)
-            test = _test(classifier, data)
-    result = FitResult(classifier.eval(), choice, test, run.path if run is not None else None)
+    # A copy, because images that are decoded are kept as long as their benchmark is: here, until the test.
+    data = replace(data_with_vectors(data, word_vectors, text_encoder, progress))
+    run = RunDirectory(run_dir, resume) if run_dir is not None else None
+    with _taken_back_if_it_never_began(run):
+        choice = run.choice() if run is not None else None
+        if choice is None:
+            choice = select(data, model, backbone, training, run, progress=progress).choice
+        classifier = refit(data, choice, model, backbone, training, run, progress=progress)
+    data = in_memory(data, classifier.input_format)
+    test = evaluate(classifier, data) if len(data.split.test_unseen) else None
+    result = FitResult(classifier, choice, test, run.path if run is not None else None)
     if run is not None:
         _keep(result, run, time.perf_counter() - started)
     return result
 
 
-def _check(max_epochs: int, patience: int, workers: int, seed: int, accelerator: Accelerator) -> None:
-    for name, number, least in (("max_epochs", max_epochs, 1), ("patience", patience, 1), ("workers", workers, 0)):
-        if number < least:
-            raise ArgumentError(f"{name}: expected at least {least}, got {number}")
-    if not 0 <= seed < 2**32:
-        raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {seed}")
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
-
-
-def _chosen_before(run: RunDirectory | None) -> Choice | None:
-    """What the selection stage of the run has chosen; None if it has not ended."""
-    record = run.read_json(run.selection) if run is not None else None
-    return Choice.from_record(record, run.selection) if run is not None and record is not None else None
-
-
-def _choose_on(data: Benchmark, protocol: Protocol, seed: int) -> SelectionSplit:
-    """What the selection stage trains on, and what it chooses by."""
-    match protocol:
-        case "honest":
-            return selection_split(data, seed)
-        case "oracle":
-            return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
-
-
-def _select(
-    classifier: ZeroShotClassifier,
+def select(
     data: Benchmark,
-    parts: SelectionSplit,
-    recipe: Recipe,
-    best: BestEpoch,
-    run: RunDirectory | None,
-    console: Console,
-) -> Choice:
-    """Choose the number of epochs and γ."""
-    held_out = (parts.val_seen, parts.val_unseen)
-    with _saved_when_interrupted(run, classifier, best):
-        train_stage("select", classifier, data, parts.train, recipe.max_epochs, recipe, held_out, best, run, console)
+    model: ModelBuilder | None = None,
+    backbone: BackboneBuilder = small_resnet,
+    training: Training = Training(),
+    run: RunDirectory | None = None,
+    watch: Callable[[Choice], None] | None = None,
+    progress: bool = True,
+) -> Selection:
+    """Choose the number of epochs and γ on validation classes; see :func:`fit` for the arguments.
+
+    No test image is used, except under the oracle protocol.
+    """
+    parts = _choose_on(data, training)
+    with own_randomness():
+        classifier = new_classifier(data, parts.train, model, backbone, training)
+        _begin(run, data, classifier, training)
+        best = BestEpoch(training.patience, training.protocol == "oracle", watch)
+        with _saved_when_interrupted(run, classifier, best):
+            train_stage(
+                "select",
+                classifier,
+                in_memory(data, classifier.input_format),
+                parts.train,
+                training.max_epochs,
+                training,
+                (parts.val_seen, parts.val_unseen),
+                best,
+                run,
+                _console(progress),
+            )
     assert best.choice is not None
     if run is not None:
         run.write_json(run.selection, asdict(best.choice))
-    return best.choice
+    classifier.gamma = best.choice.gamma
+    return Selection(classifier.eval(), best.choice)
 
 
-def _refit(
-    classifier: ZeroShotClassifier,
+def refit(
     data: Benchmark,
     choice: Choice,
-    recipe: Recipe,
-    run: RunDirectory | None,
-    console: Console,
-) -> None:
-    """Train the final model on all seen classes, as the selection stage chose."""
-    classifier.gamma = choice.gamma
-    with _saved_when_interrupted(run, classifier):
-        train_stage("refit", classifier, data, data.split.trainval, choice.epochs, recipe, None, None, run, console)
+    model: ModelBuilder | None = None,
+    backbone: BackboneBuilder = small_resnet,
+    training: Training = Training(),
+    run: RunDirectory | None = None,
+    progress: bool = True,
+) -> ZeroShotClassifier:
+    """Train the final classifier on all seen classes, as :func:`select` chose; see :func:`fit` for the arguments."""
+    seen = data.split.trainval
+    with own_randomness():
+        classifier = new_classifier(data, seen, model, backbone, training)
+        _begin(run, data, classifier, training)
+        classifier.gamma = choice.gamma
+        data = in_memory(data, classifier.input_format)
+        with _saved_when_interrupted(run, classifier):
+            train_stage("refit", classifier, data, seen, choice.epochs, training, None, None, run, _console(progress))
+    return classifier.eval()
 
 
-def _test(classifier: ZeroShotClassifier, data: Benchmark) -> Evaluation | None:
-    """The figures on the test images; None where there are none of unseen classes."""
-    return evaluate(classifier, data) if len(data.split.test_unseen) else None
+def data_with_vectors(
+    data: Benchmark, word_vectors: str | Path | None, text_encoder: str | None, progress: bool = True
+) -> Benchmark:
+    """The benchmark with vectors of its attributes' names; see :func:`fit` for the arguments."""
+    return with_word_vectors(data, word_vectors, text_encoder, _console(progress))
+
+
+def _console(progress: bool) -> Console:
+    return Console(stderr=True, quiet=not progress)
+
+
+def _choose_on(data: Benchmark, training: Training) -> SelectionSplit:
+    """What the selection stage trains on, and what it chooses by."""
+    match training.protocol:
+        case "honest":
+            return selection_split(data, training.seed)
+        case "oracle":
+            if not (len(data.split.test_seen) and len(data.split.test_unseen)):
+                raise ArgumentError(
+                    "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got "
+                    "'oracle'"
+                )
+            return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
+
+
+def _begin(run: RunDirectory | None, data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> None:
+    """Record the settings, once; a run is only resumed with the settings that it began with."""
+    if run is not None and not run.begun:
+        run.begin(settings_of(data, classifier, training))
 
 
 def _keep(result: FitResult, run: RunDirectory, seconds: float) -> None:
-    """Write the model, and then the figures, which mark the run as finished."""
+    """Write the model, and then the metrics, which mark the run as finished."""
     save_model(result.model, run.path)
     test = result.test.to_dict() if result.test is not None else None
     validation = {"protocol": result.model.protocol, **asdict(result.choice)}
-    figures = {"validation": validation, "test": test, "seconds": round(seconds, 2)}
-    run.write_json(run.metrics, figures)
+    metrics = {"validation": validation, "test": test, "seconds": round(seconds, 2)}
+    run.write_json(run.metrics, metrics)
 
 
 @contextmanager

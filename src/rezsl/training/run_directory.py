@@ -8,6 +8,7 @@ from typing import Any
 
 from rezsl.errors import RunDirectoryError
 from rezsl.files import write_atomically
+from rezsl.training.callbacks import Choice
 
 
 class RunDirectory:
@@ -38,6 +39,7 @@ class RunDirectory:
         if resume and not self.path.is_dir():
             raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
         self.made, self.begun_before = not self.path.exists(), self.settings.exists()
+        self.begun = False
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -81,6 +83,28 @@ class RunDirectory:
     def checkpoint(self, stage: str) -> Path:
         """The latest training state of a stage."""
         return self.path / "checkpoints" / f"{stage}.safetensors"
+
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Record the settings of a new run; of a resumed one, check that they are as they were.
+
+        Raises:
+            RunDirectoryError: the run began with other settings.
+        """
+        before = self.read_json(self.settings)
+        if before is None:
+            self.write_json(self.settings, settings)
+        elif before != settings:
+            changed = [name for name in settings if settings[name] != before.get(name)]
+            raise RunDirectoryError(
+                f"run_dir: {self.path} was begun with other settings ({', '.join(changed)}); resume with the same "
+                f"ones, or choose another directory"
+            )
+        self.begun = True
+
+    def choice(self) -> Choice | None:
+        """The choice that the selection stage has recorded; None if the stage has not ended."""
+        record = self.read_json(self.selection)
+        return Choice.from_record(record, self.selection) if record is not None else None
 
     def forget_beginning(self) -> None:
         """Take back what a run that failed before the end of its first epoch has written: it can then be begun anew.

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int
@@ -18,36 +17,17 @@ from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
-from rezsl.losses import ClassificationLoss, Objective, RegressionLoss
+from rezsl.losses import Objective
 from rezsl.models import ClosedForm
 from rezsl.regions import ImageBackbone
-from rezsl.training.augmentation import Augmentation
-from rezsl.training.batches import Batches
 from rezsl.training.callbacks import BestEpoch, EpochBar, History, LatestCheckpoint
 from rezsl.training.checkpoints import SafeCheckpointIO
 from rezsl.training.datamodule import StageData
 from rezsl.training.error_history import ErrorHistory
 from rezsl.training.module import ZeroShotModule
-from rezsl.training.optimization import Optimization
 from rezsl.training.run_directory import RunDirectory
 from rezsl.training.solving import evaluator_of, solve_stage
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What both stages do alike; see :func:`rezsl.fit` for each of them."""
-
-    loss: RegressionLoss | None
-    loss_weight: float
-    classification: ClassificationLoss | None
-    optimization: Optimization
-    batches: Batches
-    augmentation: Augmentation | None
-    max_epochs: int
-    seed: int
-    workers: int
-    accelerator: str
-    precision: str
+from rezsl.training.training import Training
 
 
 def train_stage(
@@ -56,7 +36,7 @@ def train_stage(
     benchmark: Benchmark,
     train_index: Int[Tensor, "N"],
     epochs: int,
-    recipe: Recipe,
+    training: Training,
     validation: tuple[Int[Tensor, "K"], Int[Tensor, "L"]] | None,
     best: BestEpoch | None,
     run: RunDirectory | None,
@@ -69,8 +49,8 @@ def train_stage(
         classifier: fresh, with the classes of ``train_index`` as seen ones; at the end it has the averaged weights.
         benchmark: where images, labels and semantics come from.
         train_index: images to train on.
-        epochs: how many to train for at the most; the schedule is laid over ``recipe.max_epochs``.
-        recipe: how to train.
+        epochs: how many to train for at the most; the schedule is laid over ``training.max_epochs``.
+        training: how to train.
         validation: held-out images of the training classes and images of validation classes, or None.
         best: chooses by the validation, where there is one.
         run: where to keep history, logs and the latest training state; None keeps nothing. A training state of this
@@ -83,7 +63,7 @@ def train_stage(
     if isinstance(classifier.network, ClosedForm):
         solve_stage(classifier, benchmark, train_index, validation, best)
         return
-    module, data = _assemble(classifier, benchmark, train_index, recipe, validation)
+    module, data = _assemble(classifier, benchmark, train_index, training, validation)
     callbacks: list[Callback] = [*([best] if best is not None else []), EpochBar(name, console, classifier.protocol)]
     if run is not None:
         callbacks += [ErrorHistory(run.validation_errors)] if validation is not None else []
@@ -92,9 +72,9 @@ def train_stage(
     with _quiet():
         trainer = Trainer(
             max_epochs=epochs,
-            accelerator=recipe.accelerator,
+            accelerator=training.accelerator,
             devices=1,
-            precision=recipe.precision,  # type: ignore[arg-type] # Lightning's own check names the allowed ones
+            precision=training.precision,  # type: ignore[arg-type] # Lightning's own check names the allowed ones
             callbacks=callbacks,
             logger=TensorBoardLogger(run.path, name=run.tensorboard.name, version=name) if run is not None else False,
             plugins=[SafeCheckpointIO()],
@@ -116,42 +96,42 @@ def _assemble(
     classifier: ZeroShotClassifier,
     benchmark: Benchmark,
     train_index: Tensor,
-    recipe: Recipe,
+    training: Training,
     validation: tuple[Tensor, Tensor] | None,
 ) -> tuple[ZeroShotModule, StageData]:
     semantics, labels = benchmark.semantics, benchmark.labels
     rows = labels[train_index].unique()
     held_out = torch.cat(validation) if validation is not None else train_index[:0]
     # A copy: the loss's memory of errors belongs to one training.
-    loss = deepcopy(recipe.loss)
+    loss = deepcopy(training.loss)
     if loss is not None:
-        loss.prepare(semantics.values[rows], recipe.batches.drawn(labels[train_index]))
+        loss.prepare(semantics.values[rows], training.batches.drawn(labels[train_index]))
     backbone, augmentation = classifier.backbone, None
-    if recipe.augmentation is not None and isinstance(backbone, ImageBackbone):
-        augmentation = recipe.augmentation.build(backbone.channels)
+    if training.augmentation is not None and isinstance(backbone, ImageBackbone):
+        augmentation = training.augmentation.build(backbone.channels)
     module = ZeroShotModule(
         classifier=classifier,
         objective=Objective(
             semantics.values[rows],
             loss,
-            recipe.loss_weight,
+            training.loss_weight,
             classifier.scale,
-            recipe.classification,
+            training.classification,
             classifier.network.class_scores,
         ),
         training_rows=rows,
-        optimization=recipe.optimization,
+        optimization=training.optimization,
         augmentation=augmentation,
         evaluator=evaluator_of(classifier, benchmark, validation[1]) if validation is not None else None,
-        max_epochs=recipe.max_epochs,
-        micro=recipe.batches.micro,
-        recompute=recipe.batches.recompute,
-        seed=recipe.seed,
+        max_epochs=training.max_epochs,
+        micro=training.batches.micro,
+        recompute=training.batches.recompute,
+        seed=training.seed,
     )
-    sampler = recipe.batches.sampler(train_index, labels[train_index], recipe.seed)
+    sampler = training.batches.sampler(train_index, labels[train_index], training.seed)
     # Cropping somewhere is augmentation too.
-    crop_seed = recipe.seed if recipe.augmentation is not None else None
-    return module, StageData(benchmark, classifier.input_format, sampler, held_out, recipe.workers, crop_seed)
+    crop_seed = training.seed if training.augmentation is not None else None
+    return module, StageData(benchmark, classifier.input_format, sampler, held_out, training.workers, crop_seed)
 
 
 @contextmanager

@@ -1,0 +1,35 @@
+"""The record of everything that decides the outcome of a run."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.training.fingerprint import fingerprint
+from rezsl.training.training import Training
+
+
+def settings_of(data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> dict[str, Any]:
+    """Everything that decides the outcome, as JSON."""
+    return {
+        "rezsl": version("rezsl"),
+        "torch": str(torch.__version__),
+        "data": fingerprint(data),
+        "backbone": {"class": type(classifier.backbone).__name__, **classifier.backbone.specification()},
+        "network": {"class": type(classifier.network).__name__, **classifier.network.architecture()},
+        "loss": str(training.loss),
+        "loss_weight": training.loss_weight,
+        "classification": str(training.classification),
+        "scale": classifier.scale,
+        "protocol": classifier.protocol,
+        "optimization": asdict(training.optimization),
+        "batches": asdict(training.batches),
+        "augmentation": asdict(training.augmentation) if training.augmentation is not None else None,
+        "max_epochs": training.max_epochs,
+        "patience": training.patience,
+        "seed": training.seed,
+        "precision": training.precision,
+    }
