@@ -1,3 +1,5 @@
+import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -21,6 +23,12 @@ def choice(h: float, epoch: int = 1) -> Choice:
 
 def parabola(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
     return choice(1 - (values["x"] - 0.3) ** 2)
+
+
+def picky(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+    if values["x"] > 0.5:
+        raise ArgumentError("x: expected at most 0.5")
+    return parabola(values, watch)
 
 
 def test_the_best_setting_is_found_and_what_mattered(tmp_path: Path) -> None:
@@ -49,6 +57,27 @@ def test_a_study_goes_on_and_is_never_mixed_with_another(storage: str, tmp_path:
     assert other.finished == 1
 
 
+def test_processes_share_a_study_and_never_exceed_its_trials(tmp_path: Path) -> None:
+    space, where = read_space({"x": {"low": 0.0, "high": 1.0}}, "s"), str(tmp_path / "study")
+    lines: list[str] = []
+    search(parabola, space, 1, where)
+    found = search(picky, space, 6, where, report=lines.append, processes=2)
+    assert found.finished + found.failed == 6
+    assert sorted(line.partition(":")[0] for line in lines) == [f"trial {number}" for number in range(2, 7)]
+    assert len({line.partition("(x ")[2] for line in lines}) == 5  # no draw is made twice
+    with pytest.raises(
+        ArgumentError, match=r"^processes: the process of a trial was ended by SIGKILL; the same command"
+    ):
+        search(die, space, 7, where, processes=2)
+    assert search(parabola, space, 6, where, processes=2).score == found.score
+
+
+def die(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+    """End the process as the system does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
 def test_trials_that_fall_behind_are_given_up(tmp_path: Path) -> None:
     trained: list[int] = []
 
@@ -67,11 +96,6 @@ def test_trials_that_fall_behind_are_given_up(tmp_path: Path) -> None:
 
 
 def test_settings_that_cannot_be_run_are_failed_trials(tmp_path: Path) -> None:
-    def picky(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
-        if values["x"] > 0.5:
-            raise ArgumentError("x: expected at most 0.5")
-        return parabola(values, watch)
-
     lines: list[str] = []
     found = search(picky, read_space(SPACE, "s"), 8, str(tmp_path / "study"), report=lines.append)
     assert found.failed > 0

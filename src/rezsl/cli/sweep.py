@@ -28,7 +28,7 @@ from rezsl.training.protocol import data_with_vectors
 
 SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"
 
-OWN = ("space", "trials", "storage", "study", "objective", "output")
+OWN = ("space", "trials", "processes", "storage", "study", "objective", "output")
 PLACES = (*fit_command.OWN, "run_dir", "resume")
 ELSEWHERE = ("data.init_args.root", "data.init_args.splits", "word_vectors", "text_encoder", "workers", "accelerator")
 """Where things are, and on what they run: several machines that share a study may differ in it."""
@@ -43,6 +43,7 @@ def parser() -> ArgumentParser:
     own = options.add_argument_group("the search")
     own.add_argument("--space", type=Path, required=True, help="YAML: option: {low, high, log, step} or [choices]")
     own.add_argument("--trials", type=int, default=20, help="how many the study is to have, earlier ones included")
+    own.add_argument("--processes", type=int, default=1, help="trials at a time; their processes share the cores")
     own.add_argument(
         "--storage", type=str | None, default=None,
         help="a database URL (sqlite:///…, postgresql://…), or a file; by default a file beside the output; processes "
@@ -75,7 +76,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     advice = "the same command goes on with the study"
     with resume.advice_when_interrupted(advice):
         result = search(
-            _trainer(text, console),
+            _Trainer(text),
             space,
             settings.trials,
             settings.storage or str(settings.output.with_suffix(".journal")),
@@ -84,6 +85,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             recorded(base),
             settings.seed,
             lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+            settings.processes,
         )
     best = with_values(text, result.values)
     write_atomically(settings.output, _header(result, settings) + dump_options(best))
@@ -159,24 +161,33 @@ def _options_of_fit(settings: Namespace) -> str:
     return dump_options(kept)
 
 
-def _trainer(text: str, console: Console) -> Callable[[dict[str, Any], Callable[[Choice], None]], Choice]:
-    """Trains the selection stage with some values; data that trials have in common are read once."""
-    read: dict[str, Benchmark] = {}
+class _Trainer:
+    """Trains the selection stage with some values of the options.
 
-    def train(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
-        options, settings = fit_command.parser(), with_values(text, values)
+    Args:
+        text: the configuration that the values are laid over, as YAML.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self, values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+        """Return the choice of the selection stage; ``watch`` is called with the choice after each epoch."""
+        options, settings = fit_command.parser(), with_values(self.text, values)
         key = str(settings.data)
-        if key in read:
-            settings.data = read[key]
+        if key in _benchmarks:
+            settings.data = _benchmarks[key]
         arguments = instantiate(options, settings)
-        if key not in read:
-            read.clear()
-            read[key] = arguments.data
+        if key not in _benchmarks:
+            _benchmarks.clear()
+            _benchmarks[key] = arguments.data
         given = fit_command.arguments_of_fit(arguments)
         data = data_with_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
         return select(data, given["model"], given["backbone"], given["training"], watch=watch, progress=False).choice
 
-    return train
+
+_benchmarks: dict[str, Benchmark] = {}
+"""The benchmark of the last trial in this process by its options, because most trials share one."""
 
 
 def _header(result: SearchResult, settings: Namespace) -> str:

@@ -3,21 +3,22 @@
 import json
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.importance import get_param_importances
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
 from rezsl.experiments.differences import differences
 from rezsl.experiments.space import SearchSpace
+from rezsl.experiments.storage import explained_errors, open_storage
+from rezsl.experiments.workers import WorkerError, Workers
 from rezsl.metrics import METRICS
 from rezsl.training import Choice
 
@@ -27,7 +28,7 @@ Trainer = Callable[[dict[str, Any], Callable[[Choice], None]], Choice]
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         values: the best settings, by dotted name.
@@ -49,54 +50,6 @@ class SearchResult:
     failed: int
 
 
-def open_storage(location: str) -> BaseStorage:
-    """A database by its URL, such as ``sqlite:///study.db`` or ``postgresql://…``, or a local journal file by its path.
-
-    Raises:
-        ArgumentError: the database cannot be reached, or the file's folder does not exist.
-    """
-    if "://" not in location:
-        path = Path(location)
-        if not path.absolute().parent.is_dir():
-            raise ArgumentError(f"storage: expected a file in a folder that exists, got {location}; make the folder")
-        return JournalStorage(JournalFileBackend(location))
-    with _told(location):
-        return RDBStorage(location)
-
-
-@contextmanager
-def _told(location: str) -> Iterator[None]:
-    """What is wrong with a database, as one line, when it is opened and later."""
-    if "://" not in location:
-        yield
-        return
-    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError  # noqa: PLC0415 - takes long, for databases only
-
-    scheme = location.partition("://")[0]
-    try:
-        yield
-    except RezslError:
-        raise
-    except Exception as error:
-        # Optuna's own code stumbles over a connection that is lost: the reason may lie deep.
-        chain: list[BaseException] = [error]
-        while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
-            chain.append(deeper)
-        missing = [part.name for part in chain if isinstance(part, ModuleNotFoundError)]
-        of_database = [part for part in chain if isinstance(part, SQLAlchemyError)]
-        if isinstance(error, NoSuchModuleError):
-            raise ArgumentError(f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}") from error
-        if missing:
-            raise ArgumentError(
-                f"storage: {scheme}:// needs the Python package {missing[-1]}, which is not installed; install it, or "
-                f"name another driver, as in {scheme.partition('+')[0]}+DRIVER://"
-            ) from error
-        if of_database:
-            reason = str(of_database[-1].__cause__ or of_database[-1]).splitlines()[0]
-            raise ArgumentError(f"storage: the {scheme} database cannot be used ({reason})") from error
-        raise
-
-
 def search(
     train: Trainer,
     space: SearchSpace,
@@ -107,71 +60,144 @@ def search(
     record: Mapping[str, Any] | None = None,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
+    processes: int = 1,
 ) -> SearchResult:
     """Try settings on validation classes until the study has ``trials`` trials, those of other processes included.
 
     Trials that fall behind the median of earlier ones at the same epoch are given up early.
 
     Args:
-        train: trains with some settings; a :class:`RezslError` of its counts as a failed trial.
-        space: what may be varied.
+        train: trains with some settings; where it raises a :class:`RezslError`, the trial has failed. With several
+            processes it is pickled.
+        space: the options that are varied.
         trials: how many trials the study has at the end; an earlier study that has them all is only read.
-        storage: see :func:`open_storage`.
-        study: name of the study in it.
+        storage: see :func:`rezsl.experiments.storage.open_storage`.
+        study: name of the study in the storage.
         objective: name of the metric to maximise, one of :data:`rezsl.metrics.OBJECTIVES`.
-        record: what else decides the outcome; a study is only continued with the record, the space and the objective
-            that it began with.
-        seed: of the draws.
-        report: told a line per finished trial.
+        record: everything else that decides the outcome; a study is only continued with the record, the space and the
+            objective that it began with.
+        seed: seed of the draws.
+        report: called with a line per finished trial.
+        processes: how many trials run at a time, each in a process; with one, they run in this process.
 
     Raises:
         RunDirectoryError: the study began otherwise; the message names the difference.
-        ArgumentError: fewer than one trial, a storage that cannot be opened, or no trial that ran to its end.
+        ArgumentError: fewer than one trial or process, a storage that cannot be opened, a process that died, or no
+            trial that ran to its end.
     """
-    if trials < 1:
-        raise ArgumentError(f"trials: expected at least 1, got {trials}")
-    with _quiet(), _told(storage):
+    for name, number in (("trials", trials), ("processes", processes)):
+        if number < 1:
+            raise ArgumentError(f"{name}: expected at least 1, got {number}")
+    run = _Trials(train, space, trials, storage, study, objective)
+    with _quiet(), explained_errors(storage):
         kept = optuna.create_study(
             storage=open_storage(storage), study_name=study, direction="maximize", load_if_exists=True
         )
         _agree(kept, {"space": {name: str(entry) for name, entry in space.items()}, "objective": objective,
                       "config": dict(record or {})}, study, storage)  # fmt: skip
-        kept.sampler = optuna.samplers.TPESampler(
-            seed=seed + len(kept.trials), n_startup_trials=min(10, 1 + trials // 3)
-        )
-        kept.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
+        seed += len(kept.trials)
 
-        def run_trial(trial: optuna.Trial) -> float:
-            return _try(trial, train, space, objective)
-
-        def tell(of: optuna.Study, trial: FrozenTrial) -> None:
+        def show(_: optuna.Study, trial: FrozenTrial) -> None:
             report(_line(trial, objective))
-            if _counted(of) >= trials:
-                of.stop()
+            if _counted(kept) >= trials:
+                kept.stop()
 
-        if _counted(kept) < trials:
-            kept.optimize(run_trial, callbacks=[tell], catch=(RezslError,))
+        if processes > 1:
+            _run_in_processes(run, kept, seed, lambda trial: report(_line(trial, objective)), processes)
+        elif _counted(kept) < trials:
+            run.prepare(kept, seed)
+            kept.optimize(run.score, callbacks=[show], catch=(RezslError,))
         return _result(kept, space, objective)
 
 
-def _try(trial: optuna.Trial, train: Trainer, space: SearchSpace, objective: str) -> float:
-    """Run one trial and return its validation value of the objective."""
-    values = {name: entry.suggest(name, trial) for name, entry in space.items()}
-    trial.set_user_attr("values", values)
+@dataclass(frozen=True)
+class _Trials:
+    """The trials of a search; the arguments of :func:`search` describe the attributes."""
 
-    def watch(epoch: Choice) -> None:
-        trial.report(_score(epoch, objective), epoch.epochs)
-        if trial.should_prune():
-            raise optuna.TrialPruned
+    train: Trainer
+    space: SearchSpace
+    trials: int
+    storage: str
+    study: str
+    objective: str
+
+    def prepare(self, study: optuna.Study, seed: int, parallel: bool = False) -> None:
+        """Set how a study draws settings, and when it gives a trial up."""
+        study.sampler = optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=min(10, 1 + self.trials // 3), constant_liar=parallel
+        )
+        study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
+
+    def score(self, trial: optuna.Trial) -> float:
+        """Run one trial and return its validation value of the objective."""
+        values = {name: entry.suggest(name, trial) for name, entry in self.space.items()}
+        trial.set_user_attr("values", values)
+
+        def watch(epoch: Choice) -> None:
+            trial.report(_score(epoch, self.objective), epoch.epochs)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        try:
+            score = _score(self.train(values, watch), self.objective)
+            if not math.isfinite(score):
+                raise ArgumentError(
+                    f"validation {self.objective}: expected a number, got {score}; the training diverged"
+                )
+            return score
+        except RezslError as error:
+            trial.set_user_attr("reason", " ".join(str(error).split()))
+            raise
+
+    def run_one(self, seed: int) -> FrozenTrial:
+        """Run one trial in a worker process, which shares the study through its storage."""
+        with _quiet(), explained_errors(self.storage):
+            study = optuna.load_study(storage=open_storage(self.storage), study_name=self.study)
+            self.prepare(study, seed, parallel=True)
+            finished: list[FrozenTrial] = []
+            study.optimize(
+                self.score, n_trials=1, callbacks=[lambda _, trial: finished.append(trial)], catch=(RezslError,)
+            )
+            return finished[0]
+
+
+def _run_in_processes(
+    run: _Trials, study: optuna.Study, seed: int, report: Callable[[FrozenTrial], None], processes: int
+) -> None:
+    """Run trials until the study has enough, several at a time, and never more than it lacks."""
+    lock, begun, running, stopped = threading.Lock(), 0, 0, False
+    workers = Workers(processes)
+
+    def run_trials() -> None:
+        nonlocal begun, running, stopped
+        while True:
+            with lock:
+                if stopped or _counted(study) + running >= run.trials:
+                    return
+                number = begun
+                begun, running = begun + 1, running + 1
+            try:
+                trial = workers.run(run.run_one, seed + number)
+            except BaseException:
+                stopped = True
+                raise
+            with lock:
+                running -= 1
+                report(trial)
 
     try:
-        score = _score(train(values, watch), objective)
-        if not math.isfinite(score):
-            raise ArgumentError(f"validation {objective}: expected a number, got {score}; the training diverged")
-        return score
-    except RezslError as error:
-        trial.set_user_attr("reason", " ".join(str(error).split()))
-        raise
+        with ThreadPoolExecutor(processes) as pool:
+            threads = [pool.submit(run_trials) for _ in range(processes)]
+            try:
+                for thread in threads:
+                    thread.result()
+            finally:
+                stopped = True
+                workers.stop()
+    except WorkerError as error:
+        raise ArgumentError(
+            f"processes: the process of a trial was {error}; the same command goes on with the study"
+        ) from error
 
 
 def _score(choice: Choice, objective: str) -> float:
@@ -179,8 +205,8 @@ def _score(choice: Choice, objective: str) -> float:
 
 
 def _agree(study: optuna.Study, record: dict[str, Any], name: str, storage: str) -> None:
-    """Keep the record of a new study; refuse one that began with another."""
-    # As JSON gives it back: tuples become lists.
+    """Keep the record of a new study, and refuse a study that began with another record."""
+    # The study's storage returns the record as JSON does, with lists for tuples.
     record = json.loads(json.dumps(record, default=str))
     before = study.user_attrs.get("rezsl")
     if before is None:
@@ -194,7 +220,7 @@ def _agree(study: optuna.Study, record: dict[str, Any], name: str, storage: str)
 
 
 def _counted(study: optuna.Study) -> int:
-    """Trials that are over; those that Ctrl-C ended are not among them."""
+    """Count the trials that are over; a trial that Ctrl-C has ended is not one of them."""
     return sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
 
 
@@ -240,7 +266,7 @@ def _result(study: optuna.Study, space: SearchSpace, objective: str) -> SearchRe
 
 
 def _importance(study: optuna.Study, complete: list[FrozenTrial], space: SearchSpace) -> dict[str, float]:
-    """Shares of importance; nothing to tell apart means none."""
+    """Return each option's share of importance; there are none where too few trials differ."""
     if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
         return {}
     shares = get_param_importances(study, params=list(space))
@@ -249,7 +275,7 @@ def _importance(study: optuna.Study, complete: list[FrozenTrial], space: SearchS
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Optuna's own lines: rezsl reports the trials itself."""
+    """Switch off Optuna's own lines, because rezsl reports the trials itself."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(logging.ERROR)
     try:
