@@ -127,9 +127,7 @@ def test_weights_that_are_not_safe_or_not_there_are_refused(bert: tuple[Path, Be
     ):
         encode_words(folder, ATTRIBUTES)
     model.save_pretrained(folder, state_dict={name: torch.nan * value for name, value in state.items()})
-    with pytest.raises(
-        DataError, match=r"source: expected finite vectors from .*, got others; copy its weights again"
-    ):
+    with pytest.raises(DataError, match=r"source: expected finite vectors from .*, got others; copy its weights again"):
         encode_words(folder, ATTRIBUTES)
 
 

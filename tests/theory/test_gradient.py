@@ -1,4 +1,4 @@
-"""docs/theory.md, section 2: the gradient of ReMSE, and what it would be with a gradient through the weights."""
+"""docs/theory.md, section 2: the gradient of ReMSE, and the gradient that it would have through its weights."""
 
 import pytest
 import torch
@@ -16,12 +16,12 @@ def batch() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def weights_of(errors: Tensor) -> Tensor:
-    """w of one semantic, class power 1, ``[n] -> [n]``."""
+    """Return the weights of one attribute for class power 1, ``[n] -> [n]``."""
     return rebalancing_weights(errors.unsqueeze(1), 1.0, 0.0).squeeze(1)
 
 
 def differentiable(errors: Tensor, minimum: Tensor) -> Tensor:
-    """Σ_c e_c (1 + ln(e_c/m)), nothing detached."""
+    """Return Σ_c e_c (1 + ln(e_c/m)) with gradients through all of it."""
     return (errors * (1 + (errors / minimum).log())).sum()
 
 
@@ -39,15 +39,15 @@ def test_the_gradient_is_that_of_constant_weights(normalize: bool) -> None:
     assert torch.equal(leaf.grad, other.grad)
 
 
-def test_through_the_weights_there_would_be_one_more_mse() -> None:
-    """With the minimum held, ∂/∂e_c = 2 + ln(e_c/m) = w_c + 1."""
+def test_a_gradient_through_the_weights_would_add_one_mse() -> None:
+    """For a fixed minimum, ∂/∂e_c = 2 + ln(e_c/m) = w_c + 1."""
     errors = torch.tensor([0.3, 1.0, 2.5, 0.7], dtype=torch.float64, requires_grad=True)
     differentiable(errors, errors.detach().min()).backward()
     torch.testing.assert_close(errors.grad, weights_of(errors) + 1)
 
 
-def test_through_the_minimum_the_best_class_would_be_made_worse() -> None:
-    """∂/∂e_min = 2 − nē/m: negative for any three classes, so a step down raises the smallest error."""
+def test_a_gradient_through_the_minimum_would_raise_the_best_error() -> None:
+    """∂/∂e_min = 2 − nē/m is negative for any three classes, so descent raises the smallest error."""
     errors = torch.tensor([0.3, 1.0, 2.5], dtype=torch.float64, requires_grad=True)
     differentiable(errors, errors.min()).backward()
     assert errors.grad is not None
@@ -59,15 +59,15 @@ def test_through_the_minimum_the_best_class_would_be_made_worse() -> None:
     assert float(nearly_even.grad[0]) == pytest.approx(-1, abs=1e-6)
 
 
-def test_the_detached_gradient_belongs_to_another_sum_while_the_minimum_stands() -> None:
-    """∂/∂e_c of Σ e ln(e/m) is w_c: the same variance term, one MSE less."""
+def test_for_a_fixed_minimum_the_detached_gradient_is_that_of_another_sum() -> None:
+    """The derivative ∂/∂e_c of Σ e ln(e/m) is w_c; this sum is R less one MSE."""
     errors = torch.tensor([0.3, 1.0, 2.5, 0.7], dtype=torch.float64, requires_grad=True)
     (errors * (errors / 0.3).log()).sum().backward()
     torch.testing.assert_close(errors.grad, weights_of(errors))
 
 
-def test_as_the_minimum_moves_no_function_has_this_gradient() -> None:
-    """A gradient's Jacobian is symmetric; that of the weights is not: w_c falls with e_min, w_min does not move."""
+def test_with_a_moving_minimum_no_function_has_this_gradient() -> None:
+    """The Jacobian of the weights is not symmetric: w_c falls with growing e_min, but w_min does not depend on e_c."""
     errors = torch.tensor([0.3, 1.0, 2.5], dtype=torch.float64)
     step = 1e-6
     columns = []

@@ -1,4 +1,4 @@
-"""docs/theory.md, section 4: where training ends if it goes on for long enough."""
+"""docs/theory.md, section 4: the points at which long training ends."""
 
 from functools import cache
 
@@ -16,31 +16,31 @@ def double(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
 
-def scalar_problem(curvature: Tensor, wish: Tensor, floor: Tensor) -> QuadraticErrors:
-    """Classes that share one parameter."""
-    return QuadraticErrors(curvature.reshape(-1, 1, 1), wish.unsqueeze(1), floor)
+def scalar_problem(curvature: Tensor, optimum: Tensor, floor: Tensor) -> QuadraticErrors:
+    """Return the problem of classes that share one parameter."""
+    return QuadraticErrors(curvature.reshape(-1, 1, 1), optimum.unsqueeze(1), floor)
 
 
 def random_problem(generator: torch.Generator) -> QuadraticErrors:
     classes, parameters = (int(torch.randint(low, 6, (), generator=generator)) for low in (2, 1))
     root = torch.randn(classes, parameters, parameters, generator=generator, dtype=torch.float64)
     root *= torch.randn(classes, 1, 1, generator=generator, dtype=torch.float64).exp()
-    wish = torch.randn(classes, parameters, generator=generator, dtype=torch.float64)
+    optimum = torch.randn(classes, parameters, generator=generator, dtype=torch.float64)
     floor = torch.randn(classes, generator=generator, dtype=torch.float64).mul(2).exp()
-    return QuadraticErrors(root @ root.mT + 1e-6 * torch.eye(parameters), wish, floor)
+    return QuadraticErrors(root @ root.mT + 1e-6 * torch.eye(parameters), optimum, floor)
 
 
 @cache
 def uneven() -> LinearProblem:
-    """Two thousand samples of 20 equally frequent classes, six semantics, whose noise grows with their value."""
+    """Return 2000 samples of 20 equally frequent classes with six attributes, whose noise grows with their value."""
     benchmark = load_synthetic(
         classes=20, attributes=6, samples=2000, dim=6, unseen=1, validation=0, noise=0.7, noise_dependence=2.0
     )
     return LinearProblem.of(benchmark)
 
 
-def test_more_even_and_a_larger_mean_in_any_shared_linear_model() -> None:
-    """At a fixed point of class power 1: ē no smaller, ē·T no larger than at the optimum of MSE."""
+def test_errors_are_more_even_with_a_larger_mean_in_shared_linear_models() -> None:
+    """At a fixed point of class power 1, ē is at least and ē·T at most that at the optimum of MSE."""
     generator, found_in = torch.Generator().manual_seed(0), 0
     for _ in range(40):
         problem = random_problem(generator)
@@ -53,7 +53,7 @@ def test_more_even_and_a_larger_mean_in_any_shared_linear_model() -> None:
         assert after.mean() >= before.mean() * (1 - 1e-12)
         assert after.mean() * theil(after) <= before.mean() * theil(before) + 1e-12
 
-        # Stronger: nowhere is Σ e ln(e/m) smaller, with the minimum m of the fixed point.
+        # A stronger statement: Σ e ln(e/m) with the minimum m of the fixed point is nowhere smaller.
         def potential(errors: Tensor, minimum: Tensor) -> Tensor:
             return (errors * (errors / minimum).log()).sum()
 
@@ -64,8 +64,8 @@ def test_more_even_and_a_larger_mean_in_any_shared_linear_model() -> None:
 
 
 def test_with_three_classes_the_standard_deviation_and_the_worst_error_can_rise() -> None:
-    """The worst class is noisy and wants what the best one wants; the middle one, heavier than the best, gets its way."""
-    problem = scalar_problem(curvature=double(1, 0.3, 1), wish=double(0, 0, 1), floor=double(0.05, 12, 1))
+    """The worst class has noise and the optimum of the best class; the middle class has more weight than the best."""
+    problem = scalar_problem(curvature=double(1, 0.3, 1), optimum=double(0, 0, 1), floor=double(0.05, 12, 1))
     before = problem.errors(problem.solve(double(1, 1, 1)))
     parameters, found = problem.remse(1.0)
     after = problem.errors(parameters)
@@ -76,9 +76,9 @@ def test_with_three_classes_the_standard_deviation_and_the_worst_error_can_rise(
     assert after.mean() > before.mean()
 
 
-def test_two_classes_are_evened_by_every_power_and_wholly_in_the_limit() -> None:
-    """e = (θ², 4(1 − θ)²): MSE ends at θ = 4/5 with 0.64 and 0.16, evenness is θ = 2/3 with 4/9 twice."""
-    problem = scalar_problem(curvature=double(1, 4), wish=double(0, 1), floor=double(0, 0))
+def test_two_classes_are_evened_by_every_power_and_completely_in_the_limit() -> None:
+    """For e = (θ², 4(1 − θ)²) MSE ends at θ = 4/5 with 0.64 and 0.16; at θ = 2/3 both errors are 4/9."""
+    problem = scalar_problem(curvature=double(1, 4), optimum=double(0, 1), floor=double(0, 0))
     torch.testing.assert_close(problem.errors(problem.solve(double(1, 1))), double(0.64, 0.16))
     errors = []
     for power in (0.0, 0.5, 1.0, 2.0, 4.0, 30.0):
@@ -86,15 +86,15 @@ def test_two_classes_are_evened_by_every_power_and_wholly_in_the_limit() -> None
         assert found
         errors.append(problem.errors(parameters))
     table = torch.stack(errors)
-    assert bool((table[:, 0].diff() < 0).all())  # the worse one falls
-    assert bool((table[:, 1].diff() > 0).all())  # the better one rises
-    assert bool((table.mean(dim=1).diff() > 0).all())  # and the mean is what it costs
+    assert bool((table[:, 0].diff() < 0).all())  # the larger error falls
+    assert bool((table[:, 1].diff() > 0).all())  # the smaller error rises
+    assert bool((table.mean(dim=1).diff() > 0).all())  # and the mean rises
     assert table[-1].tolist() == pytest.approx([4 / 9, 4 / 9], abs=0.02)
 
 
 @pytest.mark.parametrize("unit_mean", [True, False])
 def test_gradient_descent_ends_there_whatever_the_mean_of_the_weights(unit_mean: bool) -> None:
-    problem = scalar_problem(curvature=double(1, 4), wish=double(0, 1), floor=double(0, 0))
+    problem = scalar_problem(curvature=double(1, 4), optimum=double(0, 1), floor=double(0, 0))
     expected, _ = problem.remse(1.0)
     loss = ReMSELoss(1.0, 0.0, normalize=False, unit_mean=unit_mean)
     theta, labels = torch.zeros(1, dtype=torch.float64, requires_grad=True), torch.arange(2)
@@ -106,7 +106,7 @@ def test_gradient_descent_ends_there_whatever_the_mean_of_the_weights(unit_mean:
 
 
 def test_a_large_power_minimises_the_worst_class() -> None:
-    problem = scalar_problem(curvature=double(1, 4, 2), wish=double(0, 1, 0.2), floor=double(0.1, 0.05, 0.02))
+    problem = scalar_problem(curvature=double(1, 4, 2), optimum=double(0, 1, 0.2), floor=double(0.1, 0.05, 0.02))
     parameters, found = problem.remse(60.0)
     grid = torch.linspace(0, 1, 20001, dtype=torch.float64)
     least = min(float(problem.errors(theta.unsqueeze(0)).max()) for theta in grid[::10])
@@ -118,7 +118,7 @@ def test_a_large_power_minimises_the_worst_class() -> None:
 
 @pytest.mark.parametrize("unit_mean", [True, False])
 def test_a_linear_read_out_of_noisy_features_is_evened_class_by_class(unit_mean: bool) -> None:
-    """The optimum of MSE is known (normal equations) and uneven; that of ReMSE is a zero of its gradient, and less so."""
+    """The optimum of MSE follows from normal equations; that of ReMSE is a zero of its gradient and less uneven."""
     problem = uneven()
     readout, found = problem.remse((1.0, 0.0))
     assert found
@@ -129,14 +129,14 @@ def test_a_linear_read_out_of_noisy_features_is_evened_class_by_class(unit_mean:
     assert leaf.grad is not None
     assert float(leaf.grad.abs().max()) < 1e-10
     before, after = problem.matrix(problem.mse()), problem.matrix(readout)
-    assert bool((theil(after) < 0.85 * theil(before)).all())  # every semantic
+    assert bool((theil(after) < 0.85 * theil(before)).all())  # in every attribute
     assert bool((after.amax(dim=0) < before.amax(dim=0)).all())
-    assert bool((after.mean(dim=0) > before.mean(dim=0)).all())  # at a price
+    assert bool((after.mean(dim=0) > before.mean(dim=0)).all())  # at the cost of a larger mean
     assert float(after.mean() / before.mean()) < 1.05
 
 
-def test_there_the_spread_over_semantics_hardly_moves() -> None:
-    """Semantics share no parameter, so there is nothing to trade between them: each one's mean can only rise."""
+def test_the_spread_over_attributes_hardly_changes() -> None:
+    """Attributes share no parameter, so the mean error of each can only rise above that of MSE."""
     problem = uneven()
     before, changes = problem.matrix(problem.mse()).mean(dim=0), []
     for powers in ((1.0, 0.0), (1.0, 0.1), (0.0, 1.0)):
@@ -148,12 +148,12 @@ def test_there_the_spread_over_semantics_hardly_moves() -> None:
     assert changes == pytest.approx([1.01, 1.01, 0.97], abs=0.005)
 
 
-def test_weights_of_semantics_move_no_optimum_unless_parameters_are_shared() -> None:
+def test_weights_of_attributes_move_no_optimum_unless_parameters_are_shared() -> None:
     problem = uneven()
-    of_semantics = torch.rand(1, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.1
-    weighted = problem.solve(of_semantics.expand_as(problem.target))
+    of_attributes = torch.rand(1, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.1
+    weighted = problem.solve(of_attributes.expand_as(problem.target))
     torch.testing.assert_close(weighted, problem.mse())
-    # One parameter for two semantics of one class: the two-class problem, turned by 90 degrees.
+    # One parameter serves two attributes of one class: this is the problem of two classes with rows for columns.
     theta, target = torch.full((1,), 0.5, dtype=torch.float64, requires_grad=True), double(0, 2).unsqueeze(0)
     loss = ReMSELoss(0.0, 1.0, normalize=False)
     for _ in range(300):
@@ -164,20 +164,20 @@ def test_weights_of_semantics_move_no_optimum_unless_parameters_are_shared() -> 
     torch.testing.assert_close(theta.detach(), expected, atol=1e-8, rtol=0)
 
 
-def test_noise_that_nothing_explains_is_not_evened() -> None:
-    """All classes want the same parameters, so no weights move the optimum, however uneven its errors are."""
+def test_unexplained_noise_is_not_evened() -> None:
+    """All classes have the same optimum, so no weights move it, however uneven its errors are."""
     generator = torch.Generator().manual_seed(0)
     root = torch.randn(4, 3, 3, generator=generator, dtype=torch.float64)
-    wish = torch.randn(1, 3, generator=generator, dtype=torch.float64).expand(4, 3)
-    problem = QuadraticErrors(root @ root.mT, wish, double(1, 4, 16, 64))
+    optimum = torch.randn(1, 3, generator=generator, dtype=torch.float64).expand(4, 3)
+    problem = QuadraticErrors(root @ root.mT, optimum, double(1, 4, 16, 64))
     for power in (0.0, 1.0, 5.0):
         parameters, found = problem.remse(power)
         assert found
         torch.testing.assert_close(problem.errors(parameters), problem.floor)
 
 
-def test_there_it_costs_precision() -> None:
-    """Weights that grow with the noise are the opposite of the efficient ones: Var = Σw²σ² / (Σw)², MSE's has w = 1."""
+def test_weights_that_grow_with_the_noise_cost_precision() -> None:
+    """The variance is Σw²σ² / (Σw)², with w = 1 for MSE; efficient weights fall with the noise."""
     deviation, shots, repeats = double(1, 2, 4, 8), 60, 4000
     generator = torch.Generator().manual_seed(0)
     samples = deviation.reshape(4, 1, 1) * torch.randn(4, shots, repeats, generator=generator, dtype=torch.float64)
@@ -188,7 +188,7 @@ def test_there_it_costs_precision() -> None:
 
     estimate = class_means.mean(dim=0)
     plain = float(estimate.var())
-    for _ in range(30):  # each column is a draw of its own, its target 0 the same in all classes
+    for _ in range(30):  # columns are independent draws; the target is 0 in all classes
         errors = class_squares - 2 * estimate * class_means + estimate.square()
         estimate = weighted_mean(rebalancing_weights(errors, 1.0, 0.0))
     weights, variance = rebalancing_weights(deviation.square().unsqueeze(1), 1.0, 0.0).squeeze(1), deviation.square()

@@ -1,4 +1,4 @@
-"""docs/theory.md, section 8: imbalance that follows the values of the semantics, without any class being rare."""
+"""docs/theory.md, section 8: imbalance that follows the values of the attributes, although no class is rare."""
 
 import numpy as np
 import pytest
@@ -11,15 +11,15 @@ from tests.theory.problems import LinearProblem
 
 
 def problem(values: torch.Tensor, noise_dependence: float = 0.0) -> LinearProblem:
-    """Many equally frequent classes; features that lose nothing, but for the noise."""
-    count, semantics = values.shape
+    """Return many equally frequent classes with features that determine the attributes except for the noise."""
+    count, attributes = values.shape
     table = ClassSemantics(
-        tuple(f"class {c}" for c in range(count)), tuple(f"attribute {s}" for s in range(semantics)), values
+        tuple(f"class {c}" for c in range(count)), tuple(f"attribute {s}" for s in range(attributes)), values
     )
     benchmark = load_synthetic(
         table,
         samples=16000,
-        dim=semantics,
+        dim=attributes,
         unseen=1,
         validation=0,
         feature_noise=0.0,
@@ -30,12 +30,12 @@ def problem(values: torch.Tensor, noise_dependence: float = 0.0) -> LinearProble
 
 @pytest.mark.parametrize("kind", ["right-skewed", "uniform", "left-skewed"])
 def test_shrinkage_makes_errors_follow_the_values_where_these_are_skewed(kind: str) -> None:
-    """e_cs ≈ (1 − κ)²(a_cs − ā_s)² + κ²σ_s²: correlated with a_cs as (a − ā)² is, with the sign of the skewness."""
+    """As e_cs ≈ (1 − κ)²(a_cs − ā_s)² + κ²σ_s², its correlation with a_cs has the sign of the skewness."""
     uniform = torch.rand(400, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     values = {"right-skewed": uniform**4, "uniform": uniform, "left-skewed": 1.001 - uniform**4}[kind]
     linear = problem(values.float())
     matrix = linear.matrix(linear.mse())
-    kappa = 0.5  # the noise has the semantics' own variance
+    kappa = 0.5  # the noise has the variance of the attributes
     centred = values - values.mean(dim=0)
     expected = (1 - kappa) ** 2 * centred.square() + kappa**2 * values.var(dim=0)
     assert float((matrix - expected).abs().mean() / expected.mean()) < 0.2  # 40 samples per class

@@ -1,4 +1,4 @@
-"""docs/theory.md, section 1: what the value of ReMSE is made of."""
+"""docs/theory.md, section 1: the terms of the value of ReMSE."""
 
 import math
 
@@ -13,14 +13,14 @@ SYMMETRIC = torch.tensor([-1.0, -0.3, 0.0, 0.3, 1.0], dtype=torch.float64)
 
 
 def total(errors: torch.Tensor, class_power: float = 1.0) -> float:
-    """Σ_c w_c e_c as the loss gives it: one semantic, one sample per class."""
+    """Return Σ_c w_c e_c as computed by the loss, for one attribute and one sample per class."""
     prediction = errors.sqrt().unsqueeze(1)
     loss = ReMSELoss(class_power, 0.0, normalize=False)
     return len(errors) * float(loss(prediction, torch.zeros_like(prediction), torch.arange(len(errors))))
 
 
 def around_the_mean(errors: torch.Tensor, power: float = 1.0) -> float:
-    """n φ(ē) + (n/2) φ''(ē) Var with φ(x) = x (1 + ln(x/m))^p, the minimum m held."""
+    """Return n φ(ē) + (n/2) φ''(ē) Var with φ(x) = x (1 + ln(x/m))^p for a fixed minimum m."""
     n, mean, minimum = len(errors), float(errors.mean()), float(errors.min())
     level: float = 1 + math.log(mean / minimum)
     bend: float = power * level ** (power - 2) * (level + power - 1) / mean
@@ -29,8 +29,8 @@ def around_the_mean(errors: torch.Tensor, power: float = 1.0) -> float:
 
 
 def spread_out(direction: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Errors of mean 3 that move apart."""
-    # Between where the next order shows and where rounding does.
+    """Return errors of mean 3 with growing spread, and these spreads."""
+    # At larger spreads the next order shows, at smaller ones the rounding.
     sizes = torch.logspace(-3.5, -2.2, 12, dtype=torch.float64) * (1 if direction is SKEWED else 10)
     return sizes, [3 * (1 + size * direction) for size in sizes]
 
@@ -42,7 +42,7 @@ def test_mean_and_variance_up_to_the_third_moment(direction: torch.Tensor, order
     assert slope(sizes, rest) == pytest.approx(order, abs=0.06)
 
 
-def test_the_third_moment_comes_with_a_minus_sign() -> None:
+def test_the_third_moment_has_a_minus_sign() -> None:
     _, all_errors = spread_out(SKEWED)
     errors = all_errors[0]
     third = float((errors - 3).pow(3).sum())
@@ -67,8 +67,8 @@ def test_the_mean_times_one_plus_two_inequalities_exactly() -> None:
         assert total(1e-3 * errors) == pytest.approx(1e-3 * total(errors), rel=1e-12)
 
 
-def test_the_minimum_is_felt_before_the_variance() -> None:
-    """With the mean fixed, ln(ē/m) grows with the spread itself, the variance with its square."""
+def test_the_minimum_acts_before_the_variance() -> None:
+    """For a fixed mean, ln(ē/m) grows in proportion to the spread, the variance to its square."""
     sizes, all_errors = spread_out(SKEWED)
     excess = torch.tensor([total(errors) - 5 * 3 for errors in all_errors])
     assert slope(sizes, excess) == pytest.approx(1, abs=0.06)
