@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.timing import Comparison, side_by_side
-from rezsl.data.gather import gather_rows
+from rezsl.data import gather_rows
 from rezsl.regions.manifest import RegionDtype, RegionManifest
 from rezsl.regions.store import map_regions
 

@@ -122,7 +122,7 @@ def test_check_of_the_files_of_the_field(real_data: Path, tmp_path: Path, capsys
         (["data", "make-splits", "ROOT", "--seed=x"], "--seed: Expected a int. Got value: x"),
         (["data", "make-splits", "ROOT", "--unseen", "1.5"], "unseen: no class is called '1.5'; expected names of semantics.csv, or a share below 1"),
         (["data", "make-splits", "ROOT", "--unseen", "-0.5"], "unseen: expected a share of at least 0 and below 1, or class names, got -0.5"),
-        (["data", "check", "/nowhere"], "/nowhere: no such directory; expected a data set's"),
+        (["data", "check", "/nowhere"], "/nowhere: expected a directory, got nothing; name the directory of a data set"),
         (["data", "check", "ROOT/images", "--decode"], "--decode: expected a folder of one's own images, but"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rezsl.data import Benchmark, selection_split
-from rezsl.data.held_out import hold_out_classes, hold_out_samples
+from rezsl.data._held_out import hold_out_classes, hold_out_samples
 from rezsl.errors import DataError
 
 

@@ -9,8 +9,7 @@ import torch
 from scipy.io import savemat
 from scipy.sparse import csc_array
 
-from rezsl.data import load_xlsa17, read_split_file
-from rezsl.data.feature_rows import read_feature_rows
+from rezsl.data import load_xlsa17, read_feature_rows, read_split_file
 from rezsl.errors import DataError
 
 Write = Callable[[Path, dict[str, Any]], None]

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark
-from rezsl.data.gather import gather_rows
+from rezsl.data import Benchmark, gather_rows
 from rezsl.errors import DataError
 from rezsl.models import AttentionNet
 from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_region_store, small_resnet

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from rezsl.data import Benchmark, Crop
-from rezsl.data.region_origin import RegionOrigin
+from rezsl.data import Benchmark, Crop, RegionOrigin
 from rezsl.errors import DataError
 from rezsl.training import fingerprint as module
 from rezsl.training.fingerprint import fingerprint

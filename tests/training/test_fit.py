@@ -13,8 +13,7 @@ import pytest
 import torch
 
 import rezsl
-from rezsl.data import Benchmark, load_digits
-from rezsl.data.input_format import ImageFormat
+from rezsl.data import Benchmark, ImageFormat, load_digits
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint

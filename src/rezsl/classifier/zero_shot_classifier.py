@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from rezsl.data import Crop
-from rezsl.data.input_format import FeatureFormat, ImageFormat
+from rezsl.data import Crop, FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError
 from rezsl.functional.shapes import Predictions, Protocol, Scores
 from rezsl.models import SemanticModel, TrainingOutput

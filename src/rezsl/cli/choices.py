@@ -9,19 +9,7 @@ from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
 from rezsl import losses
-from rezsl.data import (
-    Benchmark,
-    load_apy,
-    load_awa2,
-    load_cub,
-    load_digits,
-    load_flowers,
-    load_gtsrb,
-    load_image_folder,
-    load_sun,
-    load_synthetic,
-    load_xlsa17,
-)
+from rezsl.data import READERS, Benchmark
 from rezsl.losses import ClassificationLoss, RegressionLoss
 from rezsl.models import (
     DAP,
@@ -34,25 +22,16 @@ from rezsl.models import (
     MLPRegressor,
     SmoothedRegressor,
 )
-from rezsl.regions import ImageBackbone, load_region_store
+from rezsl.regions import ImageBackbone
 from rezsl.regions import pretrained as pretrained_backbone
 from rezsl.regions import small_resnet as small_residual_backbone
 
 # A dataclass otherwise only takes its own fields.
 set_parsing_settings(subclasses_enabled=[Benchmark])
 
-digits = class_from_function(load_digits, name="digits")
-synthetic = class_from_function(load_synthetic, name="synthetic")
-folder = class_from_function(load_image_folder, name="folder")
-xlsa17 = class_from_function(load_xlsa17, name="xlsa17")
-regions = class_from_function(load_region_store, name="regions")
-
-cub = class_from_function(load_cub, name="cub")
-awa2 = class_from_function(load_awa2, name="awa2")
-sun = class_from_function(load_sun, name="sun")
-apy = class_from_function(load_apy, name="apy")
-flowers = class_from_function(load_flowers, name="flowers")
-gtsrb = class_from_function(load_gtsrb, name="gtsrb")
+# Each class becomes an attribute of this module, under the reader's name.
+for _reader in READERS.values():
+    class_from_function(_reader.load, name=_reader.name)
 
 attention = class_from_function(AttentionNet.build, func_return=AttentionNet, name="attention")
 linear = class_from_function(LinearRegressor.build, func_return=LinearRegressor, name="linear")
@@ -75,7 +54,7 @@ def _subclasses(base: type) -> tuple[str, ...]:
 
 
 NAMES = {
-    "data": ("digits", "synthetic", "folder", "xlsa17", "regions", "cub", "awa2", "sun", "apy", "flowers", "gtsrb"),
+    "data": tuple(READERS),
     "model": ("attention", "linear", "mlp", "bilinear", "eszsl", "sae", "dap", "gem", "smoothed"),
     "backbone": ("small_resnet", "pretrained"),
     "loss": (*_subclasses(RegressionLoss), "null"),

@@ -1,10 +1,10 @@
-"""``rezsl data check``: what a data set's directory holds, what it lacks, and where to get that."""
+"""``rezsl data check`` reports what a directory of a data set contains, what is missing, and where to get it."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
@@ -13,12 +13,7 @@ from rich.table import Table
 
 from rezsl.cli.data import COMMANDS
 from rezsl.cli.options import new_parser
-from rezsl.data import FolderReport, report_folder
-from rezsl.data.image_folder import SPLIT_NAMES
-from rezsl.errors import ArgumentError, DataError
-
-if TYPE_CHECKING:
-    from rezsl.data import Inventory
+from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
 
 INCOMPLETE = 1
 
@@ -33,40 +28,19 @@ def parser() -> ArgumentParser:
 
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
-    """Print what was found; 0 if the directory can be used as it is, 1 if something is missing or broken."""
-    root: Path = settings.root
-    if not root.is_dir():
-        raise DataError(f"{root}: no such directory; expected a data set's")
-    from rezsl.data import inspect_directory  # noqa: PLC0415 - --help needs no archive readers
-
-    # Only one's own layout has this file.
-    own = (root / "semantics.csv").exists()
-    inventory = None if own else inspect_directory(root)
-    if inventory is None or inventory.kind == "folder":
-        return _check_own(root, settings.decode, settings.format == "json")
-    if settings.decode:
-        raise ArgumentError(f"--decode: expected a folder of one's own images, but {root} has no semantics.csv")
-    return _check_archive(inventory, settings.format == "json")
-
-
-def _check_own(root: Path, decode: bool, as_json: bool) -> int:
-    report = report_folder(root, decode)
-    if as_json:
-        _print_json({"kind": "folder", **asdict(report), "complete": report.complete})
-    else:
-        _print_report(report, Console())
-    return 0 if report.complete else INCOMPLETE
-
-
-def _check_archive(inventory: "Inventory", as_json: bool) -> int:
-    if as_json:
-        _print_json({**asdict(inventory), "root": str(inventory.root), "complete": inventory.complete})
+    """Print the findings; return 0 if the directory can be used as it is, 1 if something is missing or broken."""
+    inventory = check_directory(settings.root, settings.decode)
+    if settings.format == "json":
+        content = asdict(inventory) | {"root": str(inventory.root), "complete": inventory.complete}
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    elif isinstance(inventory, FolderReport):
+        _print_report(inventory, Console())
     else:
         _print_inventory(inventory, Console())
     return 0 if inventory.complete else INCOMPLETE
 
 
-def _print_inventory(inventory: "Inventory", console: Console) -> None:
+def _print_inventory(inventory: Inventory, console: Console) -> None:
     known = "nothing that rezsl reads" if inventory.kind == "unknown" else f"{inventory.title}, for {inventory.kind}"
     _print_line(console, f"{inventory.root}: {known}")
     for count in inventory.counts:
@@ -123,7 +97,3 @@ def _print_list(console: Console, heading: str, lines: Sequence[str], most: int 
 
 def _print_line(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def _print_json(content: dict[str, object]) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False))

@@ -1,61 +1,74 @@
-"""From files to a checked :class:`Benchmark`, and from a benchmark to batches."""
+"""From files to a checked :class:`Benchmark`, and from a benchmark to batches.
 
-from rezsl.data.apy import load_apy
-from rezsl.data.awa2 import load_awa2
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.cub import load_cub
-from rezsl.data.digits import load_digits
-from rezsl.data.feature_rows import FEATURE_SUFFIXES, read_feature_rows
-from rezsl.data.flowers import load_flowers
-from rezsl.data.folder_report import FolderReport, report_folder
-from rezsl.data.gtsrb import load_gtsrb
-from rezsl.data.held_out import SelectionSplit, selection_split
-from rezsl.data.image_folder import load_image_folder
-from rezsl.data.images import Crop, find_images, fit_images, natural_size, read_image, read_images
-from rezsl.data.inventory import Count, Inventory, inspect_directory
-from rezsl.data.make_splits import make_splits
-from rezsl.data.region_origin import RegionOrigin
-from rezsl.data.samplers import BatchSampler, EpisodicBatches, ShuffledBatches
-from rezsl.data.split import Split
-from rezsl.data.split_rows import ImageRow, MadeSplits
-from rezsl.data.sun import load_sun
-from rezsl.data.synthetic import load_synthetic
-from rezsl.data.xlsa17 import load_xlsa17, read_split_file
+Each data set is one file of this package, whose loader registers itself in :data:`READERS` when the file is imported.
+"""
+
+from typing import TYPE_CHECKING
+
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._class_folders import SPLIT_NAMES
+from rezsl.data._feature_rows import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data._folder_check import FolderReport
+from rezsl.data._gather import gather_rows
+from rezsl.data._held_out import SelectionSplit, selection_split
+from rezsl.data._images import Crop, find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data._input_format import FeatureFormat, ImageFormat
+from rezsl.data._make_splits import make_splits
+from rezsl.data._readers import READERS, Count, Inventory, Reader, check_directory, reader
+from rezsl.data._region_origin import RegionOrigin
+from rezsl.data._samplers import BatchSampler, EpisodicBatches, ShuffledBatches
+from rezsl.data._split import Split
+from rezsl.data._split_file import read_split_file
+from rezsl.data._split_rows import ImageRow, MadeSplits
+from rezsl.files import import_modules
+
+if TYPE_CHECKING:  # for editors and type checkers; the loop below makes every registered loader importable
+    from rezsl.data.apy import load_apy as load_apy
+    from rezsl.data.awa2 import load_awa2 as load_awa2
+    from rezsl.data.cub import load_cub as load_cub
+    from rezsl.data.digits import load_digits as load_digits
+    from rezsl.data.flowers import load_flowers as load_flowers
+    from rezsl.data.gtsrb import load_gtsrb as load_gtsrb
+    from rezsl.data.image_folder import load_image_folder as load_image_folder
+    from rezsl.data.sun import load_sun as load_sun
+    from rezsl.data.synthetic import load_synthetic as load_synthetic
+    from rezsl.data.xlsa17 import load_xlsa17 as load_xlsa17
 
 __all__ = [
     "FEATURE_SUFFIXES",
+    "READERS",
+    "SPLIT_NAMES",
     "BatchSampler",
     "Benchmark",
     "Count",
     "Crop",
     "EpisodicBatches",
+    "FeatureFormat",
     "FolderReport",
+    "ImageFormat",
     "ImageRow",
     "Inventory",
     "MadeSplits",
+    "Reader",
     "RegionOrigin",
     "SelectionSplit",
     "ShuffledBatches",
     "Split",
+    "check_directory",
     "find_images",
     "fit_images",
-    "inspect_directory",
-    "load_apy",
-    "load_awa2",
-    "load_cub",
-    "load_digits",
-    "load_flowers",
-    "load_gtsrb",
-    "load_image_folder",
-    "load_sun",
-    "load_synthetic",
-    "load_xlsa17",
+    "gather_rows",
     "make_splits",
     "natural_size",
     "read_feature_rows",
     "read_image",
     "read_images",
     "read_split_file",
-    "report_folder",
+    "reader",
     "selection_split",
 ]
+
+import_modules(__name__)
+_loaders = {registered.load.__name__: registered.load for registered in READERS.values()}
+globals().update(_loaders)
+__all__.extend(sorted(_loaders))

@@ -1,17 +1,18 @@
 """aPascal and aYahoo (Farhadi et al., 2009): 15,339 objects of 32 classes in boxes, 64 attributes."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
-from rezsl.data.assembly import Contents, with_split
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.images import Crop
-from rezsl.data.known import APY
-from rezsl.data.layouts import APY as LAYOUT
-from rezsl.data.text_files import check_present, numbers, read_lines
+from rezsl.data._archive import Archive, Part, Unpacked, parts_within
+from rezsl.data._assembly import Contents, with_split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._images import Crop
+from rezsl.data._readers import MissingPartError, reader, specific
+from rezsl.data._text_files import check_present, numbers, read_lines
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -20,6 +21,38 @@ _LISTS = {
     "apascal_test.txt": "VOC2008/JPEGImages",
     "ayahoo_test.txt": "ayahoo_test_images",
 }
+
+_VOC = ("VOC2008/JPEGImages", "VOCdevkit/VOC2008/JPEGImages")
+_PUBLISHER = "University of Illinois, Describing Objects by their Attributes"
+_ARCHIVE = f"attribute_data.tar.gz (under 1 MB, {_PUBLISHER})"
+
+APY = Archive(
+    title="aPY",
+    images=15_339,
+    classes=32,
+    attributes=64,
+    unseen=12,
+    validation=5,
+    parts=(
+        *parts_within("attribute_data", _ARCHIVE, "attribute_names.txt", "class_names.txt", *_LISTS),
+        Part(
+            "VOC2008/JPEGImages",
+            (*_VOC, *(f"../{place}" for place in _VOC), "JPEGImages"),
+            "VOCtrainval_14-Jul-2008.tar (about 550 MB, the PASCAL Visual Object Classes Challenge 2008)",
+        ),
+        Part(
+            "ayahoo_test_images",
+            ("ayahoo_test_images", "../ayahoo_test_images"),
+            f"ayahoo_test_images.tar.gz (some 100 MB, {_PUBLISHER})",
+        ),
+    ),
+    signs=specific(*_LISTS, "attribute_data", "ayahoo_test_images"),
+    counters=(
+        lambda here: sum(map(partial(_present_objects, here), _LISTS)),
+        lambda here: len(read_lines(here.path("class_names.txt"))),
+        lambda here: len(read_lines(here.path("attribute_names.txt"))),
+    ),
+)
 
 
 class _Annotated(NamedTuple):
@@ -30,6 +63,7 @@ class _Annotated(NamedTuple):
     attributes: list[float]
 
 
+@reader("apy", archive=APY)
 def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo.
 
@@ -46,10 +80,11 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    root = Path(root)
-    classes = read_lines(LAYOUT.find(root, "class_names.txt"))
-    names = read_lines(LAYOUT.find(root, "attribute_names.txt"))
-    found = [item for file in _LISTS for item in _read_list(root, file, classes, len(names))]
+    here = APY.at(root)
+    root = here.root
+    classes = read_lines(here.path("class_names.txt"))
+    names = read_lines(here.path("attribute_names.txt"))
+    found = [item for file in _LISTS for item in _read_list(here, file, classes, len(names))]
     paths = [item.crop.path for item in found]
     check_present(paths, root)
     labels = torch.tensor([item.label for item in found])
@@ -65,8 +100,7 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     except DataError as error:
         raise DataError(f"{root}: {error}") from error
     contents = Contents(
-        known=APY,
-        root=root,
+        here=here,
         inputs=[item.crop for item in found],
         files=[f"{path.parent.name}/{path.name}" for path in paths],
         labels=labels,
@@ -76,8 +110,8 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     return with_split(contents, splits, seed, agreeing=1)
 
 
-def _read_list(root: Path, file: str, classes: list[str], attribute_count: int) -> Iterator[_Annotated]:
-    path, folder = LAYOUT.find(root, file), LAYOUT.find(root, _LISTS[file])
+def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Annotated]:
+    path, folder = here.path(file), here.path(_LISTS[file])
     row = {name: number for number, name in enumerate(classes)}
     for number, line in enumerate(read_lines(path), start=1):
         place, cells = f"{path}, line {number}", line.split()
@@ -93,3 +127,11 @@ def _read_list(root: Path, file: str, classes: list[str], attribute_count: int) 
             yield _Annotated(Crop(folder / cells[0], box), row[cells[1]], values[4:])
         except DataError as error:
             raise DataError(f"{place}: {error}") from error
+
+
+def _present_objects(here: Unpacked, file: str) -> int:
+    """Number of objects of a list whose images exist; 0 where the list or the folder of images is missing."""
+    try:
+        return here.count_present(_LISTS[file], [line.split()[0] for line in read_lines(here.path(file)) if line])
+    except MissingPartError:
+        return 0

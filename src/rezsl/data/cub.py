@@ -4,15 +4,45 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data.assembly import Contents, with_split
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.known import CUB
-from rezsl.data.layouts import CUB as LAYOUT
-from rezsl.data.text_files import check_present, numbers, read_matrix, read_numbered
+from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
+from rezsl.data._assembly import Contents, with_split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._readers import reader, specific
+from rezsl.data._text_files import check_present, numbers, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
+_FOLDER = "CUB_200_2011"
+_ARCHIVE = "CUB_200_2011.tgz (about 1.2 GB, the Caltech data repository, Caltech-UCSD Birds-200-2011)"
+_TABLE = "attributes/class_attribute_labels_continuous.txt"
 
+CUB = Archive(
+    title="CUB",
+    images=11_788,
+    classes=200,
+    attributes=312,
+    unseen=50,
+    validation=50,
+    parts=(
+        *parts_within(_FOLDER, _ARCHIVE, "images.txt", "classes.txt", "image_class_labels.txt", _TABLE),
+        # The archive unpacks this list beside its folder, not into it.
+        Part(
+            "attributes.txt",
+            (*within(_FOLDER, "attributes.txt", "attributes/attributes.txt"), "../attributes.txt"),
+            _ARCHIVE,
+        ),
+        *parts_within(_FOLDER, _ARCHIVE, "images"),
+    ),
+    signs=specific("image_class_labels.txt", _TABLE, _FOLDER),
+    counters=(
+        lambda here: here.count_files("images", ".jpg"),
+        lambda here: len(read_lines(here.path("classes.txt"))),
+        lambda here: len(read_lines(here.path("attributes.txt"))),
+    ),
+)
+
+
+@reader("cub", archive=CUB)
 def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked CUB_200_2011.tgz.
 
@@ -29,19 +59,18 @@ def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    root = Path(root)
-    images = LAYOUT.find(root, "images")
-    files = read_numbered(LAYOUT.find(root, "images.txt"))
-    classes = read_numbered(LAYOUT.find(root, "classes.txt"))
-    labels = _read_labels(LAYOUT.find(root, "image_class_labels.txt"), len(files), len(classes))
+    here = CUB.at(root)
+    images = here.path("images")
+    files = read_numbered(here.path("images.txt"))
+    classes = read_numbered(here.path("classes.txt"))
+    labels = _read_labels(here.path("image_class_labels.txt"), len(files), len(classes))
     check_present([images / file for file in files], images)
     contents = Contents(
-        known=CUB,
-        root=root,
+        here=here,
         inputs=[images / file for file in files],
         files=files,
         labels=torch.tensor(labels),
-        semantics=_read_semantics(root, classes),
+        semantics=_read_semantics(here, classes),
     )
     return with_split(contents, splits, seed, agreeing=2)
 
@@ -55,9 +84,9 @@ def attribute_group(name: str) -> str:
     return name.partition("::")[0].removeprefix("has_").replace("_", " ")
 
 
-def _read_semantics(root: Path, classes: list[str]) -> ClassSemantics:
-    path = LAYOUT.find(root, "attributes/class_attribute_labels_continuous.txt")
-    attributes = read_numbered(LAYOUT.find(root, "attributes.txt"))
+def _read_semantics(here: Unpacked, classes: list[str]) -> ClassSemantics:
+    path = here.path(_TABLE)
+    attributes = read_numbered(here.path("attributes.txt"))
     percent = read_matrix(path, len(classes), len(attributes))
     if not 0 <= float(percent.min()) <= float(percent.max()) <= 100:
         raise DataError(f"{path}: expected percentages from 0 to 100, got {percent.min():g} to {percent.max():g}")

@@ -5,12 +5,14 @@ from importlib.resources import as_file, files
 
 import torch
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.split import Split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._readers import reader
+from rezsl.data._split import Split
 from rezsl.errors import ArgumentError
 from rezsl.semantics import ClassSemantics, with_places
 
 
+@reader("digits")
 def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (1, 4)) -> Benchmark:
     """Scikit-learn's digits (8 × 8 pixels) with 51 semantics: where there is ink, strokes, loops, openings, symmetry.
 

@@ -6,19 +6,45 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rezsl.data.assembly import Contents, split_note
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.joining import match_images, reindexed
-from rezsl.data.known import FLO
-from rezsl.data.layouts import FLOWERS as LAYOUT
-from rezsl.data.layouts import XLSA17
-from rezsl.data.matlab import read_variable
-from rezsl.data.proposed_split import ProposedSplit, find_splits, read_proposed_split
-from rezsl.data.text_files import check_present
+from rezsl.data._archive import Archive, Part, Unpacked, parts_within
+from rezsl.data._assembly import Contents, split_note
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._joining import match_images, reindexed
+from rezsl.data._matlab import read_variable
+from rezsl.data._readers import MissingPartError, reader, specific
+from rezsl.data._split_file import XLSA17, ProposedSplit, read_proposed_split, table_shape
+from rezsl.data._text_files import check_present
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
+_PUBLISHER = "University of Oxford, Visual Geometry Group, 102 Category Flower Dataset"
 
+FLO = Archive(
+    title="FLO",
+    images=8_189,
+    classes=102,
+    attributes=1024,
+    unseen=20,
+    validation=20,
+    proposed_split="required",
+    parts=(
+        Part(
+            "imagelabels.mat",
+            ("imagelabels.mat", "../imagelabels.mat"),
+            f"imagelabels.mat (under 1 KB, {_PUBLISHER})",
+        ),
+        *parts_within("102flowers", f"102flowers.tgz (about 330 MB, {_PUBLISHER})", "jpg"),
+    ),
+    signs=specific("imagelabels.mat", "jpg", "setid.mat", "102flowers"),
+    counters=(
+        lambda here: here.count_files("jpg", ".jpg"),
+        lambda here: len(np.unique(read_variable(here.path("imagelabels.mat"), "labels"))),
+        lambda here: table_shape(_splits(here) / "att_splits.mat")[0],
+    ),
+)
+
+
+@reader("flowers", archive=FLO)
 def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmark:
     """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also holds the class semantics.
 
@@ -35,22 +61,15 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    root = Path(root)
-    images = LAYOUT.find(root, "jpg")
-    labels = _read_labels(LAYOUT.find(root, "imagelabels.mat"))
+    here = FLO.at(root)
+    images = here.path("jpg")
+    labels = _read_labels(here.path("imagelabels.mat"))
     files = [f"jpg/image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
     check_present([images.parent / file for file in files], images.parent)
-    place = find_splits(root, FLO.title) if splits is None else Path(splits)
-    if place is None:
-        raise DataError(
-            f"{root}: expected a split file with class semantics (the archive has none), found none; set splits to the "
-            f"directory with att_splits.mat and res101.mat of FLO, a version of {XLSA17} with sentence embeddings"
-        )
-    proposed = read_proposed_split(place)
-    position = match_images(proposed, root, files, agreeing=1)
+    proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))
+    position = match_images(proposed, here.root, files, agreeing=1)
     contents = Contents(
-        known=FLO,
-        root=root,
+        here=here,
         inputs=[images.parent / file for file in files],
         files=files,
         labels=labels,
@@ -58,6 +77,17 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     )
     notes = (split_note(proposed.split_path), *proposed.notes)
     return contents.benchmark(reindexed(proposed.split, position), notes)
+
+
+def _splits(here: Unpacked) -> Path:
+    found = here.find_splits()
+    if found is None:
+        raise MissingPartError(
+            f"{here.root}: expected a split file with class semantics (the archive has none), found none; set splits "
+            f"to the directory with att_splits.mat and res101.mat of FLO, a version of {XLSA17} with sentence "
+            f"embeddings"
+        )
+    return found
 
 
 def _read_labels(path: Path) -> Tensor:

@@ -8,14 +8,37 @@ from typing import NamedTuple
 
 import torch
 
-from rezsl.data.assembly import Contents, drawn_split
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.images import Crop
-from rezsl.data.known import GTSRB
-from rezsl.data.layouts import GTSRB as LAYOUT
-from rezsl.data.text_files import check_present
+from rezsl.data._archive import Archive, Part, within
+from rezsl.data._assembly import Contents, drawn_split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._images import Crop
+from rezsl.data._readers import reader, specific
+from rezsl.data._text_files import check_present
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
+
+GTSRB = Archive(
+    title="GTSRB",
+    images=39_209,
+    classes=43,
+    attributes=47,
+    unseen=9,  # no split is proposed, so a fifth of the classes is unseen
+    validation=8,
+    proposed_split="none",
+    parts=(
+        Part(
+            "Final_Training/Images",
+            (*within("GTSRB", "Final_Training/Images"), "Images"),
+            "GTSRB_Final_Training_Images.zip (about 263 MB, Ruhr University Bochum, GTSRB)",
+        ),
+    ),
+    signs=specific("Final_Training", "GTSRB", "Images/00000"),
+    counters=(
+        lambda here: here.count_files("Final_Training/Images", ".ppm"),
+        lambda here: len(list(here.path("Final_Training/Images").glob("[0-9]*/GT-*.csv"))),
+        lambda _: len(sign_semantics().attributes),
+    ),
+)
 
 _COLUMNS = ("Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
 
@@ -28,6 +51,7 @@ class _Frame(NamedTuple):
     track: str
 
 
+@reader("gtsrb", archive=GTSRB)
 def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     """Read the unpacked GTSRB_Final_Training_Images.zip.
 
@@ -43,15 +67,14 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     Raises:
         DataError: a file is missing or damaged, or a row of a ``GT-*.csv`` does not fit.
     """
-    root = Path(root)
-    images = LAYOUT.find(root, "Final_Training/Images")
+    here = GTSRB.at(root)
+    images = here.path("Final_Training/Images")
     semantics = sign_semantics()
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
     check_present([frame.crop.path for frame in frames], images)
     number = {track: position for position, track in enumerate(dict.fromkeys(frame.track for frame in frames))}
     contents = Contents(
-        known=GTSRB,
-        root=root,
+        here=here,
         inputs=[frame.crop for frame in frames],
         files=[f"{frame.crop.path.parent.name}/{frame.crop.path.name}" for frame in frames],
         labels=torch.tensor([frame.label for frame in frames]),

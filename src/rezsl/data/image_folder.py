@@ -8,17 +8,24 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.held_out import hold_out_classes, hold_out_samples
-from rezsl.data.images import find_images
-from rezsl.data.split import Split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._class_folders import SPLIT_NAMES
+from rezsl.data._folder_check import check_folder
+from rezsl.data._held_out import hold_out_classes, hold_out_samples
+from rezsl.data._images import find_images
+from rezsl.data._readers import reader
+from rezsl.data._split import Split
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import numbered_rows
 from rezsl.semantics import ClassSemantics, with_places
 
-SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
-
+@reader(
+    "folder",
+    title="your own images (images/ and semantics.csv)",
+    signs={"semantics.csv": 4, "images": 1},
+    check=check_folder,
+)
 def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0) -> Benchmark:
     """Read a folder of images with a table of class semantics.
 

@@ -6,19 +6,48 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from rezsl.data.assembly import Contents, with_split
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.known import SUN
-from rezsl.data.layouts import SUN as LAYOUT
-from rezsl.data.matlab import read_variable, strings_of
-from rezsl.data.text_files import check_present
+from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
+from rezsl.data._assembly import Contents, with_split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._matlab import read_variable, strings_of
+from rezsl.data._readers import reader, specific
+from rezsl.data._text_files import check_present
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
+
+_FOLDER = "SUNAttributeDB"
+_PUBLISHER = "Brown University, SUN Attribute Database"
+_LISTS = ("attributes.mat", "images.mat", "attributeLabels_continuous.mat")
+_IMAGES = ("SUNAttributeDB_Images/images", "../images", "../SUNAttributeDB_Images/images")
+
+SUN = Archive(
+    title="SUN",
+    images=14_340,
+    classes=717,
+    attributes=102,
+    unseen=72,
+    validation=65,
+    parts=(
+        *parts_within(_FOLDER, f"SUNAttributeDB.tar.gz (a few MB, {_PUBLISHER})", *_LISTS),
+        Part(
+            "images",
+            (*within(_FOLDER, "images"), *_IMAGES),
+            f"SUNAttributeDB_Images.tar.gz (several GB, {_PUBLISHER})",
+        ),
+    ),
+    signs=specific("attributeLabels_continuous.mat", _FOLDER, "SUNAttributeDB_Images"),
+    counters=(
+        lambda here: here.count_present("images", _listed_files(here)),
+        lambda here: len(set(map(scene_class, _listed_files(here)))),
+        lambda here: len(strings_of(read_variable(here.path("attributes.mat"), "attributes"))),
+    ),
+)
 
 # Patterson and Hays list the attributes by four kinds, one kind after the other: each begins at the named attribute.
 _FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties", "natural": "spatial envelope"}
 
 
+@reader("sun", archive=SUN)
 def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz.
 
@@ -33,12 +62,12 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    root = Path(root)
-    images = LAYOUT.find(root, "images")
-    attributes = strings_of(read_variable(LAYOUT.find(root, "attributes.mat"), "attributes"))
-    files = strings_of(read_variable(LAYOUT.find(root, "images.mat"), "images"))
-    names = _class_names(files, LAYOUT.find(root, "images.mat"))
-    path = LAYOUT.find(root, "attributeLabels_continuous.mat")
+    here = SUN.at(root)
+    images = here.path("images")
+    attributes = strings_of(read_variable(here.path("attributes.mat"), "attributes"))
+    files = _listed_files(here)
+    names = _class_names(files, here.path("images.mat"))
+    path = here.path("attributeLabels_continuous.mat")
     table = read_variable(path, "labels_cv")
     if table.shape != (len(files), len(attributes)):
         raise DataError(
@@ -59,7 +88,7 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     notes = () if groups else ("the attributes are not in the database's order, so they have no groups",)
-    contents = Contents(SUN, root, [images / file for file in files], files, labels, semantics, notes=notes)
+    contents = Contents(here, [images / file for file in files], files, labels, semantics, notes=notes)
     return with_split(contents, splits, seed, agreeing=2)
 
 
@@ -82,6 +111,10 @@ def sun_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:
         group = _FIRST_OF_GROUP.get(name, group)
         groups.append(group)
     return tuple(groups)
+
+
+def _listed_files(here: Unpacked) -> list[str]:
+    return strings_of(read_variable(here.path("images.mat"), "images"))
 
 
 def _class_names(files: list[str], path: Path) -> list[str]:

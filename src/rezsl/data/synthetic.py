@@ -7,13 +7,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.split import Split
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._readers import reader
+from rezsl.data._split import Split
 from rezsl.errors import ArgumentError
 from rezsl.functional.shapes import ClassMatrix
 from rezsl.semantics import ClassSemantics
 
 
+@reader("synthetic")
 def load_synthetic(
     semantics: ClassSemantics | str | Path | None = None,
     classes: int | None = None,

@@ -5,32 +5,72 @@ and ``<split>.mat`` (``att`` S × C, optionally ``original_att`` and ``allclasse
 from 1).
 """
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.matlab import read_matlab, strings_of
-from rezsl.data.split import Split
-from rezsl.errors import ArgumentError, DataError
-from rezsl.semantics import ClassSemantics
+from rezsl.data._archive import Totals
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._matlab import read_matlab, strings_of
+from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader, refuse_decoding
+from rezsl.data._split_file import XLSA17, Missing, read_split_file, table_shape, whole_numbers
+from rezsl.errors import DataError
 
-Missing = Literal["mean", "keep"]
-
-
-@dataclass(frozen=True)
-class SplitFile:
-    """A split file: the classes' semantics, and index arrays that still count images of a feature file."""
-
-    semantics: ClassSemantics
-    split: Split
-    notes: tuple[str, ...]
+AWA1 = Totals(title="AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
+"""A data set whose images are not published, so that it exists as features only."""
 
 
+def check_xlsa17(reader: Reader, root: Path, decode: bool) -> Inventory:
+    """Count the classes and attributes of the split file and the labels of the feature file; no features are read."""
+    refuse_decoding(root, decode)
+    missing, notes, damaged = [], [], list[str]()
+    split_paths = sorted(root.glob("*_splits.mat"), key=lambda path: path.name != "att_splits.mat")
+    split_path = next(iter(split_paths), None)
+    others = (path for path in root.glob("*.mat") if path not in split_paths)
+    features = sorted(others, key=lambda path: (path.name != "res101.mat", path.name))
+    if split_path is None:
+        missing.append("att_splits.mat")
+    shape = attempt(lambda: table_shape(split_path), damaged) if split_path else None
+    attributes, classes = shape if shape is not None else (None, None)
+    labels = [attempt(lambda path=path: _label_count(path), damaged) for path in features]  # type: ignore[misc] # bound at once
+    images = next((count for count in labels if count is not None), None)
+    if images is None:
+        missing.append("res101.mat, or another feature file with 'labels'")
+    has_names = (root / "attributes.txt").is_file()
+    if not has_names:
+        notes.append("no attributes.txt: attributes will be called by their numbers")
+    listed = attempt(lambda: _listed_count(split_path), damaged) if split_path else None
+    if listed is not None and images is not None and listed > images:
+        missing.append(f"{listed - images:,} of the {listed:,} images that the split lists")
+    totals = _data_set(root, classes, (images, listed))
+    expected: tuple[int | None, ...] = totals.counts if totals else (None, None, None)
+    if totals and attributes != totals.attributes and not (root / "att_splits.mat").is_file():
+        notes.append(f"the split file describes classes by {attributes} numbers of its own")
+        expected = (totals.images, totals.classes, attributes or totals.attributes)
+    incomplete = missing or damaged
+    return Inventory(
+        root=root,
+        kind=reader.name,
+        title=totals.title if totals else root.resolve().name,
+        counts=counts_of((images, classes, attributes), expected),
+        found=(
+            *(path.name for path in (*sorted(split_paths), *sorted(features))),
+            *(("attributes.txt",) if has_names else ()),
+        ),
+        missing=(*missing, *damaged),
+        downloads=(totals.split_download if totals else XLSA17,) if incomplete else (),
+        notes=tuple(notes),
+    )
+
+
+@reader(
+    "xlsa17",
+    title="a directory of xlsa17 (att_splits.mat and features)",
+    signs={"*_splits.mat": 2, "res101.mat": 2},
+    check=check_xlsa17,
+)
 def load_xlsa17(
     root: str | Path, features: str = "res101", split: str = "att_splits", missing: Missing = "mean"
 ) -> Benchmark:
@@ -60,89 +100,12 @@ def load_xlsa17(
         raise DataError(f"{root} ({feature_path.name}, {split_path.name}): {error}") from error
 
 
-def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
-    """Read ``att_splits.mat`` or ``sent_splits.mat``; attribute names come from ``attributes.txt`` beside it.
-
-    Raises:
-        DataError: the file is missing or damaged, or lacks ``att``, ``trainval_loc``, ``test_seen_loc`` or
-            ``test_unseen_loc``.
-    """
-    if missing not in ("mean", "keep"):
-        raise ArgumentError(f"missing: expected 'mean' or 'keep', got {missing!r}")
-    content = read_matlab(path)
-    for name in ("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"):
-        if name not in content:
-            raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
-    if content["att"].ndim != 2 or content["att"].dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected 'att' as semantics × classes, got shape {content['att'].shape}")
-    notes: list[str] = []
-    values = _known_values(content, missing, path, notes)
-    class_count, attribute_count = values.shape
-    names = (
-        strings_of(content["allclasses_names"])
-        if "allclasses_names" in content
-        else [f"class {number}" for number in range(1, class_count + 1)]
-    )
-    if len(names) != class_count:
-        raise DataError(f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}")
-    attributes = _attribute_names(path.parent / "attributes.txt", attribute_count)
-    try:
-        semantics = ClassSemantics(tuple(names), attributes, torch.from_numpy(values))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-    return SplitFile(semantics, _split(content, path, notes), tuple(notes))
-
-
-def _known_values(content: dict[str, np.ndarray], missing: Missing, path: Path, notes: list[str]) -> np.ndarray:
-    """Class semantics [C, S], unknown ones filled in."""
-    values = np.array(content["att"].T, dtype=np.float64, order="C")
-    if "original_att" not in content:
-        return values
-    original = content["original_att"].T
-    if original.shape != values.shape:
-        raise DataError(f"{path}: expected 'original_att' of the shape of 'att', got {original.T.shape}")
-    unknown = original == -1
-    if missing == "mean" and unknown.any():
-        known_mean = np.nanmean(np.where(unknown, np.nan, values), axis=0)
-        values = np.where(unknown, known_mean, values)
-        notes.append(f"{int(unknown.sum())} unknown class semantics (-1) took the mean of their attribute")
-    return values
-
-
-def _split(content: dict[str, np.ndarray], path: Path, notes: list[str]) -> Split:
-    def index(name: str) -> Tensor:
-        if name not in content:
-            return torch.empty(0, dtype=torch.int64)
-        values = _whole_numbers(content, name, path)
-        if values.size and values.min() < 1:
-            raise DataError(f"{path}: expected indices from 1 in {name!r}, got {values.min()}")
-        return torch.from_numpy(values - 1)
-
-    trainval = index("trainval_loc")
-    inside = {name: index(f"{name}_loc") for name in ("train", "val")}
-    for name, positions in inside.items():
-        kept = positions[torch.isin(positions, trainval)]
-        if len(kept) < len(positions):
-            notes.append(f"{len(positions) - len(kept)} images of {name}_loc are test images and were left out of it")
-        inside[name] = kept
-    return Split(trainval, index("test_seen_loc"), index("test_unseen_loc"), inside["train"], inside["val"])
-
-
-def _attribute_names(path: Path, count: int) -> tuple[str, ...]:
-    if not path.is_file():
-        return tuple(f"attribute {number}" for number in range(1, count + 1))
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if len(names) != count:
-        raise DataError(f"{path}: expected {count} names, one per line, got {len(names)}")
-    return tuple(names)
-
-
 def _read_features(path: Path) -> tuple[Tensor, Tensor, list[str]]:
     content = read_matlab(path)
     for name in ("features", "labels"):
         if name not in content:
             raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
-    features, labels = content["features"], _whole_numbers(content, "labels", path)
+    features, labels = content["features"], whole_numbers(content, "labels", path)
     if not labels.size:
         raise DataError(f"{path}: expected a label per image in 'labels', got none")
     if features.ndim != 2 or features.dtype.kind not in "fiu" or features.shape[1] != labels.size:
@@ -154,19 +117,6 @@ def _read_features(path: Path) -> tuple[Tensor, Tensor, list[str]]:
     with np.errstate(over="ignore"):  # the benchmark refuses what became infinite, and names the row
         inputs = torch.from_numpy(np.ascontiguousarray(features.T, dtype=np.float32))
     return inputs, torch.from_numpy(labels - 1), image_files
-
-
-def _whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
-    """A variable as one row of int64; MATLAB keeps whole numbers as floating-point ones too."""
-    values = np.asarray(content[name]).ravel()
-    if values.dtype.kind not in "fiu":
-        kind = "text or cells" if values.dtype.kind in "OUS" else str(values.dtype)
-        raise DataError(f"{path}: expected whole numbers in {name!r}, got {kind}")
-    # A cast of NaN, infinity or what int64 cannot hold would give some other number.
-    wrong = values[~(np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**62))]
-    if wrong.size:
-        raise DataError(f"{path}: expected whole numbers in {name!r}, got {wrong[0]}")
-    return values.astype(np.int64)
 
 
 def _check_labels(labels: Tensor, image_files: list[str], classes: tuple[str, ...], path: Path) -> None:
@@ -184,3 +134,24 @@ def _check_labels(labels: Tensor, image_files: list[str], classes: tuple[str, ..
             raise DataError(
                 f"{path}: image {number + 1} lies in folder {folder!r} but its label means {classes[label]!r}"
             )
+
+
+def _data_set(root: Path, classes: int | None, images: tuple[int | None, int | None]) -> Totals | None:
+    """The known data set of this number of classes; of several, that with this number of images or this name."""
+    published = [AWA1, *(known.totals for known in READERS.values() if known.totals)]
+    alike = [known for known in published if known.classes == classes and known.proposed_split != "none"]
+    exact = [known for known in alike if known.images in images]
+    named = [known for known in alike if known.title.upper() == root.resolve().name.upper()]
+    return next(iter([*exact, *named, *(alike if len(alike) == 1 else [])]), None)
+
+
+def _listed_count(path: Path) -> int | None:
+    """Number of images that the split divides."""
+    content = read_matlab(path, ("trainval_loc", "test_seen_loc", "test_unseen_loc"))
+    return len(np.unique(np.concatenate([content[name].ravel() for name in content]))) if content else None
+
+
+def _label_count(path: Path) -> int | None:
+    """Number of images of a feature file; None where the file is no feature file."""
+    labels = read_matlab(path, ("labels",)).get("labels")
+    return None if labels is None else labels.size

@@ -11,10 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.images import Crop
-from rezsl.data.region_origin import RegionOrigin
-from rezsl.data.split import Split
+from rezsl.data import Benchmark, Crop, RegionOrigin, Split
 from rezsl.errors import DataError
 from rezsl.files import create_atomically
 from rezsl.semantics import ClassSemantics

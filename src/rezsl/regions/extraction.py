@@ -16,8 +16,7 @@ from rich.progress import Progress
 from safetensors.torch import save
 from torch import Tensor
 
-from rezsl.data import Benchmark, Crop
-from rezsl.data.input_format import ImageFormat
+from rezsl.data import Benchmark, Crop, ImageFormat
 from rezsl.errors import ArgumentError, DataError
 from rezsl.files import create_atomically
 from rezsl.functional.shapes import Regions

@@ -8,8 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.region_origin import RegionOrigin
+from rezsl.data import Benchmark, RegionOrigin, reader
 from rezsl.errors import DataError
 from rezsl.regions.chunks import FEATURES, check_size, read_record, verify_chunks
 from rezsl.regions.dataset import read_dataset
@@ -18,6 +17,7 @@ from rezsl.regions.manifest import DTYPES, RegionManifest, read_manifest
 MANIFEST, BACKBONE = "manifest.json", "backbone.safetensors"
 
 
+@reader("regions")
 def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     """A benchmark whose inputs are regions ``[N, R, D]`` that ``rezsl extract`` has written.
 

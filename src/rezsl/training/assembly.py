@@ -11,8 +11,7 @@ from rich.console import Console
 from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark, natural_size, read_images
-from rezsl.data.input_format import FeatureFormat, ImageFormat
+from rezsl.data import Benchmark, FeatureFormat, ImageFormat, natural_size, read_images
 from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet, GroupedModel, MLPRegressor, SemanticModel
 from rezsl.regions import Backbone, FeatureScaler, ImageBackbone

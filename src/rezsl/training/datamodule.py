@@ -10,8 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from rezsl.data import BatchSampler, Benchmark, Crop
-from rezsl.data.input_format import FeatureFormat, ImageFormat
+from rezsl.data import BatchSampler, Benchmark, Crop, FeatureFormat, ImageFormat
 
 
 class BatchesOf(Dataset[tuple[Tensor, Tensor]]):

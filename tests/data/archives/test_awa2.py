@@ -5,7 +5,7 @@ import pytest
 from scipy.io import loadmat
 
 from rezsl.data import load_awa2
-from rezsl.data.awa_groups import GROUP_OF, awa_groups
+from rezsl.data.awa2 import GROUP_OF, awa_groups
 from rezsl.errors import ArgumentError, DataError
 from tests.data.archives.writing import ANIMALS, image, numbered, proposed, text
 

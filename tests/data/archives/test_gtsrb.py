@@ -3,10 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rezsl.data import Crop, load_gtsrb
-from rezsl.data.gtsrb import sign_semantics
-from rezsl.data.held_out import selection_split
-from rezsl.data.known import GTSRB
+from rezsl.data import Crop, load_gtsrb, selection_split
+from rezsl.data.gtsrb import GTSRB, sign_semantics
 from rezsl.errors import DataError
 from tests.data.archives.writing import text
 

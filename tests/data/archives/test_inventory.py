@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rezsl.data import Count, Inventory, inspect_directory, load_cub
-from rezsl.data import inventory as module
+from rezsl.data import READERS, Count, Inventory, check_directory, load_cub
+from rezsl.data._archive import Archive
 from rezsl.errors import DataError
 from tests.data.archives.writing import BIRDS, bird_files, proposed, text
 
@@ -38,7 +38,7 @@ def test_each_archive_is_recognised_and_counted_against_the_published_totals(
 ) -> None:
     fixture, images, classes, attributes = TINY[kind]
     root: Path = request.getfixturevalue(fixture)
-    found = inspect_directory(root)
+    found = check_directory(root)
     assert found.kind == kind
     assert [count.found for count in found.counts] == [images, classes, attributes]
     assert as_published(found) == PUBLISHED[kind]
@@ -50,13 +50,11 @@ def test_each_archive_is_recognised_and_counted_against_the_published_totals(
         files = [f"/x/jpg/image_{number:05d}.jpg" for number in range(1, 21)]
         proposed(root, files, [row % 5 for row in range(20)], None, unseen=[4])
     # The same files of a data set that is no larger than this: nothing is missing.
-    entries = [
-        (name, layout, replace(known, images=images, classes=classes, attributes=attributes or 7), count)
-        for name, layout, known, count in module._ARCHIVES
-        if name == kind
-    ]
-    monkeypatch.setattr(module, "_ARCHIVES", tuple(entries))
-    whole = inspect_directory(root)
+    archive = READERS[kind].totals
+    assert isinstance(archive, Archive)
+    small = replace(archive, images=images, classes=classes, attributes=attributes or 7)
+    monkeypatch.setitem(READERS, kind, replace(READERS[kind], totals=small, check=small.check))
+    whole = check_directory(root)
     assert whole.missing == whole.downloads == ()
     assert whole.complete
 
@@ -65,7 +63,7 @@ def test_what_is_missing_or_damaged_is_named_with_its_download(birds: Path) -> N
     (birds / "classes.txt").unlink()
     (birds / "images" / bird_files()[0]).unlink()
     (birds.parent / "attributes.txt").write_bytes(b"\xff\xfe\x00")
-    found = inspect_directory(birds)
+    found = check_directory(birds)
     assert found.missing[:2] == ("classes.txt", "11,769 of 11,788 images")
     assert "attributes.txt: expected UTF-8 text" in found.missing[2]
     assert found.downloads == (
@@ -76,26 +74,26 @@ def test_what_is_missing_or_damaged_is_named_with_its_download(birds: Path) -> N
 
 
 def test_a_proposed_split_beside_the_archive_is_said(birds: Path, tmp_path: Path) -> None:
-    assert "no proposed split in or beside it" in inspect_directory(birds).notes[0]
+    assert "no proposed split in or beside it" in check_directory(birds).notes[0]
     folder = tmp_path / "xlsa17" / "data" / "CUB"
     proposed(folder, bird_files(), [row // 4 for row in range(20)], BIRDS, unseen=[4])
-    assert inspect_directory(birds).notes == (f"proposed split found in {folder}",)
+    assert check_directory(birds).notes == (f"proposed split found in {folder}",)
     assert load_cub(birds).unseen_classes == (BIRDS[4],)
 
 
 def test_a_directory_of_xlsa17(birds: Path, tmp_path: Path) -> None:
     folder = proposed(tmp_path / "mine", bird_files(), [row // 4 for row in range(20)], BIRDS, unseen=[4])
-    found = inspect_directory(folder)
+    found = check_directory(folder)
     assert (found.kind, found.title, found.complete) == ("xlsa17", "mine", True)
     assert [count.found for count in found.counts] == [20, 5, 7]
     assert found.notes == ("no attributes.txt: attributes will be called by their numbers",)
     whole = (folder / "res101.mat").read_bytes()
     (folder / "res101.mat").write_bytes(whole[:200])
-    broken = inspect_directory(folder)
+    broken = check_directory(folder)
     assert not broken.complete
     assert broken.missing == ("res101.mat, or another feature file with 'labels'",)
     (folder / "res101.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(700))
-    assert "res101.mat: not a readable MATLAB file" in inspect_directory(folder).missing[1]
+    assert "res101.mat: not a readable MATLAB file" in check_directory(folder).missing[1]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ def test_real_split_files_tell_their_data_set_whatever_the_directory_is_called(
 ) -> None:
     for file in (real_data / "xlsa17-splits" / folder).iterdir():
         (tmp_path / file.name).symlink_to(file)
-    found = inspect_directory(tmp_path)
+    found = check_directory(tmp_path)
     assert as_published(found) == published
     assert found.missing == ("res101.mat, or another feature file with 'labels'",)
     assert "xlsa17.zip" in found.downloads[0]
@@ -124,15 +122,15 @@ def test_ones_own_folder_and_directories_of_nothing_known(tmp_path: Path, birds:
     own = tmp_path / "own"
     (own / "images" / "cat").mkdir(parents=True)
     Image.new("L", (4, 4)).save(own / "images" / "cat" / "1.png")
-    assert inspect_directory(own).missing == ("semantics.csv, which you write yourself",)
+    assert check_directory(own).missing == ("semantics.csv, which you write yourself",)
     text(own / "semantics.csv", "class,fur,size", "cat,1,0.2", "dog,1,0.5")
-    found = inspect_directory(own)
+    found = check_directory(own)
     assert (found.kind, found.complete) == ("folder", True)
     assert [count.found for count in found.counts] == [1, 2, 2]
     (tmp_path / "several" / "a").mkdir(parents=True)
     (tmp_path / "several" / "b").symlink_to(birds)
-    nothing = inspect_directory(tmp_path / "several")
+    nothing = check_directory(tmp_path / "several")
     assert (nothing.kind, nothing.found, nothing.complete) == ("unknown", ("a", "b"), False)
     assert nothing.notes == ("b holds cub: name that directory",)
     with pytest.raises(DataError, match=r"none: expected a directory, got nothing"):
-        inspect_directory(tmp_path / "none")
+        check_directory(tmp_path / "none")

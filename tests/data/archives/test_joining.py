@@ -5,8 +5,12 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from rezsl.data import load_cub
-from rezsl.data.known import AWA1, AWA2, CUB, FLO, SUN, KnownDataSet
-from rezsl.data.sun import scene_class
+from rezsl.data._archive import Totals
+from rezsl.data.awa2 import AWA2
+from rezsl.data.cub import CUB
+from rezsl.data.flowers import FLO
+from rezsl.data.sun import SUN, scene_class
+from rezsl.data.xlsa17 import AWA1
 from rezsl.errors import DataError
 from tests.data.archives.writing import BIRDS, SCENES, bird_files, cells, one_based, proposed
 
@@ -117,7 +121,7 @@ def test_what_cannot_be_joined_is_counted_and_named(birds: Path, tmp_path: Path)
     ("folder", "known"),
     [("AWA1", AWA1), ("AWA2", AWA2), ("SUN", SUN), ("FLO", FLO), ("CUB", CUB)],
 )
-def test_known_totals_are_those_of_the_real_split_files(real_data: Path, folder: str, known: KnownDataSet) -> None:
+def test_known_totals_are_those_of_the_real_split_files(real_data: Path, folder: str, known: Totals) -> None:
     path = real_data / "xlsa17-splits" / folder / ("sent_splits.mat" if folder == "CUB" else "att_splits.mat")
     file = loadmat(path)
     parts = [set(file[f"{name}_loc"].ravel().tolist()) for name in ("trainval", "test_seen", "test_unseen")]

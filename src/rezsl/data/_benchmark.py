@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.images import Crop
-from rezsl.data.region_origin import RegionOrigin
-from rezsl.data.split import Split
+from rezsl.data._images import Crop
+from rezsl.data._region_origin import RegionOrigin
+from rezsl.data._split import Split
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 

@@ -7,27 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.class_folders import images_by_class
-from rezsl.data.image_folder import SPLIT_NAMES, load_image_folder
-from rezsl.data.images import read_image
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._class_folders import SPLIT_NAMES, images_by_class
+from rezsl.data._images import read_image
+from rezsl.data._readers import Inventory, Reader, attempt, counts_of
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
 
-@dataclass(frozen=True)
-class FolderReport:
-    """Counts and findings for a folder with ``images/<class>/*`` and ``semantics.csv``.
+@dataclass(frozen=True, kw_only=True)
+class FolderReport(Inventory):
+    """The result of the check of a folder with ``images/<class>/*`` and ``semantics.csv``.
 
     Attributes:
         classes: number of image files by class: the table's classes in its order, then folders without a row.
-        splits: number of images by class and split, as :func:`rezsl.data.load_image_folder` sees it; empty where it
+        splits: number of images by class and split, as :func:`rezsl.data.load_image_folder` reads them; empty where it
             cannot read the folder. Without validation classes, ``train`` is everything that is trained on.
         without_images: classes of the table that have no image.
         unlisted: image files that ``splits.csv`` leaves out.
         unreadable: a sentence per image file that cannot be decoded; empty where none was decoded.
         decoded: whether every image file was decoded.
-        notes: what the reader decided, such as the classes that play the unseen ones.
         problems: a sentence per finding that keeps the folder from being used as it is, unreadable images included.
     """
 
@@ -37,7 +36,6 @@ class FolderReport:
     unlisted: tuple[str, ...]
     unreadable: tuple[str, ...]
     decoded: bool
-    notes: tuple[str, ...]
     problems: tuple[str, ...]
 
     @property
@@ -46,28 +44,29 @@ class FolderReport:
         return not self.problems
 
 
-def report_folder(root: str | Path, decode: bool = False) -> FolderReport:
-    """Look through a folder of one's own images; nothing is written, and nothing wrong with it raises.
-
-    Args:
-        root: the folder.
-        decode: decode every image file, which takes minutes for tens of thousands of photos.
-    """
-    root = Path(root)
+def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
+    """Run the reader on a folder of the user's own images, and report what it reads; nothing is written."""
     problems: list[str] = []
-    found, names = _found(root, problems), _class_names(root, problems)
-    benchmark = _benchmark(root, problems) if not problems else None
+    found, table = _found(root, problems), _table(root, problems)
+    names = table.classes if table else ()
+    benchmark = attempt(lambda: reader.load(root), problems) if not problems else None
     class_of = {os.path.normpath(root / file): name for name, files in found.items() for file in files}
     listed = _listed(benchmark) if benchmark else {}
     counts = Counter((class_of | listed).values())
     unreadable = _unreadable([*(class_of | listed)]) if decode else ()
+    unlisted = [file for file in class_of if file not in listed] if benchmark else []
+    parts = {name: (root / name).exists() for name in ("images", "semantics.csv", "splits.csv", "places.csv")}
     return FolderReport(
+        root=root,
+        kind=reader.name,
+        title=root.resolve().name,
+        counts=counts_of((counts.total(), *(table.values.shape if table else (None, None)))),
+        found=tuple(name for name, there in parts.items() if there),
+        missing=tuple(f"{name}, which you write yourself" for name in ("images", "semantics.csv") if not parts[name]),
         classes={name: counts[name] for name in dict.fromkeys([*names, *found])},
         splits=_count(benchmark) if benchmark else {},
         without_images=tuple(name for name in names if not counts[name]),
-        unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in class_of if file not in listed)
-        if benchmark
-        else (),
+        unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in unlisted),
         unreadable=unreadable,
         decoded=decode,
         notes=benchmark.notes if benchmark else (),
@@ -79,27 +78,11 @@ def _found(root: Path, problems: list[str]) -> dict[str, list[str]]:
     if not (root / "images").is_dir() and (root / "splits.csv").is_file():
         # It may list files anywhere below the folder.
         return {}
-    try:
-        return images_by_class(root)
-    except DataError as error:
-        problems.append(str(error))
-        return {}
+    return attempt(lambda: images_by_class(root), problems) or {}
 
 
-def _class_names(root: Path, problems: list[str]) -> tuple[str, ...]:
-    try:
-        return ClassSemantics.from_csv(root / "semantics.csv").classes
-    except DataError as error:
-        problems.append(str(error))
-        return ()
-
-
-def _benchmark(root: Path, problems: list[str]) -> Benchmark | None:
-    try:
-        return load_image_folder(root)
-    except DataError as error:
-        problems.append(str(error))
-        return None
+def _table(root: Path, problems: list[str]) -> ClassSemantics | None:
+    return attempt(lambda: ClassSemantics.from_csv(root / "semantics.csv"), problems)
 
 
 def _count(benchmark: Benchmark) -> dict[str, dict[str, int]]:

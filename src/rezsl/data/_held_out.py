@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
+from rezsl.data._benchmark import Benchmark
 from rezsl.errors import DataError
 
 

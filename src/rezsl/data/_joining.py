@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.proposed_split import ProposedSplit
-from rezsl.data.split import Split
+from rezsl.data._split import Split
+from rezsl.data._split_file import ProposedSplit
 from rezsl.errors import DataError, name_some
 
 

@@ -7,13 +7,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.benchmark import Benchmark
-from rezsl.data.held_out import hold_out_classes, hold_out_samples
-from rezsl.data.images import Crop
-from rezsl.data.joining import join_split
-from rezsl.data.known import KnownDataSet
-from rezsl.data.proposed_split import find_splits, read_proposed_split
-from rezsl.data.split import Split
+from rezsl.data._archive import Unpacked
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._held_out import hold_out_classes, hold_out_samples
+from rezsl.data._images import Crop
+from rezsl.data._joining import join_split
+from rezsl.data._split import Split
+from rezsl.data._split_file import read_proposed_split
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -23,8 +23,7 @@ class Contents:
     """What an archive says of its own, before any split.
 
     Attributes:
-        known: the data set's published totals.
-        root: the directory that the user named.
+        here: the archive in the user's directory.
         inputs: image files or boxes in them.
         files: path of every input within the archive, as far as it is joined with a split.
         labels: class of every input, ``[N]``.
@@ -33,8 +32,7 @@ class Contents:
         notes: what was decided in reading.
     """
 
-    known: KnownDataSet
-    root: Path
+    here: Unpacked
     inputs: list[Path | Crop]
     files: list[str]
     labels: Int[Tensor, "N"]
@@ -48,13 +46,13 @@ class Contents:
         Raises:
             DataError: they do not go together; begins with the directory.
         """
-        notes = (*self.known.shortfall(len(self.inputs), len(self.semantics.classes)), *self.notes, *notes)
+        notes = (*self.here.archive.shortfall(len(self.inputs), len(self.semantics.classes)), *self.notes, *notes)
         try:
             return Benchmark(
-                self.known.title, self.inputs, self.labels, self.semantics, split, self.groups, notes=notes
+                self.here.archive.title, self.inputs, self.labels, self.semantics, split, self.groups, notes=notes
             )
         except DataError as error:
-            raise DataError(f"{self.root}: {error}") from error
+            raise DataError(f"{self.here.root}: {error}") from error
 
 
 def with_split(contents: Contents, splits: str | Path | None, seed: int, agreeing: int) -> Benchmark:
@@ -66,13 +64,13 @@ def with_split(contents: Contents, splits: str | Path | None, seed: int, agreein
         seed: of the draws where there is no proposed split.
         agreeing: how many of the last parts of an image's paths must be equal on both sides.
     """
-    place = find_splits(contents.root, contents.known.title) if splits is None else Path(splits)
+    place = contents.here.find_splits() if splits is None else Path(splits)
     if place is None:
         return contents.benchmark(*drawn_split(contents, seed))
     proposed = read_proposed_split(place)
     names = contents.semantics.classes
     labelled = [names[label] for label in contents.labels.tolist()]
-    split = join_split(proposed, contents.root, contents.files, labelled, agreeing)
+    split = join_split(proposed, contents.here.root, contents.files, labelled, agreeing)
     return contents.benchmark(split, (split_note(proposed.split_path), *of_split_only(proposed.notes)))
 
 
@@ -88,14 +86,14 @@ def of_split_only(notes: tuple[str, ...]) -> tuple[str, ...]:
 
 def drawn_split(contents: Contents, seed: int) -> tuple[Split, tuple[str, ...]]:
     """Whole classes held out by a seed, in the proposed split's shares; a fifth of each seen class is tested on."""
-    known, labels = contents.known, contents.labels
+    archive, labels = contents.here.archive, contents.labels
     try:
-        seen, unseen = hold_out_classes(torch.arange(len(labels)), labels, known.unseen / known.classes, seed)
+        seen, unseen = hold_out_classes(torch.arange(len(labels)), labels, archive.unseen / archive.classes, seed)
         trainval, test_seen = hold_out_samples(seen, labels, contents.groups, share=0.2, seed=seed)
-        share = known.validation / (known.classes - known.unseen)
+        share = archive.validation / (archive.classes - archive.unseen)
         train, val = hold_out_classes(trainval, labels, share, seed)
     except DataError as error:
-        raise DataError(f"{contents.root}: {error}") from error
+        raise DataError(f"{contents.here.root}: {error}") from error
     unseen_names, val_names = (
         [contents.semantics.classes[row] for row in labels[index].unique().tolist()] for index in (unseen, val)
     )

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.data.matlab import read_matlab
+from rezsl.data._matlab import read_matlab
 from rezsl.errors import DataError
 
 FEATURE_SUFFIXES = (".npy", ".mat")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rezsl.data.class_roles import ClassRoles
-from rezsl.data.image_folder import SPLIT_NAMES
+from rezsl.data._class_folders import SPLIT_NAMES
+from rezsl.data._class_roles import ClassRoles
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from rezsl.data.images import find_images
+from rezsl.data._images import find_images
 from rezsl.errors import DataError
+
+SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
 
 def images_by_class(root: Path) -> dict[str, list[str]]:

@@ -22,12 +22,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.class_folders import images_by_class
-from rezsl.data.class_roles import ClassRoles, choose_roles
-from rezsl.data.held_out_share import hold_out_test_seen
-from rezsl.data.image_groups import ALONE, groups_from_names, groups_from_table
-from rezsl.data.split_rows import ImageRow, MadeSplits, splits_table
-from rezsl.data.xlsa17_writer import XLSA17_FOLDER, xlsa17_files
+from rezsl.data._class_folders import images_by_class
+from rezsl.data._class_roles import ClassRoles, choose_roles
+from rezsl.data._held_out_share import hold_out_test_seen
+from rezsl.data._image_groups import ALONE, groups_from_names, groups_from_table
+from rezsl.data._split_rows import ImageRow, MadeSplits, splits_table
+from rezsl.data._xlsa17_writer import XLSA17_FOLDER, xlsa17_files
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import write_atomically
 from rezsl.semantics import ClassSemantics

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from rezsl.data.gather import gather_rows
-from rezsl.data.images import Crop, fit_images, read_images
+from rezsl.data._gather import gather_rows
+from rezsl.data._images import Crop, fit_images, read_images
 from rezsl.errors import DataError
 
 

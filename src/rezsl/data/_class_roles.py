@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data.held_out import hold_out_classes
+from rezsl.data._held_out import hold_out_classes
 from rezsl.errors import ArgumentError, name_some
 from rezsl.semantics import ClassSemantics
 

@@ -1,0 +1,202 @@
+"""The registry of readers: a file of this package registers its loader, and a directory is checked by its reader."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from rezsl.data._benchmark import Benchmark
+from rezsl.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    from rezsl.data._archive import Archive, Totals
+
+Loader = TypeVar("Loader", bound=Callable[..., Benchmark])
+Value = TypeVar("Value")
+
+Check = Callable[["Reader", Path, bool], "Inventory"]
+
+READERS: "dict[str, Reader]" = {}
+"""Every reader by its name on the command line, ``--data NAME``."""
+
+
+class MissingPartError(DataError):
+    """A part of a data set does not exist; the message says what to download."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number that was counted in a directory.
+
+    Attributes:
+        what: images, classes or attributes.
+        found: the number, or None where the file that holds it is missing or damaged.
+        expected: the published number, or None where the data set has none.
+    """
+
+    what: str
+    found: int | None
+    expected: int | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether the number is the expected one, or at least 1 where none is expected."""
+        return bool(self.found) if self.expected is None else self.found == self.expected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """The result of the check of a directory.
+
+    Attributes:
+        root: the directory.
+        kind: name of the reader of such a directory, or "unknown".
+        title: name of the data set, or of the directory where the data are the user's own.
+        counts: images, classes and attributes against the published totals.
+        found: parts that exist.
+        missing: parts that do not exist, are damaged or lack something, one message each.
+        downloads: what to download for them: name, size, and who publishes it.
+        notes: remarks, one sentence each.
+    """
+
+    root: Path
+    kind: str
+    title: str
+    counts: tuple[Count, ...] = ()
+    found: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    downloads: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing and every count is right."""
+        return self.kind != "unknown" and not self.missing and all(count.right for count in self.counts)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A data set that rezsl reads.
+
+    Attributes:
+        name: its name on the command line.
+        load: the function that returns its benchmark.
+        title: the data set or layout, in a few words.
+        signs: patterns of files whose presence shows that a directory is meant for this reader, with weights: 4 for a
+            file that the user writes for this reader, 3 for a file of this data set only, 2 and 1 for a file of a
+            layout that several data sets share. The reader of the heaviest sign checks the directory.
+        check: returns the inventory of a directory, given the reader, the directory, and whether to decode all images;
+            None where the data do not come from a directory.
+        totals: the published totals of the data set; None where the reader reads any data set.
+    """
+
+    name: str
+    load: Callable[..., Benchmark]
+    title: str = ""
+    signs: Mapping[str, int] = field(default_factory=dict)
+    check: "Check | None" = None
+    totals: "Totals | None" = None
+
+    def weight(self, root: Path) -> int:
+        """Weight of the heaviest sign in a directory; 0 where it has none."""
+        return max((weight for sign, weight in self.signs.items() if any(root.glob(sign))), default=0)
+
+
+def reader(
+    name: str,
+    title: str = "",
+    signs: Mapping[str, int] | None = None,
+    check: Check | None = None,
+    archive: "Archive | None" = None,
+) -> Callable[[Loader], Loader]:
+    """Register the decorated loader as a reader.
+
+    Args:
+        name: its name on the command line.
+        title: see :class:`Reader`, as ``signs`` and ``check``.
+        signs: see above.
+        check: see above.
+        archive: the official archive that it reads, in place of the other three.
+    """
+
+    def register(load: Loader) -> Loader:
+        if archive is not None:
+            READERS[name] = Reader(name, load, archive.title, archive.signs, archive.check, archive)
+        else:
+            READERS[name] = Reader(name, load, title, signs or {}, check)
+        return load
+
+    return register
+
+
+def specific(*signs: str) -> dict[str, int]:
+    """Signs that only one data set has, for :attr:`Reader.signs`."""
+    return dict.fromkeys(signs, 3)
+
+
+def recognize_directory(root: Path) -> Reader | None:
+    """Return the reader of a directory, or None where no reader recognizes it."""
+    best = max(READERS.values(), key=lambda candidate: candidate.weight(root), default=None)
+    return best if best is not None and best.weight(root) else None
+
+
+def check_directory(root: str | Path, decode: bool = False) -> Inventory:
+    """Check which data set a directory contains, and whether it is complete.
+
+    Image files are counted but not opened, unless ``decode`` is true.
+
+    Args:
+        root: an unpacked official archive (CUB, AWA2, SUN, aPY, flowers, GTSRB) or the directory that contains it, a
+            directory of xlsa17, or a folder with ``images`` and ``semantics.csv``.
+        decode: decode every image of a folder of the user's own images, which takes minutes for large ones.
+
+    Raises:
+        DataError: the directory does not exist.
+        ArgumentError: ``decode`` is true for another kind of directory.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        got = "a file" if root.exists() else "nothing"
+        raise DataError(f"{root}: expected a directory, got {got}; name the directory of a data set")
+    found = recognize_directory(root)
+    if found is None or found.check is None:
+        refuse_decoding(root, decode)
+        return _unrecognized(root)
+    return found.check(found, root, decode)
+
+
+def refuse_decoding(root: Path, decode: bool) -> None:
+    """Raise an :class:`ArgumentError` where decoding is asked of a directory that is not a user's own folder."""
+    if decode:
+        raise ArgumentError(f"--decode: expected a folder of one's own images, but {root} has no semantics.csv")
+
+
+def attempt(read: Callable[[], Value], damaged: list[str]) -> Value | None:
+    """Return the result of a function, or None where a part is missing or damaged; the damage is listed once."""
+    try:
+        return read()
+    except MissingPartError:
+        return None
+    except DataError as error:
+        if str(error) not in damaged:
+            damaged.append(str(error))
+        return None
+
+
+def counts_of(found: Sequence[int | None], expected: Sequence[int | None] = (None, None, None)) -> tuple[Count, ...]:
+    """Counts of images, classes and attributes, in this order."""
+    return tuple(map(Count, ("images", "classes", "attributes"), found, expected))
+
+
+def _unrecognized(root: Path) -> Inventory:
+    entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
+    inside = [(entry.name, recognize_directory(entry)) for entry in entries if entry.is_dir()]
+    titles = ", ".join(candidate.title for candidate in READERS.values() if candidate.check)
+    return Inventory(
+        root=root,
+        kind="unknown",
+        title=root.resolve().name,
+        found=tuple(entry.name for entry in entries[:10]),
+        missing=(f"a directory of one of: {titles}",),
+        notes=tuple(f"{name} holds {found.name}: name that directory" for name, found in inside if found is not None),
+    )
