@@ -189,7 +189,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit"], "the following arguments are required: data"),
         (["fit", "--data", "digits", "--seeed", "1"], "unknown option --seeed (did you mean --seed?); see rezsl fit --help"),
         (["fit", "--data", "digits", "--max-epoch", "1"], "unknown option --max_epoch (did you mean --max_epochs?)"),
-        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected digits, synthetic, folder, xlsa17"),
+        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected apy, awa2, cub, digits"),
         (["fit", "--data", "digits", "--model", "linnear"], "--model: unknown 'linnear' (did you mean linear?)"),
         (["fit", "--data", "digits", "--loss", "MSE"], "--loss: unknown 'MSE' (did you mean MSELoss?); expected BMCLoss, "),
         (["fit", "--data", "digits", "--loss", "nope.Loss"], "--loss: Loss: No module named 'nope'"),
