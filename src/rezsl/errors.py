@@ -4,7 +4,8 @@ Each one is also the built-in exception that a caller would expect, so ``except 
 is one line: which argument or file, what was expected, what came, what to do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class RezslError(Exception):
@@ -25,6 +26,30 @@ class ModelFileError(RezslError, ValueError):
 
 class RunDirectoryError(RezslError, ValueError):
     """A run directory cannot be written or continued without losing something."""
+
+
+class MissingPackageError(RezslError, ImportError):
+    """An optional package is needed and not installed."""
+
+
+@contextmanager
+def needs(extra: str, purpose: str) -> Iterator[None]:
+    """Import an optional package inside the block; where it is missing, the error names the command that installs it.
+
+    Args:
+        extra: the extra of rezsl that brings the package along, such as ``images``.
+        purpose: what needs the package, such as "reading photos".
+
+    Raises:
+        MissingPackageError: a package that the block imports is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        raise MissingPackageError(
+            f"{purpose}: expected the package {package!r}, which is not installed; pip install 'rezsl[{extra}]'"
+        ) from error
 
 
 def name_some(names: Sequence[str], most: int = 5) -> str:

@@ -1,25 +1,45 @@
-"""Files that are whole or not there, and objects that are written down by their constructor's arguments."""
+"""Files that are read with errors that name them and written whole, and objects recorded by their arguments."""
 
 import csv
+import hashlib
 import inspect
+import io
+import json
 import os
 import pkgutil
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load, save
+from torch import Tensor
+
+from rezsl.errors import RezslError, needs
+
+Rows = list[tuple[int, list[str]]]
+"""Rows of a CSV file: the line that each begins on, and its cells."""
+
+RESTORE = "restore the file from a copy"
+SLICE_BYTES = 1 << 24
+"""Checksums read tensors in slices of 16 MiB, because a tensor may lie in a file larger than the memory."""
+
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that whoever reads it, even after a crash or a full disk, finds the old content or the new."""
+    """Write a file so that every reader, even after a crash or on a full disk, finds the old content or the new one."""
     with _written_beside(path, content) as partial:
         partial.replace(path)
 
 
 def create_atomically(path: Path, content: bytes | str) -> bool:
-    """Write a file, whole, unless there is one: of several processes that try, one does. Whether this one did."""
+    """Write a whole file unless the path exists, and return whether this process created it."""
     with _written_beside(path, content) as partial:
         try:
             os.link(partial, path)
@@ -30,9 +50,9 @@ def create_atomically(path: Path, content: bytes | str) -> bool:
 
 @contextmanager
 def _written_beside(path: Path, content: bytes | str) -> Iterator[Path]:
-    """The content in a file of its own, safe on the disk, in the same directory; it is gone afterwards."""
+    """Keep the content in a temporary file of the same directory, and remove that file afterwards."""
     data = content.encode() if isinstance(content, str) else content
-    # Its own name for each process: two that write one file must not move each other's.
+    # Each process uses its own name, so that two processes which write one file do not move each other's.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         try:
@@ -41,26 +61,253 @@ def _written_beside(path: Path, content: bytes | str) -> Iterator[Path]:
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
-            # A full disk does not say what it was too full for.
+            # The operating system's error for a full disk does not name the file.
             raise OSError(error.errno, error.strerror, str(path)) from error
         yield partial
     finally:
         partial.unlink(missing_ok=True)
 
 
-def numbered_rows(stream: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    """Rows of comma-separated text that are not blank, each with the line of the file that it begins on."""
+@contextmanager
+def reading(path: Path, expected: str, error: type[RezslError], remedy: str = RESTORE) -> Iterator[None]:
+    """Replace every error inside the block by one that names the file, what was expected of it, and the remedy.
+
+    Errors of rezsl pass unchanged. All others are replaced, because damaged files make libraries raise almost anything.
+    """
+    try:
+        yield
+    except RezslError:
+        raise
+    except OSError as problem:
+        reason = problem.strerror or _one_line(problem)
+        raise error(f"{path}: cannot be read ({reason}); expected {expected}; {remedy}") from problem
+    except Exception as problem:
+        raise error(f"{path}: expected {expected}, got a damaged file ({_one_line(problem)}); {remedy}") from problem
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+
+
+def json_text(content: Any, indent: int | None = 2) -> str:
+    """Return JSON with readable letters of every language and a final line break."""
+    return json.dumps(content, indent=indent, ensure_ascii=False) + "\n"
+
+
+def write_json(path: Path, content: Any, indent: int | None = 2) -> None:
+    """Write a JSON file atomically."""
+    write_atomically(path, json_text(content, indent))
+
+
+def read_json(
+    path: Path, error: type[RezslError], expected: str = "a JSON object", remedy: str = RESTORE
+) -> dict[str, Any]:
+    """Read a JSON file that holds an object; ``error`` is raised for a missing or damaged file and for other JSON."""
+    with reading(path, expected, error, remedy):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise error(f"{path}: expected {expected}, got JSON of the type {type(content).__name__}; {remedy}")
+    return content
+
+
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Return comma-separated lines, the header first."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV file atomically."""
+    write_atomically(path, csv_text(header, rows))
+
+
+def read_csv(
+    path: Path, error: type[RezslError], columns: Sequence[str] = (), remedy: str = "correct the file"
+) -> tuple[list[str], Rows]:
+    """Read a CSV file in UTF-8 and return its header, without surrounding blanks, and its rows that are not blank.
+
+    Args:
+        path: the file.
+        error: raised where the file cannot be read, lacks a column, or has a row of another length than the header.
+        columns: the names that the header must contain, in any order.
+        remedy: what the reader of the error should do.
+    """
+    text = "comma-separated UTF-8 text"
+    with reading(path, text, error, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
+        (_, first), *rows = [*_numbered_rows(stream)] or [(1, [])]
+    header = [cell.strip() for cell in first]
+    if not set(columns) <= set(header):
+        got = ", ".join(header) or "none"
+        raise error(f"{path}: expected the columns {', '.join(columns)}, got {got}; {remedy}")
+    for line, cells in rows:
+        if not any(map(str.strip, cells[len(header) :])):
+            del cells[len(header) :]
+        if len(cells) != len(header):
+            raise error(f"{path}, line {line}: expected {len(header)} cells, got {len(cells)}; {remedy}")
+    return header, rows
+
+
+def _numbered_rows(stream: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(stream)
     line = 1
     for row in reader:
         if any(map(str.strip, row)):
             yield line, row
-        # A cell in quotes may hold line breaks, so a row is no line.
+        # A quoted cell may contain line breaks, so rows and lines are counted apart.
         line = reader.line_num + 1
 
 
+def read_yaml(path: Path, error: type[RezslError], remedy: str = "correct the file") -> Any:
+    """Read a YAML file, in which ``1e-4`` is a number as on the command line, and no key may occur twice."""
+    with needs("cli", "reading YAML files"):
+        import yaml  # noqa: PLC0415 - an optional package
+
+    with reading(path, "a YAML file", error, remedy):
+        try:
+            return yaml.load(path.read_text(encoding="utf-8"), _yaml_loader())
+        except yaml.MarkedYAMLError as problem:
+            line = f" in line {problem.problem_mark.line + 1}" if problem.problem_mark is not None else ""
+            raise error(f"{path}: expected YAML, got an error{line} ({problem.problem}); {remedy}") from problem
+
+
+@cache
+def _yaml_loader() -> Any:
+    import yaml  # noqa: PLC0415 - an optional package
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def mapping(loader: Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+        loader.flatten_mapping(node)
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node, deep=True)
+            if key in result:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} occurs twice", key_node.start_mark
+                )
+            result[key] = loader.construct_object(value_node, deep=True)
+        return result
+
+    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    number = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
+    return Loader
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name into one NumPy file, atomically."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type] # none is called allow_pickle
+    write_atomically(path, content.getvalue())
+
+
+def read_npz(
+    path: Path, error: type[RezslError], expected: str = "arrays of NumPy", remedy: str = RESTORE
+) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an ``.npz`` file by name, or the array of an ``.npy`` file by the name ``arr_0``.
+
+    Pickled objects are refused, because loading them could run code.
+    """
+    with reading(path, expected, error, remedy), path.open("rb") as stream:
+        content = np.load(stream, allow_pickle=False)
+        return {"arr_0": content} if isinstance(content, np.ndarray) else dict(content.items())
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Return tensors by name, and text about them, in the format of safetensors."""
+    kept = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    return save(kept, metadata=metadata)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> str:
+    """Write a safetensors file atomically and return the sha256 of its bytes."""
+    content = tensor_bytes(tensors, metadata)
+    write_atomically(path, content)
+    return sha256(content)
+
+
+def read_tensors(
+    path: Path,
+    error: type[RezslError],
+    checksum: str | None = None,
+    expected: str = "tensors in the format of safetensors",
+    remedy: str = RESTORE,
+) -> dict[str, Tensor]:
+    """Read a safetensors file; where a sha256 is given, a file of other bytes is refused."""
+    with reading(path, expected, error, remedy):
+        content = path.read_bytes()
+        if checksum is not None and sha256(content) != checksum:
+            raise error(f"{path}: expected the recorded checksum {checksum[:8]}…, got another file; {remedy}")
+        return load(content)
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 checksum of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Return one sha256 of tensors (type, shape and numbers) and values of JSON, in their order."""
+    checksum = hashlib.sha256()
+    for part in parts:
+        if not isinstance(part, Tensor):
+            checksum.update(json.dumps(part, ensure_ascii=False).encode() + b"\0")
+            continue
+        checksum.update(f"{part.dtype} {tuple(part.shape)}\0".encode())
+        values = part if part.ndim else part.reshape(1)
+        row_bytes = values.nbytes // max(1, len(values))
+        for rows in values.split(max(1, SLICE_BYTES // max(1, row_bytes))):
+            # The numbers are read as bytes, because NumPy has no bfloat16. An empty tensor may have any stride.
+            if rows.numel():
+                checksum.update(rows.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return checksum.hexdigest()
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], ignored: Sequence[str] = ()) -> list[str]:
+    """Return a line ``name: before → after`` for every entry that was added, removed or changed.
+
+    Entries of nested mappings have dotted names. Tuples equal lists, as in JSON. Checksums come last, by name alone.
+
+    Args:
+        before: the first record.
+        after: the second record.
+        ignored: names, at any depth, whose entries are not compared.
+    """
+    old, new = _flat(before, ignored), _flat(after, ignored)
+    changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+    is_checksum = {name: _is_checksum(old.get(name)) and _is_checksum(new.get(name)) for name in changed}
+    lines = [f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in changed if not is_checksum[name]]
+    return lines + [name for name in changed if is_checksum[name]]
+
+
+def _flat(content: Mapping[str, Any], ignored: Sequence[str], prefix: str = "") -> dict[str, str]:
+    """Return the values of nested mappings as JSON text by dotted name."""
+    result: dict[str, str] = {}
+    for name, value in content.items():
+        if name in ignored:
+            continue
+        if isinstance(value, Mapping) and value:
+            result |= _flat(value, ignored, f"{prefix}{name}.")
+        else:
+            result[f"{prefix}{name}"] = json.dumps(value, ensure_ascii=False, default=str)
+    return result
+
+
+def _is_checksum(text: str | None) -> bool:
+    return text is not None and re.fullmatch(r'"[0-9a-f]{64}"', text) is not None
+
+
+def _shown(text: str | None) -> str:
+    if text is None:
+        return "(none)"
+    plain = text.strip('"')
+    return plain if len(plain) <= 40 else f"{plain[:37]}…"
+
+
 class Recorded:
-    """An object that keeps the arguments of its constructor, so that a record of them makes an equal object.
+    """An object that keeps the arguments of its constructor, so that a record of them can make an equal object.
 
     Saving writes the arguments, loading calls the constructor with them, and the command line reads its signature: the
     constructor is the only description of its options.

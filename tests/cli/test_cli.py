@@ -115,8 +115,8 @@ def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[s
         (b"seed: 1\n", "expected an entry 'data', got none"),
         (b"data:\n", "expected an entry 'data', got none"),
         (b"- 1\n", "expected an entry 'data', got none"),
-        (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML (line 3); mend the file, or name the benchmark with --data"),
-        (b"\xff\xfe\x00", "expected YAML (not text); mend the file"),
+        (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML, got an error in line 3 ("),
+        (b"\xff\xfe\x00", "expected a YAML file, got a damaged file (UnicodeDecodeError"),
         (b"data: digit\n", "data: expected a benchmark and its options, as rezsl fit writes them, got digit; mend"),
         (b"data: {class_path: rezsl.cli.choices.digits, init_args: {unsen: [1]}}", "data: expected a benchmark"),
     ],
@@ -280,9 +280,12 @@ def test_a_config_written_by_hand_is_not_replaced(tmp_path: Path, capsys: pytest
     [
         (b"", "expected options, one a line such as 'seed: 1', got nothing"),
         (b"- 1\n", "expected options, one a line such as 'seed: 1', got '[1]'"),
-        (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML (line 3: "),
-        (b"seed: 1\nseed: 2\n", "expected YAML (line 2: 'seed' stands here twice); mend the file"),
-        ("data: digits".encode("utf-16"), "expected YAML (not text); mend the file"),
+        (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML, got an error in line 3 ("),
+        (
+            b"seed: 1\nseed: 2\n",
+            "expected YAML, got an error in line 2 (the key 'seed' occurs twice); correct the file",
+        ),
+        ("data: digits".encode("utf-16"), "expected a YAML file, got a damaged file (UnicodeDecodeError"),
     ],
 )
 @pytest.mark.parametrize("resume", [False, True])

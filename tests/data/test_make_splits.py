@@ -213,7 +213,7 @@ def test_groups_from_a_table(root: Path) -> None:
     [
         ("file,object\na,b", r"groups\.csv: expected the columns file, group, got file, object"),
         ("file,group\n0_0.png,x", r"lists none of the 95 images; expected files such as 'images/class a/0_0\.png'"),
-        ("file,group\nimages/class a/0_0.png", "line 2: expected a file and a group, got fewer cells"),
+        ("file,group\nimages/class a/0_0.png", "line 2: expected 2 cells, got 1; correct the file"),
         ("file,group\nimages/class a/0_0.png,x\nimages/class a/0_0.png,y", "line 3: .* is listed more than once"),
         (
             "file,group\nimages/class a/0_0.png,x\nimages/class b/0_0.png,x",

@@ -12,9 +12,9 @@ import pytest
 
 from rezsl.cli.main import _underscored, main
 from rezsl.cli.options import parse
-from rezsl.cli.yaml_file import read_yaml
-from rezsl.errors import RezslError
+from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.plan import read_plan
+from rezsl.files import read_yaml
 from tests.docs.pages import CodeBlock, code_blocks, command_lines
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -89,7 +89,7 @@ def parse_command(arguments: list[str]) -> None:
             patch.chdir(DOCS.parent)
         settings = parse(command.parser(), rest)
         if arguments[0] == "compare":
-            read_plan(read_yaml(settings.plan), str(settings.plan))
+            read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan))
 
 
 def under(arguments: list[str]) -> list[str]:

@@ -4,10 +4,9 @@ from typing import Any
 import pytest
 
 from rezsl.cli.compare import check_plan
-from rezsl.cli.yaml_file import read_yaml
 from rezsl.errors import ArgumentError
-from rezsl.experiments.differences import differences
 from rezsl.experiments.plan import merged, read_plan
+from rezsl.files import read_yaml
 
 PLANS = sorted((Path(__file__).parents[2] / "configs" / "plans").glob("*.yaml"))
 
@@ -26,7 +25,7 @@ def plan(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
 def test_every_plan_that_comes_with_rezsl_is_one(path: Path) -> None:
-    content = read_yaml(path)
+    content = read_yaml(path, ArgumentError)
     described = read_plan(
         content, str(path), {name: "/data" for name, entry in content["datasets"].items() if "root" in str(entry)}
     )
@@ -114,9 +113,3 @@ def test_options_that_fit_does_not_have_are_found_before_anything_runs() -> None
         check_plan(wrong)
     with pytest.raises(ArgumentError, match=r"data_root: p has no data set 'toi'; it has toy"):
         read_plan(plan(), "p", {"toi": "x"})
-
-
-def test_differences_are_named() -> None:
-    assert differences({"a": {"b": 1, "c": [1]}, "d": None}, {"a": {"b": 2, "c": [1]}, "e": {}}) == [
-        "a.b: 1 → 2", "d: None → (none)", "e: (none) → {}",
-    ]  # fmt: skip

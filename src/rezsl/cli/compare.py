@@ -13,16 +13,14 @@ from rezsl.cli import resume
 from rezsl.cli import sweep as sweep_command
 from rezsl.cli.main import main
 from rezsl.cli.options import new_parser
-from rezsl.cli.yaml_file import read_yaml
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
-from rezsl.experiments.differences import differences
 from rezsl.experiments.jobs import Folder, Job
 from rezsl.experiments.lock import held
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, collect
 from rezsl.experiments.runner import JobRunner, Runner, run_plan
 from rezsl.experiments.significance import PairedTest
-from rezsl.files import write_atomically
+from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 
 SUMMARY = "run methods and losses over data sets and seeds, and set the results side by side"
@@ -69,7 +67,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     """Run what is missing, then write and show the tables; the exit code is 1 if a run has failed."""
     if settings.processes < 1:
         raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
-    plan = read_plan(read_yaml(settings.plan), str(settings.plan), _roots(settings.data_root))
+    plan = read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan), _roots(settings.data_root))
     check_plan(plan)
     # A scheduler ends a process by SIGTERM, after which the running jobs must save their work as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -162,7 +160,7 @@ def _keep(plan: Plan, folder: Folder) -> None:
     """Write the plan and the options of each row, unless the directory holds another comparison."""
     record = json.loads(json.dumps(plan.record, default=str))
     if folder.plan.exists():
-        changed = _changes(json.loads(folder.plan.read_text(encoding="utf-8")), record)
+        changed = _changes(read_json(folder.plan, RunDirectoryError, "the plan of a comparison"), record)
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
             raise RunDirectoryError(
@@ -172,7 +170,7 @@ def _keep(plan: Plan, folder: Folder) -> None:
     elif folder.path.is_dir() and any(folder.path.iterdir()):
         raise RunDirectoryError(f"output: {folder.path} holds other files; choose a new directory")
     folder.path.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder.plan, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_json(folder.plan, record)
     folder.write_configs(plan)
 
 

@@ -7,6 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.cli.options import parse
 from rezsl.errors import DataError, RezslError
+from rezsl.files import read_yaml
 
 
 def own_data(options: ArgumentParser, directory: Path) -> Namespace:
@@ -17,21 +18,10 @@ def own_data(options: ArgumentParser, directory: Path) -> Namespace:
     Raises:
         DataError: the file is missing or damaged, or names no benchmark.
     """
-    import yaml  # noqa: PLC0415 - comes with jsonargparse
-
     config = directory / "config.yaml"
     if not config.exists():
         raise DataError(f"{config}: no such file, so the run does not say what it was trained on; name it with --data")
-    try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{config}: cannot be read ({error.strerror}); name the benchmark with --data") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark is not None else "not text"
-        raise DataError(
-            f"{config}: expected YAML ({where}); mend the file, or name the benchmark with --data"
-        ) from error
+    content = read_yaml(config, DataError, "correct the file, or name the benchmark with --data")
     data = content.get("data") if isinstance(content, dict) else None
     if data is None:
         raise DataError(

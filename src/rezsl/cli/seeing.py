@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rezsl.classifier import ZeroShotClassifier, model_of_images
 from rezsl.errors import DataError
+from rezsl.files import read_yaml
 from rezsl.regions import FeatureScaler
 from rezsl.regions.store import MANIFEST
 
@@ -29,11 +30,8 @@ def seeing(model: ZeroShotClassifier, run: Path, store: Path | None) -> ZeroShot
 
 def _own_store(run: Path) -> Path | None:
     """The store that the run's own config.yaml names; a run made in Python has none."""
-    import yaml  # noqa: PLC0415 - comes with jsonargparse
-
     try:
-        content = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        return Path(content["data"]["init_args"]["root"])
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
-        # The caller says what is missing; a damaged file is as good as none here.
+        return Path(read_yaml(run / "config.yaml", DataError)["data"]["init_args"]["root"])
+    except (DataError, KeyError, TypeError):
+        # The caller's message names what is missing, so a damaged file counts as none here.
         return None

@@ -16,12 +16,11 @@ from rich.table import Table
 from rezsl.cli import fit as fit_command
 from rezsl.cli import resume
 from rezsl.cli.options import instantiate, parse
-from rezsl.cli.yaml_file import read_yaml
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.search import SearchResult, search
 from rezsl.experiments.space import SearchSpace, read_space
-from rezsl.files import write_atomically
+from rezsl.files import read_yaml, write_atomically
 from rezsl.metrics import OBJECTIVES
 from rezsl.training import Choice, select
 from rezsl.training.protocol import data_with_vectors
@@ -69,7 +68,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
     if not settings.output.absolute().parent.is_dir():
         raise ArgumentError(f"output: expected a file in an existing folder, got {settings.output}; make the folder")
-    space = read_space(read_yaml(settings.space), str(settings.space))
+    space = read_space(read_yaml(settings.space, ArgumentError), str(settings.space))
     text = _options_of_fit(settings)
     check_space(text, space, str(settings.space))
     base = yaml.safe_load(text)

@@ -1,6 +1,5 @@
 """Which images show the same object: from a table, or from the files' names."""
 
-import csv
 import posixpath
 import re
 from collections import defaultdict
@@ -8,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.files import read_csv
 
 ALONE = ""
 """The group of an image that stands alone, as in ``splits.csv``."""
@@ -85,21 +85,10 @@ def _found(expression: re.Pattern[str], file: str, class_name: str) -> str:
 
 
 def _read_table(path: Path) -> dict[str, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = reader.fieldnames or ()
-            if not {"file", "group"} <= set(columns):
-                raise DataError(f"{path}: expected the columns file, group, got {', '.join(columns) or 'none'}")
-            rows = [(reader.line_num, row["file"], row["group"]) for row in reader]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected the columns file, group") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
+    columns, rows = read_csv(path, DataError, ("file", "group"))
     groups: dict[str, str] = {}
-    for line, file, group in rows:
-        if group is None:
-            raise DataError(f"{path}, line {line}: expected a file and a group, got fewer cells")
+    for line, cells in rows:
+        file, group = (cells[columns.index(name)] for name in ("file", "group"))
         name = posixpath.normpath(file.replace("\\", "/"))
         if name in groups:
             raise DataError(f"{path}, line {line}: {name!r} is listed more than once")

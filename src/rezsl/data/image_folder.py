@@ -1,6 +1,5 @@
 """One's own data: ``images/<class>/*``, ``semantics.csv``, and optionally ``splits.csv``."""
 
-import csv
 import os
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from rezsl.data._images import find_images
 from rezsl.data._readers import reader
 from rezsl.data._split import Split
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.files import numbered_rows
+from rezsl.files import read_csv
 from rezsl.semantics import ClassSemantics, with_places
 
 
@@ -107,19 +106,10 @@ def _find_images(folder: Path) -> tuple[list[Path], list[str]]:
 def _read_splits(root: Path) -> tuple[list[Path], list[str], list[str], list[str]]:
     """Paths, class names, split names and (where the column exists) groups of the listed files."""
     path = root / "splits.csv"
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = list(numbered_rows(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
-    columns = lines[0][1] if lines else []
-    if not {"file", "class", "split"} <= set(columns):
-        raise DataError(f"{path}: expected the columns file, class, split, got {', '.join(sorted(columns)) or 'none'}")
+    columns, lines = read_csv(path, DataError, ("file", "class", "split"))
     rows = []
-    for line, cells in lines[1:]:
-        if len(cells) < len(columns):
-            raise DataError(f"{path}, line {line}: expected {len(columns)} cells, got {len(cells)}")
-        row = dict(zip(columns, cells, strict=False))
+    for line, cells in lines:
+        row = dict(zip(columns, cells, strict=True))
         if row["split"] not in SPLIT_NAMES:
             raise DataError(f"{path}, line {line}: expected a split of {', '.join(SPLIT_NAMES)}, got {row['split']!r}")
         rows.append(row)

@@ -15,10 +15,10 @@ from optuna.importance import get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
-from rezsl.experiments.differences import differences
 from rezsl.experiments.space import SearchSpace
 from rezsl.experiments.storage import explained_errors, open_storage
 from rezsl.experiments.workers import WorkerError, Workers
+from rezsl.files import differences
 from rezsl.metrics import METRICS
 from rezsl.training import Choice
 

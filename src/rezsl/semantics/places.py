@@ -1,6 +1,5 @@
 """The places of attributes in the image, from a CSV file."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError
-from rezsl.files import numbered_rows
+from rezsl.files import read_csv
 from rezsl.semantics.table import ClassSemantics
 
 COLUMNS = ["attribute", "y", "x", "spread"]
@@ -36,23 +35,14 @@ def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
 
 
 def _read(path: Path, attributes: Sequence[str]) -> Float[Tensor, "S 3"]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(numbered_rows(stream))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
-    header = [cell.strip() for cell in rows[0][1]] if rows else []
+    header, rows = read_csv(path, DataError, COLUMNS)
     if header != COLUMNS:
-        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header) or 'none'}")
+        raise DataError(f"{path}: expected the columns {', '.join(COLUMNS)}, got {', '.join(header)}")
     number = {name: position for position, name in enumerate(attributes)}
     places = torch.tensor([[0.5, 0.5, torch.inf]]).repeat(len(attributes), 1)
     listed: set[str] = set()
-    for line, cells in rows[1:]:
+    for line, cells in rows:
         name = cells[0].strip()
-        if len(cells) != len(COLUMNS):
-            raise DataError(f"{path}, line {line}: expected {len(COLUMNS)} cells, got {len(cells)}")
         if name not in number:
             raise DataError(f"{path}, line {line}: expected an attribute of the table, got {name!r}; correct the name")
         if name in listed:

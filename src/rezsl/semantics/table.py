@@ -1,6 +1,5 @@
 """The table of class semantics, which describes every class by its attributes."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import numbered_rows
+from rezsl.files import read_csv
 from rezsl.functional import l2_normalize
 
 
@@ -143,24 +142,13 @@ class ClassSemantics:
                 that is not a number; the message names file, line and column.
         """
         path = Path(path)
-        try:
-            with path.open(newline="", encoding="utf-8-sig") as stream:
-                rows = list(numbered_rows(stream))
-        except OSError as error:
-            raise DataError(
-                f"{path}: cannot be read ({error.strerror}); expected a table of class semantics"
-            ) from error
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path}: expected comma-separated UTF-8 text ({error})") from error
-        if len(rows) < 2:
-            raise DataError(f"{path}: expected a header and a row per class, got {len(rows)} lines")
-        header = [cell.strip() for cell in rows[0][1]]
-        if header[0].lower() != "class" or len(header) < 2:
+        header, rows = read_csv(path, DataError)
+        if len(header) < 2 or header[0].lower() != "class":
             raise DataError(f"{path}: expected the header 'class,<attribute>,…', got {','.join(header)[:80]!r}")
+        if not rows:
+            raise DataError(f"{path}: expected a row per class below the header, got none; add rows")
         names, values = [], []
-        for line, row in rows[1:]:
-            if len(row) != len(header):
-                raise DataError(f"{path}, line {line}: expected {len(header)} cells, got {len(row)}")
+        for line, row in rows:
             names.append(row[0].strip())
             values.append([_number(cell, path, line, header[column]) for column, cell in enumerate(row) if column])
         try:

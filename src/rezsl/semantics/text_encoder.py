@@ -49,9 +49,7 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
     # A copy made outside inference mode is an ordinary tensor, with which a model can be trained.
     result = torch.cat(vectors).float().clone()
     if not result.isfinite().all():
-        raise DataError(
-            f"source: expected finite vectors from {source}, got others; copy its weights again"
-        )
+        raise DataError(f"source: expected finite vectors from {source}, got others; copy its weights again")
     return result
 
 
