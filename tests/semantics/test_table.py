@@ -40,11 +40,8 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
         ),
         ('class,fur,wings\ncat,1,0\n"owl,0,1\nbat,1,1\n', "line 3: expected 3 cells, got 1"),
         ("name,fur\ncat,1\n", "expected the header 'class,<attribute>,…', got 'name,fur'"),
-        ("class,fur
-", "expected a row per class below the header, got none"),
-        ("class,fur
-,1
-", "classes: expected names, got an empty one; name it"),
+        ("class,fur\n", "expected a row per class below the header, got none"),
+        ("class,fur\n,1\n", "classes: expected names, got an empty one; name it"),
     ],
 )
 def test_a_bad_table_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
