@@ -10,7 +10,10 @@ import torch
 from benchmarks.timing import Comparison, side_by_side
 from rezsl.data import load_synthetic
 from rezsl.functional import l2_normalize
-from rezsl.models import ESZSL, SAE, ClosedForm
+from rezsl.models import ESZSL, SAE
+from rezsl.semantics import ClassSemantics
+
+Method = type[ESZSL] | type[SAE]
 
 SAMPLES, DIM, SEMANTICS, CLASSES, ROWS = 20_000, 2_048, 85, 40, 4_096
 
@@ -22,10 +25,10 @@ def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return data.inputs, data.labels, data.semantics.values
 
 
-def solved(kind: type[ClosedForm], features: torch.Tensor, labels: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+def solved(kind: Method, features: torch.Tensor, labels: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     """The weights."""
-    model = kind.build(DIM, torch.eye(SEMANTICS))
-    assert isinstance(model, ClosedForm)
+    names = [tuple(map(str, range(size))) for size in classes.shape]
+    model = kind(DIM, ClassSemantics(names[0], names[1], classes))
     model.solve(zip(features.split(ROWS), labels.split(ROWS), strict=True), classes)
     weights: torch.Tensor = model.state_dict()["readout.weight"]
     return weights
@@ -64,7 +67,7 @@ def measure() -> Iterator[Comparison]:
         yield Comparison(f"{what}; memory {peak(kind):.1f} × XᵀX", *times, difference)
 
 
-def peak(kind: type[ClosedForm]) -> float:
+def peak(kind: Method) -> float:
     """Most memory beyond the features, as multiples of XᵀX in float64; in a process of its own."""
     command = f"from benchmarks.closed_forms import report_peak; report_peak({kind.__name__!r})"
     output = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True).stdout
@@ -73,7 +76,7 @@ def peak(kind: type[ClosedForm]) -> float:
 
 def report_peak(name: str) -> None:
     """Print by how much this process grew at the most while it solved, as multiples of XᵀX."""
-    kinds: dict[str, type[ClosedForm]] = {"ESZSL": ESZSL, "SAE": SAE}
+    kinds: dict[str, Method] = {"ESZSL": ESZSL, "SAE": SAE}
     data = problem()
     before = memory("VmRSS")
     solved(kinds[name], *data)

@@ -32,7 +32,7 @@ def one(triple: tuple[int, tuple[int, int, int]], loss: str, loss_weight: float,
     data, model = rezsl.load_digits(unseen, validation), None
     if linear:
         assert isinstance(data.inputs, torch.Tensor)
-        data, model = replace(data, inputs=data.inputs.flatten(1) / 255), LinearRegressor.build
+        data, model = replace(data, inputs=data.inputs.flatten(1) / 255), LinearRegressor
     training = rezsl.Training(
         loss=LOSSES[loss], loss_weight=loss_weight, augmentation=INK, max_epochs=EPOCHS, seed=number
     )

@@ -20,7 +20,7 @@ def classifier(features: Benchmark) -> ZeroShotClassifier:
     torch.manual_seed(0)
     scaler = FeatureScaler.of(features.inputs)
     return ZeroShotClassifier(
-        scaler, LinearRegressor(8, 4), features.semantics, features.seen_classes, gamma=1.5, scale=10.0
+        scaler, LinearRegressor(8, features.semantics), features.semantics, features.seen_classes, gamma=1.5, scale=10.0
     )
 
 
@@ -57,7 +57,7 @@ def test_prediction_in_slices_leaves_the_mode_alone(classifier: ZeroShotClassifi
 
 def test_images_and_files_of_images(tmp_path: Path, semantics: ClassSemantics) -> None:
     backbone = small_resnet(channels=3, natural_size=8, image_size=8, width=4)
-    network = AttentionNet(backbone.region_dim, semantics.query_vectors, 4)
+    network = AttentionNet(backbone.region_dim, semantics, 4)
     model = ZeroShotClassifier(backbone, network, semantics, ["a"]).eval()
     pixels = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
     files = [tmp_path / f"{number}.png" for number in range(2)]

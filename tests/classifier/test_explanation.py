@@ -11,7 +11,7 @@ from PIL import Image
 from rezsl.classifier import ZeroShotClassifier, explain
 from rezsl.data import load_digits
 from rezsl.errors import ArgumentError, DataError
-from rezsl.models import AttentionNet, LinearRegressor
+from rezsl.models import AttentionNet, Bilinear, GEMNet, LinearRegressor
 from rezsl.regions import FeatureScaler, small_resnet
 from rezsl.report import save_explanation
 from rezsl.semantics import ClassSemantics
@@ -22,7 +22,7 @@ def model() -> ZeroShotClassifier:
     torch.manual_seed(0)
     semantics = load_digits().semantics
     backbone = small_resnet(channels=1, natural_size=8)
-    network = AttentionNet.build(backbone.region_dim, semantics.query_vectors)
+    network = AttentionNet(backbone.region_dim, semantics)
     torch.nn.init.normal_(network.output.weight, std=0.1)
     return ZeroShotClassifier(backbone, network, semantics, ["0", "1", "3"], gamma=0.7).eval()
 
@@ -66,6 +66,45 @@ def test_attention_lies_where_the_regions_lie(model: ZeroShotClassifier) -> None
     torch.testing.assert_close(found.attention.sum(dim=(1, 2)) + found.elsewhere, torch.ones(51))
 
 
+class Transposed(GEMNet):
+    """A model of somebody's own: its attention is that of GEM-Net, with the first map's weight reversed."""
+
+    def attention(self, regions: torch.Tensor) -> torch.Tensor:
+        return super().attention(regions).flip(2)
+
+
+class Layered(LinearRegressor):
+    """A model without attention maps, although one of its layers is called so."""
+
+    def __init__(self, region_dim: int, semantics: ClassSemantics) -> None:
+        super().__init__(region_dim, semantics)
+        self.attention = torch.nn.Linear(region_dim, region_dim)
+
+
+@pytest.mark.parametrize("kind", [GEMNet, Transposed, AttentionNet])
+def test_attention_of_every_model_that_has_it_is_explained(
+    model: ZeroShotClassifier, kind: type[GEMNet] | type[AttentionNet]
+) -> None:
+    images = load_digits().inputs[:1]
+    assert isinstance(images, torch.Tensor)
+    network = kind(model.backbone.region_dim, model.semantics)
+    other = ZeroShotClassifier(model.backbone, network, model.semantics, ["0"]).eval()
+    found = explain(other, images)
+    assert found.attention is not None
+    weights = network.attention(other.backbone(other.input_format.read(images, torch.tensor([0]))))[0]
+    torch.testing.assert_close(found.attention, weights.detach().unflatten(1, (8, 8)))
+
+
+def test_a_model_without_attention_maps_or_cosines(model: ZeroShotClassifier) -> None:
+    images = load_digits().inputs[:1]
+    assert isinstance(images, torch.Tensor)
+    of_layer = Layered(model.backbone.region_dim, model.semantics)
+    assert explain(ZeroShotClassifier(model.backbone, of_layer, model.semantics, ["0"]), images).attention is None
+    bilinear = Bilinear(model.backbone.region_dim, model.semantics)
+    with pytest.raises(ArgumentError, match="model: expected one whose class scores are cosines, got Bilinear"):
+        explain(ZeroShotClassifier(model.backbone, bilinear, model.semantics, ["0"]), images)
+
+
 def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path: Path) -> None:
     images = load_digits().inputs[:1]
     assert isinstance(images, torch.Tensor)
@@ -73,7 +112,7 @@ def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path:
     save_explanation(found, tmp_path / "a.png", ["narrow", "ink row 1 column 1"], title="a")
     semantics = model.semantics
     scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
-    linear = ZeroShotClassifier(scaler, LinearRegressor.build(5, semantics.query_vectors), semantics, ["0"])
+    linear = ZeroShotClassifier(scaler, LinearRegressor(5, semantics), semantics, ["0"])
     of_features = explain(linear, torch.rand(2, 5), 1)
     assert of_features.image is None
     assert of_features.attention is None
@@ -101,7 +140,7 @@ def test_long_and_odd_names_are_drawn_as_they_stand_and_apart(tmp_path: Path, mo
     classes = tuple(f"$x^$.Black_throated_Blue_Warbler_{number}" for number in range(6))
     semantics = ClassSemantics(classes, attributes, torch.rand(6, 30) + 0.1)
     backbone = small_resnet(channels=3, natural_size=32)
-    network = AttentionNet.build(backbone.region_dim, semantics.query_vectors)
+    network = AttentionNet(backbone.region_dim, semantics)
     model = ZeroShotClassifier(backbone, network, semantics, classes[:3], gamma=0.3).eval()
     found = explain(model, torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8))
     figures: list[Figure] = []

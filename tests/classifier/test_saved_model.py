@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from safetensors.torch import load_file
 
 from rezsl.classifier import ZeroShotClassifier, load_model, save_model
 from rezsl.classifier.saved_model import FORMAT
-from rezsl.errors import ModelFileError
+from rezsl.errors import ArgumentError, ModelFileError
 from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.regions import Backbone, FeatureScaler, small_resnet
 from rezsl.semantics import ClassSemantics
@@ -21,9 +22,9 @@ def models(semantics: ClassSemantics) -> list[ZeroShotClassifier]:
     scaler = FeatureScaler(torch.randn(8), torch.tensor(1.5))
     backbone: Backbone = small_resnet(channels=1, natural_size=8, image_size=8, width=4)
     return [
-        ZeroShotClassifier(scaler, LinearRegressor(8, 4), semantics, ["a", "b"], gamma=0.7, scale=25.0),
-        ZeroShotClassifier(scaler, MLPRegressor(8, 4, 5), semantics, ["a"]),
-        ZeroShotClassifier(backbone, AttentionNet(8, worded.query_vectors, 4, 3), worded, ["c"]),
+        ZeroShotClassifier(scaler, LinearRegressor(8, semantics), semantics, ["a", "b"], gamma=0.7, scale=25.0),
+        ZeroShotClassifier(scaler, MLPRegressor(8, semantics, 5), semantics, ["a"]),
+        ZeroShotClassifier(backbone, AttentionNet(8, worded, 4, 3), worded, ["c"]),
     ]
 
 
@@ -39,6 +40,29 @@ def test_what_is_saved_predicts_the_same(tmp_path: Path, semantics: ClassSemanti
     assert copy.semantics.groups == model.semantics.groups
     torch.testing.assert_close(copy.semantics.query_vectors, model.semantics.query_vectors)
     assert not copy.training
+
+
+def test_word_vectors_that_came_without_a_table_are_saved_with_it(tmp_path: Path, semantics: ClassSemantics) -> None:
+    torch.manual_seed(0)
+    vectors, scaler = torch.randn(4, 3), FeatureScaler(torch.zeros(8), torch.ones(()))
+    model = ZeroShotClassifier(scaler, AttentionNet(8, vectors, 4), semantics, ["a"]).eval()
+    torch.nn.init.normal_(model.network.output.weight)  # type: ignore[arg-type, union-attr] # the net's own layer
+    save_model(model, tmp_path)
+    copy, inputs = load_model(tmp_path), torch.randn(3, 5, 8)
+    torch.testing.assert_close(copy.network(inputs), model.network(inputs), rtol=0, atol=0)
+    assert copy.semantics.word_vectors is not None
+    assert torch.equal(copy.semantics.word_vectors, vectors)
+
+
+def test_the_table_is_the_one_that_the_network_was_made_with(semantics: ClassSemantics) -> None:
+    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
+    placed = replace(semantics, places=torch.full((4, 3), 0.5), groups=tuple("xxyy"))
+    model = ZeroShotClassifier(scaler, AttentionNet(8, semantics), placed, ["a"])
+    assert (model.semantics.places, model.semantics.groups) == (None, None)
+    assert ZeroShotClassifier(scaler, AttentionNet(8, placed), semantics, ["a"]).semantics.places is placed.places
+    other = replace(semantics, attributes=("wings", "fur", "stripes", "horns"))
+    with pytest.raises(ArgumentError, match="semantics: expected the 4 attributes that the network was made with"):
+        ZeroShotClassifier(scaler, AttentionNet(8, other), semantics, ["a"])
 
 
 @pytest.fixture
@@ -90,7 +114,7 @@ def test_damaged_descriptions_are_refused(saved: Path, text: str) -> None:
 def test_a_description_of_another_shape_is_refused_in_one_line(saved: Path) -> None:
     change(
         saved / "model.json",
-        network={"class": "LinearRegressor", "architecture": {"region_dim": 8, "num_semantics": 9}},
+        network={"class": "MLPRegressor", "options": {"hidden_dim": 9}},
     )
     with pytest.raises(ModelFileError, match="not a readable model") as caught:
         load_model(saved)
@@ -123,13 +147,16 @@ class OwnRegressor(LinearRegressor):
 
 
 def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSemantics) -> None:
-    for name in ("OwnRegressor", "os.system", "SemanticModel.__init__"):
-        change(saved / "model.json", network={"class": name, "architecture": {}})
-        with pytest.raises(ModelFileError, match=rf"^{saved}: unknown SemanticModel class"):
+    for name in ("GatedRegressor", "os.system", "SemanticModel.__init__", "SemanticModel", "Linear"):
+        change(saved / "model.json", network={"class": name, "options": {}})
+        with pytest.raises(ModelFileError, match=rf"^{saved}: unknown SemanticModel class .* import its module first"):
             load_model(saved)
+
+
+def test_a_class_of_ones_own_is_found_once_it_is_imported(saved: Path, semantics: ClassSemantics) -> None:
     scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
-    save_model(ZeroShotClassifier(scaler, OwnRegressor(8, 4), semantics, ["a"]), saved)
-    assert isinstance(load_model(saved, OwnRegressor).network, OwnRegressor)
+    save_model(ZeroShotClassifier(scaler, OwnRegressor(8, semantics), semantics, ["a"]), saved)
+    assert isinstance(load_model(saved).network, OwnRegressor)
 
 
 def test_a_failed_write_leaves_the_old_model(

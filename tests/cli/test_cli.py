@@ -162,7 +162,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
 
     semantics = load_digits().semantics
     scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
-    save_model(ZeroShotClassifier(scaler, LinearRegressor(5, 51), semantics, ["0"]), tmp_path / "run")
+    save_model(ZeroShotClassifier(scaler, LinearRegressor(5, semantics), semantics, ["0"]), tmp_path / "run")
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(2, 5)))
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), str(tmp_path / "rows.npy"), "--format=json", "--top=1"]) == 0

@@ -158,11 +158,7 @@ def test_the_command_runs_under_both_protocols(
         assert json.loads((run / "metrics.json").read_text())["test"]["protocol"] == protocol
         model = json.loads((run / "model.json").read_text())
         assert (model["backbone"]["image_size"], model["backbone"]["resize"]) == (32, 37)  # 8/7 of it, upwards
-        sizes = {"attention_dim": paper.attention_dim, "hidden_dim": paper.hidden_dim, "region_dim": 16}
-        assert model["network"]["architecture"] == sizes | {
-            "num_semantics": tiny.attributes,
-            "vector_dim": 3,
-            "has_places": False,
-        }
+        sizes = {"attention_dim": paper.attention_dim, "hidden_dim": paper.hidden_dim}
+        assert model["network"] == {"class": "AttentionNet", "options": sizes}
         assert model["scale"] == paper.scale
         assert set(tiny.classes) - set(model["seen_classes"]) == {tiny.classes[1]}  # the given split's unseen class

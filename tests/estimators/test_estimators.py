@@ -57,9 +57,7 @@ def test_classes_without_training_samples_are_recognised(estimator: ZeroShotEsti
 
 
 def test_the_closed_form_has_the_weights_that_fit_gives(learnable: Benchmark) -> None:
-    reference = rezsl.fit(
-        learnable, models.ESZSL.build, training=rezsl.Training(accelerator="cpu"), progress=False
-    ).model
+    reference = rezsl.fit(learnable, models.ESZSL, training=rezsl.Training(accelerator="cpu"), progress=False).model
     fitted = ESZSL().fit(*rows(learnable, "trainval"), class_semantics=learnable.semantics)
     _assert_same_semantics(fitted, reference, learnable)
 
@@ -71,7 +69,7 @@ def test_a_gradient_estimator_has_the_weights_that_fit_gives(learnable: Benchmar
     learnable = replace(learnable, semantics=ordered)
     reference = rezsl.fit(
         learnable,
-        models.LinearRegressor.build,
+        models.LinearRegressor,
         training=rezsl.Training(loss=MSELoss(), max_epochs=1, seed=5, accelerator="cpu"),
         progress=False,
     ).model

@@ -23,7 +23,7 @@ class Euclidean(LinearRegressor):
 def classifier(benchmark: Benchmark, network: type[LinearRegressor] = LinearRegressor) -> ZeroShotClassifier:
     assert isinstance(benchmark.inputs, torch.Tensor)
     torch.manual_seed(0)
-    linear = network(8, 4)
+    linear = network(8, benchmark.semantics)
     target = benchmark.semantics.values[benchmark.labels]
     with torch.no_grad():
         linear.readout.weight.copy_(torch.linalg.lstsq(benchmark.inputs, target).solution.T + 0.1 * torch.randn(4, 8))

@@ -10,9 +10,10 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel
 from rezsl.models import SmoothedRegressor
-from rezsl.models.feature_statistics import FeatureStatistics
+from rezsl.models._feature_statistics import FeatureStatistics
 from rezsl.training import Batches
 from rezsl.training.callbacks import LatestCheckpoint
+from tests.models.tables import table
 from tests.oracles import feature_smoothing as oracle
 from tests.oracles.label_density import bin_of
 
@@ -46,10 +47,10 @@ def test_calibration_matches_the_literal_loops(kernel: Kernel, generator: torch.
 
 def test_training_reads_calibrated_features_and_inference_does_not(generator: torch.Generator) -> None:
     torch.manual_seed(0)
-    model = SmoothedRegressor.build(6, torch.eye(3), hidden_dim=4, dropout=0.0, bins=3)
-    table = torch.rand(5, 3, generator=generator)
-    model.prepare(table)
-    regions, target = torch.randn(8, 6, generator=generator), table[torch.arange(8) % 5]
+    model = SmoothedRegressor(6, table(3), hidden_dim=4, dropout=0.0, bins=3)
+    values = torch.rand(5, 3, generator=generator)
+    model.prepare(values)
+    regions, target = torch.randn(8, 6, generator=generator), values[torch.arange(8) % 5]
     plain = model(regions)
     torch.testing.assert_close(model.training_forward(regions, target).prediction, plain)  # nothing is known yet
     model.start_epoch()
@@ -71,7 +72,7 @@ def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) ->
     result = rezsl.fit(
         learnable,
         training=rezsl.Training(max_epochs=6, batches=Batches(ways=4, shots=4), accelerator="cpu"),
-        model=SmoothedRegressor.build,
+        model=SmoothedRegressor,
         run_dir=tmp_path / "run",
         progress=False,
     )
@@ -91,16 +92,16 @@ def test_batches_in_parts_are_refused(features: Benchmark) -> None:
         rezsl.fit(
             features,
             training=rezsl.Training(batches=Batches(micro=4), max_epochs=1, accelerator="cpu"),
-            model=SmoothedRegressor.build,
+            model=SmoothedRegressor,
             progress=False,
         )
 
 
 def test_options_out_of_range_are_named() -> None:
     with pytest.raises(ArgumentError, match=r"momentum: expected a number in \[0, 1\), got 1"):
-        SmoothedRegressor(3, 2, momentum=1.0)
+        SmoothedRegressor(3, table(2), momentum=1.0)
     with pytest.raises(ArgumentError, match="hidden_dim and dropout: expected at least 1 and a share"):
-        SmoothedRegressor(3, 2, hidden_dim=0)
+        SmoothedRegressor(3, table(2), hidden_dim=0)
 
 
 class PowerCutError(Exception):
@@ -114,7 +115,7 @@ def test_a_resumed_run_has_the_same_statistics(
         result = rezsl.fit(
             features,
             training=rezsl.Training(max_epochs=3, batches=Batches(ways=4, shots=4), accelerator="cpu"),
-            model=SmoothedRegressor.build,
+            model=SmoothedRegressor,
             run_dir=run,
             resume=resume,
             progress=False,

@@ -13,8 +13,8 @@ import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.losses import InverseFrequencyLoss, MAELoss, MSELoss, RRTLoss
-from rezsl.models import MLPRegressor
-from rezsl.models.semantic_model import pool
+from rezsl.models import MLPRegressor, pool
+from rezsl.semantics import ClassSemantics
 from rezsl.training import Batches, FitResult, Optimization
 from rezsl.training.callbacks import LatestCheckpoint
 from rezsl.training.checkpoints import SafeCheckpointIO
@@ -26,16 +26,12 @@ PREFIX = "classifier.network."
 class NormalisedRegressor(MLPRegressor):
     """With batch normalisation, whose statistics move in every forward pass of a training."""
 
-    def __init__(self, region_dim: int, num_semantics: int, hidden_dim: int = 32, dropout: float = 0.5) -> None:
-        super().__init__(region_dim, num_semantics, hidden_dim, dropout)
+    def __init__(self, region_dim: int, semantics: ClassSemantics, hidden_dim: int = 32, dropout: float = 0.5) -> None:
+        super().__init__(region_dim, semantics, hidden_dim, dropout)
         self.norm = nn.BatchNorm1d(region_dim)
 
     def forward(self, regions: Tensor) -> Tensor:
         return super().forward(self.norm(pool(regions)))
-
-
-def build(region_dim: int, word_vectors: Tensor) -> NormalisedRegressor:
-    return NormalisedRegressor(region_dim, len(word_vectors))
 
 
 class PowerCutError(Exception):
@@ -52,7 +48,7 @@ def train(data: Benchmark, run: Path, resume: bool = False) -> FitResult:
             accelerator="cpu",
             optimization=Optimization(learning_rate=0.01),
         ),
-        model=build,
+        model=NormalisedRegressor,
         run_dir=run,
         resume=resume,
         progress=False,
@@ -132,7 +128,7 @@ def test_what_cannot_be_retrained_is_refused(features: Benchmark) -> None:
         rezsl.fit(
             features,
             training=rezsl.Training(loss=RRTLoss(MSELoss(), MAELoss()), max_epochs=2, accelerator="cpu"),
-            model=Headless.build,
+            model=Headless,
             progress=False,
         )
     with pytest.raises(ArgumentError, match="share: expected a number between 0 and 1, got 1"):

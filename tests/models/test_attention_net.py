@@ -6,20 +6,24 @@ import torch
 
 from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet
+from tests.models.tables import table
 from tests.oracles.attention import attention_net, place_shares
 from tests.oracles.literal_attention_torch import LiteralAttentionNet
 
 SIZES = [(6, 5, 4, 0), (6, 5, 4, 7)]
 
 
-def pair(region_dim: int, semantics: int, width: int, hidden: int) -> tuple[AttentionNet, LiteralAttentionNet]:
+def pair(
+    region_dim: int, semantics: int, width: int, hidden: int, places: torch.Tensor | None = None
+) -> tuple[AttentionNet, LiteralAttentionNet]:
     """The network and its literal form, with the same random parameters, in double precision."""
     torch.manual_seed(0)
     vectors = torch.randn(semantics, 3, dtype=torch.float64)
     literal = LiteralAttentionNet(region_dim, vectors, width, hidden).double()
     for parameter in literal.parameters():
         torch.nn.init.normal_(parameter)
-    network = AttentionNet(region_dim, vectors, width, hidden).double()
+    described = table(semantics, word_vectors=vectors, places=places)
+    network = AttentionNet(region_dim, described, width, hidden).double()
     network.load_state_dict(literal.state_dict())
     return network, literal
 
@@ -47,14 +51,12 @@ PLACES = torch.tensor([[0.2, 0.7, 0.2], [0.3, 0.4, torch.inf], [0.5, 0.5, 1.0], 
 def test_predictions_and_attention_match_the_slow_loops(
     sizes: tuple[int, int, int, int], places: torch.Tensor | None
 ) -> None:
-    network, _ = pair(*sizes)
-    if places is not None:
-        network.set_places(places)
+    network, _ = pair(*sizes, places)
     regions = torch.randn(2, 9, 6, dtype=torch.float64)
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     hidden = {"hidden_weight": state["hidden.weight"], "hidden_bias": state["hidden.bias"]} if sizes[3] else {}
     prediction, attention = attention_net(
-        regions.numpy(), state["word_vectors"],
+        regions.numpy(), network.word_vectors.numpy(),
         query_weight=state["query.weight"], query_bias=state["query.bias"], key_weight=state["key.weight"],
         value_weight=state["value.weight"], value_bias=state["value.bias"], output_weight=state["output.weight"],
         output_bias=state["output.bias"], readout=state["readout"],
@@ -67,15 +69,13 @@ def test_predictions_and_attention_match_the_slow_loops(
 
 def test_places_that_nobody_knows_change_nothing() -> None:
     plain, _ = pair(6, 5, 4, 0)
-    placed = copy.deepcopy(plain)
-    placed.set_places(torch.tensor([[0.5, 0.5, torch.inf]] * 5, dtype=torch.float64))
+    placed, _ = pair(6, 5, 4, 0, torch.tensor([[0.5, 0.5, torch.inf]] * 5, dtype=torch.float64))
     regions = torch.randn(2, 9, 6, dtype=torch.float64)
     torch.testing.assert_close(placed(regions), plain(regions))
 
 
 def test_a_narrow_place_at_which_there_is_nothing_else_keeps_gradients_finite() -> None:
-    network, _ = pair(6, 5, 4, 0)
-    network.set_places(torch.tensor([[0.1, 0.1, 1e-3]] * 5, dtype=torch.float64))
+    network, _ = pair(6, 5, 4, 0, torch.tensor([[0.1, 0.1, 1e-3]] * 5, dtype=torch.float64))
     regions = torch.randn(2, 10, 6, dtype=torch.float64, requires_grad=True)  # a class token before 3 × 3 cells
     network(regions).sum().backward()
     assert regions.grad is not None
@@ -84,14 +84,20 @@ def test_a_narrow_place_at_which_there_is_nothing_else_keeps_gradients_finite() 
     torch.testing.assert_close(network.attention(regions)[0, 0, 1], torch.tensor(1.0, dtype=torch.float64))
 
 
-def test_places_come_back_with_the_state() -> None:
-    network = AttentionNet(6, torch.randn(5, 3), 4, places=PLACES)
-    again = AttentionNet.restore(network.architecture())
-    again.load_state_dict(network.state_dict())
+def test_the_table_gives_word_vectors_and_places_and_the_state_does_not_repeat_them() -> None:
+    vectors = torch.randn(5, 3)
+    network = AttentionNet(6, table(5, word_vectors=vectors, places=PLACES.float()), 4)
+    assert not {"word_vectors", "places"} & set(network.state_dict())
+    assert torch.equal(network.word_vectors, vectors)
+    assert network.places is not None
+    assert torch.equal(network.places, PLACES.float())
+    assert torch.equal(AttentionNet(6, table(5)).word_vectors, torch.eye(5))
+    bare = AttentionNet(6, vectors, 4)
+    assert bare.places is None
+    plain = AttentionNet(6, table(5, word_vectors=vectors), 4)
+    plain.load_state_dict(bare.state_dict())
     regions = torch.randn(2, 9, 6)
-    torch.testing.assert_close(again(regions), network(regions), rtol=0, atol=0)
-    with pytest.raises(ArgumentError, match="places: expected 5 rows, one per semantic, got 1"):
-        network.set_places(PLACES[:1])
+    torch.testing.assert_close(bare(regions), plain(regions), rtol=0, atol=0)
 
 
 def test_huge_logits_stay_finite() -> None:
@@ -160,8 +166,7 @@ def test_what_is_kept_is_no_part_of_the_state() -> None:
 def test_autocast_does_not_leak_into_full_precision() -> None:
     network, regions = AttentionNet(6, torch.randn(5, 3), 4).eval(), torch.randn(2, 9, 6)
     with torch.no_grad():
-        exact = AttentionNet.restore(network.architecture())
-        exact.load_state_dict(network.state_dict())
+        exact = copy.deepcopy(network)
         with torch.autocast("cpu", torch.bfloat16):
             network(regions)
         torch.testing.assert_close(network(regions), exact.eval()(regions), rtol=0, atol=0)

@@ -9,22 +9,19 @@ import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.models import ESZSL, SAE, Bilinear, ClosedForm, SemanticModel
+from tests.models.tables import table
 from tests.oracles import closed_forms as oracle
 from tests.oracles.scoring import cosine_scores
 
 METHODS = [ESZSL, SAE]
+Method = type[ESZSL] | type[SAE]
 
 
-def fresh(kind: type[ClosedForm], **options: float) -> ClosedForm:
-    model = kind.build(5, torch.eye(3), **options)
-    assert isinstance(model, ClosedForm)
-    return model
-
-
-def solved(kind: type[ClosedForm], size: int = 7, scale: float = 1.0, **options: float) -> ClosedForm:
+def solved(kind: Method, size: int = 7, scale: float = 1.0, **options: float) -> ESZSL | SAE:
     """A model of 5 dimensions and 3 semantics, solved for on 24 samples of 4 classes."""
     generator = torch.Generator().manual_seed(0)
-    model = fresh(kind, **options).double()
+    model = kind(5, table(3), **options).double()
+    assert isinstance(model, ClosedForm)
     features, labels = torch.randn(24, 5, generator=generator, dtype=torch.float64), torch.arange(24) % 4
     # An iterator: a second pass would find it empty.
     model.solve(iter([(scale * features[i : i + size], labels[i : i + size]) for i in range(0, 24, size)]), classes())
@@ -59,7 +56,7 @@ def test_sae_has_the_least_objective_with_a_relative_penalty() -> None:
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_batches_and_the_size_of_features_do_not_change_which_class_wins(kind: type[ClosedForm]) -> None:
+def test_batches_and_the_size_of_features_do_not_change_which_class_wins(kind: Method) -> None:
     whole, parts, larger = solved(kind, 24), solved(kind, 7), solved(kind, 7, scale=1000.0)
     torch.testing.assert_close(parts(features()), whole(features()))
     scores = [
@@ -70,7 +67,7 @@ def test_batches_and_the_size_of_features_do_not_change_which_class_wins(kind: t
 
 @pytest.mark.parametrize("kind", [*METHODS, Bilinear])
 def test_regions_are_pooled(kind: type[SemanticModel]) -> None:
-    model = solved(kind).float() if issubclass(kind, ClosedForm) else kind.build(5, torch.eye(3))
+    model = kind(5, table(3))
     regions = torch.randn(6, 4, 5)
     torch.testing.assert_close(model(regions), model(regions.mean(dim=1)))
 
@@ -80,28 +77,28 @@ def test_scores_are_dot_products_with_directions_or_cosines() -> None:
     cosines = cosine_scores(predictions.numpy(), rows.numpy(), 20.0)
     lengths = np.linalg.norm(predictions.numpy(), axis=1, keepdims=True)
     for model, expected in (
-        (Bilinear(5, 3), lengths * cosines),
-        (ESZSL(5, 3), lengths * cosines),
-        (SAE(5, 3), cosines),
+        (Bilinear(5, table(3)), lengths * cosines),
+        (ESZSL(5, table(3)), lengths * cosines),
+        (SAE(5, table(3)), cosines),
     ):
         np.testing.assert_allclose(model.class_scores(predictions, rows, 20.0).numpy(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_features_that_are_all_alike_give_finite_weights(kind: type[ClosedForm]) -> None:
-    model = fresh(kind)
+def test_features_that_are_all_alike_give_finite_weights(kind: Method) -> None:
+    model = kind(5, table(3))
     model.solve([(torch.zeros(8, 5), torch.arange(8) % 4)], classes())
     assert bool(model(torch.ones(2, 5)).isfinite().all())
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_fit_selects_refits_tests_and_saves(kind: type[ClosedForm], learnable: Benchmark, tmp_path: Path) -> None:
-    result = rezsl.fit(learnable, model=kind.build, run_dir=tmp_path / "run", progress=False)
+def test_fit_selects_refits_tests_and_saves(kind: Method, learnable: Benchmark, tmp_path: Path) -> None:
+    result = rezsl.fit(learnable, model=kind, run_dir=tmp_path / "run", progress=False)
     assert result.test is not None
     assert result.test.t1 > 0.7  # chance is 0.25
     assert result.choice.epochs == 1
     loaded = rezsl.load_model(tmp_path / "run")
-    assert loaded.network.architecture() == result.model.network.architecture()
+    assert loaded.network.options == result.model.network.options
     assert rezsl.evaluate(loaded, learnable).metrics() == result.test.metrics()
 
 
@@ -109,7 +106,7 @@ def test_the_bilinear_model_learns(learnable: Benchmark) -> None:
     result = rezsl.fit(
         learnable,
         training=rezsl.Training(loss=None, max_epochs=10, accelerator="cpu"),
-        model=Bilinear.build,
+        model=Bilinear,
         progress=False,
     )
     assert result.test is not None
@@ -119,11 +116,11 @@ def test_the_bilinear_model_learns(learnable: Benchmark) -> None:
 @pytest.mark.parametrize(
     ("build", "name"),
     [
-        (partial(ESZSL.build, feature_penalty=0.0), "feature_penalty"),
-        (partial(ESZSL.build, semantic_penalty=-1.0), "semantic_penalty"),
-        (partial(SAE.build, penalty=float("nan")), "penalty"),
+        (partial(ESZSL, feature_penalty=0.0), "feature_penalty"),
+        (partial(ESZSL, semantic_penalty=-1.0), "semantic_penalty"),
+        (partial(SAE, penalty=float("nan")), "penalty"),
     ],
 )
-def test_a_penalty_out_of_range_is_named(build: partial[ClosedForm], name: str) -> None:
+def test_a_penalty_out_of_range_is_named(build: partial[SemanticModel], name: str) -> None:
     with pytest.raises(ArgumentError, match=f"^{name}: expected a positive number, got"):
-        build(5, torch.eye(3))
+        build(5, table(3))

@@ -8,6 +8,7 @@ import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.models import DAP
+from tests.models.tables import table
 from tests.oracles import closed_forms as oracle
 
 ROWS = torch.tensor([[0.9, 0.1, 0.5], [0.8, 0.7, 0.5], [0.1, 0.6, 0.5], [0.2, 0.0, 0.5]])
@@ -18,7 +19,7 @@ def solved(size: int = 7, scale: float = 1.0) -> tuple[DAP, torch.Tensor, torch.
     generator = torch.Generator().manual_seed(0)
     features, labels = torch.randn(40, 5, generator=generator).double() + 0.3, torch.arange(40) % 4
     features += ROWS[labels] @ torch.randn(3, 5, generator=generator) * 2
-    model = DAP.build(5, torch.eye(3), penalty=0.1).double()
+    model = DAP(5, table(3), penalty=0.1).double()
     model.solve(((scale * features[i : i + size], labels[i : i + size]) for i in range(0, 40, size)), ROWS)
     return model, features, labels
 
@@ -80,7 +81,7 @@ def test_probabilities_never_reach_0_or_1(dtype: torch.dtype) -> None:
 
 
 def test_fit_selects_refits_tests_and_saves(learnable: Benchmark, tmp_path: Path) -> None:
-    result = rezsl.fit(learnable, model=DAP.build, run_dir=tmp_path / "run", progress=False)
+    result = rezsl.fit(learnable, model=DAP, run_dir=tmp_path / "run", progress=False)
     assert result.test is not None
     assert result.test.t1 > 0.4  # chance is 0.25; yes and no say less than numbers
     loaded = rezsl.load_model(tmp_path / "run")
@@ -92,8 +93,8 @@ def test_fit_selects_refits_tests_and_saves(learnable: Benchmark, tmp_path: Path
 
 def test_what_cannot_be_solved_is_refused_in_one_line() -> None:
     with pytest.raises(ArgumentError, match=r"^penalty: expected a positive number, got 0\.0$"):
-        DAP.build(5, torch.eye(3), penalty=0.0)
-    model = DAP.build(5, torch.eye(3))
+        DAP(5, table(3), penalty=0.0)
+    model = DAP(5, table(3))
     with pytest.raises(ArgumentError, match=r"^batches: expected samples to learn from, got none$"):
         model.solve([], ROWS)
     with pytest.raises(ArgumentError, match=r"^features: expected finite numbers, got some that are not"):

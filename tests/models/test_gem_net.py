@@ -11,12 +11,14 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.functional.attention import compactness, decorrelation
 from rezsl.models import GEMNet
+from tests.models.tables import table
 from tests.oracles import attention_penalties as oracle
 
 
-def network(**options: float) -> GEMNet:
+def network(groups: tuple[str, ...] | None = None, **options: float) -> GEMNet:
     torch.manual_seed(0)
-    return GEMNet(6, torch.randn(5, 3), **options).double()  # type: ignore[arg-type] # height is whole below
+    described = table(5, word_vectors=torch.randn(5, 3), groups=groups)
+    return GEMNet(6, described, **options).double()  # type: ignore[arg-type] # height is whole below
 
 
 def penalty(model: GEMNet, regions: torch.Tensor) -> torch.Tensor:
@@ -42,11 +44,11 @@ def test_decorrelation_is_that_of_the_loops_and_has_a_finite_gradient() -> None:
 
 def test_prediction_is_that_of_the_loops() -> None:
     model, regions = network(), torch.randn(2, 4, 6).double()
-    state = {name: value.numpy() for name, value in model.state_dict().items() if value.is_floating_point()}
+    state = {name: value.numpy() for name, value in model.state_dict().items()}
     got, weights = model(regions).detach().numpy(), model.attention(regions).detach().numpy()
     for b, sample in enumerate(regions.numpy()):
         for s in range(5):
-            logits = sample @ (state["query.weight"] @ state["word_vectors"][s])
+            logits = sample @ (state["query.weight"] @ model.word_vectors[s].numpy())
             attention = np.exp(logits) / np.exp(logits).sum()
             np.testing.assert_allclose(weights[b, s], attention)
             pooled = sample.mean(axis=0) @ state["pooled.weight"][s] + state["pooled.bias"][s]
@@ -54,8 +56,9 @@ def test_prediction_is_that_of_the_loops() -> None:
 
 
 def test_the_penalty_of_a_sample_is_its_spread_and_the_decorrelation() -> None:
-    model, regions = network(compactness_weight=0.5, decorrelation_weight=2.0), torch.randn(3, 9, 6).double()
-    model.set_groups(["wing", "bill", "wing", "tail", "bill"])
+    groups = ("wing", "bill", "wing", "tail", "bill")
+    model = network(groups, compactness_weight=0.5, decorrelation_weight=2.0)
+    regions = torch.randn(3, 9, 6).double()
     assert model.groups.tolist() == [0, 1, 0, 2, 1]
     with torch.no_grad():
         output = model.training_forward(regions, torch.zeros(3, 5).double())
@@ -89,10 +92,10 @@ def test_regions_that_are_no_map_are_refused_in_training_only() -> None:
     assert bool(penalty(network(compactness_weight=0.0), regions).isfinite().all())
 
 
-def test_fit_hands_over_groups_and_saves_them(learnable: Benchmark, tmp_path: Path) -> None:
+def test_groups_come_from_the_table_and_are_saved_with_it(learnable: Benchmark, tmp_path: Path) -> None:
     groups = ("a", "a", "b", "b", "c", "c")
     data = replace(learnable, semantics=replace(learnable.semantics, groups=groups))
-    build = partial(GEMNet.build, decorrelation_weight=0.02)
+    build = partial(GEMNet, decorrelation_weight=0.02)
     result = rezsl.fit(
         data,
         training=rezsl.Training(max_epochs=6, accelerator="cpu"),
@@ -116,5 +119,3 @@ def test_an_option_out_of_range_is_named() -> None:
         network(decorrelation_weight=float("inf"))
     with pytest.raises(ArgumentError, match=r"^height: expected the rows of the map, or 0 for a square one, got -1$"):
         network(height=-1)
-    with pytest.raises(ArgumentError, match=r"^groups: expected 5 names, one per semantic, got 1$"):
-        network().set_groups(["wing"])

@@ -1,25 +1,32 @@
+import inspect
+from typing import Any
+
 import pytest
 import torch
 
-from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor, SemanticModel
+from rezsl import models
+from rezsl.errors import ArgumentError
+from rezsl.files import import_modules
+from rezsl.models import MODELS, AttentionNet, ClosedForm, GEMNet, HasAttention, LinearRegressor, SemanticModel, pool
+from rezsl.semantics import ClassSemantics
+from tests.models.tables import table
 
-MODELS = [AttentionNet, LinearRegressor, MLPRegressor]
 
-
-@pytest.mark.parametrize("kind", MODELS)
-def test_a_model_is_restored_from_its_architecture_and_state(kind: type[SemanticModel]) -> None:
-    model = kind.build(6, torch.randn(5, 3)).eval()
-    copy = kind.restore(model.architecture()).eval()
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_made_again_from_its_options_and_state(name: str) -> None:
+    semantics = table(5, word_vectors=torch.randn(5, 3), groups=tuple("aabbc"))
+    model = MODELS[name](6, semantics).eval()
+    copy = MODELS[name](6, semantics, **model.options).eval()
     copy.load_state_dict(model.state_dict())
     regions = torch.randn(2, 9, 6)
     torch.testing.assert_close(copy(regions), model(regions), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", [kind for kind in MODELS.values() if not issubclass(kind, ClosedForm)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_every_parameter_gets_a_gradient(kind: type[SemanticModel], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    model = kind.build(6, torch.randn(5, 3)).to(dtype)
+    model = kind(6, table(5, word_vectors=torch.randn(5, 3))).to(dtype)
     prediction = model(torch.randn(2, 9, 6, dtype=dtype))
     assert prediction.shape == (2, 5)
     assert prediction.dtype == dtype
@@ -29,9 +36,71 @@ def test_every_parameter_gets_a_gradient(kind: type[SemanticModel], dtype: torch
         assert bool(parameter.grad.isfinite().all()), name
 
 
-@pytest.mark.parametrize("kind", [LinearRegressor, MLPRegressor])
+@pytest.mark.parametrize("kind", [kind for kind in MODELS.values() if not issubclass(kind, HasAttention)])
 def test_features_are_one_region(kind: type[SemanticModel]) -> None:
-    model = kind.build(6, torch.eye(5)).eval()
+    model = kind(6, table(5)).eval()
     features = torch.randn(3, 6)
     torch.testing.assert_close(model(features), model(features.unsqueeze(1)))
     torch.testing.assert_close(model(features.unsqueeze(1).expand(3, 4, 6)), model(features))
+
+
+def test_every_public_module_is_found_and_every_option_has_a_default_and_a_description() -> None:
+    modules = {module.__name__ for module in import_modules("rezsl.models")}
+    assert {kind.__module__ for kind in MODELS.values()} == modules
+    for kind in MODELS.values():
+        assert getattr(models, kind.__name__) is kind
+        assert kind.__name__ in models.__all__
+        _, _, *options = list(inspect.signature(kind).parameters.values())
+        for option in options:
+            assert option.default is not inspect.Parameter.empty, (kind, option)
+            assert f"{option.name}: " in (kind.__doc__ or ""), (kind, option)
+
+
+def test_what_a_model_can_do_is_asked_of_it() -> None:
+    names = {name for name, kind in MODELS.items() if issubclass(kind, HasAttention)}
+    assert names == {"attention", "gem"}
+    assert {name for name, kind in MODELS.items() if issubclass(kind, ClosedForm)} == {"eszsl", "sae", "dap"}
+    assert {name for name, kind in MODELS.items() if not kind.scores_are_cosines} == {"bilinear", "eszsl", "dap"}
+
+
+@pytest.mark.parametrize("kind", [AttentionNet, GEMNet])
+def test_attention_sums_to_one(kind: type[AttentionNet] | type[GEMNet]) -> None:
+    weights = kind(6, table(5)).attention(torch.randn(2, 9, 6))
+    torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 5))
+
+
+def test_a_class_registers_itself_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{SemanticModel.__module__}.MODELS", dict(MODELS))
+    registry: dict[str, Any] = vars(inspect.getmodule(SemanticModel))["MODELS"]
+
+    class Scaled(SemanticModel, name="scaled"):
+        """A mean region times a number."""
+
+        def __init__(self, region_dim: int, semantics: ClassSemantics, factor: float = 2.0) -> None:
+            super().__init__()
+            self.readout = torch.nn.Linear(region_dim, len(semantics.attributes))
+            self.factor = factor
+
+        def forward(self, regions: torch.Tensor) -> torch.Tensor:
+            return self.factor * torch.Tensor(self.readout(pool(regions)))
+
+        def class_scores(self, predictions: torch.Tensor, class_semantics: torch.Tensor, scale: float) -> torch.Tensor:
+            return scale * predictions @ class_semantics.T
+
+    assert registry["scaled"] is Scaled
+    assert not Scaled.scores_are_cosines
+    assert Scaled(6, table(5), factor=3.0).options == {"factor": 3.0}
+    assert Scaled(6, table(5)).options == {"factor": 2.0}
+
+    with pytest.raises(ArgumentError, match=r"name: expected one that no other model has, got 'scaled' of .*Scaled"):
+
+        class Other(LinearRegressor, name="scaled"):
+            """Another model of that name."""
+
+    with pytest.raises(ArgumentError, match=r"Wrong: expected a constructor \(region_dim, semantics, <options>\), got"):
+
+        class Wrong(LinearRegressor):
+            """A model that counts the attributes itself."""
+
+            def __init__(self, region_dim: int, num_semantics: int) -> None:
+                super().__init__(region_dim, table(num_semantics))

@@ -16,7 +16,7 @@ class LiteralAttentionNet(nn.Module):
         """Make the layers; without hidden_dim there is no hidden layer."""
         super().__init__()
         semantic_count, word_dim = word_vectors.shape
-        self.register_buffer("word_vectors", word_vectors)
+        self.register_buffer("word_vectors", word_vectors, persistent=False)
         self.query = nn.Linear(word_dim, attention_dim)
         self.key = nn.Linear(region_dim, attention_dim, bias=False)
         self.value = nn.Linear(region_dim, attention_dim)

@@ -176,7 +176,7 @@ def test_memory_does_not_grow_with_the_file(
     fingerprint(data)
     assert isinstance(data.inputs, torch.Tensor)
     scaler = FeatureScaler.of(data.inputs, data.split.trainval)
-    network = AttentionNet.build(1024, semantics.query_vectors)
+    network = AttentionNet(1024, semantics)
     model = ZeroShotClassifier(scaler, network, semantics, data.seen_classes)
     assert in_memory(data, model.input_format) is data
     predicted = model.predict_semantics(data.inputs, batch_size=8, index=torch.arange(0, 12000, 400))

@@ -9,6 +9,7 @@ from PIL import Image
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, load_digits
 from rezsl.evaluation import Analysis, analyse_model
+from rezsl.models import GEMNet
 from rezsl.report import ReportedRun, render_report
 from rezsl.report._page_examples import SIDE, Example, examples_of
 from rezsl.training import Batches, Training, fit
@@ -54,6 +55,17 @@ def test_the_first_of_each_side_shows_where_the_model_looked(trained: Trained) -
         assert first.semantic in analysis.attributes
         assert first.peak >= 1.0
         assert all(other.attention is None for other in others)
+
+
+def test_attention_of_gem_net_is_shown_too(trained: Trained) -> None:
+    model, data, _ = trained
+    torch.manual_seed(0)
+    network = GEMNet(model.backbone.region_dim, model.semantics)
+    other = ZeroShotClassifier(model.backbone, network, model.semantics, model.seen_classes).eval()
+    groups = examples_of(other, data, analyse_model(other, data))
+    firsts = [side[0] for group in groups for side in (group.right, group.wrong) if side]
+    assert len(firsts) >= 3
+    assert all(first.attention is not None and first.peak >= 1.0 for first in firsts)
 
 
 def test_every_picture_in_the_page_has_words(trained: Trained) -> None:

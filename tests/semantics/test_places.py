@@ -87,7 +87,7 @@ def test_networks_of_images_use_places_and_saved_models_contain_them(tmp_path: P
     torch.testing.assert_close(again.predict_semantics(images), model.predict_semantics(images))
 
     features = replace(digits, inputs=torch.rand(len(digits.labels), 7))
-    of_features = new_classifier(features, digits.split.trainval, AttentionNet.build, small_resnet, Training())
+    of_features = new_classifier(features, digits.split.trainval, AttentionNet, small_resnet, Training())
     assert isinstance(of_features.network, AttentionNet)
     assert of_features.network.places is None
-    new_classifier(digits, digits.split.trainval, LinearRegressor.build, small_resnet, Training())
+    new_classifier(digits, digits.split.trainval, LinearRegressor, small_resnet, Training())

@@ -19,6 +19,7 @@ from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
+from rezsl.semantics import ClassSemantics
 from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization, Training, select
 from rezsl.training.assembly import ModelBuilder
 from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
@@ -50,7 +51,7 @@ def weights(result: FitResult) -> dict[str, torch.Tensor]:
     return result.model.state_dict()
 
 
-@pytest.mark.parametrize("model", [None, LinearRegressor.build, MLPRegressor.build, AttentionNet.build])
+@pytest.mark.parametrize("model", [None, LinearRegressor, MLPRegressor, AttentionNet])
 @pytest.mark.parametrize("loss", [None, MSELoss(), ReMSELoss(memory="running")])
 def test_every_model_and_loss_learns_features(
     learnable: Benchmark, model: ModelBuilder | None, loss: RegressionLoss | None
@@ -273,8 +274,8 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, unchecked: No
 
 
 def test_a_run_that_fails_before_its_first_epoch_leaves_nothing(features: Benchmark, tmp_path: Path) -> None:
-    def broken(region_dim: int, word_vectors: torch.Tensor) -> LinearRegressor:
-        network = LinearRegressor(region_dim, len(word_vectors))
+    def broken(region_dim: int, semantics: ClassSemantics) -> LinearRegressor:
+        network = LinearRegressor(region_dim, semantics)
         network.register_forward_pre_hook(lambda *_: (_ for _ in ()).throw(MemoryError("too large")))
         return network
 
@@ -384,7 +385,7 @@ def test_what_is_selected_does_not_depend_on_any_test_image_or_class(learnable: 
     inputs[torch.cat([split.test_seen, split.test_unseen])] = 1e6
     values[learnable.labels[split.test_unseen].unique()] = 0.5
     spoilt = replace(learnable, inputs=inputs, semantics=replace(learnable.semantics, values=values))
-    for model, loss in ((LinearRegressor.build, ReMSELoss()), (ESZSL.build, MSELoss())):
+    for model, loss in ((LinearRegressor, ReMSELoss()), (ESZSL, MSELoss())):
         seen: list[list[Choice]] = [[], []]
         for data, epochs in zip((learnable, spoilt), seen, strict=True):
             training = Training(loss=loss, max_epochs=2, batches=Batches(ways=4, shots=4), accelerator="cpu")
@@ -413,7 +414,7 @@ def test_losses_are_told_how_often_each_class_is_drawn(learnable: Benchmark, bat
     drawn = torch.cat([labels[batch] for batch in batches.sampler(torch.arange(120), labels, seed=0)]).bincount()
     told = batches.drawn(labels)
     torch.testing.assert_close(told / told.sum(), drawn / drawn.sum(), rtol=0.02, atol=0)
-    quick(learnable, model=LinearRegressor.build, loss=Recording(), batches=batches, max_epochs=1)
+    quick(learnable, model=LinearRegressor, loss=Recording(), batches=batches, max_epochs=1)
     of_benchmark = learnable.labels[learnable.split.trainval]
     assert torch.equal(Recording.told, batches.drawn(of_benchmark))
 

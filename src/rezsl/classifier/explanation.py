@@ -12,7 +12,8 @@ from rezsl.classifier.zero_shot_classifier import Ranked, ZeroShotClassifier
 from rezsl.data import Crop
 from rezsl.errors import ArgumentError, DataError
 from rezsl.functional import l2_normalize
-from rezsl.models import AttentionNet, SemanticModel
+from rezsl.functional.shapes import Regions
+from rezsl.models import HasAttention, SemanticModel
 from rezsl.regions import ImageBackbone
 from rezsl.semantics import ClassSemantics
 
@@ -77,7 +78,7 @@ def explain(
     """
     if not 0 <= position < len(inputs):
         raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
-    if type(model.network).class_scores is not SemanticModel.class_scores:
+    if not model.network.scores_are_cosines:
         raise ArgumentError(
             f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "
             "have no such shares of single semantics"
@@ -92,7 +93,7 @@ def explain(
     try:
         regions = model.backbone(batch)
         prediction = model.network(regions)
-        weights = model.network.attention(regions)[0].cpu() if isinstance(model.network, AttentionNet) else None
+        weights = _attention(model.network, regions)
     finally:
         model.train(was_training)
     scores = model.scores(prediction.cpu(), table)[0]
@@ -116,6 +117,15 @@ def explain(
         attention=attention,
         elsewhere=elsewhere,
     )
+
+
+def _attention(network: SemanticModel, regions: Regions) -> Float[Tensor, "S R"] | None:
+    """Return the attention of the first sample, or None for a model without attention."""
+    # The class is asked: an instance may have a layer of the name ``attention``.
+    if not issubclass(type(network), HasAttention):
+        return None
+    assert isinstance(network, HasAttention)
+    return network.attention(regions)[0].cpu()
 
 
 def _ranked(model: ZeroShotClassifier, table: ClassSemantics, scores: Tensor, row: int) -> Ranked:

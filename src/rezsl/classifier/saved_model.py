@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from rezsl import models
-from rezsl import regions as backbones
 from rezsl.classifier.zero_shot_classifier import ZeroShotClassifier
 from rezsl.errors import DataError, ModelFileError
 from rezsl.files import write_atomically
@@ -42,7 +41,7 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     description = {
         "format": FORMAT,
         "backbone": {"class": type(model.backbone).__name__, **model.backbone.specification()},
-        "network": {"class": type(model.network).__name__, "architecture": model.network.architecture()},
+        "network": {"class": type(model.network).__name__, "options": model.network.options},
         "semantics": {
             "classes": model.semantics.classes,
             "attributes": model.semantics.attributes,
@@ -58,12 +57,14 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     write_atomically(directory / "model.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
 
 
-def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbone]) -> ZeroShotClassifier:
+def load_model(directory: str | Path) -> ZeroShotClassifier:
     """Read a classifier, in evaluation mode, on the CPU.
+
+    The classes of backbone and model are found by name among those that are imported. Nothing is ever imported because
+    a file names it, so the module of a class of your own must be imported before.
 
     Args:
         directory: a run directory, or any other that :func:`save_model` wrote.
-        custom: your own model or backbone classes, if the saved model uses any. Nothing else is ever imported.
 
     Raises:
         ModelFileError: a file is missing, damaged, does not belong to the other, or was written by a newer version.
@@ -88,13 +89,14 @@ def load_model(directory: str | Path, *custom: type[SemanticModel] | type[Backbo
             places=tensors.pop(_PLACES, None),
         )
         backbone_part = dict(description["backbone"])
-        backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone, backbones, custom)
-        network_class = _class_named(directory, description["network"]["class"], SemanticModel, models, custom)
+        backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone)
+        network_class = _class_named(directory, description["network"]["class"], SemanticModel)
         # The random weights that are replaced at once are no business of the caller's generators.
         with torch.random.fork_rng(devices=()):
+            backbone = backbone_class.restore(backbone_part)
             model = ZeroShotClassifier(
-                backbone=backbone_class.restore(backbone_part),
-                network=network_class.restore(description["network"]["architecture"]),
+                backbone=backbone,
+                network=network_class(backbone.region_dim, semantics, **description["network"]["options"]),
                 semantics=semantics,
                 seen_classes=description["seen_classes"],
                 gamma=description["gamma"],
@@ -127,11 +129,15 @@ def _read_description(path: Path) -> dict[str, Any]:
     return description
 
 
-def _class_named(directory: Path, name: str, base: Any, room: Any, custom: tuple[type, ...]) -> Any:
-    """The class of that name in a room of rezsl, or among the caller's own: never one that a file asks to import."""
-    for candidate in (*custom, *(getattr(room, public) for public in room.__all__)):
-        if isinstance(candidate, type) and issubclass(candidate, base) and candidate.__name__ == name:
-            return candidate
-    raise ModelFileError(
-        f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, pass it: load_model(path, {name})"
-    )
+def _class_named(directory: Path, name: str, base: Any) -> Any:
+    """Return the class of that name among the imported subclasses; of several the one that was defined last."""
+    found, remaining = None, [base]
+    while remaining:
+        candidate = remaining.pop(0)
+        found = candidate if candidate.__name__ == name else found
+        remaining += candidate.__subclasses__()
+    if found is None or isabstract(found):
+        raise ModelFileError(
+            f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, import its module first"
+        )
+    return found

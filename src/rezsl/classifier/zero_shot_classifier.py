@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, get_args
 
@@ -39,7 +40,8 @@ class ZeroShotClassifier(nn.Module):
     Args:
         backbone: inputs to regions.
         network: regions to predicted semantics.
-        semantics: the classes known at training time; others can be given when predicting.
+        semantics: the classes known at training time; others can be given when predicting. Word vectors, groups and
+            places are replaced by those that the network was made with, so that a saved model gives the same network.
         seen_classes: names of the classes that were trained on.
         gamma: γ of calibrated stacking: what the scores of seen classes lose, so that they do not win by habit.
         scale: scale of the cosine scores.
@@ -58,6 +60,7 @@ class ZeroShotClassifier(nn.Module):
         protocol: Protocol = "honest",
     ) -> None:
         super().__init__()
+        semantics = _as_network_reads_it(semantics, network)
         semantics.index(seen_classes)
         if not 0 < scale < float("inf"):
             raise ArgumentError(f"scale: expected a positive number, got {scale}")
@@ -154,3 +157,16 @@ class ZeroShotClassifier(nn.Module):
             ]
             for columns, row_scores, row_shares in zip(best.tolist(), scores, probabilities, strict=True)
         ]
+
+
+def _as_network_reads_it(semantics: ClassSemantics, network: SemanticModel) -> ClassSemantics:
+    """Return the table with the word vectors, groups and places that the network was made with."""
+    made_with = network.arguments["semantics"]
+    if isinstance(made_with, Tensor):
+        return semantics.with_word_vectors(made_with)
+    if made_with.attributes != semantics.attributes:
+        raise ArgumentError(
+            f"semantics: expected the {len(made_with.attributes)} attributes that the network was made with, got "
+            f"{len(semantics.attributes)} other ones; make the network with the same table"
+        )
+    return replace(semantics, word_vectors=made_with.word_vectors, groups=made_with.groups, places=made_with.places)

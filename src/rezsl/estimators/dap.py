@@ -1,7 +1,7 @@
 """DAP as an estimator."""
 
+from rezsl import models
 from rezsl.estimators.closed_form_estimator import ClosedFormEstimator
-from rezsl.models import dap
 from rezsl.semantics import ClassSemantics
 
 
@@ -20,5 +20,5 @@ class DAP(ClosedFormEstimator):
         self.penalty = penalty
         self.gamma = gamma
 
-    def _network(self, feature_dim: int, semantics: ClassSemantics) -> dap.DAP:
-        return dap.DAP(feature_dim, len(semantics.attributes), self.penalty)
+    def _network(self, feature_dim: int, semantics: ClassSemantics) -> models.DAP:
+        return models.DAP(feature_dim, semantics, self.penalty)

@@ -1,7 +1,7 @@
 """ESZSL as an estimator."""
 
+from rezsl import models
 from rezsl.estimators.closed_form_estimator import ClosedFormEstimator
-from rezsl.models import eszsl
 from rezsl.semantics import ClassSemantics
 
 
@@ -23,5 +23,5 @@ class ESZSL(ClosedFormEstimator):
         self.scale = scale
         self.gamma = gamma
 
-    def _network(self, feature_dim: int, semantics: ClassSemantics) -> eszsl.ESZSL:
-        return eszsl.ESZSL(feature_dim, len(semantics.attributes), self.feature_penalty, self.semantic_penalty)
+    def _network(self, feature_dim: int, semantics: ClassSemantics) -> models.ESZSL:
+        return models.ESZSL(feature_dim, semantics, self.feature_penalty, self.semantic_penalty)

@@ -9,4 +9,4 @@ class LinearZSL(RegressionEstimator):
     """Semantics by a linear read-out, classes by cosine; see :class:`RegressionEstimator` for the parameters."""
 
     def _network(self, feature_dim: int, semantics: ClassSemantics) -> LinearRegressor:
-        return LinearRegressor(feature_dim, len(semantics.attributes))
+        return LinearRegressor(feature_dim, semantics)

@@ -53,4 +53,4 @@ class MLPZSL(RegressionEstimator):
         self.dropout = dropout
 
     def _network(self, feature_dim: int, semantics: ClassSemantics) -> MLPRegressor:
-        return MLPRegressor(feature_dim, len(semantics.attributes), self.hidden_dim, self.dropout)
+        return MLPRegressor(feature_dim, semantics, self.hidden_dim, self.dropout)

@@ -48,7 +48,7 @@ class RankingEstimator(GradientEstimator):
         self.margin = margin
 
     def _network(self, feature_dim: int, semantics: ClassSemantics) -> Bilinear:
-        return Bilinear(feature_dim, len(semantics.attributes))
+        return Bilinear(feature_dim, semantics)
 
     def _losses(self) -> Losses:
         return Losses(None, 0.0, self.ranking_loss(self.margin))

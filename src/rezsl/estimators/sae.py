@@ -1,7 +1,7 @@
 """SAE as an estimator."""
 
+from rezsl import models
 from rezsl.estimators.closed_form_estimator import ClosedFormEstimator
-from rezsl.models import sae
 from rezsl.semantics import ClassSemantics
 
 
@@ -19,5 +19,5 @@ class SAE(ClosedFormEstimator):
         self.scale = scale
         self.gamma = gamma
 
-    def _network(self, feature_dim: int, semantics: ClassSemantics) -> sae.SAE:
-        return sae.SAE(feature_dim, len(semantics.attributes), self.penalty)
+    def _network(self, feature_dim: int, semantics: ClassSemantics) -> models.SAE:
+        return models.SAE(feature_dim, semantics, self.penalty)

@@ -71,7 +71,7 @@ class SmoothedZSL(RegressionEstimator):
     def _network(self, feature_dim: int, semantics: ClassSemantics) -> SmoothedRegressor:
         return SmoothedRegressor(
             feature_dim,
-            len(semantics.attributes),
+            semantics,
             self.hidden_dim,
             self.dropout,
             self.bins,

@@ -1,30 +1,23 @@
-"""Architectures from regions to semantics, one per file."""
+"""Architectures from regions to semantics. Each file of this package registers its models when it is imported."""
 
-from rezsl.models.attention_net import AttentionNet
-from rezsl.models.bilinear import Bilinear
-from rezsl.models.closed_form import ClosedForm
-from rezsl.models.dap import DAP
-from rezsl.models.eszsl import ESZSL
-from rezsl.models.gem_net import GEMNet
-from rezsl.models.grouped_model import GroupedModel
-from rezsl.models.linear_regressor import LinearRegressor
-from rezsl.models.mlp_regressor import MLPRegressor
-from rezsl.models.sae import SAE
-from rezsl.models.semantic_model import SemanticModel, TrainingOutput
-from rezsl.models.smoothed_regressor import SmoothedRegressor
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "DAP",
-    "ESZSL",
-    "SAE",
-    "AttentionNet",
-    "Bilinear",
-    "ClosedForm",
-    "GEMNet",
-    "GroupedModel",
-    "LinearRegressor",
-    "MLPRegressor",
-    "SemanticModel",
-    "SmoothedRegressor",
-    "TrainingOutput",
-]
+from rezsl.files import import_modules
+from rezsl.models._semantic_model import MODELS, ClosedForm, HasAttention, SemanticModel, TrainingOutput, pool
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
+    from rezsl.models.attention_net import AttentionNet as AttentionNet
+    from rezsl.models.bilinear import ESZSL as ESZSL
+    from rezsl.models.bilinear import Bilinear as Bilinear
+    from rezsl.models.dap import DAP as DAP
+    from rezsl.models.gem_net import GEMNet as GEMNet
+    from rezsl.models.regressors import LinearRegressor as LinearRegressor
+    from rezsl.models.regressors import MLPRegressor as MLPRegressor
+    from rezsl.models.sae import SAE as SAE
+    from rezsl.models.smoothed_regressor import SmoothedRegressor as SmoothedRegressor
+
+__all__ = ["MODELS", "ClosedForm", "HasAttention", "SemanticModel", "TrainingOutput", "pool"]
+
+import_modules(__name__)
+globals().update({model.__name__: model for model in MODELS.values()})
+__all__.extend(model.__name__ for model in MODELS.values())

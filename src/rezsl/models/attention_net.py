@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.functional import CollapsedAttention, attend, attention_map, place_shares
 from rezsl.functional.shapes import Predictions, Regions
-from rezsl.models.semantic_model import SemanticModel
+from rezsl.models._semantic_model import Described, SemanticModel, word_vectors_of
 
 
-class AttentionNet(SemanticModel):
+class AttentionNet(SemanticModel, name="attention"):
     """Predicts each semantic from the mean region and from the regions that its word vector attends to.
 
     Computed in the collapsed form of :mod:`rezsl.functional.attention`: the same parameters, outputs and gradients as
@@ -21,12 +21,12 @@ class AttentionNet(SemanticModel):
 
     Args:
         region_dim: D, channels of a region.
-        word_vectors: V, a vector per semantic, ``[S, L]``; saved with the model.
-        attention_dim: width of queries, keys and values.
+        semantics: the table whose S attributes are predicted. Its word vectors are the queries, one-hot vectors where
+            it has none. If it has places (see :func:`rezsl.functional.place_shares`), the regions at an attribute's
+            place replace the mean region, and attention starts from them; without places this is the paper's network.
+            The word vectors alone, ``[S, L]``, can be given instead of a table.
+        attention_dim: width of queries, keys and values, at least 1.
         hidden_dim: width of a linear layer between the attended regions and the read-out, 0 for none.
-        places: where in the image each semantic is to be seen, ``[S, 3]``, see :func:`rezsl.functional.place_shares`;
-            its own regions then take the place of the mean region, and attention starts from them. None, the paper's
-            network, knows nothing of places.
     """
 
     word_vectors: Float[Tensor, "S L"]
@@ -35,10 +35,9 @@ class AttentionNet(SemanticModel):
     def __init__(
         self,
         region_dim: int,
-        word_vectors: Float[Tensor, "S L"],
-        attention_dim: int,
+        semantics: Described,
+        attention_dim: int = 64,
         hidden_dim: int = 0,
-        places: Float[Tensor, "S 3"] | None = None,
     ) -> None:
         super().__init__()
         for name, size, least in (
@@ -48,11 +47,12 @@ class AttentionNet(SemanticModel):
         ):
             if size < least:
                 raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {size}")
+        word_vectors = word_vectors_of(semantics)
         num_semantics, vector_dim = word_vectors.shape
-        self.register_buffer("word_vectors", word_vectors.clone())
-        self.register_buffer("places", None)
-        if places is not None:
-            self.set_places(places)
+        # These buffers come from the table, which is saved with the classifier, so they are not saved a second time.
+        self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
+        places = None if isinstance(semantics, Tensor) else semantics.places
+        self.register_buffer("places", places, persistent=False)
         self.query = nn.Linear(vector_dim, attention_dim)
         self.key = nn.Linear(region_dim, attention_dim, bias=False)
         self.value = nn.Linear(region_dim, attention_dim)
@@ -63,45 +63,6 @@ class AttentionNet(SemanticModel):
         # What the attended regions add starts at zero: the network learns where to look from a working read-out.
         nn.init.zeros_(self.output.weight)
         self._kept: tuple[tuple[Any, ...], CollapsedAttention] | None = None
-
-    @classmethod
-    def build(
-        cls, region_dim: int, word_vectors: Float[Tensor, "S L"], attention_dim: int = 64, hidden_dim: int = 0
-    ) -> "AttentionNet":
-        """A new network.
-
-        Args:
-            region_dim: D.
-            word_vectors: a vector per semantic, ``[S, L]``.
-            attention_dim: width of queries, keys and values.
-            hidden_dim: width of a linear layer before the read-out, 0 for none.
-        """
-        return cls(region_dim, word_vectors, attention_dim, hidden_dim)
-
-    def architecture(self) -> dict[str, Any]:
-        """The sizes of all parameters."""
-        return {
-            "region_dim": self.key.in_features,
-            "num_semantics": len(self.word_vectors),
-            "vector_dim": self.word_vectors.shape[1],
-            "attention_dim": self.key.out_features,
-            "hidden_dim": self.hidden.out_features if self.hidden is not None else 0,
-            "has_places": self.places is not None,
-        }
-
-    @classmethod
-    def restore(cls, architecture: dict[str, Any]) -> "AttentionNet":
-        """A network of the given shape; its word vectors and places come with the ``state_dict``."""
-        sizes = dict(architecture)
-        word_vectors = torch.zeros(sizes.pop("num_semantics"), sizes.pop("vector_dim"))
-        places = torch.zeros(len(word_vectors), 3) if sizes.pop("has_places", False) else None
-        return cls(word_vectors=word_vectors, places=places, **sizes)
-
-    def set_places(self, places: Float[Tensor, "S 3"]) -> None:
-        """Take where in the image each semantic is to be seen."""
-        if len(places) != len(self.word_vectors):
-            raise ArgumentError(f"places: expected {len(self.word_vectors)} rows, one per semantic, got {len(places)}")
-        self.places = places.clone()
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """Queries, keys, values and their output: at the full rate they outgrow the pooled read-out and overfit."""

@@ -1,7 +1,6 @@
 """DAP: a probability for each attribute, and of them one for each class (Lampert et al., TPAMI 2014)."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +11,13 @@ from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Scores
-from rezsl.models.closed_form import ClosedForm
-from rezsl.models.semantic_model import pool
+from rezsl.models._semantic_model import SemanticModel, pool
+from rezsl.semantics import ClassSemantics
 
 MOST_STEPS = 1000
 
 
-class DAP(ClosedForm):
+class DAP(SemanticModel, name="dap"):
     """p(a_s | x) = σ(w_s · x + b_s); a class scores ln Π_s p(a_s = a_s^c | x) / p(a_s = a_s^c).
 
     A class has an attribute if its semantics exceed the mean over the training classes. An attribute that all or none
@@ -31,41 +30,23 @@ class DAP(ClosedForm):
 
     Args:
         region_dim: D, channels of a region or of a feature vector.
-        num_semantics: S.
-        penalty: of the squared weights, above 0; see :meth:`build`.
+        semantics: the table whose S attributes are predicted.
+        penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features brought to a mean
+            square of 1; above 0.
     """
 
     thresholds: Float[Tensor, "S"]
     priors: Float[Tensor, "S"]
 
-    def __init__(self, region_dim: int, num_semantics: int, penalty: float = 0.03) -> None:
+    def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 0.03) -> None:
         super().__init__()
         if not 0 < penalty < float("inf"):
             raise ArgumentError(f"penalty: expected a positive number, got {penalty}")
+        num_semantics = len(semantics.attributes)
         self.readout = nn.Linear(region_dim, num_semantics)
         self.register_buffer("thresholds", torch.zeros(num_semantics))
         self.register_buffer("priors", torch.full((num_semantics,), 0.5))
         self.penalty = penalty
-
-    @classmethod
-    def build(cls, region_dim: int, word_vectors: Float[Tensor, "S L"], penalty: float = 0.03) -> "DAP":
-        """A model to be solved for.
-
-        Args:
-            region_dim: D.
-            word_vectors: one row per semantic.
-            penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features brought to a mean
-                square of 1; above 0.
-        """
-        return cls(region_dim, len(word_vectors), penalty)
-
-    def architecture(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "region_dim": self.readout.in_features,
-            "num_semantics": self.readout.out_features,
-            "penalty": self.penalty,
-        }
 
     def forward(self, regions: Pooled) -> Predictions:
         """Probability of each attribute, in (0, 1), ``[B, …, D] -> [B, S]``."""

@@ -1,8 +1,6 @@
 """GEM-Net: attributes look at compact places and share no channels across groups (Liu et al., CVPR 2021)."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -11,11 +9,10 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.functional.attention import compactness, decorrelation
 from rezsl.functional.shapes import Predictions, Regions
-from rezsl.models.grouped_model import GroupedModel
-from rezsl.models.semantic_model import TrainingOutput
+from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutput, word_vectors_of
 
 
-class GEMNet(GroupedModel):
+class GEMNet(SemanticModel, name="gem"):
     """Â_s = ⟨mean_r F_r, P_s⟩ + ⟨Σ_r a_sr F_r, Q_s⟩ + b_s, a_s = softmax over regions of ⟨W v_s, F_r⟩.
 
     In training each sample adds to the objective ``compactness_weight`` times the spread of its attention maps, and
@@ -31,10 +28,11 @@ class GEMNet(GroupedModel):
 
     Args:
         region_dim: D, channels of a region.
-        word_vectors: v, a vector per semantic, ``[S, L]``; saved with the model.
-        compactness_weight: 0 or more.
-        decorrelation_weight: 0 or more.
-        height: rows of the map, or 0.
+        semantics: the table whose S attributes are predicted, with its word vectors v (one-hot vectors where it has
+            none) and its groups of attributes. The word vectors alone, ``[S, L]``, can be given instead.
+        compactness_weight: weight of the spread of attention maps in training, 0 or more.
+        decorrelation_weight: weight of the channels that groups of attributes share, 0 or more.
+        height: rows of the map that regions lie on, 0 for a square one.
     """
 
     word_vectors: Float[Tensor, "S L"]
@@ -43,7 +41,7 @@ class GEMNet(GroupedModel):
     def __init__(
         self,
         region_dim: int,
-        word_vectors: Float[Tensor, "S L"],
+        semantics: Described,
         compactness_weight: float = 0.2,
         decorrelation_weight: float = 0.01,
         height: int = 0,
@@ -57,60 +55,19 @@ class GEMNet(GroupedModel):
                 raise ArgumentError(f"{name}: expected a finite number of at least 0, got {weight}")
         if height < 0:
             raise ArgumentError(f"height: expected the rows of the map, or 0 for a square one, got {height}")
+        word_vectors = word_vectors_of(semantics)
         num_semantics, vector_dim = word_vectors.shape
+        names = (None if isinstance(semantics, Tensor) else semantics.groups) or [""] * num_semantics
+        number = {name: position for position, name in enumerate(dict.fromkeys(names))}
+        groups = torch.tensor([number[name] for name in names])
         self.compactness_weight, self.decorrelation_weight = compactness_weight, decorrelation_weight
         self.height = height
-        self.register_buffer("word_vectors", word_vectors.clone())
-        self.register_buffer("groups", torch.zeros(num_semantics, dtype=torch.int64))
+        self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
+        self.register_buffer("groups", groups, persistent=False)
         self.query = nn.Linear(vector_dim, region_dim, bias=False)
         self.pooled = nn.Linear(region_dim, num_semantics)
         self.attended = nn.Parameter(torch.empty(num_semantics, region_dim))
         nn.init.kaiming_uniform_(self.attended, a=5**0.5)
-
-    @classmethod
-    def build(
-        cls,
-        region_dim: int,
-        word_vectors: Float[Tensor, "S L"],
-        compactness_weight: float = 0.2,
-        decorrelation_weight: float = 0.01,
-        height: int = 0,
-    ) -> "GEMNet":
-        """A new network.
-
-        Args:
-            region_dim: D.
-            word_vectors: a vector per semantic, ``[S, L]``.
-            compactness_weight: weight of the spread of attention maps in training, 0 or more.
-            decorrelation_weight: weight of the channels that groups of attributes share, 0 or more.
-            height: rows of the map that regions lie on, 0 for a square one.
-        """
-        return cls(region_dim, word_vectors, compactness_weight, decorrelation_weight, height)
-
-    def architecture(self) -> dict[str, Any]:
-        """The sizes of all parameters, and the options."""
-        return {
-            "region_dim": self.query.out_features,
-            "num_semantics": len(self.word_vectors),
-            "vector_dim": self.word_vectors.shape[1],
-            "compactness_weight": self.compactness_weight,
-            "decorrelation_weight": self.decorrelation_weight,
-            "height": self.height,
-        }
-
-    @classmethod
-    def restore(cls, architecture: dict[str, Any]) -> "GEMNet":
-        """A network of the given shape; word vectors and groups come with the ``state_dict``."""
-        sizes = dict(architecture)
-        word_vectors = torch.zeros(sizes.pop("num_semantics"), sizes.pop("vector_dim"))
-        return cls(word_vectors=word_vectors, **sizes)
-
-    def set_groups(self, groups: Sequence[str]) -> None:
-        """Take the name of each attribute's group, S names."""
-        if len(groups) != len(self.groups):
-            raise ArgumentError(f"groups: expected {len(self.groups)} names, one per semantic, got {len(groups)}")
-        number = {name: position for position, name in enumerate(dict.fromkeys(groups))}
-        self.groups.copy_(torch.tensor([number[name] for name in groups]))
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """The queries: at the full rate they outgrow the read-outs."""

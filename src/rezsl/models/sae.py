@@ -1,21 +1,19 @@
 """SAE: a linear autoencoder whose code is the semantics (Kodirov, Xiang and Gong, CVPR 2017)."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import l2_normalize
 from rezsl.functional.closed_forms import class_moments, sae
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions
-from rezsl.models.closed_form import ClosedForm
-from rezsl.models.semantic_model import pool
+from rezsl.models._semantic_model import SemanticModel, pool
+from rezsl.semantics import ClassSemantics
 
 
-class SAE(ClosedForm):
+class SAE(SemanticModel, name="sae"):
     """Â = W x, where Wᵀ of a sample's semantics gives its features back; scored by cosine.
 
     Three departures from the original. Class rows have length 1. The penalty is relative, so one default fits any
@@ -25,35 +23,16 @@ class SAE(ClosedForm):
 
     Args:
         region_dim: D, channels of a region or of a feature vector.
-        num_semantics: S.
+        semantics: the table whose S attributes are predicted.
         penalty: relative λ, the weight of the encoder beside the decoder; above 0.
     """
 
-    def __init__(self, region_dim: int, num_semantics: int, penalty: float = 10.0) -> None:
+    def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 10.0) -> None:
         super().__init__()
         if not 0 < penalty < float("inf"):
             raise ArgumentError(f"penalty: expected a positive number, got {penalty}")
-        self.readout = nn.Linear(region_dim, num_semantics, bias=False)
+        self.readout = nn.Linear(region_dim, len(semantics.attributes), bias=False)
         self.penalty = penalty
-
-    @classmethod
-    def build(cls, region_dim: int, word_vectors: Float[Tensor, "S L"], penalty: float = 10.0) -> "SAE":
-        """A model to be solved for.
-
-        Args:
-            region_dim: D.
-            word_vectors: one row per semantic.
-            penalty: λ, the weight of the encoder beside the decoder, relative to the sizes of both; above 0.
-        """
-        return cls(region_dim, len(word_vectors), penalty)
-
-    def architecture(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "region_dim": self.readout.in_features,
-            "num_semantics": self.readout.out_features,
-            "penalty": self.penalty,
-        }
 
     def forward(self, regions: Pooled) -> Predictions:
         """Encode the mean region, ``[B, …, D] -> [B, S]``."""

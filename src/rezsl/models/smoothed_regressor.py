@@ -1,7 +1,5 @@
 """A read-out of the mean region with one hidden layer, whose features are smoothed over neighbouring labels."""
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,20 +7,21 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel
 from rezsl.functional.shapes import Pooled, Predictions
-from rezsl.models.feature_statistics import FeatureStatistics
-from rezsl.models.semantic_model import SemanticModel, TrainingOutput, pool
+from rezsl.models._feature_statistics import FeatureStatistics
+from rezsl.models._semantic_model import SemanticModel, TrainingOutput, pool
+from rezsl.semantics import ClassSemantics
 
 
-class SmoothedRegressor(SemanticModel):
+class SmoothedRegressor(SemanticModel, name="smoothed"):
     """Feature distribution smoothing (FDS): Â_s = ⟨W_s, dropout(z̃_s)⟩ + b_s with z = relu(W₁ · mean_r F_r + b₁).
 
     In training z̃_s is z, calibrated by the bin that the true value of semantic s lies in, as of the statistics up to
-    the last epoch; see :class:`rezsl.models.feature_statistics.FeatureStatistics`. Otherwise z̃_s = z. The reference
+    the last epoch; see :class:`rezsl.models._feature_statistics.FeatureStatistics`. Otherwise z̃_s = z. The reference
     makes an extra pass over the training samples for the statistics; here they are those of the training batches.
 
     Args:
         region_dim: channels of a region or of a feature vector.
-        num_semantics: S.
+        semantics: the table whose S attributes are predicted.
         hidden_dim: D, width of the hidden layer; the statistics take S · bins · D numbers, four times.
         dropout: share of hidden units switched off in training, in ``[0, 1)``.
         bins: per semantic, at least 1.
@@ -37,7 +36,7 @@ class SmoothedRegressor(SemanticModel):
     def __init__(
         self,
         region_dim: int,
-        num_semantics: int,
+        semantics: ClassSemantics,
         hidden_dim: int = 256,
         dropout: float = 0.5,
         bins: int = 20,
@@ -51,36 +50,11 @@ class SmoothedRegressor(SemanticModel):
             raise ArgumentError(
                 f"hidden_dim and dropout: expected at least 1 and a share in [0, 1), got {hidden_dim} and {dropout}"
             )
+        num_semantics = len(semantics.attributes)
         self.hidden = nn.Linear(region_dim, hidden_dim)
         self.statistics = FeatureStatistics(num_semantics, hidden_dim, bins, kernel, reach, spread, momentum)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden_dim, num_semantics)
-
-    @classmethod
-    def build(
-        cls,
-        region_dim: int,
-        word_vectors: Float[Tensor, "S L"],
-        hidden_dim: int = 256,
-        dropout: float = 0.5,
-        bins: int = 20,
-        kernel: Kernel = "gaussian",
-        reach: int = 2,
-        spread: float = 2.0,
-        momentum: float = 0.9,
-    ) -> "SmoothedRegressor":
-        """A new network; one row of ``word_vectors`` per semantic, the other options as in the class."""
-        return cls(region_dim, len(word_vectors), hidden_dim, dropout, bins, kernel, reach, spread, momentum)
-
-    def architecture(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {
-            "region_dim": self.hidden.in_features,
-            "num_semantics": self.readout.out_features,
-            "hidden_dim": self.hidden.out_features,
-            "dropout": self.dropout.p,
-            **{name: getattr(self.statistics, name) for name in ("bins", "kernel", "reach", "spread", "momentum")},
-        }
 
     def readout_parameters(self) -> list[nn.Parameter]:
         """The last layer."""

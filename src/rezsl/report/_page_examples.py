@@ -12,8 +12,7 @@ from torch import Tensor
 from rezsl.classifier import ZeroShotClassifier, explain
 from rezsl.data import Benchmark
 from rezsl.evaluation import Analysis
-from rezsl.models import AttentionNet
-from rezsl.models.semantic_model import SemanticModel
+from rezsl.models import HasAttention
 
 CLASSES, EACH = 24, 4
 """Of how many unseen classes images are shown, and how many right and how many wrong ones of each."""
@@ -87,8 +86,8 @@ def _examples(
         return ()
     images = model.input_format.read(benchmark.inputs, torch.tensor(positions))
     examples = [Example(_data_uri(_pixels(image)), name) for image, name in zip(images, chosen, strict=True)]
-    looks = isinstance(model.network, AttentionNet) and type(model.network).class_scores is SemanticModel.class_scores
-    if looks:
+    # The class is asked: an instance may have a layer of the name ``attention``.
+    if issubclass(type(model.network), HasAttention) and model.network.scores_are_cosines:
         examples[0] = _with_attention(examples[0], model, benchmark, positions[0])
     return tuple(examples)
 

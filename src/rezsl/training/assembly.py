@@ -6,19 +6,20 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from rich.console import Console
 from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, FeatureFormat, ImageFormat, natural_size, read_images
 from rezsl.errors import ArgumentError
-from rezsl.models import AttentionNet, GroupedModel, MLPRegressor, SemanticModel
+from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
 from rezsl.regions import Backbone, FeatureScaler, ImageBackbone
-from rezsl.semantics import encode_words, load_word_vectors
+from rezsl.semantics import ClassSemantics, encode_words, load_word_vectors
 from rezsl.training.training import Training
 
-ModelBuilder = Callable[[int, Float[Tensor, "S L"]], SemanticModel]
+ModelBuilder = Callable[[int, ClassSemantics], SemanticModel]
+"""A class of models, a partial of one, or any function from ``region_dim`` and class semantics to a model."""
 BackboneBuilder = Callable[[int, int], ImageBackbone]
 
 MOST_CACHED_BYTES = 2 << 30
@@ -46,15 +47,13 @@ def new_classifier(
     if model is None:
         # Of a single region there is nothing to choose from.
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
-        model = MLPRegressor.build if data.kind == "features" and single else AttentionNet.build
-    network = model(stage.region_dim, data.semantics.query_vectors)
-    if isinstance(network, GroupedModel) and data.semantics.groups is not None:
-        network.set_groups(data.semantics.groups)
-    # Vectors of features lie nowhere in the image.
-    if data.semantics.places is not None and (data.kind == "images" or data.regions is not None):
-        network.set_places(data.semantics.places)
+        model = MLPRegressor if data.kind == "features" and single else AttentionNet
+    # The numbers of a feature vector have no place in the image.
+    has_regions = data.kind == "images" or data.regions is not None
+    semantics = data.semantics if has_regions else replace(data.semantics, places=None)
+    network = model(stage.region_dim, semantics)
     seen = data.class_names(train_index)
-    return ZeroShotClassifier(stage, network, data.semantics, seen, scale=training.scale, protocol=training.protocol)
+    return ZeroShotClassifier(stage, network, semantics, seen, scale=training.scale, protocol=training.protocol)
 
 
 def with_word_vectors(

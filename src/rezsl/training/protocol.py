@@ -78,7 +78,7 @@ def fit(
     Args:
         data: the benchmark.
         model: builds the semantic model from the number of channels of a region and the word vectors ``[S, L]``, such
-            as ``AttentionNet.build``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
+            as ``AttentionNet``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
         backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
             ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``.
         training: losses, optimization, batches and everything else that decides how the model is trained.

@@ -19,7 +19,7 @@ def settings_of(data: Benchmark, classifier: ZeroShotClassifier, training: Train
         "torch": str(torch.__version__),
         "data": fingerprint(data),
         "backbone": {"class": type(classifier.backbone).__name__, **classifier.backbone.specification()},
-        "network": {"class": type(classifier.network).__name__, **classifier.network.architecture()},
+        "network": {"class": type(classifier.network).__name__, "options": classifier.network.options},
         "loss": str(training.loss),
         "loss_weight": training.loss_weight,
         "classification": str(training.classification),

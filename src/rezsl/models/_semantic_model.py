@@ -1,0 +1,147 @@
+"""The base class of all models, and what a model can do besides predicting."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from rezsl.errors import ArgumentError
+from rezsl.files import Recorded
+from rezsl.functional import class_scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Regions, Scores
+from rezsl.semantics import ClassSemantics
+
+Described = ClassSemantics | Float[Tensor, "S L"]
+"""A table of class semantics or, outside rezsl's own training, the word vectors of its attributes alone."""
+
+
+class TrainingOutput(NamedTuple):
+    """The output of a model for training samples.
+
+    Attributes:
+        prediction: predicted semantics, ``[B, S]``.
+        penalty: a number that each sample adds to the objective besides the losses on its prediction, ``[B]``.
+    """
+
+    prediction: Predictions
+    penalty: Float[Tensor, "B"]
+
+
+class SemanticModel(nn.Module, Recorded, ABC):
+    """Predicts every attribute from the regions of an image.
+
+    The constructor is the only description of a model. Its first two parameters are ``region_dim`` and ``semantics``;
+    all others are options with defaults and values that JSON can hold. The command line reads the options from the
+    signature, a saved model contains their values, and :func:`rezsl.load_model` calls the constructor with them.
+
+    ``class MyModel(SemanticModel, name="my_model")`` registers the class in :data:`rezsl.models.MODELS`, so that
+    ``rezsl fit --model my_model`` finds it.
+
+    Attributes:
+        whole_batches: whether ``training_forward`` must be called once per batch, because it keeps a state between
+            calls.
+        scores_are_cosines: whether ``class_scores`` are cosines times the scale, so that each attribute has a share
+            in them. A class that overrides ``class_scores`` has none unless it sets this attribute.
+    """
+
+    whole_batches: ClassVar[bool] = False
+    scores_are_cosines: ClassVar[bool] = True
+
+    def __init_subclass__(cls, name: str | None = None, **options: Any) -> None:
+        """Check the constructor's parameters and register the class by its short name."""
+        super().__init_subclass__(**options)
+        parameters = list(inspect.signature(cls.__init__).parameters)[1:]
+        if "__init__" in vars(cls) and parameters[:2] != ["region_dim", "semantics"]:
+            raise ArgumentError(
+                f"{cls.__name__}: expected a constructor (region_dim, semantics, <options>), got "
+                f"({', '.join(parameters)}); rename its first two parameters"
+            )
+        if "class_scores" in vars(cls):
+            cls.scores_are_cosines = vars(cls).get("scores_are_cosines", False)
+        if name is None:
+            return
+        other = MODELS.get(name, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ArgumentError(f"name: expected one that no other model has, got {name!r} of {other.__qualname__}")
+        MODELS[name] = cls
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the constructor by name, without ``region_dim`` and ``semantics``."""
+        return {name: value for name, value in self.arguments.items() if name not in ("region_dim", "semantics")}
+
+    def slow_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that learn at a fraction of the learning rate; by default none."""
+        return []
+
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the last layer, which a training in two stages learns anew; by default none."""
+        return []
+
+    def reset_readout(self) -> None:
+        """Give the read-out new random weights, and biases of 0."""
+        for parameter in self.readout_parameters():
+            if parameter.ndim > 1:
+                nn.init.kaiming_uniform_(parameter, a=5**0.5)
+            else:
+                nn.init.zeros_(parameter)
+
+    def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
+        """Take the semantics of the training classes before training begins; by default nothing happens."""
+
+    def start_epoch(self) -> None:
+        """Begin an epoch of training; by default nothing happens."""
+
+    @abstractmethod
+    def forward(self, regions: Pooled) -> Predictions:
+        """Predict semantics, ``[B, …, D] -> [B, S]``."""
+
+    def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
+        """Predict training samples, whose true semantics are ``target`` ``[B, S]``; by default without a penalty."""
+        prediction = self(regions)
+        return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))
+
+    def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix, scale: float) -> Scores:
+        """Score predictions against each class, ``[B, S], [C, S] -> [B, C]``; by default cosine × scale."""
+        return class_scores(predictions, class_semantics, scale)
+
+
+MODELS: dict[str, type[SemanticModel]] = {}
+"""Every named model by its short name, which is also its name on the command line."""
+
+
+@runtime_checkable
+class HasAttention(Protocol):
+    """A model that weights the regions of an image for each attribute."""
+
+    def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
+        """Return the weight of each region for each attribute, ``[B, R, D] -> [B, S, R]``; sums to 1 over regions."""
+
+
+@runtime_checkable
+class ClosedForm(Protocol):
+    """A model whose weights one pass over the training samples determines.
+
+    :func:`rezsl.fit` solves for them instead of training by gradient descent.
+    """
+
+    def solve(self, batches: Iterable[tuple[Pooled, Labels]], class_semantics: ClassMatrix) -> None:
+        """Set the weights.
+
+        Args:
+            batches: regions ``[B, …, D]`` (or features) and labels ``[B]`` of all training samples; iterated once.
+            class_semantics: semantics of the K training classes, ``[K, S]``; labels are rows of it.
+        """
+
+
+def word_vectors_of(semantics: Described) -> Float[Tensor, "S L"]:
+    """Return the vector of each attribute's name."""
+    return semantics if isinstance(semantics, Tensor) else semantics.query_vectors
+
+
+def pool(regions: Pooled) -> Float[Tensor, "B D"]:
+    """Average over the regions; feature vectors, which have none, are returned unchanged."""
+    return regions.flatten(1, -2).mean(dim=1) if regions.ndim > 2 else regions
