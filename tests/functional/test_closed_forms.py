@@ -9,7 +9,7 @@ from tests.oracles import closed_forms as oracle
 
 Problem = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
-# Samples, dimensions, semantics, classes: more of the one than of the other, each way round.
+# Numbers of samples, dimensions, attributes and classes, with each larger than the others in some case.
 SIZES = [(12, 5, 3, 4), (7, 9, 6, 4), (6, 2, 3, 3), (6, 1, 1, 2)]
 
 
@@ -25,12 +25,12 @@ def moments_of(features: torch.Tensor, labels: torch.Tensor, classes: int, size:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_moments_are_those_of_all_samples(dtype: torch.dtype) -> None:
-    features, labels, _ = problem(40, 600, 1, 3)  # wider than the strips that the Gram matrix is made in
+    features, labels, _ = problem(40, 600, 1, 3)  # wider than the strips in which the Gram matrix is computed
     moments = moments_of(features.to(dtype), labels, 4)
     tolerance = 1e-12 if dtype == torch.float64 else 1e-5
     torch.testing.assert_close(moments.gram, features.T @ features, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(moments.gram, moments.gram.T)
-    for row in range(4):  # the last has no samples
+    for row in range(4):  # the last class has no samples
         torch.testing.assert_close(
             moments.class_sums[row], features[labels == row].sum(dim=0), rtol=tolerance, atol=tolerance
         )
@@ -53,7 +53,7 @@ def test_sae_solves_its_sylvester_equation(sizes: tuple[int, int, int, int]) -> 
     left, right = samples.T @ samples, 0.3 * features.T @ features
     wanted = 1.3 * samples.T @ features
     torch.testing.assert_close(left @ weights + weights @ right, wanted, rtol=1e-10, atol=1e-10)
-    if sizes[2] <= sizes[3]:  # else the solution is not the only one
+    if sizes[2] <= sizes[3]:  # otherwise there is more than one solution
         expected = solve_sylvester(left.numpy(), right.numpy(), wanted.numpy())
         np.testing.assert_allclose(weights.numpy(), expected, rtol=1e-8, atol=1e-10)
 
@@ -70,7 +70,7 @@ def test_sae_is_the_minimum_of_its_objective() -> None:
 def test_of_many_solutions_sae_takes_the_least() -> None:
     features, labels, semantics = problem(7, 9, 6, 4)
     weights = sae(moments_of(features, labels, 4), semantics, 0.3)
-    # Rows of the weights are combinations of the class rows: nothing lies where no class has semantics.
+    # The weights are combinations of the class rows, so they are 0 in directions in which all classes are 0.
     rest = weights - semantics.T @ torch.linalg.pinv(semantics.T) @ weights
     assert float(rest.abs().max()) < 1e-12
 

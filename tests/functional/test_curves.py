@@ -17,7 +17,7 @@ Case = dict[str, torch.Tensor]
 
 @st.composite
 def cases(draw: Any) -> Case:
-    """Scores on a coarse grid, so that margins tie, between seen samples, unseen samples and the two."""
+    """Draw scores on a coarse grid, so that margins are equal within and between seen and unseen samples."""
     seed = draw(st.integers(0, 10_000))
     seen_classes, unseen_classes = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     counts = draw(st.tuples(st.integers(1, 15), st.integers(1, 15)))
@@ -36,7 +36,7 @@ def make_case(seed: int, seen_classes: int, unseen_classes: int, counts: tuple[i
         case[f"{side}_labels"] = own[torch.randint(len(own), (count,), generator=generator)]
         scores = torch.randn(count, class_count, generator=generator, dtype=torch.float64)
         scores[torch.arange(count), case[f"{side}_labels"]] += 1
-        # A little of its own for every class: ties between classes of one side are no matter of the curve.
+        # A small offset for every class avoids ties between two seen or two unseen classes, which the curve ignores.
         case[f"{side}_scores"] = (scores / grid).round() * grid + 1e-9 * torch.arange(class_count)
     return case
 

@@ -11,9 +11,9 @@ def test_rates_match_the_loops_and_the_least_squares_of_numpy() -> None:
     rng = np.random.default_rng(0)
     matrices, epochs = rng.random((6, 3, 4)), np.array([1.0, 2.0, 4.0, 8.0, 9.0, 100.0])
     matrices[rng.random((6, 3, 4)) < 0.2] = 0
-    matrices[:, 0, 0] = 0  # never an error
-    matrices[1:, 0, 1] = 0  # once
-    matrices[:, 0, 2] = 0.3  # always the same
+    matrices[:, 0, 0] = 0  # the error is always 0
+    matrices[1:, 0, 1] = 0  # the error is positive once
+    matrices[:, 0, 2] = 0.3  # the error is constant
     matrices[:, 0, 3] = 1e-300 * np.exp(-0.25 * epochs)
     rate = error_fall_rate(torch.from_numpy(matrices), torch.from_numpy(epochs)).numpy()
     for k, s in np.ndindex(3, 4):

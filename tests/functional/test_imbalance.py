@@ -1,16 +1,22 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rezsl.functional import imbalance
+from rezsl.functional.imbalance import QUANTILE_LEVELS, error_profile, gini
+from tests.oracles import analysis_errors
 from tests.oracles import imbalance as oracle
 
+COLUMNS = st.lists(st.floats(0, 1e6), min_size=1, max_size=12)
 
-def test_all_figures_match_the_literal_loops(generator: torch.Generator) -> None:
+
+def test_all_metrics_match_the_literal_loops(generator: torch.Generator) -> None:
     matrix = torch.rand(9, 5, generator=generator, dtype=torch.float64)
     semantics = torch.rand(9, 5, generator=generator, dtype=torch.float64)
     semantics[:, 2] = 0.3  # constant over classes
-    semantics[4] = 0.3  # constant over semantics
+    semantics[4] = 0.3  # constant over attributes
     result = imbalance(matrix, semantics)
     over_classes = oracle.correlation_per_semantic(matrix.numpy(), semantics.numpy())
     over_semantics = oracle.correlation_per_class(matrix.numpy(), semantics.numpy())
@@ -21,7 +27,7 @@ def test_all_figures_match_the_literal_loops(generator: torch.Generator) -> None
     assert result.semantic_correlation == pytest.approx(oracle.mean_of_defined(over_semantics))
 
 
-def test_errors_that_equal_the_semantics_correlate_perfectly() -> None:
+def test_errors_that_equal_the_attributes_correlate_perfectly() -> None:
     semantics = torch.rand(6, 3)
     result = imbalance(2 * semantics + 1, semantics)
     assert result.class_correlation == pytest.approx(1.0, abs=1e-6)
@@ -31,3 +37,38 @@ def test_a_single_class_has_no_correlation() -> None:
     result = imbalance(torch.rand(1, 3), torch.rand(1, 3))
     assert bool(result.correlation_over_classes.isnan().all())
     assert np.isnan(result.class_correlation)
+
+
+def test_profile_matches_the_loops(generator: torch.Generator) -> None:
+    matrix = torch.rand(9, 5, generator=generator).double()
+    matrix[:, 3] = 0
+    matrix[2:, 4] = 0
+    profile = error_profile(matrix)
+    for column in range(5):
+        numbers = matrix[:, column].numpy()
+        assert profile.mean[column].item() == pytest.approx(analysis_errors.mean(numbers))
+        assert profile.spread[column].item() == pytest.approx(analysis_errors.deviation(numbers))
+        assert profile.gini[column].item() == pytest.approx(analysis_errors.gini(numbers))
+        expected = [analysis_errors.quantile(numbers, level) for level in QUANTILE_LEVELS]
+        assert profile.quantiles[column].tolist() == pytest.approx(expected)
+    means = profile.mean.numpy()
+    assert profile.mean_of_means == pytest.approx(matrix.mean().item())
+    assert profile.spread_of_means == pytest.approx(analysis_errors.deviation(means))
+    assert profile.gini_of_means == pytest.approx(analysis_errors.gini(means))
+    order = sorted(range(5), key=lambda column: -means[column])
+    assert profile.worst(3).tolist() == order[:3]
+    assert profile.worst(99).tolist() == order
+    assert profile.worst_mean(3) == pytest.approx(analysis_errors.mean(means[order[:3]]))
+
+
+@given(column=COLUMNS, factor=st.floats(1e-6, 1e6))
+def test_gini_is_in_its_range_and_independent_of_units(column: list[float], factor: float) -> None:
+    values = torch.tensor(column, dtype=torch.float64).unsqueeze(1)
+    value = gini(values).item()
+    assert 0 <= value < 1
+    assert gini(factor * values).item() == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e300])
+def test_gini_at_extreme_magnitudes(scale: float) -> None:
+    assert gini(torch.tensor([[0.0], [scale]], dtype=torch.float64)).item() == 0.5

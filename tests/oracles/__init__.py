@@ -1,1 +1,1 @@
-"""Slow, obvious float64 versions of every formula; nothing here imports the package under test."""
+"""Slow float64 loops for every formula; no module here imports the package under test."""

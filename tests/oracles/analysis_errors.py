@@ -1,6 +1,6 @@
 """Unevenness, correlation, bins and fall of errors, in loops.
 
-A matrix e [K, S] holds the error of class k in semantic s, the class semantics A [K, S] the value of the same cell.
+e_ks is the error of class k in attribute s, and A_ks the value of this attribute in the class semantics.
 """
 
 import math
@@ -45,7 +45,7 @@ def gini(numbers: Numbers) -> float:
 
 
 def ranks(numbers: Numbers) -> Floats:
-    """1 + how many are smaller + half of the others that are equal."""
+    """1 + number of smaller ones + half the number of other equal ones."""
     return np.array([1 + sum(y < x for y in numbers) + (sum(y == x for y in numbers) - 1) / 2 for x in numbers])
 
 
@@ -55,7 +55,7 @@ def spearman(x: Floats, y: Floats) -> float:
 
 
 def resampled(numbers: Floats, times: Floats) -> Floats:
-    """Every number as often as it was drawn."""
+    """Each number repeated as often as it was drawn."""
     drawn = [x for x, count in zip(numbers, times, strict=True) for _ in range(int(count))]
     return np.array(drawn, dtype=np.float64)
 

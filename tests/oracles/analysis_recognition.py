@@ -14,7 +14,7 @@ Booleans = NDArray[np.bool_]
 
 
 class Choice(NamedTuple):
-    """A class and the softmax probability that the calibrated scores give it."""
+    """A class and its softmax probability by the calibrated scores."""
 
     column: int
     confidence: float
@@ -33,7 +33,7 @@ def choose(scores: Floats, is_seen: Booleans, gamma: float) -> Choice:
 
 
 def confusion(truth: Integers, chosen: Integers, classes: int) -> Integers:
-    """n_tc = how many samples of class t were taken for class c."""
+    """n_tc = number of samples of class t for which class c was chosen."""
     counts = np.zeros((classes, classes), dtype=np.int64)
     for t, c in zip(truth, chosen, strict=True):
         counts[t, c] += 1
@@ -63,12 +63,12 @@ class Mistake(NamedTuple):
 
 
 def squared_error(x: Floats, y: Floats) -> float:
-    """Mean over the semantics of the squared difference of the two directions."""
+    """Mean over the attributes of the squared difference of the two directions."""
     return math.fsum((a - b) ** 2 for a, b in zip(direction(x), direction(y), strict=True)) / len(x)
 
 
 def mistakes(predictions: Floats, class_semantics: Floats, truth: Integers, chosen: Integers) -> list[Mistake]:
-    """Every sample whose choice is not its class; rank 1 + the classes other than t that lie nearer to t than c does."""
+    """Every sample whose choice is not its class; rank = 1 + number of classes other than t that are nearer to t than c."""
     found = []
     for i, (t, c) in enumerate(zip(truth, chosen, strict=True)):
         if t == c:
@@ -87,7 +87,7 @@ def mistakes(predictions: Floats, class_semantics: Floats, truth: Integers, chos
 
 
 def occurrence(scores: Floats, neighbours: int) -> Integers:
-    """N_k(c) = in how many rows fewer than k classes score higher than c; scores of a row all differ."""
+    """N_k(c) = number of rows in which fewer than k classes score higher than c; the scores of a row all differ."""
     counts = np.zeros(scores.shape[1], dtype=np.int64)
     for row in scores:
         for c, score in enumerate(row):

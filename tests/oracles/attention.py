@@ -1,4 +1,4 @@
-"""AttentionNet as the paper writes it, one image and one semantic at a time."""
+"""AttentionNet as the paper writes it, one image and one attribute at a time."""
 
 import math
 
@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def softmax(scores: Floats) -> Floats:
-    """a_r = exp(x_r) / sum_r' exp(x_r'); the largest x is subtracted first, which changes nothing but overflow."""
+    """a_r = exp(x_r) / sum_r' exp(x_r'); the largest x is subtracted first, to avoid overflow."""
     exponentials: Floats = np.exp(scores - scores.max())
     result: Floats = exponentials / exponentials.sum()
     return result
@@ -77,7 +77,7 @@ def place_shares(places: Floats, rows: int, columns: int) -> Floats:
             for row in range(rows)
             for column in range(columns)
         ]
-        # Less the largest exponent: with a small sigma every single exponential would underflow to 0.
+        # The largest exponent is subtracted, because with a small sigma every exponential would underflow to 0.
         weights = [math.exp(exponent - max(exponents)) for exponent in exponents]
         result[s] = [weight / sum(weights) for weight in weights]
     return result

@@ -9,7 +9,7 @@ Floats = NDArray[np.float64]
 
 
 def compactness(attention: Floats, height: int) -> list[float]:
-    """For each sample: mean over semantics of the weighted squared distance to the peak, on a map of longest side 1."""
+    """For each sample: mean over attributes of the weighted squared distance to the peak, on a map of longest side 1."""
     width = attention.shape[2] // height
     longest = max(height - 1, width - 1, 1)
     result = []

@@ -1,7 +1,7 @@
 """The bracket of Balanced MSE, -ln N(A; p, v) + ln of the integral of N(A'; p, v) p_train(A'), in loops; v = sigma^2.
 
-bmc: p_train is the batch, of which every sample of the own class is a hit.   bni: a histogram per semantic.
-gai: a mixture of normal distributions per semantic, whose integral is sum_k w_k N(p; m_k, v_k + v).
+bmc: p_train is the batch, of which every sample of the own class is a hit.   bni: a histogram per attribute.
+gai: a mixture of normal distributions per attribute, whose integral is sum_k w_k N(p; m_k, v_k + v).
 """
 
 import math

@@ -1,7 +1,7 @@
 """The seen-unseen curve of calibrated stacking by brute force.
 
 gamma is subtracted from the scores of the seen classes. With the margin delta = max seen score - max unseen score,
-a sample is taken for seen iff gamma < delta, and for unseen iff gamma >= delta.
+the chosen class of a sample is seen iff gamma < delta, and unseen iff gamma >= delta.
 """
 
 import math
@@ -34,7 +34,7 @@ class Curve(NamedTuple):
 
 
 def best_class(scores: Floats, allowed: Booleans) -> int:
-    """The allowed class of the highest score, the first one if several share it."""
+    """The allowed class with the highest score, the first of several with equal scores."""
     candidates = [c for c in range(len(scores)) if allowed[c]]
     return max(candidates, key=lambda c: float(scores[c]))
 
@@ -131,7 +131,7 @@ def literal_sweep(
     start: float | None = None,
     stop: float | None = None,
 ) -> Curve:
-    """What the field does: for gamma from start to stop by step, subtract, argmax, class-averaged accuracy.
+    """The sweep that is common in the field: for gamma from start to stop by step, subtract, argmax, class-averaged accuracy.
 
     The range defaults to one that covers every margin of these samples. In an exact tie the first column wins.
     """

@@ -1,7 +1,7 @@
-"""Feature distribution smoothing, in loops; one semantic, one channel at a time.
+"""Feature distribution smoothing, in loops; one attribute, one channel at a time.
 
-Statistics of the samples in each bin; running = momentum old + (1 - momentum) new, the new one where there was none;
-smoothed over the bins met; z -> (z - m) sqrt(clip(smooth v / v, 0.1, 10)) + smooth m, and z itself in an unmet bin.
+Statistics of the samples in each bin; running = momentum old + (1 - momentum) new, or the new one in a bin without an old
+one; smoothed over bins with samples; z -> (z - m) sqrt(clip(smooth v / v, 0.1, 10)) + smooth m, and z in other bins.
 """
 
 import math
@@ -18,7 +18,7 @@ class RunningBins:
     found: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def take(self, features: list[float], bins: list[int]) -> None:
-        """An epoch's features and the bins that they are in."""
+        """Update the statistics with the features of an epoch and their bins."""
         for b in set(bins):
             inside = [z for z, other in zip(features, bins, strict=True) if other == b]
             mean = sum(inside) / len(inside)

@@ -1,4 +1,4 @@
-"""How unevenly the semantics are predicted, from the class error matrix e [C, S] and the class semantics A [C, S].
+"""How unevenly the attributes are predicted, from the class error matrix e [C, S] and the class semantics A [C, S].
 
 Row c of both belongs to the same class: with errors of some classes only, pass those rows of the class semantics.
 """
@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 
 
 def semantic_error_mean_and_deviation(matrix: Floats) -> tuple[float, float]:
-    """Mean and population standard deviation, over semantics s, of m_s = mean over classes c of e_cs."""
+    """Mean and population standard deviation, over attributes s, of m_s = mean over classes c of e_cs."""
     class_count, semantic_count = matrix.shape
     per_semantic = [sum(float(matrix[c, s]) for c in range(class_count)) / class_count for s in range(semantic_count)]
     mean = sum(per_semantic) / semantic_count
@@ -32,13 +32,13 @@ def pearson(x: Floats, y: Floats) -> float:
 
 
 def correlation_per_semantic(matrix: Floats, class_semantics: Floats) -> Floats:
-    """[S]: for each semantic, Pearson over the classes between A_cs and e_cs."""
+    """[S]: for each attribute, Pearson over the classes between A_cs and e_cs."""
     semantics = range(matrix.shape[1])
     return np.array([pearson(class_semantics[:, s], matrix[:, s]) for s in semantics], dtype=np.float64)
 
 
 def correlation_per_class(matrix: Floats, class_semantics: Floats) -> Floats:
-    """[C]: for each class, Pearson over the semantics between A_cs and e_cs."""
+    """[C]: for each class, Pearson over the attributes between A_cs and e_cs."""
     classes = range(matrix.shape[0])
     return np.array([pearson(class_semantics[c], matrix[c]) for c in classes], dtype=np.float64)
 

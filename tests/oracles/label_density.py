@@ -1,8 +1,8 @@
 """Weights by the density of labels, in loops.
 
-N bins of equal width from the least to the greatest value of each semantic over the classes; density = samples in a bin.
+N bins of equal width from the least to the greatest value of each attribute over the classes; density = samples in a bin.
 inverse frequency: w = 1 / density, or 1 / sqrt(density).   LDS: the same of sum_b' k(b - b') density_b'.
-Then w is divided, per semantic, by its mean over the samples.
+Then w is divided, per attribute, by its mean over the samples.
 """
 
 import math

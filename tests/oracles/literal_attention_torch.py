@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class LiteralAttentionNet(nn.Module):
     """Five large products and the [B, S, D] tensor, nothing folded together.
 
-    B images, R regions, D region_dim, S semantics, L word-vector length, A attention_dim, H hidden_dim.
+    B images, R regions, D region_dim, S attributes, L word-vector length, A attention_dim, H hidden_dim.
     """
 
     word_vectors: Tensor

@@ -1,6 +1,6 @@
 """ReMSE, the rebalanced mean squared error, in loops.
 
-For predictions p, targets t (both L2-normalised per row, if asked) and labels y:
+For predictions p, targets t (both L2-normalised per row with ``normalize``) and labels y:
 
     E_is = (p_is - t_is)^2
     e_cs = mean of E_is over the samples i of class c
@@ -73,7 +73,7 @@ def normalize_rows_backward(values: Floats, gradient: Floats) -> Floats:
 
 
 def weighted_loss(prediction: Floats, target: Floats, weights: Floats, *, normalize: bool, error: ErrorKind) -> float:
-    """The loss for weights_is given per sample and semantic, with d = p - t.
+    """The loss for weights_is given per sample and attribute, with d = p - t.
 
     squared: mean of w d^2.   absolute: mean of w |d|.   root: sqrt(mean of w d^2).
     """
@@ -90,7 +90,7 @@ def weighted_loss(prediction: Floats, target: Floats, weights: Floats, *, normal
 def weighted_gradient(
     prediction: Floats, target: Floats, weights: Floats, *, normalize: bool, error: ErrorKind
 ) -> Floats:
-    """d weighted_loss / d prediction, the weights held constant; n is the number of cells.
+    """d weighted_loss / d prediction for constant weights; n is the number of cells.
 
     squared: 2 w d / n.   absolute: w sign(d) / n.   root: w d / (n * loss), and 0 where the loss is 0.
     Then, if rows are normalised, through the normalisation of the prediction.
@@ -124,7 +124,7 @@ class ReMSE:
         unit_mean: bool = False,
         error: ErrorKind = "squared",
     ) -> None:
-        """Keep the options; the memory starts empty."""
+        """Store the options; the memory is empty at first."""
         if memory not in ("batch", "running", "ema") or error not in ("squared", "absolute", "root"):
             raise ValueError(f"unknown memory {memory!r} or error {error!r}")
         self.class_power = class_power
@@ -137,10 +137,10 @@ class ReMSE:
         self.remembered: dict[int, Floats] = {}
 
     def remember(self, matrix: Floats, classes: Integers) -> None:
-        """Take in e of the classes present in a batch.
+        """Update the memory with e of the classes present in a batch.
 
-        batch: forget all others.   running: overwrite, keep the others.
-        ema: decay * old + (1 - decay) * new, the new value itself at first sight, keep the others.
+        batch: remove all others.   running: overwrite; the others remain.
+        ema: decay * old + (1 - decay) * new, or new where there is no old value; the others remain.
         """
         if self.memory == "batch":
             self.remembered = {}
@@ -159,7 +159,7 @@ class ReMSE:
         return weights / float(weights.mean()) if self.unit_mean else weights
 
     def __call__(self, prediction: Floats, target: Floats, labels: Integers) -> tuple[float, Floats]:
-        """Remember this batch's squared errors, then weigh: (loss, d loss / d prediction)."""
+        """Update the memory with the squared errors of a batch and return (loss, d loss / d prediction)."""
         p, t = prediction.astype(np.float64), target.astype(np.float64)
         d = normalize_rows(p) - normalize_rows(t) if self.normalize else p - t
         self.remember(*class_error_matrix(d**2, labels))

@@ -1,4 +1,4 @@
-"""Writers of word-vector files, straight from their formats' descriptions."""
+"""Writers of word-vector files that follow the descriptions of the formats."""
 
 import gzip
 import struct
@@ -13,7 +13,7 @@ def write_glove(path: Path, table: Table) -> Path:
 
 
 def write_word2vec_text(path: Path, table: Table) -> Path:
-    """As the original program writes it: a blank before every line's end."""
+    """Write like the original program, with a blank before the end of every line."""
     lines = [f"{len(table)} {len(next(iter(table.values())))}\n"]
     lines += [f"{word} {' '.join(map(repr, row))} \n" for word, row in table.items()]
     return _write(path, "".join(lines).encode())
@@ -27,7 +27,7 @@ def write_word2vec_binary(path: Path, table: Table, end: bytes = b"\n") -> Path:
 
 
 def write_binary_without_ends(path: Path, table: Table) -> Path:
-    """As gensim writes it."""
+    """Write like gensim, without line ends."""
     return write_word2vec_binary(path, table, end=b"")
 
 

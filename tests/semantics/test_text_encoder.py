@@ -70,7 +70,7 @@ def test_the_vectors_belong_to_a_table_and_can_be_trained_on(bert: tuple[Path, B
 
 @torch.no_grad()
 def test_text_towers_give_their_pooled_features(tmp_path: Path) -> None:
-    """CLIP pools at the end token, SigLIP at the last place of texts padded to full length."""
+    """CLIP pools at the end token, SigLIP at the last position of texts padded to full length."""
     write_tokenizer(tmp_path)
     torch.manual_seed(0)
     ends: dict[str, Any] = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
@@ -105,7 +105,7 @@ def test_of_an_encoder_with_a_decoder_the_encoder_is_used(tmp_path: Path) -> Non
     model.save_pretrained(tmp_path)
     words = Tokenizer(WordLevel({"</s>": 0, "<unk>": 1, "fur": 2, "tail": 3}, unk_token="<unk>"))
     words.pre_tokenizer = Whitespace()
-    # Without a padding token, as language models that only continue text come.
+    # There is no padding token, as in language models that only continue text.
     PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>", unk_token="<unk>").save_pretrained(tmp_path)
     expected = [model.encoder(torch.tensor([tokens])).last_hidden_state.mean(dim=1) for tokens in ([2], [2, 3])]
     torch.testing.assert_close(encode_words(tmp_path, ["fur", "fur tail"]), torch.cat(expected), rtol=1e-5, atol=1e-6)

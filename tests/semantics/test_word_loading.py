@@ -28,7 +28,7 @@ def tables(draw: st.DrawFn) -> dict[str, list[float]]:
 @pytest.mark.parametrize("name", WRITERS)
 @given(table=tables())
 def test_every_format_reads_back_the_vectors_that_were_written(name: str, table: dict[str, list[float]]) -> None:
-    # What is one word in the file is asked for in its own spelling; lower case, so that no other spelling comes first.
+    # Each name is one word of the file in its own spelling; it is lower case, so that no other spelling is tried first.
     with tempfile.TemporaryDirectory() as folder:
         read = load_word_vectors(WRITERS[name](Path(folder) / name, table), [*table])
     torch.testing.assert_close(read.vectors, torch.tensor([*table.values()]), rtol=0, atol=0)
@@ -128,7 +128,7 @@ def test_a_table_takes_vectors_for_all_of_its_attributes_or_none(semantics: Clas
 
 
 def test_every_attribute_of_awa_is_found_among_ordinary_words(real_data: Path, tmp_path: Path) -> None:
-    """All but the compounds are words; the compounds are cut as their makers joined them."""
+    """All names but the compounds are words, and the compounds are cut where their authors joined them."""
     attributes = (real_data / "awa1-dev" / "attributes.txt").read_text().split()
     compounds = (
         "tough skin,long leg,long neck,chew teeth,meat teeth,buck teeth,strain teeth,new world,old world,nest spot"

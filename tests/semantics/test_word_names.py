@@ -8,7 +8,7 @@ from rezsl.errors import DataError
 from rezsl.semantics import text_of, words_of
 from rezsl.semantics._word_names import resolve
 
-# The most frequent words first, as in files of word vectors.
+# The most frequent words are first, as in files of word vectors.
 KNOWN = """
 the of or up new down world bill shape spot parts upper eye color red man made far horizon no number pot area three
 digit teeth tools using enclosed semi trees kin tough chew nest sailing boating leg long skin Antarctic USB toughs
@@ -44,7 +44,7 @@ POSITIONS = {word: position for position, word in enumerate(KNOWN.split())}
         ("longleg", "long leg"),
         ("nestspot", "nest spot"),  # not "nests pot", whose words are rarer
         ("toughskin", "tough skin"),  # not "toughs kin"
-        ("red wing", "red_wing"),  # not the makers of shoes
+        ("red wing", "red_wing"),  # not "Red_Wing", a maker of shoes
         ("far", "far"),
     ],
 )

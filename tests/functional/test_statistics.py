@@ -11,6 +11,7 @@ from rezsl.functional.statistics import (
     correlations,
     pearson_draws,
     percentile_interval,
+    quantiles,
     spearman_draws,
 )
 from tests.oracles import analysis_errors as oracle
@@ -18,7 +19,7 @@ from tests.oracles import imbalance
 
 
 def paired_columns(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Seven rows, five pairs: plain, with ties, almost constant, constant, and one of huge and tiny numbers."""
+    """Return five pairs of seven rows: plain, with ties, almost constant, constant, and of huge and tiny numbers."""
     rng = np.random.default_rng(seed)
     left, right = rng.random((7, 5)), rng.random((7, 5))
     left[:, 1] = rng.integers(0, 3, 7)
@@ -110,3 +111,14 @@ def test_impossible_settings() -> None:
         bootstrap_weights(3, 0, seed=0)
     with pytest.raises(ArgumentError, match="level: expected a number between 0 and 1, got 95"):
         percentile_interval(torch.rand(3, 1), 95.0)
+
+
+def test_quantiles_leave_missing_values_out() -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(20, 4))
+    matrix[rng.random((20, 4)) < 0.3] = np.nan
+    matrix[:, 3] = np.nan
+    found = quantiles(torch.from_numpy(matrix), (0.0, 0.1, 0.5, 0.975, 1.0)).numpy()
+    np.testing.assert_allclose(found[:, :3], np.nanquantile(matrix[:, :3], (0.0, 0.1, 0.5, 0.975, 1.0), axis=0))
+    assert np.isnan(found[:, 3]).all()
+    assert quantiles(torch.empty(0, 2), (0.5,)).isnan().all()

@@ -34,7 +34,7 @@ def test_at_its_margin_a_sample_goes_to_the_unseen_class() -> None:
 def test_mistakes_match_the_loops() -> None:
     rng = np.random.default_rng(0)
     predictions, table = rng.normal(size=(30, 6)), rng.random((5, 6))
-    predictions[3] = 0  # a direction it has not
+    predictions[3] = 0  # the row of zeros has no direction
     truth, chosen = rng.integers(0, 5, 30), rng.integers(0, 5, 30)
     chosen[3] = (truth[3] + 1) % 5
     chosen[:3] = truth[:3]
@@ -82,7 +82,7 @@ def test_hubness_matches_the_loops_and_scipy(neighbours: int) -> None:
     assert found.occurrence.sum().item() == found.neighbours * 50
     np.testing.assert_array_equal(found.samples, np.bincount(labels, minlength=12))
     assert found.is_orphan.tolist() == (occurrence == 0).tolist()
-    if neighbours == 99:  # everything is among the 12 nearest of 12
+    if neighbours == 99:  # every class is among the 12 nearest of 12
         assert np.isnan(found.skewness)
         assert not bool(found.is_hub.any())
     else:
