@@ -1,7 +1,7 @@
-"""The exceptions that rezsl raises on purpose.
+"""The exceptions that rezsl raises.
 
-Each one is also the built-in exception that a caller would expect, so ``except ValueError`` keeps working. A message
-is one line: which argument or file, what was expected, what came, what to do.
+Each of them is also the built-in exception that callers expect, so ``except ValueError`` catches it. A message is one
+line with four parts: the argument or file, the expected value, the actual value, and the remedy.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 class RezslError(Exception):
-    """Base of every error that rezsl raises for something its user can put right."""
+    """The base class of all errors of rezsl, whose causes users can correct."""
 
 
 class ArgumentError(RezslError, ValueError):
@@ -53,6 +53,6 @@ def needs(extra: str, purpose: str) -> Iterator[None]:
 
 
 def name_some(names: Sequence[str], most: int = 5) -> str:
-    """The first few names in quotes, and how many more there are: a message stays one readable line."""
+    """Return the first names in quotes and the number of the others, so that a message is one readable line."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
