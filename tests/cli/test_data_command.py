@@ -135,7 +135,7 @@ def test_a_wrong_command_line_ends_in_one_clear_line(
 
 
 def test_help_at_each_level(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "make-splits  choose unseen classes" in printed(capsys, 0)
+    assert "choose unseen classes" in printed(capsys, 0)
     assert printed(capsys, 0, "--help") == printed(capsys, 0)
     for command, option in (("check", "--decode"), ("make-splits", "--group_pattern")):
         with pytest.raises(SystemExit) as left:

@@ -1,13 +1,17 @@
-"""The ``rezsl`` command: which command, its options, and what a person is told when something is wrong."""
+"""The ``rezsl`` command: it finds the chosen command, parses its options, and shows errors in one line."""
 
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
+from typing import NamedTuple
 
-from rezsl.cli.options import parse, suggestion
+from jsonargparse import ArgumentParser
+
+from rezsl.cli.options import new_parser, parse, suggestion
 from rezsl.errors import RezslError
 
 COMMANDS = {
@@ -48,33 +52,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview())
+    options = new_parser("", "Attribute-based zero-shot learning: recognise classes without training photos")
+    options.epilog = "rezsl COMMAND --help lists a command's options. --verbose shows the traceback of an error."
+    parser, command, depth = options, _add_commands(options, COMMANDS, arguments[:1]), 1
+    if command is not None and hasattr(command.module, "COMMANDS"):
+        # A command with commands of its own, such as rezsl data check.
+        parser, depth = command.parser, 2
+        command = _add_commands(parser, command.module.COMMANDS, arguments[1:2], f"{arguments[0]}_")
+    if command is None:
+        if arguments[:1] == ["--version"]:
+            print(f"rezsl {version('rezsl')}")
+        else:
+            parser.print_help()
         return 0
-    if arguments[0] == "--version":
-        print(f"rezsl {version('rezsl')}")
-        return 0
-    name, rest = arguments[0], [_underscored(argument) for argument in arguments[1:]]
-    if name not in COMMANDS:
-        raise RezslError(f"unknown command {name!r}{suggestion(name, COMMANDS)}; commands: {', '.join(COMMANDS)}")
-    command = import_module(f"rezsl.cli.{name}")
-    if hasattr(command, "dispatch"):
-        return int(command.dispatch(rest))
-    options = command.parser()
-    if hasattr(command, "prepare"):
-        rest = command.prepare(rest)
-    return command.run(options, parse(options, rest)) or 0
+    rest = [_underscored(argument) for argument in arguments[depth:]]
+    if hasattr(command.module, "prepare"):
+        rest = command.module.prepare(rest)
+    settings = parse(options, [*arguments[:depth], *rest], command.parser)
+    for name in arguments[:depth]:
+        settings = settings[name]
+    return command.module.run(command.parser, settings) or 0
 
 
-def _overview() -> str:
-    width = max(map(len, COMMANDS))
-    lines = "\n".join(f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items())
-    return (
-        "usage: rezsl COMMAND [options]\n\n"
-        "Attribute-based zero-shot learning: recognise classes without training photos.\n\n"
-        f"{lines}\n\n"
-        "rezsl COMMAND --help lists a command's options. --verbose shows the traceback of an error."
-    )
+class _Command(NamedTuple):
+    module: ModuleType
+    parser: ArgumentParser
+
+
+def _add_commands(
+    options: ArgumentParser, commands: Mapping[str, str], chosen: Sequence[str], prefix: str = ""
+) -> _Command | None:
+    """Add the commands to a parser; only the module of the chosen one is imported, for that takes seconds.
+
+    Args:
+        options: the parser.
+        commands: from names to summaries.
+        chosen: the word at the command's place on the command line, if there is one.
+        prefix: the beginning of the modules' names.
+
+    Returns:
+        The chosen command; None where the word is an option or missing.
+    """
+    name = chosen[0] if chosen and chosen[0] not in ("-h", "--help", "--version") else None
+    if name is not None and name not in commands:
+        kind = f"sub-command {name!r} of {prefix[:-1]}" if prefix else f"command {name!r}"
+        kinds = "sub-commands" if prefix else "commands"
+        raise RezslError(f"unknown {kind}{suggestion(name, commands)}; {kinds}: {', '.join(commands)}")
+    program = options.prog
+    added = options.add_subcommands(required=False, title="commands", metavar="COMMAND", description=None)
+    found = None
+    for command, summary in commands.items():
+        parser = new_parser("", summary)
+        if command == name:
+            module = import_module(f"rezsl.cli.{prefix}{name.replace('-', '_')}")
+            parser = module.parser()
+            found = _Command(module, parser)
+        usage = parser.usage
+        added.add_subcommand(command, parser, help=summary)
+        parser.prog, parser.usage = f"{program} {command}", usage
+    return found
 
 
 def _underscored(argument: str) -> str:

@@ -11,21 +11,32 @@ from rezsl.errors import RezslError
 
 
 def new_parser(command: str, summary: str) -> ArgumentParser:
-    """A parser that raises instead of printing usage, and takes no option by half its name."""
+    """Make a parser that raises errors instead of printing its usage, and accepts no shortened options."""
     description = f"{summary[0].upper()}{summary[1:]}."
-    return ArgumentParser(prog=f"rezsl {command}", description=description, exit_on_error=False, allow_abbrev=False)
+    program = f"rezsl {command}".rstrip()
+    return ArgumentParser(prog=program, description=description, exit_on_error=False, allow_abbrev=False)
 
 
-def parse(options: ArgumentParser, arguments: Sequence[str]) -> Namespace:
+def parse(options: ArgumentParser, arguments: Sequence[str], command: ArgumentParser | None = None) -> Namespace:
     """Parse a command line.
 
+    Args:
+        options: the parser.
+        arguments: what is typed.
+        command: the parser of the chosen command, where ``options`` is the one of the whole command line.
+
     Raises:
-        RezslError: an option is unknown or its value does not fit; one line that names it.
+        RezslError: an option is unknown or its value does not fit; the message is one line that names it.
     """
     try:
         return options.parse_args(list(arguments))
     except OptionError as error:
-        raise RezslError(_explained(" ".join(str(error).split()), options)) from error
+        message = " ".join(str(error).split())
+        if command is not None:
+            # The parser of the whole line puts the command before the names of its options.
+            inside = ".".join(command.prog.split()[1:])
+            message = message.replace(f" {inside}.", " ").replace(f'"{inside}.', '"')
+        raise RezslError(_explained(message, command or options)) from error
 
 
 def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
@@ -54,7 +65,7 @@ def _explained(message: str, options: ArgumentParser) -> str:
     known = [string for action in options._actions for string in action.option_strings]
     if unknown := re.search(r"unrecognized arguments: (--[\w.]+)", message):
         return f"unknown option {unknown[1]}{suggestion(unknown[1], known)}; see {options.prog} --help"
-    if unknown := re.match(r"Option '([\w.]+)' is not accepted", message):
+    if unknown := re.match(r"(?:Subcommand '\w+' does not accept o|O)ption '([\w.]+)'", message):
         meant = suggestion(unknown[1], [name.removeprefix("--") for name in known])
         return f"unknown option {unknown[1]!r} in the configuration{meant}; see {options.prog} --help"
     choice = r'Parser key "(\w+)":.*? Expected a dot import path string: ?(\S*)'
