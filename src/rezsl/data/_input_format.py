@@ -1,5 +1,6 @@
 """The inputs that a model expects: all that a process which loads its batches needs to know of it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,6 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from rezsl.data._gather import gather_rows
 from rezsl.data._images import Crop, fit_images, read_images
 from rezsl.errors import DataError
 
@@ -72,3 +72,21 @@ class ImageFormat:
         if inputs.dtype == torch.uint8:
             return fit_images(inputs[index], self.size, self.channels, self.resize, centres)
         raise DataError(f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}")
+
+
+def gather_rows(inputs: Tensor, index: Int[Tensor, "B"]) -> Tensor:
+    """``inputs[index]``, several times faster where rows are long or in half precision.
+
+    Indexing copies number by number, and slowly so in half precision. Whole rows of a contiguous tensor are copied
+    as they lie in memory, eight bytes at a time where rows allow it.
+
+    Args:
+        inputs: ``[N, ...]`` of any dtype, possibly mapped from a file.
+        index: rows, in ``[0, N)``.
+    """
+    row_bytes = math.prod(inputs.shape[1:]) * inputs.element_size()
+    aligned = row_bytes and row_bytes % 8 == 0 and inputs.storage_offset() * inputs.element_size() % 8 == 0
+    if not aligned or not inputs.is_contiguous() or inputs.requires_grad or inputs.device.type != "cpu":
+        return inputs.index_select(0, index)
+    rows = inputs.reshape(len(inputs), -1).view(torch.int64).index_select(0, index)
+    return rows.view(inputs.dtype).view(len(index), *inputs.shape[1:])

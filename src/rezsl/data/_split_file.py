@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data._matlab import read_matlab, strings_of
+from rezsl.data._feature_files import read_matlab, strings_of
 from rezsl.data._split import Split
 from rezsl.errors import ArgumentError, DataError
 from rezsl.semantics import ClassSemantics

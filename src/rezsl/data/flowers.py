@@ -9,8 +9,8 @@ from torch import Tensor
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within
 from rezsl.data._assembly import Contents, split_note
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._feature_files import read_variable
 from rezsl.data._joining import match_images, reindexed
-from rezsl.data._matlab import read_variable
 from rezsl.data._readers import MissingPartError, reader, specific
 from rezsl.data._split_file import XLSA17, ProposedSplit, read_proposed_split, table_shape
 from rezsl.data._text_files import check_present

@@ -9,7 +9,7 @@ import torch
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
 from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._matlab import read_variable, strings_of
+from rezsl.data._feature_files import read_variable, strings_of
 from rezsl.data._readers import reader, specific
 from rezsl.data._text_files import check_present
 from rezsl.errors import DataError, name_some

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rezsl.data._archive import Totals
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._matlab import read_matlab, strings_of
+from rezsl.data._feature_files import read_matlab, strings_of
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader, refuse_decoding
 from rezsl.data._split_file import XLSA17, Missing, read_split_file, table_shape, whole_numbers
 from rezsl.errors import DataError
