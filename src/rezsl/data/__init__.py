@@ -6,7 +6,7 @@ Each data set is one file of this package, whose loader registers itself in :dat
 from typing import TYPE_CHECKING
 
 from rezsl.data._benchmark import Benchmark, RegionOrigin
-from rezsl.data._class_folders import SPLIT_NAMES
+from rezsl.data._folder_files import SPLIT_NAMES
 from rezsl.data._feature_files import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.data._folder_check import FolderReport
 from rezsl.data._held_out import SelectionSplit, selection_split
@@ -17,7 +17,7 @@ from rezsl.data._readers import READERS, Count, Inventory, Reader, check_directo
 from rezsl.data._samplers import BatchSampler, EpisodicBatches, ShuffledBatches
 from rezsl.data._split import Split
 from rezsl.data._split_file import read_split_file
-from rezsl.data._split_rows import ImageRow, MadeSplits
+from rezsl.data._make_splits import ImageRow, MadeSplits
 from rezsl.files import import_modules
 
 if TYPE_CHECKING:  # for editors and type checkers; the loop below makes every registered loader importable

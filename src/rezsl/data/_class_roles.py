@@ -1,4 +1,4 @@
-"""Which classes are unseen and which validate: by name, or drawn by a seed."""
+"""Unseen classes and validation classes are chosen by name, or drawn by a seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from rezsl.semantics import ClassSemantics
 
 @dataclass(frozen=True)
 class ClassRoles:
-    """What each class is for; the four parts are disjoint and make up the table, each in the table's order.
+    """The role of each class; the four parts are disjoint and together the table, each in the table's order.
 
     Attributes:
-        train: trained on in both stages.
-        validation: validates the selection stage, then is trained on.
-        unseen: has images that are only tested on.
-        undepicted: has a row of semantics but no images: unseen, and nothing to test it on.
+        train: classes trained on in both stages.
+        validation: classes that validate the selection stage, and are trained on afterwards.
+        unseen: classes with images that are only tested on.
+        undepicted: classes with a row of class semantics but without images; they are unseen, and cannot be tested.
     """
 
     train: tuple[str, ...]
@@ -45,25 +45,26 @@ def choose_roles(
         unseen: names, or the share of the classes with images, in ``[0, 1)``. A share above 0 is rounded to a number
             of classes, at least one, and leaves at least two seen.
         validation: names, or the share of the remaining classes, in the same way.
-        unseen_seed: of the draw of unseen classes.
-        validation_seed: of the draw of validation classes.
+        unseen_seed: seed of the draw of unseen classes.
+        validation_seed: seed of the draw of validation classes.
 
     Raises:
         ArgumentError: a share is out of range or leaves too few classes; a name is unknown, has no images, or occurs
             in both lists; no class at all would be unseen.
     """
-    everything = torch.arange(len(labels))
     depicted = _names(labels, semantics)
     undepicted = tuple(name for name in semantics.classes if name not in depicted)
-    held_out = _chosen("unseen", unseen, depicted, undepicted) or _drawn(
-        "unseen", unseen, everything, labels, semantics, unseen_seed
-    )
+    if isinstance(unseen, int | float):
+        held_out = _names(_drawn("unseen", unseen, labels, unseen_seed), semantics)
+    else:
+        held_out = _chosen("unseen", unseen, depicted, undepicted)
     if not held_out and not undepicted:
         raise ArgumentError("unseen: every class has images and none is left out of training; name at least one class")
-    rest = everything[~torch.isin(labels, torch.tensor(semantics.index(held_out), dtype=torch.int64))]
-    validating = _chosen("validation", validation, depicted, undepicted) or _drawn(
-        "validation", validation, rest, labels, semantics, validation_seed
-    )
+    if isinstance(validation, int | float):
+        rest = labels[~torch.isin(labels, torch.tensor(semantics.index(held_out), dtype=torch.int64))]
+        validating = _names(_drawn("validation", validation, rest, validation_seed), semantics)
+    else:
+        validating = _chosen("validation", validation, depicted, undepicted)
     if shared := [name for name in validating if name in held_out]:
         raise ArgumentError(f"validation: expected classes that are not unseen, got {name_some(shared)}; see unseen")
     train = tuple(name for name in depicted if name not in held_out and name not in validating)
@@ -73,47 +74,34 @@ def choose_roles(
 
 
 def _chosen(
-    argument: str, wanted: float | Sequence[str], depicted: tuple[str, ...], undepicted: tuple[str, ...]
+    argument: str, names: Sequence[str], depicted: tuple[str, ...], undepicted: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The named classes in the table's order; none where a share is given."""
-    if isinstance(wanted, str):
-        raise ArgumentError(f"{argument}: expected a share or a list of class names, got the single text {wanted!r}")
-    if isinstance(wanted, int | float):
-        return ()
-    if empty := [name for name in wanted if name in undepicted]:
+    """Return the named classes in the table's order."""
+    if isinstance(names, str):
+        raise ArgumentError(f"{argument}: expected a share or a list of class names, got the single text {names!r}")
+    if empty := [name for name in names if name in undepicted]:
         raise ArgumentError(
             f"{argument}: expected classes with images, got {name_some(empty)}; without them they are unseen anyway"
         )
-    if unknown := [name for name in wanted if name not in depicted]:
+    if unknown := [name for name in names if name not in depicted]:
         raise ArgumentError(
             f"{argument}: no class is called {name_some(unknown)}; expected names of semantics.csv, or a share below 1"
         )
-    return tuple(name for name in depicted if name in wanted)
+    return tuple(name for name in depicted if name in names)
 
 
-def _drawn(
-    argument: str,
-    share: float | Sequence[str],
-    index: Int[Tensor, "K"],
-    labels: Int[Tensor, "N"],
-    semantics: ClassSemantics,
-    seed: int,
-) -> tuple[str, ...]:
-    """Classes among those of the indexed images, drawn by a seed; none where an empty list was given."""
-    if not isinstance(share, int | float):
-        return ()
+def _drawn(argument: str, share: float, labels: Int[Tensor, "K"], seed: int) -> Int[Tensor, "L"]:
+    """Return labels of held-out images, whose classes are drawn among those of the given labels."""
     if not 0 <= share < 1:
         raise ArgumentError(f"{argument}: expected a share of at least 0 and below 1, or class names, got {share}")
     if share == 0:
-        return ()
-    count = len(labels[index].unique())
-    if count < 3:
+        return labels[:0]
+    if (count := len(labels.unique())) < 3:
         raise ArgumentError(
             f"{argument}: expected at least 3 classes to draw from, to hold one out and still compare two, "
             f"got {count}; name the classes, or set it to 0"
         )
-    _, held_out = hold_out_classes(index, labels, share, seed)
-    return _names(labels[held_out], semantics)
+    return labels[hold_out_classes(torch.arange(len(labels)), labels, share, seed)[1]]
 
 
 def _names(labels: Int[Tensor, "K"], semantics: ClassSemantics) -> tuple[str, ...]:

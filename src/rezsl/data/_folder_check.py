@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._class_folders import SPLIT_NAMES, images_by_class
+from rezsl.data._folder_files import SPLIT_NAMES, images_by_class
 from rezsl.data._images import read_image
 from rezsl.data._readers import Inventory, Reader, attempt, counts_of
 from rezsl.errors import DataError

@@ -1,36 +1,60 @@
-"""Splits of one's own images: unseen classes, validation classes, held-out images of the seen ones.
+"""Splits of a user's own images: unseen classes, validation classes, and held-out images of the seen classes.
 
-The rule, the same for ``splits.csv`` and ``att_splits.mat``:
+The rule is the same for ``splits.csv`` and ``att_splits.mat``:
 
-1. Classes with a row in ``semantics.csv`` but without images are unseen; there is nothing to test them on.
-2. Unseen classes are those named, or a share of the classes with images, drawn by the seed. Their images are
-   ``test_unseen``, all of them.
-3. Validation classes are those named, or a share of the remaining classes, drawn by the seed.
-4. Of every remaining class, a validation class too, whole groups of images (single images, where none are given) are
-   drawn by the seed until they come as near to ``test_seen_share`` of the class as they can: ``test_seen``.
+1. Classes with a row in ``semantics.csv`` but without images are unseen, and cannot be tested.
+2. Unseen classes are the named ones, or a share of the classes with images, drawn by the seed. All of their images are
+   ``test_unseen``.
+3. Validation classes are the named ones, or a share of the remaining classes, drawn by the seed.
+4. Of every remaining class, also of a validation class, whole groups of images (single images if no groups are given)
+   are drawn by the seed until they come as near to ``test_seen_share`` of the class as they can: ``test_seen``.
    At least one group always stays in training.
-5. The images left are ``val`` in validation classes and ``train`` in the others.
+5. The other images are ``val`` in validation classes and ``train`` in the others.
 
-Nothing enters but the names, classes and groups of the images, the table, the options and the seed: no pixel, nor the
-file system's order.
+The splits depend on the names, classes and groups of the images, the table, the options and the seed, but neither on
+the pixels nor on the order of the file system.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data._class_folders import images_by_class
 from rezsl.data._class_roles import ClassRoles, choose_roles
-from rezsl.data._held_out_share import hold_out_test_seen
+from rezsl.data._folder_files import SPLIT_NAMES, ImageRow, labelled_images, labels_of, rows_text
+from rezsl.data._held_out import hold_out_samples
 from rezsl.data._image_groups import ALONE, groups_from_names, groups_from_table
-from rezsl.data._split_rows import ImageRow, MadeSplits, splits_table
 from rezsl.data._xlsa17_writer import XLSA17_FOLDER, xlsa17_files
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import write_atomically
 from rezsl.semantics import ClassSemantics
+
+
+@dataclass(frozen=True)
+class MadeSplits:
+    """The result of :func:`make_splits`.
+
+    Attributes:
+        rows: every image, in the order of ``splits.csv``.
+        roles: the role of each class.
+        written: the written files, ``splits.csv`` first.
+        notes: remarks for users of the splits, one sentence each.
+    """
+
+    rows: tuple[ImageRow, ...]
+    roles: ClassRoles
+    written: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of images by split."""
+        found = Counter(row.split for row in self.rows)
+        return {name: found[name] for name in SPLIT_NAMES}
 
 
 def make_splits(
@@ -44,16 +68,16 @@ def make_splits(
     mat: bool = False,
     overwrite: bool = False,
 ) -> MadeSplits:
-    """Write ``splits.csv`` for a folder with ``images/<class>/*`` and ``semantics.csv``; the rule stands above.
+    """Write ``splits.csv`` for a folder with ``images/<class>/*`` and ``semantics.csv``; the module describes the rule.
 
     Args:
         root: the folder.
         unseen: names of the unseen classes, or their share of the classes with images, in ``[0, 1)``.
         validation: names of the validation classes, or their share of the seen classes, in ``[0, 1)``; 0 for none.
         test_seen_share: share of each seen class's images to test on, in ``[0, 1)``.
-        seed: of every draw.
+        seed: seed of every draw.
         groups: a CSV file with the columns ``file,group``; images of one group (frames of one object) stay together.
-        group_pattern: instead, a regular expression for file names; what its parentheses enclose is the group.
+        group_pattern: instead, a regular expression for file names; the part in parentheses is the group.
         mat: also write ``xlsa17/att_splits.mat``, ``image_files.mat`` and ``attributes.txt``, which
             :func:`rezsl.data.read_split_file` and the field's own code read.
         overwrite: replace files of an earlier call.
@@ -66,21 +90,22 @@ def make_splits(
     _check_arguments(test_seen_share, seed, groups, group_pattern)
     root = Path(root)
     semantics = ClassSemantics.from_csv(root / "semantics.csv")
-    classes, labels = _images(root, semantics)
+    # Sorted as text, so that the rows do not depend on how a system separates the parts of a path.
+    classes = dict(sorted(labelled_images(root), key=lambda item: (item[1], item[0])))
+    labels = labels_of(list(classes.values()), semantics, root)
     group_of, notes = _groups(groups, group_pattern, classes)
     unseen_seed, validation_seed, image_seed = _seeds(seed)
     roles = choose_roles(semantics, labels, unseen, validation, unseen_seed, validation_seed)
     seen_rows = torch.tensor(semantics.index([*roles.train, *roles.validation]))
-    test_seen, whole = hold_out_test_seen(
-        torch.isin(labels, seen_rows).nonzero().squeeze(1), labels, _numbers(group_of), test_seen_share, image_seed
-    )
-    if whole:
+    seen = torch.isin(labels, seen_rows).nonzero().squeeze(1)
+    _, test_seen = hold_out_samples(seen, labels, _numbers(group_of), test_seen_share, image_seed, nearest=True)
+    if test_seen_share and (whole := sorted(set(labels[seen].tolist()) - set(labels[test_seen].tolist()))):
         names = name_some([semantics.classes[row] for row in whole])
         notes += (f"classes with a single image or group are trained on and have no test_seen images: {names}",)
     if roles.undepicted:
-        notes += (f"classes without images are unseen, with nothing to test them on: {name_some(roles.undepicted)}",)
+        notes += (f"classes without images are unseen, and cannot be tested: {name_some(roles.undepicted)}",)
     rows = _rows(classes, group_of, roles, set(test_seen.tolist()))
-    contents: dict[str, bytes] = {"splits.csv": splits_table(rows)}
+    contents: dict[str, bytes] = {"splits.csv": rows_text(rows).encode()}
     if mat:
         files, more = xlsa17_files(semantics, labels, list(classes), [row.split for row in rows])
         contents |= {f"{XLSA17_FOLDER}/{name}": content for name, content in files.items()}
@@ -101,23 +126,6 @@ def _check_arguments(test_seen_share: float, seed: int, groups: str | Path | Non
         raise ArgumentError("groups, group_pattern: expected one of them, got both")
 
 
-def _images(root: Path, semantics: ClassSemantics) -> tuple[dict[str, str], Int[Tensor, "N"]]:
-    """Class of every image file, and its row in the table."""
-    found = images_by_class(root)
-    if empty := [name for name, files in found.items() if not files]:
-        raise DataError(
-            f"{root / 'images'}: class folders without a single image: {name_some(empty)}; add some, or remove the "
-            f"folder if the class is unseen"
-        )
-    if not found:
-        raise DataError(f"{root / 'images'}: expected a folder of images for each class, got none")
-    classes = {file: name for name, files in found.items() for file in files}
-    try:
-        return classes, torch.tensor(semantics.index(classes.values()))
-    except DataError as error:
-        raise DataError(f"{root / 'semantics.csv'}: {error}") from None
-
-
 def _groups(
     table: str | Path | None, pattern: str | None, classes: dict[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -129,13 +137,13 @@ def _groups(
 
 
 def _seeds(seed: int) -> list[int]:
-    """One seed per draw: with the same one, neighbours in the table would tend to be drawn together."""
+    """Return one seed per draw; with a single seed, the same positions would be drawn each time."""
     drawn: list[int] = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(seed)).tolist()
     return drawn
 
 
 def _numbers(group_of: dict[str, str]) -> Int[Tensor, "N"]:
-    """A number per image, the same within a group; an image that stands alone has its own."""
+    """Return a number per image, equal within a group; an image without a group has its own."""
     keys = [(group, "" if group else file) for file, group in group_of.items()]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return torch.tensor([numbers[key] for key in keys])

@@ -1,6 +1,7 @@
-"""The lists and tables of the archives: plain text, one entry per line; an error names file and line."""
+"""Lists and tables of the archives: plain text with one entry per line, and errors that name file and line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -8,6 +9,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
+
+
+@contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Put the name of a file or folder before the message of every :class:`DataError` raised inside the block."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
 
 
 def read_lines(path: Path) -> list[str]:
