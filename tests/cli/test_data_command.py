@@ -39,7 +39,7 @@ def test_make_splits_says_what_it_decided(root: Path, capsys: pytest.CaptureFixt
     assert table["train"] == ["24", "3"]
     assert table["test_seen"] == ["6", "3"]
     assert table["test_unseen"] == ["20", "2", "bat[1],", "5"]
-    assert "note: classes without images are unseen, with nothing to test them on: 'yeti'" in out
+    assert "note: classes without images are unseen, and cannot be tested: 'yeti'" in out
     for name in ("splits.csv", "xlsa17/att_splits.mat", "xlsa17/image_files.mat", "xlsa17/attributes.txt"):
         assert f"wrote {root / name}" in out
     assert load_image_folder(root).unseen_classes == ("bat[1]", "5")
@@ -80,7 +80,7 @@ def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]
     (root / "images" / "yak").mkdir()
     content = json.loads(printed(capsys, INCOMPLETE, "check", root, "--format=json"))
     assert content["problems"][0].endswith(
-        "yak: a class without a single image; add some, or remove the folder if it is unseen"
+        "class folders without a single image: 'yak'; add some, or remove the folder if the class is unseen"
     )
     assert content["splits"] == {}
     (root / "images" / "yak").rmdir()

@@ -65,7 +65,7 @@ def test_the_rule(root: Path, seed: int) -> None:
         # Objects are held out whole, so the share is met to half of the largest one.
         assert abs(by_class[name]["test_seen"] - frames / 4) <= SIZES[CLASSES.index(name)] / 2
     assert made.roles.undepicted == ("unpictured",)
-    assert made.notes == ("classes without images are unseen, with nothing to test them on: 'unpictured'",)
+    assert made.notes == ("classes without images are unseen, and cannot be tested: 'unpictured'",)
     assert made.counts == dict(Counter(row["split"] for row in rows))
 
 
@@ -202,7 +202,7 @@ def test_groups_from_a_table(root: Path) -> None:
         "images/class a/2_1.png": "x",
     }
     count = len(made.rows) - 3
-    assert made.notes[0].startswith(f"{count} images are not in groups.csv and stand alone: 'images/class a/0_0.png'")
+    assert made.notes[0].startswith(f"{count} images are not in groups.csv and have no group: 'images/class a/0_0.png'")
     assert made.notes[1] == "1 files in groups.csv are no images of the folder: 'old.png'"
     # What was written is a table of groups itself.
     assert make_splits(root, groups=root / "splits.csv", overwrite=True, unseen=["class c"]).rows == made.rows
