@@ -15,12 +15,10 @@ from rezsl.errors import DataError, ModelFileError
 from rezsl.files import write_atomically
 from rezsl.models import SemanticModel
 from rezsl.regions import Backbone
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import pack_semantics, unpack_semantics
 
 FORMAT = 1
 """Raised when older versions could not read what is written any more."""
-
-_VALUES, _WORD_VECTORS, _PLACES = "semantics.values", "semantics.word_vectors", "semantics.places"
 
 
 def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
@@ -32,21 +30,13 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    tensors[_VALUES] = model.semantics.values.cpu().contiguous()
-    if model.semantics.word_vectors is not None:
-        tensors[_WORD_VECTORS] = model.semantics.word_vectors.cpu().contiguous()
-    if model.semantics.places is not None:
-        tensors[_PLACES] = model.semantics.places.cpu().contiguous()
-    weights = save(tensors)
+    table, names = pack_semantics(model.semantics)
+    weights = save(tensors | table)
     description = {
         "format": FORMAT,
         "backbone": {"class": type(model.backbone).__name__, **model.backbone.specification()},
         "network": {"class": type(model.network).__name__, "options": model.network.options},
-        "semantics": {
-            "classes": model.semantics.classes,
-            "attributes": model.semantics.attributes,
-            "groups": model.semantics.groups,
-        },
+        "semantics": names,
         "seen_classes": model.seen_classes,
         "gamma": model.gamma,
         "scale": model.scale,
@@ -80,14 +70,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         if hashlib.sha256(weights).hexdigest() != description["sha256"]:
             raise ModelFileError(f"{path}: does not match model.json; one of the two is damaged or of another model")
         tensors = load(weights)
-        semantics = ClassSemantics(
-            classes=tuple(description["semantics"]["classes"]),
-            attributes=tuple(description["semantics"]["attributes"]),
-            values=tensors.pop(_VALUES),
-            word_vectors=tensors.pop(_WORD_VECTORS, None),
-            groups=tuple(groups) if (groups := description["semantics"]["groups"]) is not None else None,
-            places=tensors.pop(_PLACES, None),
-        )
+        semantics = unpack_semantics(tensors, description["semantics"])
         backbone_part = dict(description["backbone"])
         backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone)
         network_class = _class_named(directory, description["network"]["class"], SemanticModel)
@@ -103,7 +86,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
                 scale=description["scale"],
                 protocol=description.get("protocol", "honest"),
             )
-        model.load_state_dict(tensors)
+        model.load_state_dict({name: tensors[name] for name in tensors if not name.startswith("semantics.")})
     except ModelFileError:
         raise
     except (SafetensorError, DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
