@@ -11,7 +11,7 @@ from scipy.stats import wilcoxon
 
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Analysis, compare_analyses
-from rezsl.evaluation.compare import holm
+from rezsl.evaluation._comparison import holm
 from rezsl.functional.statistics import bootstrap_weights
 from tests.evaluation.conftest import QUICK
 from tests.oracles import analysis_errors as oracle
@@ -25,10 +25,10 @@ def test_differences_are_paired_by_name(analysed: Analysed) -> None:
     assert found.names == ("poor", "good", "better")
     assert found.metrics["good"]["T1"] == models["good"].t1
     assert len(found.differences) == 8 * 3
-    pairs = found.of("semantic_error")
+    pairs = found.of("attribute_error")
     assert [(one.first, one.second) for one in pairs] == [("poor", "good"), ("poor", "better"), ("good", "better")]
     for one in pairs:
-        expected = models[one.second].semantic_errors.mean - models[one.first].semantic_errors.mean
+        expected = models[one.second].attribute_errors.mean - models[one.first].attribute_errors.mean
         torch.testing.assert_close(one.difference, expected)
         assert one.names == tuple("uvwxyz")
         assert one.mean == pytest.approx(expected.mean().item())

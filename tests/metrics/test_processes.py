@@ -10,7 +10,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from rezsl.data import BatchSampler, EpisodicBatches, ShuffledBatches
-from rezsl.evaluation.evaluation import GZSLEvaluator
+from rezsl.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.losses import ReMSELoss
 from rezsl.semantics import ClassSemantics
@@ -21,7 +21,7 @@ PROCESSES = 2
 def evaluator() -> GZSLEvaluator:
     generator = torch.Generator().manual_seed(1)
     table = ClassSemantics(tuple("abcde"), ("x", "y", "z"), torch.rand(5, 3, generator=generator) + 0.1)
-    return GZSLEvaluator(table, ["a", "b", "c"], ["d", "e"], partial(class_scores, scale=20.0))
+    return GZSLEvaluator(table, tuple("abcde"), ["a", "b", "c"], partial(class_scores, scale=20.0))
 
 
 def samples() -> tuple[Tensor, Tensor]:

@@ -6,8 +6,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from rezsl.evaluation import Evaluation
-from rezsl.evaluation.evaluation import GZSLEvaluator
+from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.report import save_error_matrix
 from rezsl.semantics import ClassSemantics
@@ -17,7 +16,7 @@ def result(values: torch.Tensor) -> Evaluation:
     """Predictions beside the truth, the last class unseen."""
     count, attributes = values.shape
     table = ClassSemantics(tuple(map(str, range(count))), tuple(map(str, range(attributes))), values)
-    evaluator = GZSLEvaluator(table, table.classes[:-1], table.classes[-1:], class_scores)
+    evaluator = GZSLEvaluator(table, table.classes, table.classes[:-1], class_scores)
     labels = torch.arange(count).repeat(4)
     noise = torch.randn(len(labels), attributes, generator=torch.Generator().manual_seed(1))
     evaluator.update(values[labels] + 0.3 * noise, labels)

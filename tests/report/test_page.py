@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
 
 def answers_of(analysis: Analysis, **known: Any) -> dict[str, str]:
     """By question, with ordinary spaces."""
-    found = findings(analysis, **({"protocol": "honest"} | known))
+    found = findings(analysis, **known)
     return {one.question: one.answer.replace("\N{NO-BREAK SPACE}", " ") for one in found}
 
 
@@ -152,10 +153,10 @@ def recognising(chosen: list[str], truth: list[str], seen: list[str]) -> Analysi
 
 def test_figures_of_the_oracle_protocol_come_with_a_warning_before_all_else() -> None:
     analysis = analysis_of(6, 4, 4)
-    first = findings(analysis, "oracle")[0]
+    first = findings(replace(analysis, protocol="oracle"))[0]
     assert first.answer.startswith("Little: epoch and γ were chosen on these very test classes (oracle protocol).")
-    assert not any("γ carry over" in question for question in answers_of(analysis, protocol="oracle"))
-    page = Page(render_report({"run": ReportedRun(analysis, protocol="oracle")}))
+    assert not any("γ carry over" in question for question in answers_of(replace(analysis, protocol="oracle")))
+    page = Page(render_report({"run": ReportedRun(replace(analysis, protocol="oracle"))}))
     assert "run (oracle protocol)" in page.texts
 
 
@@ -235,7 +236,7 @@ def test_the_worst_semantic_is_named_with_its_error() -> None:
     analysis = analysis_of(6, 4, 4)
     error = analysis.error_matrix.mean(dim=0)
     name, worst = analysis.attributes[int(error.argmax())], float(error.max())
-    answer = next(one.answer for one in findings(analysis, "honest") if "worst" in one.question)
+    answer = next(one.answer for one in findings(analysis) if "worst" in one.question)
     assert answer.startswith(f"“{name}” ({1000 * worst:.1f}, {worst / float(error.mean()):.1f} × the mean), ")
     assert not math.isnan(worst)
 

@@ -103,7 +103,7 @@ def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) ->
                 save_curve({title: result.test}, result.run_dir / "curve.png")
             save_error_matrix(result.test, result.run_dir / "error_matrix.png")
             page = result.run_dir / "report.html"
-            leave_report(lambda: {title: reported_run(result.model, data, page.parent)}, page, console)
+            leave_report(lambda: {title: reported_run(result.model, data, page.parent, result.test)}, page, console)
     if result.run_dir is not None:
         names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
         files = [name for name in names if (result.run_dir / name).exists()]

@@ -1,15 +1,14 @@
 """From predictions to figures: the protocol's test, and analyses of what led to them."""
 
-from rezsl.evaluation.analysis import Analysis
-from rezsl.evaluation.compare import compare_analyses
-from rezsl.evaluation.comparison import AnalysisComparison, PairedDifference
-from rezsl.evaluation.evaluation import Evaluation, evaluate
-from rezsl.evaluation.fall import analyse_error_fall, load_error_fall
-from rezsl.evaluation.from_model import analyse_model
-from rezsl.evaluation.from_predictions import analyse
-from rezsl.evaluation.options import AnalysisOptions
-from rezsl.evaluation.predictions import SavedPredictions, load_predictions
-from rezsl.evaluation.recognition import ConfusedPair, Recognition
+from rezsl.evaluation._analyse import analyse, analyse_evaluation, analyse_model
+from rezsl.evaluation._analysis import Analysis
+from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
+from rezsl.evaluation._error_fall import analyse_error_fall, load_error_fall
+from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
+from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate
+from rezsl.evaluation._options import AnalysisOptions
+from rezsl.evaluation._recognition import ConfusedPair, Recognition
+from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions
 from rezsl.functional.binning import ValueBins
 from rezsl.functional.error_fall import ErrorFall
 from rezsl.functional.imbalance import QUANTILE_LEVELS, ErrorProfile
@@ -27,15 +26,18 @@ __all__ = [
     "ErrorFall",
     "ErrorProfile",
     "Evaluation",
+    "GZSLEvaluator",
     "Hubness",
     "Mistakes",
     "PairedDifference",
+    "PredictedSamples",
     "Recognition",
     "Reliability",
     "SavedPredictions",
     "ValueBins",
     "analyse",
     "analyse_error_fall",
+    "analyse_evaluation",
     "analyse_model",
     "compare_analyses",
     "evaluate",

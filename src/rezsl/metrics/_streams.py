@@ -115,7 +115,13 @@ class SeenUnseen(Metric):
 
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]`` and true classes ``[B]``."""
-        margin, right = seen_unseen_margins(scores, labels, self.is_seen)
+        if bool(self.is_seen.all()) or not bool(self.is_seen.any()):
+            # Without a rival on the other side the seen classes win at every finite γ, or the unseen ones do.
+            largest = torch.finfo(torch.float64).max if bool(self.is_seen.any()) else -torch.finfo(torch.float64).max
+            margin = torch.full((len(labels),), largest, dtype=torch.float64, device=labels.device)
+            right = scores.argmax(dim=1) == labels
+        else:
+            margin, right = seen_unseen_margins(scores, labels, self.is_seen)
         self.margin.append(margin)
         self.right.append(right)
         self.label.append(labels.to(torch.int32))

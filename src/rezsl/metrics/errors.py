@@ -14,11 +14,11 @@ define_error(
 )  # fmt: skip
 define_metric(
     "error_gini", "Gini", "Gini coefficient over attributes of their mean error; 0 where all are equal.",
-    lambda analysis: analysis.semantic_errors.gini_of_means, source="analysis", better="down",
+    lambda analysis: analysis.attribute_errors.gini_of_means, source="analysis", better="down",
 )  # fmt: skip
 define_error(
     "error_worst", "worst", "Mean error of the worst attributes.",
-    lambda analysis: analysis.semantic_errors.worst_mean(analysis.options.worst), source="analysis",
+    lambda analysis: analysis.attribute_errors.worst_mean(analysis.options.worst), source="analysis",
 )  # fmt: skip
 define_error(
     "class_error_spread", "class spread", "Standard deviation over classes of their mean error.",
@@ -48,5 +48,5 @@ define_metric(
 )  # fmt: skip
 define_metric(
     "error_rank_correlation_within_class", "rank corr in class", "Spearman correlation in place of Pearson's.",
-    lambda analysis: analysis.correlation_over_semantics.spearman.mean, source="analysis",
+    lambda analysis: analysis.correlation_over_attributes.spearman.mean, source="analysis",
 )  # fmt: skip

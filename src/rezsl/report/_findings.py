@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 from rezsl.evaluation import Analysis, ErrorFall, Mistakes, Recognition
-from rezsl.functional.shapes import Protocol
 from rezsl.report._text import MINUS, listed, number, percent, signed
 
 RECOGNISED = 0.5
@@ -24,7 +23,6 @@ class Finding:
 
 def findings(
     analysis: Analysis,
-    protocol: Protocol,
     validation_classes: int | None = None,
     error_fall: ErrorFall | None = None,
 ) -> list[Finding]:
@@ -32,25 +30,24 @@ def findings(
 
     Args:
         analysis: of one model.
-        protocol: ``oracle`` if epoch and γ were chosen on these very images; that is said before all else.
         validation_classes: on how many classes γ was chosen; None where that is not known.
         error_fall: how fast the errors fell in training; None where that is not known.
     """
     answers = [
-        Finding("What can be concluded from these figures?", _warning(protocol)),
+        Finding("What can be concluded from these figures?", _warning(analysis)),
         Finding("Which unseen classes are recognised?", _recognised(analysis)),
         Finding("Which semantics are predicted worst?", _worst(analysis)),
         Finding("Does the error follow the semantic's value?", _correlation(analysis)),
         Finding("Are semantics of high value learnt more slowly?", _learnt(error_fall, analysis.options.level)),
         Finding("What does it cost?", _cost(analysis)),
-        Finding("Did γ carry over to the test classes?", _gamma(analysis, protocol, validation_classes)),
+        Finding("Did γ carry over to the test classes?", _gamma(analysis, validation_classes)),
         Finding("What are the probabilities worth?", _confidence(analysis.generalized)),
     ]
     return [finding for finding in answers if finding.answer]
 
 
-def _warning(protocol: Protocol) -> str:
-    if protocol != "oracle":
+def _warning(analysis: Analysis) -> str:
+    if analysis.protocol != "oracle":
         return ""
     return (
         "Little: epoch and γ were chosen on these very test classes (oracle protocol). They are good for a comparison "
@@ -107,7 +104,7 @@ def _taken_for(analysis: Analysis, name: str) -> str:
 
 
 def _worst(analysis: Analysis) -> str:
-    profile = analysis.semantic_errors
+    profile = analysis.attribute_errors
     mean = profile.mean_of_means
     worst = [(analysis.attributes[row], float(profile.mean[row])) for row in profile.worst(NAMED - 1).tolist()]
     if not mean:
@@ -123,7 +120,7 @@ def _worst(analysis: Analysis) -> str:
 def _correlation(analysis: Analysis) -> str:
     over_classes, over_semantics = (
         correlations.pearson
-        for correlations in (analysis.correlation_over_classes, analysis.correlation_over_semantics)
+        for correlations in (analysis.correlation_over_classes, analysis.correlation_over_attributes)
     )
     if math.isnan(over_classes.mean):
         return "That is undefined here: values or errors are constant over the classes."
@@ -193,7 +190,7 @@ def _cost_of_seen(analysis: Analysis) -> str:
     t1 = f"Among unseen classes alone T1 is {percent(analysis.t1)}"
     if len(known.candidates) == 1:
         t1 = "With a single unseen class T1 is 100 % by construction"
-    if analysis.point is None:
+    if not analysis.has_seen:
         return f"{t1}; there are no test images of seen classes."
     lost = _points(analysis.t1, analysis.point.unseen)
     cost = f"seen classes cost {lost} points" if lost != "0.0" else "seen classes cost nothing"
@@ -208,9 +205,9 @@ def _points(high: float, low: float) -> str:
     return f"{round(100 * high, 1) - round(100 * low, 1):.1f}".replace("-0.0", "0.0").replace("-", MINUS)
 
 
-def _gamma(analysis: Analysis, protocol: Protocol, validation_classes: int | None) -> str:
+def _gamma(analysis: Analysis, validation_classes: int | None) -> str:
     point, oracle = analysis.point, analysis.oracle
-    if point is None or oracle is None or protocol == "oracle":
+    if not (analysis.has_seen and analysis.has_unseen) or analysis.protocol == "oracle":
         return ""
     kept = point.harmonic_mean / oracle.harmonic_mean if oracle.harmonic_mean else 1.0
     verdict = "Yes" if kept > 0.95 else "Mostly" if kept > 0.85 else "No"

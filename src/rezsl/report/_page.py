@@ -67,7 +67,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     drawn = {
         "curve": plots.curve(analysis, prefix),
         "value": plots.error_by_value(analysis, prefix),
-        "worst": plots.worst_semantics(analysis, prefix),
+        "worst": plots.worst_attributes(analysis, prefix),
         "mistakes": plots.mistakes(analysis, prefix),
         "reliability": plots.reliability(analysis, prefix),
         "fall": plots.fall_by_value(run.error_fall, analysis.options.level, prefix),
@@ -76,7 +76,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "id": prefix,
         "name": name,
         "run": run,
-        "findings": findings(analysis, run.protocol, run.validation_classes, run.error_fall),
+        "findings": findings(analysis, run.validation_classes, run.error_fall),
         "plots": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
         "confusion": tables.confusion(analysis),
         "pairs": tables.confused_pairs(analysis),

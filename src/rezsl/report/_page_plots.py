@@ -19,7 +19,7 @@ RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
 
 def curve(analysis: Analysis, prefix: str) -> str | None:
     """The seen-unseen curve with the chosen and the best working point; None without samples of both sides."""
-    if analysis.curve is None or analysis.point is None or analysis.oracle is None:
+    if not (analysis.has_seen and analysis.has_unseen):
         return None
     found, point, oracle = analysis.curve, analysis.point, analysis.oracle
 
@@ -87,9 +87,9 @@ def _by_value(bins: ValueBins, factor: float, name: str, unit: str, level: float
     return inline_svg(5.2, 4.2, draw, prefix, label)
 
 
-def worst_semantics(analysis: Analysis, prefix: str) -> str:
+def worst_attributes(analysis: Analysis, prefix: str) -> str:
     """The errors of the worst semantics over classes, as boxes."""
-    profile = analysis.semantic_errors
+    profile = analysis.attribute_errors
     rows = profile.worst(WORST).tolist()
 
     def draw(figure: "Figure") -> None:

@@ -22,14 +22,14 @@ DIGITS = 3
 """Significant digits of a cell of an error matrix: more than a colour shows, and a third of the size of a float."""
 
 QUANTITIES = {
-    "semantic_error": ("error of a semantic", 1000.0, "×10⁻³"),
+    "attribute_error": ("error of a semantic", 1000.0, "×10⁻³"),
     "class_error": ("error of a class", 1000.0, "×10⁻³"),
     "class_accuracy": ("accuracy of a class", 100.0, "points"),
     "unseen_class_accuracy": ("accuracy of an unseen class, unseen only", 100.0, "points"),
     "correlation_over_classes": ("correlation over classes", 1.0, ""),
     "absolute_correlation_over_classes": ("|correlation| over classes", 1.0, ""),
-    "correlation_over_semantics": ("correlation over semantics", 1.0, ""),
-    "absolute_correlation_over_semantics": ("|correlation| over semantics", 1.0, ""),
+    "correlation_over_attributes": ("correlation over semantics", 1.0, ""),
+    "absolute_correlation_over_attributes": ("|correlation| over semantics", 1.0, ""),
 }
 
 
@@ -47,7 +47,7 @@ def headlines(runs: Mapping[str, ReportedRun]) -> tuple[list[tuple[str, str]], l
     for name, run in runs.items():
         values = run.analysis.metrics()
         cells = [metric.show(values[metric.name]) for metric in metrics]
-        rows.append((named_with_protocol(name, run.protocol), cells))
+        rows.append((named_with_protocol(name, run.analysis.protocol), cells))
     return [(metric.title, metric.unit) for metric in metrics], rows
 
 
@@ -89,7 +89,7 @@ def confused_pairs(analysis: Analysis) -> list[dict[str, str]]:
 
 def semantics(analysis: Analysis) -> list[list[str]]:
     """Name, mean value, error, spread over classes, correlation and its interval of every semantic, the worst first."""
-    profile, correlation = analysis.semantic_errors, analysis.correlation_over_classes.pearson
+    profile, correlation = analysis.attribute_errors, analysis.correlation_over_classes.pearson
     values = analysis.class_semantics.mean(dim=0)
     rows = []
     for row in profile.worst(len(analysis.attributes)).tolist():

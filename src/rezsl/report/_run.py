@@ -8,8 +8,7 @@ from typing import Any
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import RunDirectoryError
-from rezsl.evaluation import Analysis, ErrorFall, analyse_model, load_error_fall
-from rezsl.functional.shapes import Protocol
+from rezsl.evaluation import Analysis, ErrorFall, Evaluation, analyse_evaluation, analyse_model, load_error_fall
 from rezsl.report._page_examples import ClassExamples, examples_of
 
 
@@ -19,7 +18,6 @@ class ReportedRun:
 
     Attributes:
         analysis: of the model on the test images.
-        protocol: ``oracle`` if γ was chosen on these very images.
         data: name of the benchmark.
         notes: what the benchmark's reader had to repair or decide.
         examples: images of unseen classes; none for features.
@@ -29,7 +27,6 @@ class ReportedRun:
     """
 
     analysis: Analysis
-    protocol: Protocol = "honest"
     data: str = ""
     notes: tuple[str, ...] = ()
     examples: tuple[ClassExamples, ...] = ()
@@ -45,22 +42,24 @@ class ReportedRun:
         return count if isinstance(count, int) else None
 
 
-def reported_run(model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None) -> ReportedRun:
+def reported_run(
+    model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None, evaluation: Evaluation | None = None
+) -> ReportedRun:
     """Analyse a model on a benchmark's test images and collect what a report needs.
 
     Args:
         model: a trained classifier.
         benchmark: what it is tested on.
-        run_dir: its run directory, for the records of settings and figures; None leaves them out.
+        run_dir: its run directory, for the records of settings and metrics; None leaves them out.
+        evaluation: of the model on the benchmark's test images; None makes it.
 
     Raises:
         DataError: there is nothing to analyse, or the benchmark does not fit the model.
         RunDirectoryError: a record is damaged.
     """
-    analysis = analyse_model(model, benchmark)
+    analysis = analyse_model(model, benchmark) if evaluation is None else analyse_evaluation(evaluation)
     return ReportedRun(
         analysis=analysis,
-        protocol=model.protocol,
         data=benchmark.name,
         notes=benchmark.notes,
         examples=examples_of(model, benchmark, analysis),

@@ -12,8 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import ArgumentError
-from rezsl.evaluation import Evaluation
-from rezsl.evaluation.evaluation import GZSLEvaluator
+from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.functional.shapes import Scalar
 from rezsl.losses import Objective, RRTLoss
 from rezsl.regions import ImageBackbone

@@ -9,7 +9,7 @@ from torch import Tensor
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.evaluation.evaluation import GZSLEvaluator
+from rezsl.evaluation import GZSLEvaluator
 from rezsl.models import ClosedForm
 from rezsl.training.callbacks import BestEpoch
 
@@ -20,7 +20,7 @@ def evaluator_of(classifier: ZeroShotClassifier, benchmark: Benchmark, unseen_in
     """Scores validation samples as the classifier does, among its seen classes and those of ``unseen_index``."""
     score = partial(classifier.network.class_scores, scale=classifier.scale)
     unseen = benchmark.class_names(unseen_index)
-    return GZSLEvaluator(benchmark.semantics, classifier.seen_classes, unseen, score)
+    return GZSLEvaluator(benchmark.semantics, (*classifier.seen_classes, *unseen), classifier.seen_classes, score)
 
 
 @torch.no_grad()

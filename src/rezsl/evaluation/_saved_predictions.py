@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.evaluation.inputs import check_predictions
+from rezsl.evaluation._analyse import check_predictions
 from rezsl.semantics import ClassSemantics
 
 Arrays = dict[str, NDArray[Any]]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.evaluation.options import AnalysisOptions
+from rezsl.evaluation._options import AnalysisOptions
 from rezsl.functional.binning import bin_by_value
 from rezsl.functional.error_fall import ErrorFall, error_fall_rate
 from rezsl.functional.statistics import bootstrap_weights, correlations

@@ -1,0 +1,147 @@
+"""The result of a test: all metrics of one model on one set of samples."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from rezsl.functional import CurvePoint, Imbalance, SeenUnseenCurve, imbalance
+from rezsl.functional.shapes import Protocol, Scores
+from rezsl.metrics import read_metrics
+from rezsl.semantics import ClassSemantics
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedSamples:
+    """Samples with predicted attributes, and the classes among which the samples are recognised.
+
+    Attributes:
+        semantics: the table of the C candidate classes.
+        is_seen: which of them are seen, ``[C]``.
+        predictions: predicted attributes of the N samples, ``[N, S]``.
+        labels: row of the table of each sample, ``[N]``.
+        compute_scores: computes the class scores ``[N, C]`` of all samples, from which γ is not yet subtracted. They
+            are computed on demand, because they may need much more memory than the predictions.
+        scale: scale of the class scores; None where the scores come from another program.
+    """
+
+    semantics: ClassSemantics
+    is_seen: Bool[Tensor, "C"]
+    predictions: Float[Tensor, "N S"]
+    labels: Int[Tensor, "N"]
+    compute_scores: Callable[[], Scores]
+    scale: float | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evaluation:
+    """All metrics of one set of weights on one set of samples. Accuracies are averages over classes, in ``[0, 1]``.
+
+    An error is the squared difference between the directions (rows of length 1) of predicted and true attributes.
+    Tensors are on the CPU. A metric is NaN where it is undefined: without samples of seen classes S, H and the area
+    are undefined, without samples of unseen classes T1, U, H and the area.
+
+    Attributes:
+        t1: accuracy of unseen samples among the unseen classes only.
+        point: S, U and H among all classes, at the γ that was chosen on validation classes.
+        oracle: the same at the γ that is best on these very samples. Published tables report this one; it is
+            optimistic, because the test classes determine γ.
+        curve: the whole seen-unseen curve, with its area ``curve.ausuc``.
+        classes: names of the K classes that occur.
+        class_accuracy: accuracy of each of them at ``point``, ``[K]``.
+        unseen_class_accuracy: the accuracies whose mean is T1, by class name.
+        error_matrix: mean error of each class in each attribute, ``[K, S]``, float64.
+        class_semantics: the true directions, ``[K, S]``, float64.
+        attributes: S names.
+        is_seen: which of the K classes are seen.
+        protocol: ``oracle`` if epoch and γ were chosen on these very samples.
+        samples: the predictions that were evaluated; None where they were not kept.
+    """
+
+    t1: float
+    point: CurvePoint
+    oracle: CurvePoint
+    curve: SeenUnseenCurve
+    classes: tuple[str, ...]
+    class_accuracy: Float[Tensor, "K"]
+    unseen_class_accuracy: dict[str, float]
+    error_matrix: Float[Tensor, "K S"]
+    class_semantics: Float[Tensor, "K S"]
+    attributes: tuple[str, ...]
+    is_seen: tuple[bool, ...]
+    protocol: Protocol = "honest"
+    samples: PredictedSamples | None = None
+
+    @property
+    def has_seen(self) -> bool:
+        """Whether there are samples of seen classes."""
+        return any(self.is_seen)
+
+    @property
+    def has_unseen(self) -> bool:
+        """Whether there are samples of unseen classes."""
+        return not all(self.is_seen)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a reader of the metrics must know."""
+        notes = []
+        if sum(not seen for seen in self.is_seen) == 1:
+            notes.append("there are test images of one unseen class, so T1 is 100 % by construction")
+        if not self.has_seen:
+            notes.append("there are no test images of seen classes, so S, H and AUSUC are not known")
+        return tuple(notes)
+
+    @property
+    def gamma(self) -> float:
+        """Number γ that is subtracted from the scores of seen classes at ``point``."""
+        return self.point.gamma
+
+    @property
+    def ausuc(self) -> float:
+        """Area under the seen-unseen curve."""
+        return self.curve.ausuc
+
+    @cached_property
+    def imbalance(self) -> Imbalance:
+        """How unevenly the attributes are predicted, over the classes that occur."""
+        return imbalance(self.error_matrix, self.class_semantics)
+
+    @property
+    def harmonic_mean_error(self) -> float:
+        """Standard error of H at ``point`` over classes: how much H would change with another draw of classes.
+
+        To first order, Var H = (∂H/∂S)² Var S + (∂H/∂U)² Var U. Var S and Var U are the variances of the class
+        accuracies of each side, divided by their number; a side with a single class contributes nothing.
+        """
+        seen, unseen = self.point.seen, self.point.unseen
+        if seen + unseen == 0:
+            return 0.0
+        is_seen = torch.tensor(self.is_seen)
+        variance = 0.0
+        for mask, other in ((is_seen, unseen), (~is_seen, seen)):
+            accuracies = self.class_accuracy[mask]
+            if len(accuracies) > 1:
+                slope = 2 * other**2 / (seen + unseen) ** 2
+                variance += slope**2 * float(accuracies.var()) / len(accuracies)
+        return math.sqrt(variance)
+
+    def metrics(self) -> dict[str, float]:
+        """Return every metric of :data:`rezsl.metrics.METRICS` that an evaluation has, by name."""
+        return read_metrics(self, "evaluation")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curve and the matrices as JSON values; an undefined metric becomes None."""
+        metrics = {name: None if math.isnan(value) else value for name, value in self.metrics().items()}
+        accuracy = dict(zip(self.classes, self.class_accuracy.tolist(), strict=True))
+        return {
+            "protocol": self.protocol,
+            **metrics,
+            "class_accuracy": accuracy,
+            "unseen_class_accuracy": self.unseen_class_accuracy,
+        }

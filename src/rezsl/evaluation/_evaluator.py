@@ -1,0 +1,164 @@
+"""Scoring: predicted attributes become an :class:`Evaluation`."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import DataError, name_some
+from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
+from rezsl.functional import l2_normalize
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
+from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
+from rezsl.semantics import ClassSemantics
+
+
+class GZSLEvaluator(nn.Module):
+    """Collect predicted attributes batch by batch, in any order and over several processes, and evaluate them.
+
+    Args:
+        semantics: the table in whose rows labels count.
+        candidates: names of the C candidate classes.
+        seen: names of those that are seen.
+        score: computes class scores ``[B, C]`` from predictions ``[B, S]`` and class semantics ``[C, S]``.
+        dtype: of the true directions with which predictions are compared.
+    """
+
+    values: Tensor
+    directions: Tensor
+    position: Tensor
+
+    def __init__(
+        self,
+        semantics: ClassSemantics,
+        candidates: Sequence[str],
+        seen: Collection[str],
+        score: Callable[[Predictions, ClassMatrix], Scores],
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.classes, self.attributes, self.score = tuple(candidates), semantics.attributes, score
+        rows = semantics.index(self.classes)
+        position = torch.full((len(semantics.classes),), -1)
+        position[rows] = torch.arange(len(rows))
+        self.register_buffer("values", semantics.values[rows], persistent=False)
+        self.register_buffer("directions", l2_normalize(semantics.values[rows].to(dtype)), persistent=False)
+        self.register_buffer("position", position, persistent=False)
+        self.seen_unseen = SeenUnseen(torch.tensor([name in set(seen) for name in self.classes]))
+        self.t1 = MeanClassAccuracy(len(rows))
+        self.class_error = ClassError(len(rows), len(semantics.attributes))
+
+    def update(self, predictions: Predictions, labels: Labels, scores: Scores | None = None) -> None:
+        """Add samples.
+
+        Args:
+            predictions: predicted attributes, ``[B, S]``.
+            labels: row of the table of each sample, ``[B]``.
+            scores: class scores ``[B, C]`` from which γ is not subtracted; None computes them.
+
+        Raises:
+            DataError: a sample belongs to none of the candidate classes.
+        """
+        labels = self.position[labels]
+        if bool((labels < 0).any()):
+            raise DataError("labels: a sample belongs to none of the candidate classes")
+        scores = self.score(predictions, self.values) if scores is None else scores
+        self.seen_unseen.update(scores, labels)
+        self.class_error.update((l2_normalize(predictions) - self.directions[labels]).square(), labels)
+        is_seen = self.seen_unseen.is_seen
+        of_unseen = ~is_seen[labels]
+        among_unseen = scores[of_unseen].masked_fill(is_seen, -torch.inf)
+        self.t1.update(among_unseen.argmax(dim=1), labels[of_unseen])
+
+    def result(self, gamma: float | None = None) -> Evaluation:
+        """Return the evaluation of all samples so far; without a γ it uses the best one on these samples."""
+        curve = self.seen_unseen.compute()
+        matrix, present = self.class_error.compute()
+        oracle = curve.best()
+        point = oracle if gamma is None else curve.at(gamma)
+        t1_terms = self.t1.per_class()
+        is_seen = self.seen_unseen.is_seen
+        return Evaluation(
+            t1=float(self.t1.compute()),
+            point=point,
+            oracle=oracle,
+            curve=curve,
+            classes=tuple(self.classes[row] for row in present.tolist()),
+            class_accuracy=self.seen_unseen.class_accuracies(point.gamma)[present].cpu(),
+            unseen_class_accuracy={
+                self.classes[row]: float(t1_terms[row]) for row in present.tolist() if not is_seen[row]
+            },
+            error_matrix=matrix.cpu(),
+            class_semantics=self.directions[present].double().cpu(),
+            attributes=self.attributes,
+            is_seen=tuple(is_seen[present].tolist()),
+        )
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        for metric in (self.seen_unseen, self.t1, self.class_error):
+            metric.reset()
+
+
+@torch.inference_mode()
+def evaluate(
+    model: ZeroShotClassifier,
+    benchmark: Benchmark,
+    seen_index: Int[Tensor, "N"] | None = None,
+    unseen_index: Int[Tensor, "M"] | None = None,
+    batch_size: int = 256,
+) -> Evaluation:
+    """Evaluate a model on the test images of a benchmark, at the model's own γ.
+
+    Without images of seen classes T1 and U are still reported; S, H and the area are NaN.
+
+    Args:
+        model: a trained classifier.
+        benchmark: its classes and attributes are joined with the model's by name.
+        seen_index: images of seen classes to use instead of ``split.test_seen``.
+        unseen_index: images of unseen classes to use instead of ``split.test_unseen``.
+        batch_size: images per forward pass.
+
+    Raises:
+        DataError: there are no images of unseen classes to test on, attributes differ, or a class that should be unseen
+            was trained on.
+    """
+    seen_index = benchmark.split.test_seen if seen_index is None else seen_index
+    unseen_index = benchmark.split.test_unseen if unseen_index is None else unseen_index
+    if not len(unseen_index):
+        raise DataError(f"split.test_unseen: {benchmark.name} has no such images, so there is nothing to test on")
+    return evaluate_samples(model, benchmark, seen_index, unseen_index, batch_size)
+
+
+def evaluate_samples(
+    model: ZeroShotClassifier, benchmark: Benchmark, seen_index: Tensor, unseen_index: Tensor, batch_size: int
+) -> Evaluation:
+    """Evaluate a model on given samples, of which one kind may be missing; see :func:`evaluate`."""
+    table = model.semantics.with_classes_of(benchmark.semantics)
+    unseen = benchmark.class_names(unseen_index)
+    if trained := [name for name in unseen if name in model.seen_classes]:
+        raise DataError(f"split.test_unseen: the model was trained on {name_some(trained)}; not unseen to it")
+    if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:
+        raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
+    seen = [name for name in model.seen_classes if name in table.classes]
+    score = partial(model.network.class_scores, scale=model.scale)
+    evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, score)
+    index = torch.cat([seen_index, unseen_index])
+    predictions, labels = model.predict_semantics(benchmark.inputs, batch_size, index), benchmark.labels[index]
+    # In slices: a score per sample and class takes more memory than the predictions.
+    for part, rows in zip(predictions.split(batch_size), labels.split(batch_size), strict=True):
+        evaluator.update(part, rows)
+    samples = PredictedSamples(
+        semantics=ClassSemantics(evaluator.classes, table.attributes, evaluator.values, groups=table.groups),
+        is_seen=evaluator.seen_unseen.is_seen,
+        predictions=predictions,
+        labels=evaluator.position[labels],
+        compute_scores=lambda: torch.cat([score(part, evaluator.values) for part in predictions.split(batch_size)]),
+        scale=model.scale,
+    )
+    return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples)
