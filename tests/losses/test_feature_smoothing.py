@@ -80,7 +80,7 @@ def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) ->
     assert result.test.t1 > 0.6  # chance is 0.25
     loaded = rezsl.load_model(tmp_path / "run")
     assert isinstance(loaded.network, SmoothedRegressor)
-    assert bool(loaded.network.statistics.met.any())
+    assert bool(loaded.network.statistics.filled.any())
     torch.testing.assert_close(
         loaded.predict_semantics(learnable.inputs), result.model.predict_semantics(learnable.inputs), rtol=0, atol=0
     )

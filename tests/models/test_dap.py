@@ -95,7 +95,7 @@ def test_what_cannot_be_solved_is_refused_in_one_line() -> None:
     with pytest.raises(ArgumentError, match=r"^penalty: expected a positive number, got 0\.0$"):
         DAP(5, table(3), penalty=0.0)
     model = DAP(5, table(3))
-    with pytest.raises(ArgumentError, match=r"^batches: expected samples to learn from, got none$"):
+    with pytest.raises(ArgumentError, match=r"^batches: expected training samples, got none; give at least one batch$"):
         model.solve([], ROWS)
-    with pytest.raises(ArgumentError, match=r"^features: expected finite numbers, got some that are not"):
+    with pytest.raises(ArgumentError, match=r"^features: expected finite numbers, got others"):
         model.solve([(torch.full((4, 5), float("nan")), torch.arange(4))], ROWS)

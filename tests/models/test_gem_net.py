@@ -81,7 +81,7 @@ def test_a_class_token_has_no_place_and_one_region_no_spread() -> None:
 def test_regions_that_are_no_map_are_refused_in_training_only() -> None:
     regions = torch.randn(2, 7, 6).double()
     with pytest.raises(
-        ArgumentError, match=r"^regions: expected a square map, or that and a class token, got 7 regions; "
+        ArgumentError, match=r"^regions: expected a square map, or the same and a class token, got 7 regions; "
     ):
         penalty(network(), regions)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Architectures from regions to semantics. Each file of this package registers its models when it is imported."""
+"""Architectures from regions to attributes. Each file of this package registers its models when it is imported."""
 
 from typing import TYPE_CHECKING
 

@@ -22,7 +22,7 @@ class TrainingOutput(NamedTuple):
     """The output of a model for training samples.
 
     Attributes:
-        prediction: predicted semantics, ``[B, S]``.
+        prediction: predicted attributes, ``[B, S]``.
         penalty: a number that each sample adds to the objective besides the losses on its prediction, ``[B]``.
     """
 
@@ -78,7 +78,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
         return []
 
     def readout_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the last layer, which a training in two stages learns anew; by default none."""
+        """Return the parameters of the last layer, which training in two stages trains again; by default none."""
         return []
 
     def reset_readout(self) -> None:
@@ -90,17 +90,17 @@ class SemanticModel(nn.Module, Recorded, ABC):
                 nn.init.zeros_(parameter)
 
     def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
-        """Take the semantics of the training classes before training begins; by default nothing happens."""
+        """Receive the attributes of the training classes before training begins; by default nothing happens."""
 
     def start_epoch(self) -> None:
         """Begin an epoch of training; by default nothing happens."""
 
     @abstractmethod
     def forward(self, regions: Pooled) -> Predictions:
-        """Predict semantics, ``[B, …, D] -> [B, S]``."""
+        """Predict attributes, ``[B, …, D] -> [B, S]``."""
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
-        """Predict training samples, whose true semantics are ``target`` ``[B, S]``; by default without a penalty."""
+        """Predict training samples, whose true attributes are ``target`` ``[B, S]``; by default without a penalty."""
         prediction = self(regions)
         return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))
 
@@ -133,7 +133,7 @@ class ClosedForm(Protocol):
 
         Args:
             batches: regions ``[B, …, D]`` (or features) and labels ``[B]`` of all training samples; iterated once.
-            class_semantics: semantics of the K training classes, ``[K, S]``; labels are rows of it.
+            class_semantics: attributes of the K training classes, ``[K, S]``; labels are rows of it.
         """
 
 

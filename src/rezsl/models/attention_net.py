@@ -1,4 +1,4 @@
-"""AttentionNet: each semantic looks at its own image region (Rebalanced Zero-shot Learning, section III-C)."""
+"""AttentionNet, with attention over image regions for each attribute (Rebalanced Zero-shot Learning, III-C)."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from rezsl.models._semantic_model import Described, SemanticModel, word_vectors_
 
 
 class AttentionNet(SemanticModel, name="attention"):
-    """Predicts each semantic from the mean region and from the regions that its word vector attends to.
+    """Predicts each attribute from the mean region and from the regions that its word vector attends to.
 
-    Computed in the collapsed form of :mod:`rezsl.functional.attention`: the same parameters, outputs and gradients as
-    the literal network, with two S × D products per image instead of five larger ones. Without gradients (inference)
-    the collapsed matrices are computed once and kept until a parameter changes.
+    It is computed in the collapsed form of :mod:`rezsl.functional.attention`, with the same parameters, outputs and
+    gradients as the literal network, but two S × D products per image instead of five larger ones. Without gradients
+    (inference) the collapsed matrices are computed once and reused until a parameter changes.
 
     Args:
         region_dim: D, channels of a region.
@@ -60,34 +60,34 @@ class AttentionNet(SemanticModel, name="attention"):
         self.hidden = nn.Linear(region_dim, hidden_dim) if hidden_dim else None
         self.readout = nn.Parameter(torch.empty(num_semantics, hidden_dim or region_dim))
         nn.init.kaiming_uniform_(self.readout, a=5**0.5)
-        # What the attended regions add starts at zero: the network learns where to look from a working read-out.
+        # The contribution of attention starts at zero, so that attention is learnt beside a working read-out.
         nn.init.zeros_(self.output.weight)
-        self._kept: tuple[tuple[Any, ...], CollapsedAttention] | None = None
+        self._cached: tuple[tuple[Any, ...], CollapsedAttention] | None = None
 
     def slow_parameters(self) -> list[nn.Parameter]:
-        """Queries, keys, values and their output: at the full rate they outgrow the pooled read-out and overfit."""
+        """Return queries, keys, values and output, which overfit at the full rate because they outgrow the read-out."""
         return [
             parameter for part in (self.query, self.key, self.value, self.output) for parameter in part.parameters()
         ]
 
     def readout_parameters(self) -> list[nn.Parameter]:
-        """A row per semantic."""
+        """Return the read-out, which has a row per attribute."""
         return [self.readout]
 
     def forward(self, regions: Regions) -> Predictions:
-        """Predict semantics, ``[B, R, D] -> [B, S]``."""
+        """Predict attributes, ``[B, R, D] -> [B, S]``."""
         return attend(regions, self._collapsed(), self._shares(regions))
 
     def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
-        """How much each semantic looks at each region, ``[B, R, D] -> [B, S, R]``; sums to 1 over regions."""
+        """Return the attention of each attribute to each region, ``[B, R, D] -> [B, S, R]``; sums to 1 over regions."""
         return attention_map(regions, self._collapsed().where, self._shares(regions))
 
     def _shares(self, regions: Regions) -> Float[Tensor, "S R"] | None:
         return place_shares(self.places, regions.shape[1]).to(regions.dtype) if self.places is not None else None
 
     def train(self, mode: bool = True) -> "AttentionNet":
-        """Switch between training and evaluation; what was kept for inference is dropped."""
-        self._kept = None
+        """Switch between training and evaluation, and discard the collapsed matrices."""
+        self._cached = None
         return super().train(mode)
 
     def collapse(self) -> CollapsedAttention:
@@ -109,13 +109,13 @@ class AttentionNet(SemanticModel, name="attention"):
     def _collapsed(self) -> CollapsedAttention:
         if torch.is_grad_enabled() or any(tensor.is_inference() for tensor in self._parts()):
             return self.collapse()
-        # A tensor's version counts every in-place change, so an optimizer step or a loaded state_dict shows here.
-        # Autocast is part of the key: what it makes in half precision must not serve a full-precision call.
+        # A tensor's version counts every in-place change, such as an optimizer step or a loaded state_dict. Autocast is
+        # part of the key, because matrices in half precision must not be used in a call with full precision.
         autocast = torch.is_autocast_enabled(self.readout.device.type)
         key = (autocast, *((part.data_ptr(), part._version, part.dtype, part.device) for part in self._parts()))
-        if self._kept is None or self._kept[0] != key:
-            self._kept = (key, self.collapse())
-        return self._kept[1]
+        if self._cached is None or self._cached[0] != key:
+            self._cached = (key, self.collapse())
+        return self._cached[1]
 
     def _parts(self) -> list[Tensor]:
         return [*self.parameters(), self.word_vectors]

@@ -1,4 +1,4 @@
-"""DAP: a probability for each attribute, and of them one for each class (Lampert et al., TPAMI 2014)."""
+"""DAP: probabilities of attributes, combined to probabilities of classes (Lampert et al., TPAMI 2014)."""
 
 from collections.abc import Iterable
 
@@ -18,20 +18,20 @@ MOST_STEPS = 1000
 
 
 class DAP(SemanticModel, name="dap"):
-    """p(a_s | x) = σ(w_s · x + b_s); a class scores ln Π_s p(a_s = a_s^c | x) / p(a_s = a_s^c).
+    """p(a_s | x) = σ(w_s · x + b_s); the score of class c is ln Π_s p(a_s = a_s^c | x) / p(a_s = a_s^c).
 
-    A class has an attribute if its semantics exceed the mean over the training classes. An attribute that all or none
-    of those have cannot be learnt: its probability is 1/2 and it tells no classes apart. Classes whose attributes come
-    out alike get equal scores.
+    A class has an attribute if its value exceeds the mean over the training classes. An attribute that all or none of
+    these classes have cannot be learnt: its probability is 1/2, and it has no influence on the scores. Classes with the
+    same attributes have equal scores.
 
-    Two departures from the original. The classifiers are logistic regressions, whose probabilities need no further
-    calibration, not support vector machines. And :func:`rezsl.fit` gives them features that are centred and of unit
-    deviation.
+    There are two departures from the original. The classifiers are logistic regressions, whose probabilities need no
+    further calibration, instead of support vector machines. And :func:`rezsl.fit` passes features that are centred and
+    of unit deviation.
 
     Args:
         region_dim: D, channels of a region or of a feature vector.
         semantics: the table whose S attributes are predicted.
-        penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features brought to a mean
+        penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features scaled to a mean
             square of 1; above 0.
     """
 
@@ -49,16 +49,16 @@ class DAP(SemanticModel, name="dap"):
         self.penalty = penalty
 
     def forward(self, regions: Pooled) -> Predictions:
-        """Probability of each attribute, in (0, 1), ``[B, …, D] -> [B, S]``."""
+        """Predict the probability of each attribute, in (0, 1), ``[B, …, D] -> [B, S]``."""
         probability = torch.sigmoid(self.readout(pool(regions)))
-        # Rounded to 0 or 1, a single attribute would rule a class out for good.
+        # A probability rounded to 0 or 1 would exclude classes by a single attribute.
         least = torch.finfo(probability.dtype).eps
         return probability.clamp(least, 1 - least)
 
     def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix, scale: float) -> Scores:
-        """Logarithms of the classes' probabilities up to the same number for all, ``[B, S], [C, S] -> [B, C]``.
+        """Compute the logarithms of the class probabilities up to a common summand, ``[B, S], [C, S] -> [B, C]``.
 
-        Logarithms of probabilities have a scale of their own: ``scale`` changes nothing.
+        ``scale`` is not used, because logarithms of probabilities have their own scale.
         """
         present = self._present(class_semantics).to(predictions.dtype)
         priors = self.priors.to(predictions.dtype)
@@ -68,13 +68,13 @@ class DAP(SemanticModel, name="dap"):
 
     @torch.no_grad()
     def solve(self, batches: Iterable[tuple[Pooled, Labels]], class_semantics: ClassMatrix) -> None:
-        """Set the weights; the features are kept in memory, since logistic regression goes over them many times."""
+        """Set the weights; all features are in memory, because logistic regression iterates over them many times."""
         pooled = [(pool(regions), labels) for regions, labels in batches]
         if not pooled:
-            raise ArgumentError("batches: expected samples to learn from, got none")
+            raise ArgumentError("batches: expected training samples, got none; give at least one batch")
         features, labels = (torch.cat(parts) for parts in zip(*pooled, strict=True))
         if not bool(features.isfinite().all()):
-            raise ArgumentError("features: expected finite numbers, got some that are not; check the features for nan")
+            raise ArgumentError("features: expected finite numbers, got others; check the features for nan")
         self.thresholds.copy_(class_semantics.double().mean(dim=0))
         present = self._present(class_semantics)
         learnable = present.any(dim=0) & ~present.all(dim=0) & (class_semantics != class_semantics[0]).any(dim=0)
@@ -93,23 +93,23 @@ class DAP(SemanticModel, name="dap"):
 def logistic_regressions(
     features: Float[Tensor, "N D"], targets: Tensor, penalty: float
 ) -> tuple[Float[Tensor, "S D"], Float[Tensor, "S"]]:
-    """Weights and biases of a logistic regression for each column of the boolean ``targets``, ``[N, S]``.
+    """Fit a logistic regression for each column of the boolean ``targets``, ``[N, S]``, and return weights and biases.
 
-    All are found together by L-BFGS, as far as the precision of the features goes.
+    L-BFGS optimises all of them together, to the precision of the features.
 
     Raises:
-        ArgumentError: the penalty is so small that 1000 steps do not get there.
+        ArgumentError: the penalty is so small that 1000 steps do not reach the optimum.
     """
-    from scipy.optimize import minimize  # noqa: PLC0415 - scipy takes a while to import, and only DAP searches with it
+    from scipy.optimize import minimize  # noqa: PLC0415 - the import of scipy takes long, and only DAP uses it
 
     size = features.square().mean().sqrt()
     size = torch.where(size > 0, size, 1.0)
-    scaled, wanted = features / size, targets.to(features.dtype)
+    scaled, expected = features / size, targets.to(features.dtype)
     extended = torch.cat([scaled, scaled.new_ones(len(scaled), 1)], dim=1)
     penalties = torch.full((extended.shape[1], 1), penalty, dtype=torch.float64)
     penalties[-1] = 0.0
-    # No curvature exceeds this one. In the coordinates where it is the identity every direction is about as steep, and
-    # the search takes tens of steps, not hundreds.
+    # This is an upper bound of the curvature. In coordinates in which it is the identity, all directions are about
+    # equally steep, so the search takes tens of steps instead of hundreds.
     curvature = (extended.T @ extended).double() / (4 * len(scaled)) + penalties.squeeze(1).diag()
     factor = torch.linalg.cholesky(curvature)
     shape = (extended.shape[1], targets.shape[1])
@@ -117,11 +117,11 @@ def logistic_regressions(
     def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = torch.linalg.solve_triangular(factor.T, torch.from_numpy(flat).view(shape), upper=True)
         logits = extended @ weights.to(extended)
-        value = (F.softplus(logits) - wanted * logits).sum(dtype=torch.float64) / len(scaled)
-        excess = (torch.sigmoid(logits) - wanted) / len(scaled)
+        value = (F.softplus(logits) - expected * logits).sum(dtype=torch.float64) / len(scaled)
+        excess = (torch.sigmoid(logits) - expected) / len(scaled)
         gradient = (extended.T @ excess).double() + penalties * weights
-        turned = torch.linalg.solve_triangular(factor, gradient, upper=False)
-        return float(value + (penalties * weights.square()).sum() / 2), turned.flatten().numpy()
+        rotated = torch.linalg.solve_triangular(factor, gradient, upper=False)
+        return float(value + (penalties * weights.square()).sum() / 2), rotated.flatten().numpy()
 
     found = minimize(
         objective,
@@ -136,6 +136,6 @@ def logistic_regressions(
         },
     )
     if found.nit >= MOST_STEPS:
-        raise ArgumentError(f"penalty: expected one that is reached in {MOST_STEPS} steps, got {penalty:g}; raise it")
+        raise ArgumentError(f"penalty: expected one with {MOST_STEPS} steps at most, got {penalty:g}; increase it")
     weights = torch.linalg.solve_triangular(factor.T, torch.from_numpy(found.x).view(shape), upper=True)
     return (weights[:-1] / size.double()).T, weights[-1]

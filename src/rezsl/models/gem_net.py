@@ -1,4 +1,4 @@
-"""GEM-Net: attributes look at compact places and share no channels across groups (Liu et al., CVPR 2021)."""
+"""GEM-Net: attention with penalties on its spread and on shared channels (Liu et al., CVPR 2021)."""
 
 import math
 
@@ -13,26 +13,27 @@ from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutpu
 
 
 class GEMNet(SemanticModel, name="gem"):
-    """Â_s = ⟨mean_r F_r, P_s⟩ + ⟨Σ_r a_sr F_r, Q_s⟩ + b_s, a_s = softmax over regions of ⟨W v_s, F_r⟩.
+    """Â_s = ⟨mean_r F_r, P_s⟩ + ⟨Σ_r a_sr F_r, Q_s⟩ + b_s with a_s = softmax over regions of ⟨W v_s, F_r⟩.
 
-    In training each sample adds to the objective ``compactness_weight`` times the spread of its attention maps, and
-    ``decorrelation_weight`` times the norms of Q's channels within groups of attributes
-    (:mod:`rezsl.functional.attention`). Without groups all attributes are one group, and the second term
-    only asks for few channels.
+    In training, ``compactness_weight`` times the spread of the attention maps of each sample is added to the objective,
+    and ``decorrelation_weight`` times the norms of Q's channels within attribute groups, see
+    :mod:`rezsl.functional.attention`. Without attribute groups all attributes form one group, and the second term only
+    reduces the number of channels that are used.
 
-    Of the original it is the attribute attention with these two terms: its branches give one prediction, whose losses
-    are those of :func:`rezsl.fit`, and the recorded gazes, which other data sets lack, are left out.
+    This is the attribute attention of the original with its two penalties. The branches of the original are summed to
+    one prediction with the losses of :func:`rezsl.fit`, and its recorded gazes are left out, because other data sets
+    have none.
 
-    For the compactness regions must lie on a map: ``height`` rows of equal length, or, with 0, a square, before which
-    there may be one class token; that has no place and does not count. A single region has no spread.
+    For the spread, regions must form a map with ``height`` rows of equal length, or a square map if ``height`` is 0. A
+    class token may precede the map; it has no position and is left out. A single region has no spread.
 
     Args:
         region_dim: D, channels of a region.
         semantics: the table whose S attributes are predicted, with its word vectors v (one-hot vectors where it has
-            none) and its groups of attributes. The word vectors alone, ``[S, L]``, can be given instead.
+            none) and its attribute groups. The word vectors alone, ``[S, L]``, can be given instead.
         compactness_weight: weight of the spread of attention maps in training, 0 or more.
-        decorrelation_weight: weight of the channels that groups of attributes share, 0 or more.
-        height: rows of the map that regions lie on, 0 for a square one.
+        decorrelation_weight: weight of the channels that attribute groups share, 0 or more.
+        height: number of rows of the map of regions, 0 for a square map.
     """
 
     word_vectors: Float[Tensor, "S L"]
@@ -70,22 +71,22 @@ class GEMNet(SemanticModel, name="gem"):
         nn.init.kaiming_uniform_(self.attended, a=5**0.5)
 
     def slow_parameters(self) -> list[nn.Parameter]:
-        """The queries: at the full rate they outgrow the read-outs."""
+        """Return the queries, which outgrow the read-outs at the full rate."""
         return list(self.query.parameters())
 
     def forward(self, regions: Regions) -> Predictions:
-        """Predict semantics, ``[B, R, D] -> [B, S]``."""
+        """Predict attributes, ``[B, R, D] -> [B, S]``."""
         return self._predict(regions, self.attention(regions))
 
     def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
-        """How much each semantic looks at each region; sums to 1 over regions."""
+        """Return the attention of each attribute to each region, ``[B, S, R]``; it sums to 1 over regions."""
         return torch.matmul(self.query(self.word_vectors), regions.mT).softmax(dim=2)
 
     def training_forward(self, regions: Regions, target: Predictions) -> TrainingOutput:
-        """Predict semantics, with each sample's penalty.
+        """Predict attributes and compute the penalty of each sample.
 
         Raises:
-            ArgumentError: the regions are no map of the height that the options say.
+            ArgumentError: the regions do not form a map with ``height`` rows.
         """
         attention = self.attention(regions)
         penalty = (self.decorrelation_weight * decorrelation(self.attended, self.groups)).expand(len(regions))
@@ -100,14 +101,14 @@ class GEMNet(SemanticModel, name="gem"):
         return prediction
 
     def _map(self, regions: int) -> tuple[int, int]:
-        """The first region that lies on the map, and the map's rows."""
+        """Return the position of the first region of the map, and the number of rows of the map."""
         for first in (0, 1):
             height = self.height or math.isqrt(regions - first)
             cells = regions - first
             if cells and (cells % height == 0 if self.height else height**2 == cells):
                 return first, height
-        wanted = f"rows of {self.height} equal lengths" if self.height else "a square map"
+        expected = f"rows of {self.height} equal lengths" if self.height else "a square map"
         raise ArgumentError(
-            f"regions: expected {wanted}, or that and a class token, got {regions} regions; "
+            f"regions: expected {expected}, or the same and a class token, got {regions} regions; "
             f"set height to the map's rows, or compactness_weight to 0"
         )

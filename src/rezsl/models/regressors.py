@@ -25,7 +25,7 @@ class LinearRegressor(SemanticModel, name="linear"):
         return [*self.readout.parameters()]
 
     def forward(self, regions: Pooled) -> Predictions:
-        """Predict semantics, ``[B, R, D]`` or ``[B, D] -> [B, S]``."""
+        """Predict attributes, ``[B, R, D]`` or ``[B, D] -> [B, S]``."""
         prediction: Tensor = self.readout(pool(regions))
         return prediction
 
@@ -57,6 +57,6 @@ class MLPRegressor(SemanticModel, name="mlp"):
         return [*self.readout.parameters()]
 
     def forward(self, regions: Pooled) -> Predictions:
-        """Predict semantics, ``[B, R, D]`` or ``[B, D] -> [B, S]``."""
+        """Predict attributes, ``[B, R, D]`` or ``[B, D] -> [B, S]``."""
         prediction: Tensor = self.readout(self.dropout(self.hidden(pool(regions)).relu()))
         return prediction

@@ -1,4 +1,4 @@
-"""SAE: a linear autoencoder whose code is the semantics (Kodirov, Xiang and Gong, CVPR 2017)."""
+"""SAE: a linear autoencoder whose code is the attributes (Kodirov, Xiang and Gong, CVPR 2017)."""
 
 from collections.abc import Iterable
 
@@ -14,12 +14,12 @@ from rezsl.semantics import ClassSemantics
 
 
 class SAE(SemanticModel, name="sae"):
-    """Â = W x, where Wᵀ of a sample's semantics gives its features back; scored by cosine.
+    """Â = W x, where Wᵀ reconstructs the features of a sample from its attributes; classes are scored by cosine.
 
-    Three departures from the original. Class rows have length 1. The penalty is relative, so one default fits any
-    number of samples, dimensions and classes: λ is ``penalty`` times the ratio of the mean of the diagonal of SᵀS to
-    that of XᵀX, so at 1 encoder and decoder weigh the same. And :func:`rezsl.fit` gives it features that are centred
-    and of unit deviation; nothing centres the semantics.
+    There are three departures from the original. Class rows have length 1. The penalty is relative, so that one default
+    fits any number of samples, dimensions and classes: λ is ``penalty`` times the ratio of the mean of the diagonal of
+    SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight. And :func:`rezsl.fit` passes features that are centred
+    and of unit deviation, while the attributes are not centred.
 
     Args:
         region_dim: D, channels of a region or of a feature vector.
@@ -41,12 +41,12 @@ class SAE(SemanticModel, name="sae"):
 
     @torch.no_grad()
     def solve(self, batches: Iterable[tuple[Pooled, Labels]], class_semantics: ClassMatrix) -> None:
-        """Set the weights; about six times the memory of XᵀX in float64."""
+        """Set the weights; this takes about six times the memory of XᵀX in float64."""
         rows = l2_normalize(class_semantics.double())
-        # In float64 from the start: nothing but the smallest eigenvalue of SᵀS keeps the equation from being singular.
+        # All products are in float64, because only the smallest eigenvalue of SᵀS keeps the equation regular.
         moments = class_moments(((pool(regions).double(), labels) for regions, labels in batches), len(rows))
         semantic_size = float((moments.counts @ rows.square()).mean())
-        # Features that are all alike have nothing to relate a penalty to: any will do, and the weights come out as 0.
+        # Features that are all 0 give no size to relate a penalty to. Any size will do: the weights become 0.
         feature_size = float(moments.gram.diagonal().mean()) or 1.0
         solution = sae(moments, rows, self.penalty * semantic_size / feature_size)
         self.readout.weight.copy_(solution)

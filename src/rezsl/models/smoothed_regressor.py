@@ -15,20 +15,20 @@ from rezsl.semantics import ClassSemantics
 class SmoothedRegressor(SemanticModel, name="smoothed"):
     """Feature distribution smoothing (FDS): Â_s = ⟨W_s, dropout(z̃_s)⟩ + b_s with z = relu(W₁ · mean_r F_r + b₁).
 
-    In training z̃_s is z, calibrated by the bin that the true value of semantic s lies in, as of the statistics up to
-    the last epoch; see :class:`rezsl.models._feature_statistics.FeatureStatistics`. Otherwise z̃_s = z. The reference
-    makes an extra pass over the training samples for the statistics; here they are those of the training batches.
+    In training z̃_s is z calibrated in the bin of the true value of attribute s, by the statistics up to the last epoch,
+    see :class:`rezsl.models._feature_statistics.FeatureStatistics`. Otherwise z̃_s = z. The reference makes an extra
+    pass over the training samples for the statistics; here they are collected from the training batches.
 
     Args:
         region_dim: channels of a region or of a feature vector.
         semantics: the table whose S attributes are predicted.
-        hidden_dim: D, width of the hidden layer; the statistics take S · bins · D numbers, four times.
-        dropout: share of hidden units switched off in training, in ``[0, 1)``.
-        bins: per semantic, at least 1.
-        kernel: what smooths over the bins.
-        reach: bins to either side that count.
-        spread: of ``gaussian`` and ``laplace``, in bins.
-        momentum: what running statistics keep at each epoch, in ``[0, 1)``.
+        hidden_dim: D, width of the hidden layer; the statistics have 4 · S · bins · D numbers.
+        dropout: share of hidden units that training switches off, in ``[0, 1)``.
+        bins: per attribute, at least 1.
+        kernel: shape of the kernel that smooths over the bins.
+        reach: number of bins on either side in the smoothing.
+        spread: width of ``gaussian`` and ``laplace``, in bins.
+        momentum: weight of the old statistics at each epoch, in ``[0, 1)``.
     """
 
     whole_batches = True
@@ -57,29 +57,29 @@ class SmoothedRegressor(SemanticModel, name="smoothed"):
         self.readout = nn.Linear(hidden_dim, num_semantics)
 
     def readout_parameters(self) -> list[nn.Parameter]:
-        """The last layer."""
+        """Return the parameters of the last layer."""
         return [*self.readout.parameters()]
 
     def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
-        """Lay the bins over the classes in training."""
+        """Set the bins from the attributes of the classes in training."""
         self.statistics.prepare(class_semantics)
 
     def start_epoch(self) -> None:
-        """Smooth by what the last epoch has shown."""
+        """Update and smooth the statistics."""
         self.statistics.start_epoch()
 
     def forward(self, regions: Pooled) -> Predictions:
-        """Predict semantics, ``[B, R, D]`` or ``[B, D] -> [B, S]``, without calibration."""
+        """Predict attributes, ``[B, R, D]`` or ``[B, D] -> [B, S]``, without calibration."""
         prediction: Tensor = self.readout(self.dropout(self.features(regions)))
         return prediction
 
     def features(self, regions: Pooled) -> Float[Tensor, "B H"]:
-        """The hidden layer."""
+        """Compute the hidden layer."""
         hidden: Tensor = self.hidden(pool(regions)).relu()
         return hidden
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
-        """Predict from calibrated features, and count the features in."""
+        """Predict from calibrated features, and add the features to the statistics."""
         features = self.features(regions)
         self.statistics.add(features, target)
         calibrated = self.dropout(self.statistics.calibrate(features, target))
