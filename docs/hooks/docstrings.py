@@ -17,7 +17,7 @@ SESSION = re.compile(r"(?m)^((?:>>> |\.\.\. ).*(?:\n(?!\s*$).*)*)")
 
 @cache
 def public_names() -> dict[str, str]:
-    """Return the anchor of every public name by its last part; a package's own page comes before that of rezsl itself."""
+    """Return the anchor of every public name by its last part; a package's own page precedes that of rezsl."""
     names: dict[str, str] = {}
     for package in ("", *rezsl._ROOMS, "report"):
         module = importlib.import_module(f"rezsl.{package}".rstrip("."))

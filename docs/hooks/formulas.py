@@ -17,7 +17,5 @@ def on_page_content(content: str, **_: Any) -> str:
 def _mathml(found: re.Match[str]) -> str:
     display = "block" if found[1] == "div" else "inline"
     formula = convert(html.unescape(found[2]).strip(), display=display)
-    formula = re.sub(
-        r"<mover>(?=<mi>)", '<mover accent="true">', formula
-    )  # hats and bars are drawn close to their letters
+    formula = re.sub(r"<mover>(?=<mi>)", '<mover accent="true">', formula)  # hats and bars close to their letters
     return f'<div class="formula">{formula}</div>' if display == "block" else formula
