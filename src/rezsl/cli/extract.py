@@ -10,7 +10,6 @@ from rich.console import Console
 from torch import Tensor
 
 from rezsl.cli import choices
-from rezsl.cli.main import COMMANDS
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.data import Benchmark, natural_size
 from rezsl.errors import ArgumentError
@@ -18,10 +17,12 @@ from rezsl.regions import ImageBackbone, extract_regions
 from rezsl.regions.hub import commit_of, find_file
 from rezsl.regions.manifest import RegionDtype
 
+SUMMARY = "run a backbone over a benchmark's images once, and keep its regions for any number of runs"
+
 
 def parser() -> ArgumentParser:
     """Options of the command."""
-    options = new_parser("extract", COMMANDS["extract"])
+    options = new_parser("extract", SUMMARY)
     options.add_argument("--data", type=Benchmark, required=True, help="a benchmark of images")
     options.add_argument(
         "--backbone", type=Callable[[int, int], ImageBackbone], required=True,
