@@ -38,5 +38,7 @@ def test_one_epoch_or_none_at_all_tells_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short"])
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "validation_errors.npz").write_bytes(content)
-    with pytest.raises(RunDirectoryError, match=r"validation_errors.npz: expected error matrices .* is damaged"):
+    with pytest.raises(
+        RunDirectoryError, match=r"validation_errors.npz: expected the error matrices .* got a damaged file"
+    ):
         load_error_fall(tmp_path)

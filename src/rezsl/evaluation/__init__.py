@@ -1,4 +1,4 @@
-"""From predictions to figures: the protocol's test, and analyses of what led to them."""
+"""The test of a model: from predicted attributes to metrics and to analyses of errors and recognition."""
 
 from rezsl.evaluation._analyse import analyse, analyse_evaluation, analyse_model
 from rezsl.evaluation._analysis import Analysis

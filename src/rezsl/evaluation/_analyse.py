@@ -61,21 +61,21 @@ def analyse(
     scores: Float[Tensor, "N C"] | None = None,
     options: AnalysisOptions | None = None,
 ) -> Analysis:
-    """Analyse predicted semantics, of whichever model.
+    """Analyse predicted attributes of any model.
 
     Args:
-        predictions: predicted semantics of N test samples, ``[N, S]``, columns in the order of the table's attributes.
+        predictions: predicted attributes of N test samples, ``[N, S]``, columns in the order of the table's attributes.
         labels: row of the table of each sample, ``[N]``.
         semantics: the table; all its classes are candidates.
-        seen_classes: names of those that were trained on; all others are unseen.
-        gamma: γ of calibrated stacking: what the scores of seen classes lose.
+        seen_classes: names of the classes in training; all others are unseen.
+        gamma: γ of calibrated stacking, which is subtracted from the scores of seen classes.
         scale: scale of the cosine scores; unused where ``scores`` are given.
-        scores: class scores ``[N, C]``, not less γ, of a model that does not score by cosine; columns in the order of
-            the table's classes. Probabilities are the softmax of them as they are.
+        scores: class scores ``[N, C]`` of a model that does not score by cosine, from which γ is not subtracted;
+            columns in the order of the table's classes. Their softmax gives the probabilities.
         options: bins, intervals, neighbours.
 
     Raises:
-        ArgumentError: γ, the scale or an option is impossible.
+        ArgumentError: γ or the scale is outside its range.
         DataError: shapes do not match, a label lies outside the table, a number is not finite, or a seen class has no
             semantics.
 
@@ -152,7 +152,7 @@ def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions | None =
 
 
 def check_predictions(predictions: Tensor, labels: Tensor, semantics: ClassSemantics, scores: Tensor | None) -> None:
-    """Refuse what the analysis of would mean nothing.
+    """Raise an error for predictions that cannot be analysed.
 
     Raises:
         DataError: a shape or a kind does not match, a label lies outside the table, or a number is not finite.
@@ -177,7 +177,7 @@ def check_predictions(predictions: Tensor, labels: Tensor, semantics: ClassSeman
 
 
 def _check_setting(semantics: ClassSemantics, seen_classes: Sequence[str], gamma: float, scale: float) -> None:
-    """Refuse an impossible γ or scale, and seen classes that the table does not have.
+    """Raise an error for an impossible γ or scale, and for seen classes that the table does not have.
 
     Raises:
         ArgumentError: γ is not finite, or the scale is not positive.

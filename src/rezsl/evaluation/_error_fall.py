@@ -1,16 +1,15 @@
-"""How fast the errors of a run fall: from the error matrices of its epochs."""
+"""Measure how fast the errors of a run fall from epoch to epoch."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation._options import AnalysisOptions
+from rezsl.files import read_npz, reading
 from rezsl.functional.binning import bin_by_value
 from rezsl.functional.error_fall import ErrorFall, error_fall_rate
 from rezsl.functional.statistics import bootstrap_weights, correlations
@@ -23,7 +22,7 @@ def analyse_error_fall(
     epochs: Sequence[float] | None = None,
     options: AnalysisOptions | None = None,
 ) -> ErrorFall:
-    """How fast each error falls from epoch to epoch, and whether that follows the semantic's value.
+    """Measure how fast each error falls from epoch to epoch, and whether that depends on the semantic value.
 
     Args:
         error_matrices: class error matrix of each epoch, ``[E, K, S]``, such as :attr:`Analysis.error_matrix`.
@@ -45,7 +44,7 @@ def analyse_error_fall(
         raise ArgumentError(f"epochs: expected one per error matrix, {len(error_matrices)}, got {len(numbers)}")
     if error_matrices.shape[1:] != class_semantics.shape:
         expected, got = (" × ".join(map(str, shape)) for shape in (class_semantics.shape, error_matrices.shape[1:]))
-        raise ArgumentError(f"error_matrices: expected a cell per class and semantic, {expected}, got {got}")
+        raise ArgumentError(f"error_matrices: expected a cell per class and attribute, {expected}, got {got}")
     time = torch.tensor(numbers, dtype=torch.float64)
     rate = error_fall_rate(error_matrices, time)
     weights = bootstrap_weights(len(rate), options.resamples, options.seed)
@@ -59,14 +58,14 @@ def analyse_error_fall(
 
 
 def load_error_fall(run_dir: str | Path, options: AnalysisOptions | None = None) -> ErrorFall | None:
-    """How fast the validation errors of a run fell, from its ``validation_errors.npz``.
+    """Measure how fast the validation errors of a run fell, from its ``validation_errors.npz``.
 
     Args:
         run_dir: directory of a run.
         options: bins and intervals.
 
     Returns:
-        None where there is nothing to learn it from: no such file, as of methods in closed form, or a single epoch.
+        None where the run has no such file, as after a method in closed form, or has a single epoch.
 
     Raises:
         RunDirectoryError: the file is damaged.
@@ -74,11 +73,9 @@ def load_error_fall(run_dir: str | Path, options: AnalysisOptions | None = None)
     path = Path(run_dir) / "validation_errors.npz"
     if not path.exists():
         return None
-    try:
-        with path.open("rb") as stream:
-            content = np.load(stream, allow_pickle=False)
-            epochs = content["epochs"].astype(float).tolist()
-            errors, values = (torch.from_numpy(content[name]).double() for name in ("errors", "class_semantics"))
+    expected = "the error matrices of a run's epochs"
+    content = read_npz(path, RunDirectoryError, expected)
+    with reading(path, expected, RunDirectoryError):
+        epochs = content["epochs"].astype(float).tolist()
+        errors, values = (torch.from_numpy(content[name]).double() for name in ("errors", "class_semantics"))
         return analyse_error_fall(errors, values, epochs, options) if len(epochs) > 1 else None
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise RunDirectoryError(f"{path}: expected error matrices of a run's epochs; the file is damaged") from error

@@ -1,4 +1,4 @@
-"""Results as values that JSON knows."""
+"""Results as JSON values."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def json_value(value: object) -> Any:
-    """Dataclasses and named tuples by field name, tensors and tuples as lists; NaN and infinity as None.
+    """Convert dataclasses and named tuples to objects, tensors and tuples to lists; NaN and infinity become None.
 
     Raises:
         TypeError: the value is of another kind.
@@ -28,4 +28,4 @@ def json_value(value: object) -> Any:
         return {str(name): json_value(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
         return [json_value(part) for part in value]
-    raise TypeError(f"value: expected what JSON can hold, got {type(value).__name__}")
+    raise TypeError(f"value: expected tensors, numbers, texts and containers of them, got {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""What an analysis can be asked to do differently."""
+"""The settings of an analysis."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -9,21 +9,21 @@ from rezsl.functional.binning import Binning
 
 @dataclass(frozen=True)
 class AnalysisOptions:
-    """Settings of an analysis, kept with its result.
+    """Settings of an analysis, which its result keeps.
 
     Attributes:
-        resamples: bootstrap draws behind each interval; at least 1.
+        resamples: number of bootstrap draws of each interval; at least 1.
         level: coverage of the intervals, between 0 and 1.
-        seed: of the bootstrap.
-        value_bins: bins of the semantic value; at least 1.
-        value_binning: how they are cut.
-        confidence_bins: bins of the reliability diagram; at least 1.
-        confidence_binning: how they are cut; ``equal_count`` is also called adaptive.
-        neighbours: k of the hubness; at least 1.
-        worst: how many of the worst semantics (classes) the ``worst`` figures average; at least 1.
+        seed: of the bootstrap's random numbers.
+        value_bins: number of bins of the semantic value; at least 1.
+        value_binning: ``equal_width``, or ``equal_count`` with as many cells in each bin.
+        confidence_bins: number of bins of the reliability diagram; at least 1.
+        confidence_binning: the same two ways; ``equal_count`` is also called adaptive.
+        neighbours: number of nearest classes that hubness counts; at least 1.
+        worst: number of the worst attributes (classes) over which ``error_worst`` averages; at least 1.
 
     Raises:
-        ArgumentError: a setting is impossible; it names it.
+        ArgumentError: a setting is outside its range; the message names it.
     """
 
     resamples: int = 1000

@@ -15,13 +15,13 @@ from rezsl.functional.shapes import ClassMask, ClassMatrix
 
 
 class ConfusedPair(NamedTuple):
-    """A class that is taken for another one.
+    """A class whose samples are recognised as another class.
 
     Attributes:
         truth: name of the class.
-        chosen: name of the class that it is taken for.
-        samples: how many of its samples are.
-        share: of its samples, in ``[0, 1]``.
+        chosen: name of the other class.
+        samples: number of its samples that are recognised as the other class.
+        share: of all its samples, in ``[0, 1]``.
     """
 
     truth: str
@@ -32,18 +32,18 @@ class ConfusedPair(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
-    """M samples recognised among C candidate classes.
+    """The recognition of M samples among C candidate classes.
 
     Attributes:
         candidates: names of the C classes, in the order of the semantics table.
-        sample: rows of the predictions that take part, ascending, ``[M]``.
-        truth: class of each, ``[M]``, a position among ``candidates``.
-        chosen: the class that was chosen, ``[M]``.
+        sample: rows of the predictions that these samples are, ascending, ``[M]``.
+        truth: true class of each sample, ``[M]``, a position among ``candidates``.
+        chosen: class with the highest calibrated score, ``[M]``, a position among ``candidates``.
         class_accuracy: accuracy of each class, ``[C]``, in ``[0, 1]``; NaN for a class without samples.
-        confusion: samples of each class (row) that were taken for each class (column), ``[C, C]``.
-        mistakes: the wrong samples; their ``position`` counts in ``sample``.
-        hubness: which classes attract too many samples.
-        reliability: what the probabilities are worth.
+        confusion: number of samples of each class (row) that were recognised as each class (column), ``[C, C]``.
+        mistakes: the wrongly recognised samples; their ``position`` is an index of ``sample``.
+        hubness: how often each class is among the nearest of a sample.
+        reliability: how well the probabilities agree with the accuracy.
     """
 
     candidates: tuple[str, ...]
@@ -73,7 +73,7 @@ class Recognition:
         return tuple(self.candidates[column] for column in order if self.hubness.is_hub[column])
 
     def most_confused(self, count: int) -> list[ConfusedPair]:
-        """The ``count`` pairs of different classes with the highest share of confused samples, the worst first."""
+        """Return the ``count`` pairs of classes with the highest share of confused samples, the worst first."""
         rates = self.confusion_rates.nan_to_num().fill_diagonal_(0.0).flatten()
         pairs = []
         for cell in rates.argsort(descending=True, stable=True)[:count].tolist():
@@ -86,15 +86,15 @@ class Recognition:
 
 @dataclass(frozen=True, eq=False)
 class Contest:
-    """M samples and C candidate classes.
+    """M samples to be recognised among C candidate classes.
 
     Attributes:
         candidates: names of the classes.
         class_semantics: their semantics, ``[C, S]``.
         is_seen: which of them are seen, ``[C]``.
-        sample: which rows of the predictions given to the analysis the samples are, ``[M]``.
-        predictions: predicted semantics, ``[M, S]``.
-        scores: class scores, not less γ, ``[M, C]``.
+        sample: rows of the evaluated predictions that the samples are, ``[M]``.
+        predictions: predicted attributes, ``[M, S]``.
+        scores: class scores from which γ is not subtracted, ``[M, C]``.
         truth: class of each sample, ``[M]``, a position among the candidates.
     """
 
@@ -107,7 +107,7 @@ class Contest:
     truth: Int[Tensor, "M"]
 
     def among_unseen(self) -> "Contest | None":
-        """The samples of unseen classes among the unseen classes only; None without any."""
+        """Return the samples of unseen classes with only the unseen classes as candidates; None without any."""
         columns = (~self.is_seen).nonzero().squeeze(1)
         rows = (~self.is_seen[self.truth]).nonzero().squeeze(1)
         if not len(rows):
@@ -124,7 +124,7 @@ class Contest:
 
 
 def recognise(contest: Contest, gamma: float, options: AnalysisOptions) -> Recognition:
-    """Who wins, at a given γ, and how that compares with the truth."""
+    """Recognise the samples at a given γ and compare the choices with the truth."""
     chosen, confidence, calibrated = calibrated_choice(contest.scores, contest.is_seen, gamma)
     accuracies, present = class_accuracies(chosen, contest.truth)
     of_all = torch.full((len(contest.candidates),), torch.nan, dtype=torch.float64)

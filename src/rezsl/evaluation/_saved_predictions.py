@@ -1,7 +1,5 @@
-"""Predictions of other programs, out of NumPy files."""
+"""Read the predictions of other programs from NumPy files."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,16 +11,17 @@ from torch import Tensor
 
 from rezsl.errors import DataError, name_some
 from rezsl.evaluation._analyse import check_predictions
+from rezsl.files import read_npz
 from rezsl.semantics import ClassSemantics
 
 Arrays = dict[str, NDArray[Any]]
 
 
 class SavedPredictions(NamedTuple):
-    """What :func:`rezsl.evaluation.analyse` needs of a model, in the order of a semantics table.
+    """The predictions of a model for :func:`rezsl.evaluation.analyse`, in the order of a semantics table.
 
     Attributes:
-        predictions: predicted semantics ``[N, S]``, float32.
+        predictions: predicted attributes ``[N, S]``, float32.
         labels: row of the table of each sample, ``[N]``.
         scores: class scores ``[N, C]``, float32, or None.
     """
@@ -33,17 +32,17 @@ class SavedPredictions(NamedTuple):
 
 
 def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | Path | None = None) -> SavedPredictions:
-    """Read predicted semantics that any program wrote with NumPy. Nothing in the file is ever executed (no pickle).
+    """Read predicted attributes that any program wrote with NumPy. No code in the file is executed (no pickle).
 
     An ``.npz`` file holds ``predictions`` [N, S], ``labels`` [N] (class names, or numbers) and optionally ``scores``
     [N, C]. With ``attributes`` (S names of the columns of ``predictions``) and ``classes`` (C names of the columns of
-    ``scores``, which numbers in ``labels`` then count in) everything is joined by name; without them columns and
-    numbers are those of the table. An ``.npy`` file holds the predictions alone.
+    ``scores``, whose positions the numbers in ``labels`` then are) everything is joined by name; without them columns
+    and numbers are those of the table. An ``.npy`` file holds the predictions alone.
 
     Args:
         path: ``.npz`` or ``.npy`` file.
-        semantics: the table that the result counts in.
-        labels: file of the labels, in place of those in ``path``.
+        semantics: the table whose rows and columns the result has.
+        labels: file of the labels, which replaces those in ``path``.
 
     Raises:
         DataError: a file is missing or damaged, lacks an array, or an array does not fit the table; it names the file,
@@ -70,24 +69,16 @@ def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | 
     return SavedPredictions(predictions, rows, scores)
 
 
-def _read(path: Path, sole: str) -> Arrays:
-    """Arrays by name; the one in an ``.npy`` file, which keeps no name, as ``sole``."""
+def _read(path: Path, name: str) -> Arrays:
+    """Read arrays by name; the array of an ``.npy`` file, which has no name, gets the given one."""
     if path.suffix not in (".npz", ".npy"):
         raise DataError(f"{path}: expected a NumPy file, .npz or .npy")
-    try:
-        # Opened here: NumPy leaves the file open where it is damaged.
-        with path.open("rb") as stream:
-            content = np.load(stream, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                return {sole: content}
-            return {name: content[name] for name in content.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        detail = str(error).strip().splitlines()
-        raise DataError(f"{path}: not a readable NumPy file of numbers ({detail[0] if detail else 'empty'})") from error
+    content = read_npz(path, DataError, "a NumPy file of numbers", "write it again with numpy.savez")
+    return {name: content["arr_0"]} if path.suffix == ".npy" and set(content) == {"arr_0"} else content
 
 
 def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int] | None:
-    """Where in the file each name of the table is; None where the file has no names."""
+    """Return where in the file each name of the table is; None where the file has no names."""
     if name not in arrays:
         return None
     given: list[str] = arrays[name].flatten().tolist()
@@ -110,9 +101,9 @@ def _numbers(name: str, array: NDArray[Any], order: list[int] | None) -> Tensor:
 
 
 def _rows(arrays: Arrays, semantics: ClassSemantics) -> Tensor:
-    """Rows of the table, from names or from numbers."""
+    """Return rows of the table, from names or from numbers."""
     labels = arrays["labels"]
-    if labels.ndim == 2 and 1 in labels.shape:  # a row or a column, as MATLAB keeps vectors
+    if labels.ndim == 2 and 1 in labels.shape:  # MATLAB saves vectors as one row or one column
         labels = labels.flatten()
     if labels.ndim != 1 or labels.dtype.kind not in "iuU":
         raise DataError(
@@ -125,5 +116,5 @@ def _rows(arrays: Arrays, semantics: ClassSemantics) -> Tensor:
         return rows
     of_file = torch.tensor(semantics.index(arrays["classes"].flatten().tolist()))
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(of_file):
-        raise DataError(f"labels: expected numbers in [0, {len(of_file)}), which count in 'classes'")
+        raise DataError(f"labels: expected numbers in [0, {len(of_file)}), positions in 'classes'")
     return of_file[rows]

@@ -15,11 +15,11 @@ from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scalar, Scor
 
 
 class ClassError(Metric):
-    """Mean error of each class in each semantic: the matrix that ReMSE evens out.
+    """Mean error of each class in each attribute: the matrix whose cells ReMSE makes more equal.
 
     Args:
         num_classes: C; labels lie in ``[0, C)``.
-        num_semantics: S.
+        num_attributes: S.
     """
 
     is_differentiable = False
@@ -28,9 +28,9 @@ class ClassError(Metric):
     total: Tensor
     count: Tensor
 
-    def __init__(self, num_classes: int, num_semantics: int) -> None:
+    def __init__(self, num_classes: int, num_attributes: int) -> None:
         super().__init__()
-        self.add_state("total", torch.zeros(num_classes, num_semantics, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("total", torch.zeros(num_classes, num_attributes, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, errors: Predictions, labels: Labels) -> None:
@@ -39,7 +39,7 @@ class ClassError(Metric):
         self.count += torch.bincount(labels, minlength=len(self.count))
 
     def compute(self) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
-        """The matrix of the K classes that occurred, and which they are."""
+        """Return the matrix of the K classes that occur, and their labels."""
         classes = self.count.nonzero().squeeze(1)
         return self.total[classes] / self.count[classes].unsqueeze(1), classes
 
@@ -48,7 +48,7 @@ class ClassError(Metric):
 
         @wraps(compute)
         def in_shape() -> tuple[Tensor, Tensor]:
-            # torchmetrics turns every result of one element into a scalar: also the list of a single class.
+            # torchmetrics turns every result of one element into a scalar, also the list of a single class.
             matrix, classes = wrapped()
             return matrix.reshape(-1, self.total.shape[1]), classes.reshape(-1)
 
@@ -56,10 +56,10 @@ class ClassError(Metric):
 
 
 class MeanClassAccuracy(Metric):
-    """Accuracy averaged over the classes that occur in the target; the T1 of zero-shot learning.
+    """Accuracy averaged over the classes that occur in the target, such as the T1 of zero-shot learning.
 
-    Keeps two counts per class. Unlike ``macro`` averages of general libraries, a class that was predicted but never
-    occurs does not count as a zero.
+    The state is two counts per class. A class that is predicted but never occurs does not count as zero, unlike in the
+    ``macro`` averages of general libraries.
 
     Args:
         num_classes: C; labels lie in ``[0, C)``.
@@ -82,19 +82,19 @@ class MeanClassAccuracy(Metric):
         self.right += torch.bincount(target[predicted == target], minlength=len(self.count))
 
     def per_class(self) -> Float[Tensor, "C"]:
-        """Accuracy of each class, over all processes; NaN where a class has not occurred."""
+        """Return the accuracy of each class over all processes; NaN where a class has not occurred."""
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             return self.right.double() / self.count
 
     def compute(self) -> Scalar:
-        """The mean over the classes that occurred; NaN before the first."""
+        """Return the mean over the classes that occurred; NaN before the first."""
         return (self.right.double() / self.count).nanmean()
 
 
 class SeenUnseen(Metric):
-    """Collects seen and unseen test samples batch by batch, in any order, and gives their exact curve.
+    """Collect seen and unseen test samples batch by batch, in any order, and compute their exact curve.
 
-    Keeps 13 bytes per sample (margin, label, whether it is right), however many classes there are.
+    The state is 13 bytes per sample (margin, label, whether it is right) for any number of classes.
 
     Args:
         is_seen: which classes are seen, ``[C]``.
@@ -127,7 +127,7 @@ class SeenUnseen(Metric):
         self.label.append(labels.to(torch.int32))
 
     def compute(self) -> SeenUnseenCurve:
-        """The curve of everything added so far; NaN on a side of which no sample has been added.
+        """Return the curve of all samples so far; a side without samples is NaN.
 
         Raises:
             ArgumentError: nothing has been added, or a score was not finite.
@@ -136,10 +136,10 @@ class SeenUnseen(Metric):
         return curve_from_margins(dim_zero_cat(self.margin), dim_zero_cat(self.right), label, self.is_seen)
 
     def class_accuracies(self, gamma: float) -> Float[Tensor, "C"]:
-        """Accuracy of each class among all classes at a given γ, over all processes; NaN where none has occurred."""
+        """Return the accuracy of each class among all classes at a given γ, over all processes; NaN without samples."""
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             label = dim_zero_cat(self.label).long()
-            wins = dim_zero_cat(self.margin) > gamma
-            right = dim_zero_cat(self.right) & torch.where(self.is_seen[label], wins, ~wins)
+            seen_wins = dim_zero_cat(self.margin) > gamma
+            right = dim_zero_cat(self.right) & torch.where(self.is_seen[label], seen_wins, ~seen_wins)
         count = torch.bincount(label, minlength=len(self.is_seen))
         return torch.bincount(label[right], minlength=len(self.is_seen)).double() / count
