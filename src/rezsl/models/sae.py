@@ -18,8 +18,8 @@ class SAE(SemanticModel, name="sae"):
 
     There are three departures from the original. Class rows have length 1. The penalty is relative, so that one default
     fits any number of samples, dimensions and classes: λ is ``penalty`` times the ratio of the mean of the diagonal of
-    SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight. And :func:`rezsl.fit` passes features that are centred
-    and of unit deviation, while the attributes are not centred.
+    SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight. And :func:`rezsl.fit` passes features that are
+    centred and of unit deviation, while the attributes are not centred.
 
     Args:
         region_dim: D, channels of a region or of a feature vector.
