@@ -185,7 +185,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 
 def test_a_directory_is_held_until_the_last_heir_has_ended(tmp_path: Path) -> None:
-    busy = f"output: another process is at work in {tmp_path / 'out'}; wait until it has ended, or stop it"
+    busy = f"output: expected a free directory, got {tmp_path / 'out'}, which another process uses; wait for its end"
     with held(tmp_path / "out", "output") as lock:
         heir = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=lock)
         with pytest.raises(RunDirectoryError, match=re.escape(busy)), held(tmp_path / "out", "output"):

@@ -1,4 +1,4 @@
-"""The command lines of a comparison, in their order: a cell's search first, then its seeds."""
+"""The command lines of a comparison: the search of each cell, and after it the runs with each seed."""
 
 import json
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from rezsl.files import write_atomically
 
 @dataclass(frozen=True)
 class Job:
-    """One command.
+    """One command of a comparison.
 
     Attributes:
-        name: what a person is told.
-        arguments: after ``rezsl``.
-        finished: a file that is there once it is done.
-        log: where its output goes.
+        name: its name in messages.
+        arguments: the command line after ``rezsl``.
+        finished: a file that exists once the command has succeeded.
+        log: the file of its output.
     """
 
     name: str
@@ -26,12 +26,12 @@ class Job:
 
     @property
     def is_finished(self) -> bool:
-        """Whether it need not be run again."""
+        """Whether the command has succeeded already."""
         return self.finished.exists()
 
 
 class Folder:
-    """Where a comparison keeps its runs, searches and logs.
+    """The directory of a comparison, with its runs, searches and logs.
 
     Args:
         path: the directory.
@@ -42,27 +42,27 @@ class Folder:
 
     @property
     def plan(self) -> Path:
-        """The plan that it was begun with."""
+        """The file of the plan."""
         return self.path / "plan.json"
 
     def config(self, cell: Cell) -> Path:
-        """The options of a cell, as the plan gives them."""
+        """Return the file of a cell's options in the plan."""
         return self.path / "configs" / f"{cell.name}.yaml"
 
     def space(self, cell: Cell) -> Path:
-        """What is searched for a cell."""
+        """Return the file of a cell's search space."""
         return self.path / "configs" / f"{cell.name}.space.yaml"
 
     def best(self, cell: Cell) -> Path:
-        """The options that the search found."""
+        """Return the file of the options that the search of a cell found."""
         return self.path / "search" / f"{cell.name}.yaml"
 
     def run(self, cell: Cell, seed: int) -> Path:
-        """The run directory."""
+        """Return the run directory of a cell with a seed."""
         return self.path / "runs" / cell.name / f"seed-{seed}"
 
     def search_job(self, cell: Cell, plan: Plan) -> Job | None:
-        """The command that searches for a cell; None where nothing is searched."""
+        """Return the command that searches for a cell; None if nothing is searched."""
         if not cell.space or not plan.trials:
             return None
         best = self.best(cell)
@@ -73,10 +73,10 @@ class Folder:
         return Job(f"{cell.name} search", arguments, best, self.path / "logs" / cell.name / "search.log")
 
     def run_job(self, cell: Cell, plan: Plan, seed: int) -> Job:
-        """The command that trains and tests a cell with a seed; one that was interrupted goes on."""
+        """Return the command that trains and tests a cell with a seed, and resumes an interrupted run."""
         config = self.best(cell) if self.search_job(cell, plan) is not None else self.config(cell)
         run = self.run(cell, seed)
-        # Figures and a page take longer than many a training: rezsl report makes them for the runs that are looked at.
+        # Plots and pages take longer than many trainings, so they are left to rezsl report.
         arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
         if (run / "settings.json").exists():
             arguments.append("--resume")
@@ -84,7 +84,7 @@ class Folder:
         return Job(f"{cell.name} seed {seed}", tuple(arguments), run / "metrics.json", log)
 
     def write_configs(self, plan: Plan) -> None:
-        """Write every cell's options and search space; JSON is YAML."""
+        """Write the options and the search space of every cell, as JSON, which is also YAML."""
         for cell in plan.cells:
             self.config(cell).parent.mkdir(parents=True, exist_ok=True)
             self.best(cell).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One process at a time in a directory."""
+"""A lock that lets only one process use a directory."""
 
 import fcntl
 import os
@@ -11,13 +11,17 @@ from rezsl.errors import RunDirectoryError
 
 @contextmanager
 def held(directory: Path, argument: str) -> Iterator[tuple[int, ...]]:
-    """Hold a directory, which is made if need be, and give the lock's descriptor.
+    """Lock a directory, which is made if it does not exist, and yield the descriptor of the lock.
 
-    Whoever inherits the descriptor holds the directory as well: it is free when the last of them has ended, whatever
-    ended them. On a file system without such locks nothing is held, and there is no descriptor.
+    Processes that inherit the descriptor share the lock, which ends with the last of them, however they end. On a file
+    system without such locks the directory is not locked, and there is no descriptor.
+
+    Args:
+        directory: the directory.
+        argument: the name of the directory's argument, for messages.
 
     Raises:
-        RunDirectoryError: someone else holds it, or it cannot be made; ``argument`` is what the message calls it.
+        RunDirectoryError: another process has locked the directory, or it cannot be made.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -37,7 +41,7 @@ def _locked(descriptor: int, directory: Path, argument: str) -> bool:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise RunDirectoryError(
-            f"{argument}: another process is at work in {directory}; wait until it has ended, or stop it"
+            f"{argument}: expected a free directory, got {directory}, which another process uses; wait for its end"
         ) from None
     except OSError:
         return False

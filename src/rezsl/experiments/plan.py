@@ -142,7 +142,7 @@ class PlanFile:
 
     @property
     def rows(self) -> list[tuple[str, str]]:
-        """Each method with each of its losses."""
+        """Return each method with each of its losses."""
         return [(method, loss) for method in self.methods for loss in self.pairs.get(method, self.losses)]
 
 

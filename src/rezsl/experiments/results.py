@@ -1,4 +1,4 @@
-"""What the runs of a comparison found: the figures of every seed, and what they sum up to."""
+"""The results of a comparison: the metrics of every run, and their means over seeds."""
 
 import json
 import math
@@ -22,12 +22,12 @@ class Row:
     """One method with one loss on one data set.
 
     Attributes:
-        dataset: its name.
-        method: its name.
-        loss: its name.
-        runs: the figures of each finished run, by seed.
-        failures: why the others are missing, by seed.
-        searched: options that were chosen by the search.
+        dataset: name of the data set.
+        method: name of the method.
+        loss: name of the loss.
+        runs: metrics of each finished run, by seed.
+        failures: by seed, the reason why a run is missing.
+        searched: names of the options that the search chose.
     """
 
     dataset: str
@@ -39,16 +39,16 @@ class Row:
 
     @property
     def name(self) -> str:
-        """For tables and legends."""
+        """The name of the row in tables and legends."""
         return f"{self.method} + {self.loss}"
 
-    def values(self, figure: str) -> list[float]:
-        """A figure of every finished run; undefined ones (NaN) are left out."""
-        return [run[figure] for run in self.runs.values() if not math.isnan(run[figure])]
+    def values(self, metric: str) -> list[float]:
+        """Return a metric of every finished run; undefined values (NaN) are left out."""
+        return [run[metric] for run in self.runs.values() if not math.isnan(run[metric])]
 
-    def summary(self, figure: str) -> tuple[float, float]:
-        """Mean and standard deviation over seeds (n − 1); NaN where there are too few."""
-        values = self.values(figure)
+    def summary(self, metric: str) -> tuple[float, float]:
+        """Return mean and standard deviation over seeds (n − 1); NaN where there are too few."""
+        values = self.values(metric)
         mean = sum(values) / len(values) if values else math.nan
         if len(values) < 2:
             return mean, math.nan
@@ -57,16 +57,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows, and how they came about.
+    """All rows of a comparison, with the settings that led to them.
 
     Attributes:
-        rows: in the plan's order.
-        baseline: method and loss that the others are compared with.
-        seeds: of the plan.
-        trials: of each search; 0 where there was none.
-        objective: the validation figure that was searched for.
-        protocols: that the finished runs say they followed.
-        test: of significance.
+        rows: the rows in the order of the plan.
+        baseline: method and loss that the other rows are compared with.
+        seeds: seeds of the plan.
+        trials: number of trials of each search; 0 where there was none.
+        objective: validation metric that the searches maximised.
+        protocols: protocols of the finished runs.
+        test: test of significance.
     """
 
     rows: tuple[Row, ...]
@@ -79,24 +79,24 @@ class Comparison:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """In the plan's order."""
+        """The data sets in the order of the plan."""
         return tuple(dict.fromkeys(row.dataset for row in self.rows))
 
     def of(self, dataset: str) -> tuple[Row, ...]:
-        """The rows of a data set."""
+        """Return the rows of a data set."""
         return tuple(row for row in self.rows if row.dataset == dataset)
 
     def is_baseline(self, row: Row) -> bool:
-        """Whether others are compared with this row."""
+        """Return whether the other rows are compared with this one."""
         return (row.method, row.loss) == self.baseline
 
-    def significance(self, row: Row, figure: str) -> tuple[float, int]:
-        """The p of a row's difference from the baseline on its data set, and the number of seeds that both have."""
+    def significance(self, row: Row, metric: str) -> tuple[float, int]:
+        """Return p of a row's difference from the baseline on its data set, and the number of seeds that both have."""
         other = next((base for base in self.of(row.dataset) if self.is_baseline(base)), None)
         if other is None or other is row:
             return math.nan, 0
         shared = [seed for seed in row.runs if seed in other.runs]
-        pairs = [(row.runs[seed][figure], other.runs[seed][figure]) for seed in shared]
+        pairs = [(row.runs[seed][metric], other.runs[seed][metric]) for seed in shared]
         pairs = [pair for pair in pairs if not any(map(math.isnan, pair))]
         return p_value([ours for ours, _ in pairs], [theirs for _, theirs in pairs], self.test), len(pairs)
 
@@ -113,7 +113,7 @@ def collect(plan: Plan, folder: Folder, failures: Mapping[str, str], test: Paire
         for seed in plan.seeds:
             job = folder.run_job(cell, plan, seed)
             if job.is_finished:
-                runs[seed], protocol = _figures(job.finished)
+                runs[seed], protocol = _read_metrics(job.finished)
                 protocols.add(protocol)
             else:
                 missing[seed] = failures.get(job.name, "not run")
@@ -124,17 +124,17 @@ def collect(plan: Plan, folder: Folder, failures: Mapping[str, str], test: Paire
     )
 
 
-def _figures(path: Path) -> tuple[dict[str, float], str]:
-    """The figures of a run, and its protocol."""
+def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
+    """Read the metrics of a run, and its protocol."""
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         test = record["test"]
         if test is None:
             raise RunDirectoryError(
-                f"{path}: expected test figures, got none; the data set has no test images to compare on"
+                f"{path}: expected test metrics, got none; the data set has no test images, compare on another"
             )
         values = {metric.name: (record if metric.source == "run" else test)[metric.name] for metric in COMPARED}
         metrics = {name: math.nan if value is None else float(value) for name, value in values.items()}
         return metrics, str(test["protocol"])
     except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise RunDirectoryError(f"{path}: expected the figures of a run; the file is damaged") from error
+        raise RunDirectoryError(f"{path}: expected the metrics of a run, got a damaged file; run it again") from error

@@ -35,9 +35,9 @@ class SearchResult:
         score: their validation value of the objective, in ``[0, 1]``.
         objective: name of the metric that was maximised.
         importance: each option's share of the differences between trials, summing to 1, the largest first; empty where
-            there are too few finished trials to say, or all are alike.
+            there are too few finished trials, or all have the same value.
         finished: trials that ran to their end.
-        pruned: trials that were given up early.
+        pruned: trials that were stopped early.
         failed: trials whose settings could not be run.
     """
 

@@ -1,4 +1,4 @@
-"""What a search may vary: options of ``rezsl fit`` by their dotted names, each with a range or a list of choices."""
+"""The space of a search: options of ``rezsl fit`` by their dotted names, each with a range or a list of choices."""
 
 import json
 import math
@@ -19,10 +19,10 @@ class Range:
     """Numbers from ``low`` to ``high``, both included.
 
     Attributes:
-        low: the least; whole where ``high`` and ``step`` are, and then only whole numbers are drawn.
-        high: the most, above ``low``.
-        log: draw evenly in the logarithm; ``low`` is then above 0.
-        step: draw only ``low``, ``low + step``, …
+        low: lowest number. If ``low``, ``high`` and ``step`` are whole, only whole numbers are drawn.
+        high: highest number, above ``low``.
+        log: whether numbers are drawn uniformly in the logarithm; then ``low`` is above 0.
+        step: distance between the numbers that are drawn; None for all numbers.
     """
 
     low: Number
@@ -32,18 +32,18 @@ class Range:
 
     @property
     def samples(self) -> tuple[Any, ...]:
-        """Values that an option must take, to take all."""
+        """Return values such that an option that accepts them accepts all."""
         return (self.low, self.high)
 
     def suggest(self, name: str, trial: "Trial") -> Any:
-        """The value for a trial."""
+        """Draw the value for a trial."""
         low, high, step = self.low, self.high, self.step
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
             return trial.suggest_int(name, low, high, step=step or 1, log=self.log)
         return trial.suggest_float(name, low, high, step=step, log=self.log)
 
     def to_json(self) -> dict[str, Any]:
-        """As a file has it."""
+        """Return the entry of a file that describes this."""
         return {"low": self.low, "high": self.high, "log": self.log, "step": self.step}
 
     def __str__(self) -> str:
@@ -53,23 +53,23 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """One of several values; any that YAML can hold."""
+    """A list of values of any types that YAML has."""
 
     values: tuple[Any, ...]
 
     @property
     def samples(self) -> tuple[Any, ...]:
-        """Values that an option must take, to take all."""
+        """Return values such that an option that accepts them accepts all."""
         return self.values
 
     def suggest(self, name: str, trial: "Trial") -> Any:
-        """The value for a trial."""
-        # A study keeps text, numbers, booleans and None; JSON stands for what is none of these.
+        """Draw the value for a trial."""
+        # A study stores only text, numbers, booleans and None, so other values are stored as JSON.
         labels = {value if _is_plain(value) else json.dumps(value): value for value in self.values}
         return labels[trial.suggest_categorical(name, list(labels))]
 
     def to_json(self) -> list[Any]:
-        """As a file has it."""
+        """Return the entry of a file that describes this."""
         return list(self.values)
 
     def __str__(self) -> str:
@@ -80,14 +80,14 @@ SearchSpace = dict[str, Range | Choices]
 
 
 def read_space(content: object, source: str) -> SearchSpace:
-    """A search space from what a YAML file holds: ``name: {low, high, log, step}`` or ``name: [choices]``.
+    """Make a search space from the content of a YAML file: ``name: {low, high, log, step}`` or ``name: [choices]``.
 
     Args:
         content: the file's content.
-        source: what messages call it.
+        source: its name in messages.
 
     Raises:
-        ArgumentError: an entry is no range and no list, or has nothing to choose from; the message names it.
+        ArgumentError: an entry is neither a range nor a list, or has only one value; the message names it.
     """
     if not isinstance(content, Mapping) or not content:
         raise ArgumentError(f"{source}: expected options with ranges or lists of choices, got {_shown(content)}")
@@ -105,7 +105,7 @@ def _entry(entry: object, where: str) -> Range | Choices:
         return Choices(tuple(entry))
     if not isinstance(entry, Mapping) or not {"low", "high"} <= set(entry) <= {"low", "high", "log", "step"}:
         raise ArgumentError(
-            f"{where}: expected {{low, high}}, with log or step if wanted, or a list of choices, got {_shown(entry)}"
+            f"{where}: expected {{low, high}}, optionally with log or step, or a list of choices, got {_shown(entry)}"
         )
     low, high, step, log = (entry.get(name) for name in ("low", "high", "step", "log"))
     for name, number in (("low", low), ("high", high), *([("step", step)] if step is not None else [])):

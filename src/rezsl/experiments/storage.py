@@ -39,7 +39,7 @@ def explained_errors(location: str) -> Iterator[None]:
     except RezslError:
         raise
     except Exception as error:
-        # Optuna's own code stumbles over a connection that is lost: the reason may lie deep.
+        # Optuna's own code fails after a lost connection, so the reason can be deep in the chain of exceptions.
         chain: list[BaseException] = [error]
         while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
             chain.append(deeper)

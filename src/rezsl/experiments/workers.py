@@ -105,7 +105,7 @@ class Workers:
 
 
 _busy = threading.Lock()
-"""In a worker process: held while a call is running."""
+"""In a worker process: locked while a call is running."""
 
 _inherited: list[Connection] = []
 """In a worker process: connections that are closed when they are garbage, and must stay open."""
@@ -113,7 +113,7 @@ _inherited: list[Connection] = []
 
 def _prepare(*inherited: Connection) -> None:
     """Make a worker process independent of the terminal, and let it end with its parent."""
-    # In a session of its own, the process does not get the Ctrl-C of the terminal.
+    # In its own session, the process does not receive the Ctrl-C of the terminal.
     os.setsid()
     # A shell that starts rezsl compare in the background sets SIGINT to be ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
