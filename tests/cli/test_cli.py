@@ -170,7 +170,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
     np.save(tmp_path / "bad.npy", np.full((2, 5), np.nan))
     np.save(tmp_path / "objects.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
     assert "got NaN or infinity in row 0" in error_of(capsys, "predict", tmp_path / "run", tmp_path / "bad.npy")
-    assert "objects.npy: not a readable array of numbers" in error_of(
+    assert "objects.npy: expected an array of numbers, got a damaged file" in error_of(
         capsys, "predict", tmp_path / "run", tmp_path / "objects.npy"
     )
     assert "expected features of 5 dimensions" not in capsys.readouterr().out

@@ -14,7 +14,8 @@ from rezsl.data._images import Crop
 from rezsl.data._joining import join_split
 from rezsl.data._split import Split
 from rezsl.data._split_file import read_proposed_split
-from rezsl.errors import DataError, name_some
+from rezsl.data._text_files import naming
+from rezsl.errors import name_some
 from rezsl.semantics import ClassSemantics
 
 
@@ -47,12 +48,10 @@ class Contents:
             DataError: they do not go together; begins with the directory.
         """
         notes = (*self.here.archive.shortfall(len(self.inputs), len(self.semantics.classes)), *self.notes, *notes)
-        try:
+        with naming(self.here.root):
             return Benchmark(
                 self.here.archive.title, self.inputs, self.labels, self.semantics, split, self.groups, notes=notes
             )
-        except DataError as error:
-            raise DataError(f"{self.here.root}: {error}") from error
 
 
 def with_split(contents: Contents, splits: str | Path | None, seed: int, agreeing: int) -> Benchmark:
@@ -87,13 +86,11 @@ def of_split_only(notes: tuple[str, ...]) -> tuple[str, ...]:
 def drawn_split(contents: Contents, seed: int) -> tuple[Split, tuple[str, ...]]:
     """Whole classes held out by a seed, in the proposed split's shares; a fifth of each seen class is tested on."""
     archive, labels = contents.here.archive, contents.labels
-    try:
+    with naming(contents.here.root):
         seen, unseen = hold_out_classes(torch.arange(len(labels)), labels, archive.unseen / archive.classes, seed)
         trainval, test_seen = hold_out_samples(seen, labels, contents.groups, share=0.2, seed=seed)
         share = archive.validation / (archive.classes - archive.unseen)
         train, val = hold_out_classes(trainval, labels, share, seed)
-    except DataError as error:
-        raise DataError(f"{contents.here.root}: {error}") from error
     unseen_names, val_names = (
         [contents.semantics.classes[row] for row in labels[index].unique().tolist()] for index in (unseen, val)
     )

@@ -1,5 +1,6 @@
-"""MATLAB files, of version 5 to 7.2 through scipy and of version 7.3 (HDF5) through h5py, as one dictionary."""
+"""MATLAB files of every version as one dictionary of arrays, and feature vectors out of MATLAB and NumPy files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,76 +10,83 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError
+from rezsl.files import read_npz, reading
 
 FEATURE_SUFFIXES = (".npy", ".mat")
 
+_REMEDY = "perhaps it was cut short in copying, so copy it again"
 
-def read_matlab(path: Path, variables: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
-    """Read the variables of a MATLAB file; arrays have MATLAB's shapes in both versions.
+
+def read_matlab(
+    path: Path, variables: Sequence[str] | None = None, required: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read the variables of a MATLAB file; arrays have MATLAB's shapes in all versions.
+
+    Versions 5 to 7.2 are read by scipy, version 7.3 (HDF5) by h5py.
 
     Args:
         path: the file.
         variables: read only those of these names that the file has, which saves the time for its features; None
             reads every variable.
+        required: variables that the file must have.
 
     Raises:
-        DataError: the file is missing, truncated or no MATLAB file.
+        DataError: the file is missing, truncated or no MATLAB file, or lacks a required variable.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a MATLAB file")
-    try:
+    with reading(path, "a MATLAB file", DataError, _REMEDY):
         with path.open("rb") as stream:
             head = stream.read(10)
         is_hdf5 = head == b"MATLAB 7.3" or head.startswith(b"\x89HDF")
-        return _read_hdf5(path, variables) if is_hdf5 else _read_level5(path, variables)
-    except DataError:
-        raise
-    # A damaged file makes scipy and h5py raise almost anything (TypeError, zlib.error, struct.error, OSError, …).
-    except Exception as error:
-        raise DataError(f"{path}: not a readable MATLAB file, perhaps cut short in copying ({error})") from error
+        content = _read_hdf5(path, variables) if is_hdf5 else _read_level5(path, variables)
+    for name in required:
+        if name not in content:
+            raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
+    return content
 
 
 def read_variable(path: Path, name: str) -> np.ndarray:
-    """One variable of a MATLAB file.
-
-    Raises:
-        DataError: as for :func:`read_matlab`, or the file has no such variable.
-    """
-    content = read_matlab(path)
-    if name not in content:
-        raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
-    return content[name]
+    """Read one variable of a MATLAB file; errors as for :func:`read_matlab`."""
+    return read_matlab(path, required=[name])[name]
 
 
 def strings_of(cells: np.ndarray) -> list[str]:
-    """The strings of a cell array, however deeply each is nested."""
+    """Return the strings of a cell array, however deeply each is nested."""
     return [_innermost(cell) for cell in cells.ravel()]
 
 
+def whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    """Return a variable as one row of int64; MATLAB keeps whole numbers as floating-point numbers too."""
+    values = np.asarray(content[name]).ravel()
+    if values.dtype.kind not in "fiu":
+        kind = "text or cells" if values.dtype.kind in "OUS" else str(values.dtype)
+        raise DataError(f"{path}: expected whole numbers in {name!r}, got {kind}")
+    # A cast of NaN, infinity or numbers outside int64 would give some other number.
+    wrong = values[~(np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**62))]
+    if wrong.size:
+        raise DataError(f"{path}: expected whole numbers in {name!r}, got {wrong[0]}")
+    return values.astype(np.int64)
+
+
 def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
-    """Features from ``.npy`` (N × D, or one vector) or ``.mat`` (variable ``features``, D × N as in xlsa17).
+    """Read features from ``.npy`` (N × D, or one vector) or ``.mat`` (variable ``features``, D × N as in xlsa17).
 
     Raises:
         DataError: the file is missing or damaged, is of another kind or shape, or holds NaN or infinity.
     """
     path = Path(path)
     if path.suffix == ".mat":
-        content = read_matlab(path)
-        if "features" not in content:
-            raise DataError(f"{path}: expected a variable 'features', got {', '.join(sorted(content)) or 'none'}")
-        rows = content["features"].T
+        rows = read_variable(path, "features").T
     elif path.suffix == ".npy":
-        try:
-            rows = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: not a readable array of numbers ({error})") from error
+        rows = read_npz(path, DataError, "an array of numbers")["arr_0"]
     else:
         raise DataError(f"{path}: expected features as .npy or .mat")
     if rows.ndim == 1:
         rows = rows[None]
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
         raise DataError(f"{path}: expected features as N × D numbers, got {rows.dtype} of shape {rows.shape}")
-    with np.errstate(over="ignore"):  # what became infinite is refused below
+    with np.errstate(over="ignore"):  # numbers that become infinite are refused below
         features = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
     if not bool(features.isfinite().all()):
         bad = int((~features.isfinite().all(dim=1)).nonzero()[0])
@@ -94,10 +102,10 @@ def _innermost(cell: Any) -> str:
     return str(cell)
 
 
-def _read_level5(path: Path, variables: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+def _read_level5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarray]:
     from scipy.io import loadmat  # noqa: PLC0415 - a quarter of a second for these readers only
 
-    content = loadmat(path, variable_names=variables)
+    content = loadmat(path, variable_names=None if variables is None else [*variables])
     # Counts of visual words are mostly zeros, and MATLAB keeps them as a sparse matrix.
     return {
         name: value.toarray() if hasattr(value, "toarray") else value
@@ -106,7 +114,7 @@ def _read_level5(path: Path, variables: tuple[str, ...] | None) -> dict[str, np.
     }
 
 
-def _read_hdf5(path: Path, variables: tuple[str, ...] | None) -> dict[str, np.ndarray]:
+def _read_hdf5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarray]:
     import h5py  # noqa: PLC0415 - as above
 
     with h5py.File(path, "r") as file:
@@ -118,14 +126,14 @@ def _read_hdf5(path: Path, variables: tuple[str, ...] | None) -> dict[str, np.nd
 
 
 def _from_hdf5(file: Any, node: Any) -> np.ndarray:
-    """HDF5 keeps MATLAB's column-major arrays with their dimensions reversed, and cells as references."""
+    """Return an array of HDF5, which stores MATLAB's arrays with reversed dimensions, and cells as references."""
     import h5py  # noqa: PLC0415 - as above
 
     if not isinstance(node, h5py.Dataset):
         raise DataError(f"variable {node.name}: expected an array, got a structure")
     value = node[()]
     if node.attrs.get("MATLAB_empty"):
-        # HDF5 arrays of nothing were not allowed once: MATLAB writes the shape in their place.
+        # MATLAB writes the shape in place of an empty array, because HDF5 did not allow empty arrays once.
         is_text = node.attrs.get("MATLAB_class") == b"char"
         return np.array([""]) if is_text else np.empty([int(side) for side in np.ravel(value)])
     if node.dtype == h5py.ref_dtype:

@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data._feature_files import read_matlab, strings_of
+from rezsl.data._feature_files import read_matlab, strings_of, whole_numbers
 from rezsl.data._split import Split
+from rezsl.data._text_files import naming
 from rezsl.errors import ArgumentError, DataError
 from rezsl.semantics import ClassSemantics
 
@@ -20,13 +21,24 @@ XLSA17 = (
 """What to download: features and proposed splits of CUB, AWA1, AWA2, SUN and aPY."""
 
 Missing = Literal["mean", "keep"]
+"""Treatment of unknown attribute values."""
+
+_TEST_PARTS = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class SplitFile:
-    """A split file: the classes' semantics, and index arrays that still count images of a feature file."""
+    """The contents of a split file.
+
+    Attributes:
+        semantics: the class semantics.
+        named: whether the file names its classes; otherwise ``semantics`` calls them by their numbers.
+        split: indices of rows of a feature file.
+        notes: repairs made in reading, one sentence each.
+    """
 
     semantics: ClassSemantics
+    named: bool
     split: Split
     notes: tuple[str, ...]
 
@@ -34,38 +46,63 @@ class SplitFile:
 def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
     """Read ``att_splits.mat`` or ``sent_splits.mat``; attribute names come from ``attributes.txt`` beside it.
 
+    Args:
+        path: the file.
+        missing: see :func:`rezsl.data.load_xlsa17`.
+
     Raises:
         DataError: the file is missing or damaged, or lacks ``att``, ``trainval_loc``, ``test_seen_loc`` or
             ``test_unseen_loc``.
     """
-    if missing not in ("mean", "keep"):
-        raise ArgumentError(f"missing: expected 'mean' or 'keep', got {missing!r}")
-    content = read_matlab(path)
-    for name in ("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"):
-        if name not in content:
-            raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
+    check_missing(missing)
+    content = read_matlab(path, required=("att", *_TEST_PARTS))
     if content["att"].ndim != 2 or content["att"].dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected 'att' as semantics × classes, got shape {content['att'].shape}")
+        raise DataError(f"{path}: expected 'att' as attributes × classes, got shape {content['att'].shape}")
     notes: list[str] = []
     values = _known_values(content, missing, path, notes)
     class_count, attribute_count = values.shape
+    named = "allclasses_names" in content
     names = (
         strings_of(content["allclasses_names"])
-        if "allclasses_names" in content
+        if named
         else [f"class {number}" for number in range(1, class_count + 1)]
     )
     if len(names) != class_count:
         raise DataError(f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}")
     attributes = _attribute_names(path.parent / "attributes.txt", attribute_count)
-    try:
+    with naming(path):
         semantics = ClassSemantics(tuple(names), attributes, torch.from_numpy(values))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
-    return SplitFile(semantics, _split(content, path, notes), tuple(notes))
+    split = _split(content, path, notes)
+    return SplitFile(semantics=semantics, named=named, split=split, notes=tuple(notes))
+
+
+def check_missing(missing: str) -> None:
+    """Refuse an unknown treatment of unknown attribute values."""
+    if missing not in ("mean", "keep"):
+        raise ArgumentError(f"missing: expected 'mean' or 'keep', got {missing!r}")
+
+
+def unknown_note(count: int) -> str:
+    """Return the note on attribute values that were marked as unknown."""
+    return f"{count} unknown class semantics (-1) took the mean of their attribute"
+
+
+def table_shape(path: Path) -> tuple[int, int]:
+    """Return the numbers of attributes and of classes of a split file, without reading the rest of it."""
+    table = read_matlab(path, ["att"], required=["att"])["att"]
+    if table.ndim != 2:
+        raise DataError(f"{path}: expected 'att' as attributes × classes, got shape {table.shape}")
+    return table.shape[0], table.shape[1]
+
+
+def listed_count(path: Path) -> int | None:
+    """Return the number of images that a split file divides; None where it divides none."""
+    content = read_matlab(path, _TEST_PARTS)
+    return len(np.unique(np.concatenate([content[name].ravel() for name in content]))) if content else None
 
 
 def _known_values(content: dict[str, np.ndarray], missing: Missing, path: Path, notes: list[str]) -> np.ndarray:
-    """Class semantics [C, S], unknown ones filled in."""
+    """Return the class semantics [C, S], with unknown values filled in."""
     values = np.array(content["att"].T, dtype=np.float64, order="C")
     if "original_att" not in content:
         return values
@@ -76,7 +113,7 @@ def _known_values(content: dict[str, np.ndarray], missing: Missing, path: Path, 
     if missing == "mean" and unknown.any():
         known_mean = np.nanmean(np.where(unknown, np.nan, values), axis=0)
         values = np.where(unknown, known_mean, values)
-        notes.append(f"{int(unknown.sum())} unknown class semantics (-1) took the mean of their attribute")
+        notes.append(unknown_note(int(unknown.sum())))
     return values
 
 
@@ -108,98 +145,61 @@ def _attribute_names(path: Path, count: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def table_shape(path: Path) -> tuple[int, int]:
-    """Numbers of attributes and of classes of a split file.
-
-    Raises:
-        DataError: the file is damaged or has no such table.
-    """
-    table = read_matlab(path, ("att",)).get("att")
-    if table is None or table.ndim != 2:
-        raise DataError(f"{path}: expected a variable 'att', attributes × classes, got none")
-    return table.shape[0], table.shape[1]
-
-
-def whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
-    """A variable as one row of int64; MATLAB keeps whole numbers as floating-point ones too."""
-    values = np.asarray(content[name]).ravel()
-    if values.dtype.kind not in "fiu":
-        kind = "text or cells" if values.dtype.kind in "OUS" else str(values.dtype)
-        raise DataError(f"{path}: expected whole numbers in {name!r}, got {kind}")
-    # A cast of NaN, infinity or what int64 cannot hold would give some other number.
-    wrong = values[~(np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**62))]
-    if wrong.size:
-        raise DataError(f"{path}: expected whole numbers in {name!r}, got {wrong[0]}")
-    return values.astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class ProposedSplit:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ProposedSplit(SplitFile):
     """A split file, and the list of images that its indices count.
 
     Attributes:
         split_path: the split file.
-        feature_path: the file whose ``image_files`` it counts.
-        image_files: path of every row's image on the computer of those who made the file.
+        feature_path: the file with the list of images.
+        image_files: path of every row's image on the computer where the file was made.
         labels: class of every row, ``[N]``, a row of ``semantics``.
-        semantics: the split file's own table.
-        named: whether the split file names its classes; otherwise ``semantics`` calls them by their numbers.
-        split: indices of rows.
-        notes: what was repaired in reading.
     """
 
     split_path: Path
     feature_path: Path
     image_files: tuple[str, ...]
     labels: Int[Tensor, "N"]
-    semantics: ClassSemantics
-    named: bool
-    split: Split
-    notes: tuple[str, ...]
 
 
 def read_proposed_split(splits: Path) -> ProposedSplit:
     """Read ``att_splits.mat`` (or the named file) and ``image_files`` of the feature file beside it.
 
     Args:
-        splits: the split file, or the directory that holds it.
+        splits: the split file, or the directory that contains it.
 
     Raises:
         DataError: a file is missing or damaged, or the two do not belong together.
     """
-    split_path = _split_file(splits)
-    parts = read_split_file(split_path)
+    split_path = _split_path(splits)
+    file = read_split_file(split_path)
     feature_path, image_files, labels = _image_list(split_path)
-    low, high, class_count = int(labels.min()) + 1, int(labels.max()) + 1, len(parts.semantics.classes)
+    low, high, class_count = int(labels.min()) + 1, int(labels.max()) + 1, len(file.semantics.classes)
+    remedy = "take both from one folder of xlsa17"
     if low < 1 or high > class_count:
         raise DataError(
             f"{feature_path}: expected labels from 1 to {class_count}, the classes of {split_path.name}, "
-            f"got {low} to {high}; take both from one folder of xlsa17"
+            f"got {low} to {high}; {remedy}"
         )
-    last = max(int(index.max()) for index in parts.split.parts().values() if len(index))
+    last = max(int(index.max()) for index in file.split.parts().values() if len(index))
     if last >= len(image_files):
         raise DataError(
-            f"{split_path}: lists image {last + 1:,}, but {feature_path.name} has {len(image_files):,}; take both from "
-            f"one folder of xlsa17"
+            f"{split_path}: lists image {last + 1:,}, but {feature_path.name} has {len(image_files):,}; {remedy}"
         )
-    named = "allclasses_names" in read_matlab(split_path, ("allclasses_names",))
     return ProposedSplit(
-        split_path, feature_path, image_files, labels, parts.semantics, named, parts.split, parts.notes
+        **vars(file), split_path=split_path, feature_path=feature_path, image_files=image_files, labels=labels
     )
 
 
 def find_splits(root: Path, title: str) -> Path | None:
-    """The directory with ``att_splits.mat`` in or beside an archive, or None.
-
-    Looked for in ``root``, and where xlsa17.zip puts it (``xlsa17/data/<title>``) in and beside ``root``.
-    """
+    """Return the directory with ``att_splits.mat``: ``root``, ``xlsa17/data/<title>`` in or beside it, or None."""
     names = dict.fromkeys((title, title.upper(), {"aPY": "APY"}.get(title, title)))
     places = [root]
     places += [above / "xlsa17" / "data" / name for above in (root, root.parent) for name in names]
     return next((place for place in places if (place / "att_splits.mat").is_file()), None)
 
 
-def _split_file(splits: Path) -> Path:
+def _split_path(splits: Path) -> Path:
     if not splits.is_dir():
         return splits
     if (splits / "att_splits.mat").is_file():
@@ -212,11 +212,11 @@ def _split_file(splits: Path) -> Path:
 
 
 def _image_list(split_path: Path) -> tuple[Path, tuple[str, ...], Tensor]:
-    """The feature file, its images and labels; ``res101.mat``, or the first other one that lists images."""
+    """Return the feature file that lists images, its images and labels; ``res101.mat`` comes first."""
     preferred = split_path.parent / "res101.mat"
     others = [file for file in sorted(split_path.parent.glob("*.mat")) if not file.stem.endswith("_splits")]
     for path in [preferred, *others] if preferred.is_file() else others:
-        # Features are left alone: they fill a gigabyte that nobody needs here.
+        # The features, up to a gigabyte, are not read, because only the list of images is needed.
         content = read_matlab(path, ("image_files", "labels"))
         if content.keys() < {"image_files", "labels"}:
             continue
@@ -228,7 +228,7 @@ def _image_list(split_path: Path) -> tuple[Path, tuple[str, ...], Tensor]:
                 f"in 'labels'; download {XLSA17}"
             )
         return path, image_files, labels
-    # A file that ends within its features looks as if it had nothing else.
+    # A file that was cut off within its features reads as one without further variables.
     tried = (
         f"only {', '.join(file.name for file in others)} without them, perhaps cut short in copying" if others else ""
     )

@@ -12,7 +12,7 @@ from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError, reader, specific
-from rezsl.data._text_files import check_present, numbers, read_lines
+from rezsl.data._text_files import check_present, naming, numbers, read_lines
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -95,10 +95,8 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
         raise DataError(f"{root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again")
     sums = torch.zeros(len(classes), len(names), dtype=torch.float64).index_add(0, labels, values)
     image_number = {path: number for number, path in enumerate(dict.fromkeys(paths))}
-    try:
+    with naming(root):
         semantics = ClassSemantics(tuple(classes), tuple(names), sums / counts.unsqueeze(1))
-    except DataError as error:
-        raise DataError(f"{root}: {error}") from error
     contents = Contents(
         here=here,
         inputs=[item.crop for item in found],
@@ -123,10 +121,8 @@ def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: i
         left, top, right, bottom = map(round, values[:4])
         # VOC counts pixels from 1 and includes the last one; a few boxes of aYahoo begin at 0.
         box = (max(0, left - 1), max(0, top - 1), right, bottom)
-        try:
+        with naming(place):
             yield _Annotated(Crop(folder / cells[0], box), row[cells[1]], values[4:])
-        except DataError as error:
-            raise DataError(f"{place}: {error}") from error
 
 
 def _present_objects(here: Unpacked, file: str) -> int:

@@ -12,9 +12,9 @@ from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._images import find_images
 from rezsl.data._readers import reader, specific
-from rezsl.data._split_file import Missing
-from rezsl.data._text_files import read_lines, read_matrix, read_numbered
-from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.data._split_file import Missing, check_missing, unknown_note
+from rezsl.data._text_files import naming, read_lines, read_matrix, read_numbered
+from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
 _FOLDER = "Animals_with_Attributes2"
@@ -79,18 +79,15 @@ def load_awa2(
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    if missing not in ("mean", "keep"):
-        raise ArgumentError(f"missing: expected 'mean' or 'keep', got {missing!r}")
+    check_missing(missing)
     here = AWA2.at(root)
     images = here.path("JPEGImages")
     classes = read_numbered(here.path("classes.txt"))
     attributes = read_numbered(here.path("predicates.txt"))
     path = here.path("predicate-matrix-continuous.txt")
     values, notes = _known_percentages(read_matrix(path, len(classes), len(attributes)), missing)
-    try:
+    with naming(path):
         semantics = ClassSemantics(tuple(classes), tuple(attributes), values / 100, groups=awa_groups(attributes))
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
     files, labels = _images_of(images, classes)
     contents = Contents(
         here=here,
@@ -108,8 +105,7 @@ def _known_percentages(values: Float[Tensor, "C S"], missing: Missing) -> tuple[
     if missing == "keep" or not bool(unknown.any()):
         return values, ()
     known_mean = values.masked_fill(unknown, float("nan")).nanmean(dim=0)
-    note = f"{int(unknown.sum())} unknown class semantics (-1) took the mean of their attribute"
-    return torch.where(unknown, known_mean, values), (note,)
+    return torch.where(unknown, known_mean, values), (unknown_note(int(unknown.sum())),)
 
 
 def _images_of(folder: Path, classes: list[str]) -> tuple[list[str], list[int]]:

@@ -8,7 +8,7 @@ from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
 from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._readers import reader, specific
-from rezsl.data._text_files import check_present, numbers, read_lines, read_matrix, read_numbered
+from rezsl.data._text_files import check_present, naming, numbers, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -90,12 +90,10 @@ def _read_semantics(here: Unpacked, classes: list[str]) -> ClassSemantics:
     percent = read_matrix(path, len(classes), len(attributes))
     if not 0 <= float(percent.min()) <= float(percent.max()) <= 100:
         raise DataError(f"{path}: expected percentages from 0 to 100, got {percent.min():g} to {percent.max():g}")
-    try:
+    with naming(path):
         return ClassSemantics(
             tuple(classes), tuple(attributes), percent / 100, groups=tuple(map(attribute_group, attributes))
         )
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
 
 
 def _read_labels(path: Path, image_count: int, class_count: int) -> list[int]:

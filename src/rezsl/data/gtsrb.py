@@ -13,7 +13,7 @@ from rezsl.data._assembly import Contents, drawn_split
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._images import Crop
 from rezsl.data._readers import reader, specific
-from rezsl.data._text_files import check_present
+from rezsl.data._text_files import check_present, naming
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -127,9 +127,7 @@ def _frame(folder: Path, row: dict[str, str], label: int, place: str) -> _Frame:
         raise DataError(f"{place}: expected a file <track>_<frame>.ppm, got {name!r}")
     if right > width or bottom > height:
         raise DataError(f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}")
-    try:
+    with naming(place):
         # The margins left and right of a sign are equal if X2 is the first column outside, so it is taken as that.
         crop = Crop(folder / name, (left, top, right, bottom))
-    except DataError as error:
-        raise DataError(f"{place}: {error}") from error
     return _Frame(crop, label, f"{label}/{track}")

@@ -11,7 +11,7 @@ from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._feature_files import read_variable, strings_of
 from rezsl.data._readers import reader, specific
-from rezsl.data._text_files import check_present
+from rezsl.data._text_files import check_present, naming
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -81,12 +81,10 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     values = torch.from_numpy(np.array(table, dtype=np.float64))
     sums = torch.zeros(len(classes), len(attributes), dtype=torch.float64).index_add(0, labels, values)
     groups = sun_groups(attributes)
-    try:
+    with naming(path):
         semantics = ClassSemantics(
             tuple(classes), tuple(attributes), sums / labels.bincount().unsqueeze(1), groups=groups
         )
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
     notes = () if groups else ("the attributes are not in the database's order, so they have no groups",)
     contents = Contents(here, [images / file for file in files], files, labels, semantics, notes=notes)
     return with_split(contents, splits, seed, agreeing=2)

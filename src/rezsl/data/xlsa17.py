@@ -13,9 +13,9 @@ from torch import Tensor
 
 from rezsl.data._archive import Totals
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._feature_files import read_matlab, strings_of
+from rezsl.data._feature_files import read_matlab, strings_of, whole_numbers
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader, refuse_decoding
-from rezsl.data._split_file import XLSA17, Missing, read_split_file, table_shape, whole_numbers
+from rezsl.data._split_file import XLSA17, Missing, listed_count, read_split_file, table_shape
 from rezsl.errors import DataError
 
 AWA1 = Totals(title="AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
@@ -41,7 +41,7 @@ def check_xlsa17(reader: Reader, root: Path, decode: bool) -> Inventory:
     has_names = (root / "attributes.txt").is_file()
     if not has_names:
         notes.append("no attributes.txt: attributes will be called by their numbers")
-    listed = attempt(lambda: _listed_count(split_path), damaged) if split_path else None
+    listed = attempt(lambda: listed_count(split_path), damaged) if split_path else None
     if listed is not None and images is not None and listed > images:
         missing.append(f"{listed - images:,} of the {listed:,} images that the split lists")
     totals = _data_set(root, classes, (images, listed))
@@ -76,8 +76,8 @@ def load_xlsa17(
 ) -> Benchmark:
     """Read an xlsa17 directory.
 
-    The files of 2018 list images of ``test_seen_loc`` in ``train_loc`` and ``val_loc`` too; those are left out of them
-    and a note says how many. Where an image's folder is a class name, it must agree with its label.
+    The files of 2018 list images of ``test_seen_loc`` in ``train_loc`` and ``val_loc`` too; these are removed there, and
+    a note gives their number. Where an image's folder is a class name, it must agree with its label.
 
     Args:
         root: the data set's directory.
@@ -101,10 +101,7 @@ def load_xlsa17(
 
 
 def _read_features(path: Path) -> tuple[Tensor, Tensor, list[str]]:
-    content = read_matlab(path)
-    for name in ("features", "labels"):
-        if name not in content:
-            raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
+    content = read_matlab(path, required=("features", "labels"))
     features, labels = content["features"], whole_numbers(content, "labels", path)
     if not labels.size:
         raise DataError(f"{path}: expected a label per image in 'labels', got none")
@@ -114,7 +111,7 @@ def _read_features(path: Path) -> tuple[Tensor, Tensor, list[str]]:
             f"got {features.dtype} of shape {features.shape}"
         )
     image_files = strings_of(content["image_files"]) if "image_files" in content else []
-    with np.errstate(over="ignore"):  # the benchmark refuses what became infinite, and names the row
+    with np.errstate(over="ignore"):  # the benchmark refuses numbers that become infinite, and names their row
         inputs = torch.from_numpy(np.ascontiguousarray(features.T, dtype=np.float32))
     return inputs, torch.from_numpy(labels - 1), image_files
 
@@ -137,18 +134,12 @@ def _check_labels(labels: Tensor, image_files: list[str], classes: tuple[str, ..
 
 
 def _data_set(root: Path, classes: int | None, images: tuple[int | None, int | None]) -> Totals | None:
-    """The known data set of this number of classes; of several, that with this number of images or this name."""
+    """Return the known data set of this number of classes; of several, that with this number of images or this name."""
     published = [AWA1, *(known.totals for known in READERS.values() if known.totals)]
     alike = [known for known in published if known.classes == classes and known.proposed_split != "none"]
     exact = [known for known in alike if known.images in images]
     named = [known for known in alike if known.title.upper() == root.resolve().name.upper()]
     return next(iter([*exact, *named, *(alike if len(alike) == 1 else [])]), None)
-
-
-def _listed_count(path: Path) -> int | None:
-    """Number of images that the split divides."""
-    content = read_matlab(path, ("trainval_loc", "test_seen_loc", "test_unseen_loc"))
-    return len(np.unique(np.concatenate([content[name].ravel() for name in content]))) if content else None
 
 
 def _label_count(path: Path) -> int | None:

@@ -58,5 +58,5 @@ def test_files_that_do_not_fit_are_named(scenes: Path) -> None:
         load_sun(scenes)
     (scenes / "images.mat").unlink()
     (scenes / "images.mat").write_bytes(b"MATLAB 5.0 MAT-file")
-    with pytest.raises(DataError, match=r"expected a variable 'attributes'|not a readable MATLAB file"):
+    with pytest.raises(DataError, match=r"expected a variable 'attributes'|expected a MATLAB file, got a damaged file"):
         load_sun(scenes)
