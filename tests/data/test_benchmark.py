@@ -53,7 +53,7 @@ def test_classes_that_can_never_be_told_apart_are_noted_once(features: Benchmark
     values[5] = -values[0]  # but it sees a sign
     twins = ClassSemantics(table.classes, table.attributes, values)
     noted = replace(features, semantics=twins, notes=("read twice",))
-    sentence = "some classes can never be told apart, for their semantics have the same direction: 'b', 'e'"
+    sentence = "these classes have the same class semantics, so no model can distinguish them: 'b', 'e'"
     assert noted.notes == ("read twice", sentence)
     assert replace(noted, name="again").notes == noted.notes
     assert replace(noted, semantics=table).notes == ("read twice",)
@@ -67,10 +67,10 @@ def test_a_table_of_equal_classes_takes_one_line(features: Benchmark) -> None:
     table = features.semantics
     same = ClassSemantics(table.classes, table.attributes, torch.ones(6, 4))
     (note,) = replace(features, semantics=same).notes
-    assert note.endswith("the same direction: 'a', 'b', 'c' and 3 more")
+    assert note.endswith("can distinguish them: 'a', 'b', 'c' and 3 more")
     many = ClassSemantics(tuple(map(str, range(10))), tuple("vwxyz"), torch.eye(5).repeat(2, 1))
     (note,) = replace(features, semantics=many).notes
-    assert note.endswith("the same direction: '0', '5'; '1', '6'; '2', '7'; and 2 more such groups")
+    assert note.endswith("can distinguish them: '0', '5'; '1', '6'; '2', '7'; and 2 more such groups")
 
 
 def index(*numbers: int) -> torch.Tensor:

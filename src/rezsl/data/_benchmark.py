@@ -14,7 +14,7 @@ from rezsl.data._split import Split
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
-EQUAL_CLASSES = "some classes can never be told apart"
+EQUAL_CLASSES = "these classes have the same class semantics, so no model can distinguish them"
 """How the note on classes with equal semantics begins."""
 
 
@@ -131,7 +131,7 @@ def _with_note_of_equal_classes(notes: tuple[str, ...], semantics: ClassSemantic
         return notes
     some = "; ".join(name_some(group, most=3) for group in groups[:3])
     more = f"; and {len(groups) - 3} more such groups" if len(groups) > 3 else ""
-    return (*notes, f"{EQUAL_CLASSES}, for their semantics have the same direction: {some}{more}")
+    return (*notes, f"{EQUAL_CLASSES}: {some}{more}")
 
 
 def _check_shape(inputs: Tensor) -> None:

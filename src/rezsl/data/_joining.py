@@ -1,7 +1,8 @@
-"""Joining the rows of a proposed split with an archive: images by the tail of their paths, classes by name."""
+"""The rows of a proposed split are joined with an archive: images by the end of their paths, classes by name."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -16,18 +17,18 @@ from rezsl.errors import DataError, name_some
 def join_split(
     proposed: ProposedSplit, root: Path, files: Sequence[str], class_names: Sequence[str], agreeing: int
 ) -> Split:
-    """The proposed split as indices into an archive's images.
+    """Return the proposed split as indices into an archive's images.
 
     Args:
         proposed: the split, in rows of its feature file. Its classes must be named.
         root: the archive, for messages.
-        files: path of every image within the archive; one that holds several objects occurs several times.
+        files: path of every image within the archive; an image of several objects occurs several times.
         class_names: class of every image of the archive.
         agreeing: how many of the last parts of two paths must be equal: 2 for ``<class folder>/<file>``.
 
     Raises:
         DataError: a class or an image is on one side only, an image fits several, or labels contradict each other;
-            counts them and names some.
+            the message counts them and names some.
     """
     names = proposed.semantics.classes
     _check_same(names, tuple(dict.fromkeys(class_names)), "classes", proposed.split_path, root)
@@ -47,7 +48,7 @@ def join_split(
 
 
 def reindexed(split: Split, position: Int[Tensor, "N"]) -> Split:
-    """A split of rows as a split of the images that the rows were joined with."""
+    """Return a split of rows as a split of the images that the rows were joined with."""
     return Split(**{name: position[index] for name, index in split.parts().items()})
 
 
@@ -58,13 +59,13 @@ def match_images(
     agreeing: int,
     class_names: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Int[Tensor, "N"]:
-    """For every row the position of its image in ``files``.
+    """Return for every row the position of its image in ``files``.
 
-    The image whose path ends as the row's does for the longest stretch is the one. Several objects of an image are
-    told apart by class, and those of one class taken in the order in which both sides list them.
+    A row is joined with the image whose path has the longest end in common with the row's path. Several objects of an
+    image are distinguished by class, and those of one class are joined in the order in which both sides list them.
 
     Args:
-        proposed: lists the images.
+        proposed: the list of images.
         root: the archive, for messages.
         files: path of every image within the archive.
         agreeing: how many of the last parts of the paths must be equal.
@@ -73,11 +74,14 @@ def match_images(
     Raises:
         DataError: some images are on one side only, or fit several.
     """
-    candidates = _Candidates(files)
+    paths = [tuple(reversed(file.split("/"))) for file in files]
+    by_name: defaultdict[str, list[int]] = defaultdict(list)
+    for entry, path in enumerate(paths):
+        by_name[path[0]].append(entry)
     taken: Counter[tuple[str, str]] = Counter()
     position, unmatched, ambiguous = [], [], []
     for row, image in enumerate(proposed.image_files):
-        best = candidates.nearest(image, agreeing)
+        best = _nearest(tuple(reversed(image.split("/"))), paths, by_name, agreeing)
         label = ""
         if class_names is not None:
             label = class_names[0][row]
@@ -103,36 +107,25 @@ def match_images(
     return torch.tensor(position)
 
 
-class _Candidates:
-    """The images of an archive by file name."""
+def _nearest(
+    path: tuple[str, ...], paths: Sequence[tuple[str, ...]], by_name: dict[str, list[int]], agreeing: int
+) -> list[int]:
+    """Return the entries that have the longest end in common with a path, if it has at least ``agreeing`` parts.
 
-    def __init__(self, files: Sequence[str]) -> None:
-        self.parts = [tuple(reversed(file.split("/"))) for file in files]
-        self.by_name: defaultdict[str, list[int]] = defaultdict(list)
-        for entry, parts in enumerate(self.parts):
-            self.by_name[parts[0]].append(entry)
-
-    def nearest(self, image: str, agreeing: int) -> list[int]:
-        """Entries that share the longest tail with a path, if that has at least ``agreeing`` parts."""
-        parts = tuple(reversed(image.split("/")))
-        lengths = {entry: _shared(parts, self.parts[entry]) for entry in self.by_name.get(parts[0], ())}
-        longest = max(lengths.values(), default=0)
-        return [entry for entry, length in lengths.items() if length == longest >= agreeing]
+    All paths are reversed, so that an end in common is a beginning in common.
+    """
+    lengths = {
+        entry: sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], zip(path, paths[entry], strict=False)))
+        for entry in by_name.get(path[0], ())
+    }
+    longest = max(lengths.values(), default=0)
+    return [entry for entry, length in lengths.items() if length == longest >= agreeing]
 
 
-def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
-    """How many parts two reversed paths have in common at their beginning."""
-    length = 0
-    for one, other in zip(left, right, strict=False):
-        if one != other:
-            break
-        length += 1
-    return length
-
-
-def _check_same(listed: Sequence[str], held: Sequence[str], what: str, source: Path, root: Path) -> None:
-    known, there = set(listed), set(held)
-    absent, extra = [name for name in listed if name not in there], [name for name in held if name not in known]
+def _check_same(listed: Sequence[str], present: Sequence[str], what: str, source: Path, root: Path) -> None:
+    listed_names, present_names = set(listed), set(present)
+    absent = [name for name in listed if name not in present_names]
+    extra = [name for name in present if name not in listed_names]
     if absent or extra:
         absent_text = f"; {len(absent):,} only in the file: {name_some(absent, most=3)}" if absent else ""
         extra_text = f"; {len(extra):,} only in {root}: {name_some(extra, most=3)}" if extra else ""

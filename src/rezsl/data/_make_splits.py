@@ -28,6 +28,7 @@ from rezsl.data._class_roles import ClassRoles, choose_roles
 from rezsl.data._folder_files import SPLIT_NAMES, ImageRow, labelled_images, labels_of, rows_text
 from rezsl.data._held_out import hold_out_samples
 from rezsl.data._image_groups import ALONE, groups_from_names, groups_from_table
+from rezsl.data._split import group_numbers
 from rezsl.data._xlsa17_writer import XLSA17_FOLDER, xlsa17_files
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import write_atomically
@@ -145,8 +146,7 @@ def _seeds(seed: int) -> list[int]:
 def _numbers(group_of: dict[str, str]) -> Int[Tensor, "N"]:
     """Return a number per image, equal within a group; an image without a group has its own."""
     keys = [(group, "" if group else file) for file, group in group_of.items()]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return torch.tensor([numbers[key] for key in keys])
+    return group_numbers(keys)
 
 
 def _rows(

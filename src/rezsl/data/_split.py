@@ -1,5 +1,6 @@
 """Which images are trained on, validated on and tested on."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +12,12 @@ from rezsl.errors import DataError
 
 def _none() -> Tensor:
     return torch.empty(0, dtype=torch.int64)
+
+
+def group_numbers(keys: Sequence[Hashable]) -> Int[Tensor, "N"]:
+    """Return a number per key, equal for equal keys, in the order of their first occurrence."""
+    number = {key: position for position, key in enumerate(dict.fromkeys(keys))}
+    return torch.tensor([number[key] for key in keys], dtype=torch.int64)
 
 
 @dataclass(frozen=True, eq=False)

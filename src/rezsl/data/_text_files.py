@@ -12,7 +12,7 @@ from rezsl.errors import DataError, name_some
 
 
 @contextmanager
-def naming(place: Path) -> Iterator[None]:
+def naming(place: Path | str) -> Iterator[None]:
     """Put the name of a file or folder before the message of every :class:`DataError` raised inside the block."""
     try:
         yield

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import torch
 
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within
-from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._contents import Contents, class_means
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError, reader, specific
+from rezsl.data._split import group_numbers
 from rezsl.data._text_files import check_present, naming, numbers, read_lines
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
@@ -93,19 +94,16 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     if not bool(counts.all()):
         empty = [name for name, count in zip(classes, counts.tolist(), strict=True) if not count]
         raise DataError(f"{root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again")
-    sums = torch.zeros(len(classes), len(names), dtype=torch.float64).index_add(0, labels, values)
-    image_number = {path: number for number, path in enumerate(dict.fromkeys(paths))}
     with naming(root):
-        semantics = ClassSemantics(tuple(classes), tuple(names), sums / counts.unsqueeze(1))
-    contents = Contents(
+        semantics = ClassSemantics(tuple(classes), tuple(names), class_means(labels, values, len(classes)))
+    return Contents(
         here=here,
         inputs=[item.crop for item in found],
         files=[f"{path.parent.name}/{path.name}" for path in paths],
         labels=labels,
         semantics=semantics,
-        groups=torch.tensor([image_number[path] for path in paths]),
-    )
-    return with_split(contents, splits, seed, agreeing=1)
+        groups=group_numbers(paths),
+    ).with_split(splits, seed, agreeing=1)
 
 
 def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Annotated]:
@@ -122,7 +120,8 @@ def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: i
         # VOC counts pixels from 1 and includes the last one; a few boxes of aYahoo begin at 0.
         box = (max(0, left - 1), max(0, top - 1), right, bottom)
         with naming(place):
-            yield _Annotated(Crop(folder / cells[0], box), row[cells[1]], values[4:])
+            crop = Crop(folder / cells[0], box)
+        yield _Annotated(crop, row[cells[1]], values[4:])
 
 
 def _present_objects(here: Unpacked, file: str) -> int:

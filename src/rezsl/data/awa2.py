@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.data._archive import Archive, parts_within
-from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._contents import Contents
 from rezsl.data._images import find_images
 from rezsl.data._readers import reader, specific
 from rezsl.data._split_file import Missing, check_missing, unknown_note
@@ -89,15 +89,14 @@ def load_awa2(
     with naming(path):
         semantics = ClassSemantics(tuple(classes), tuple(attributes), values / 100, groups=awa_groups(attributes))
     files, labels = _images_of(images, classes)
-    contents = Contents(
+    return Contents(
         here=here,
         inputs=[images / file for file in files],
         files=files,
         labels=torch.tensor(labels),
         semantics=semantics,
         notes=notes,
-    )
-    return with_split(contents, splits, seed, agreeing=2)
+    ).with_split(splits, seed, agreeing=2)
 
 
 def _known_percentages(values: Float[Tensor, "C S"], missing: Missing) -> tuple[Tensor, tuple[str, ...]]:

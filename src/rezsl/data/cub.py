@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
-from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._contents import Contents
 from rezsl.data._readers import reader, specific
 from rezsl.data._text_files import check_present, naming, numbers, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError
@@ -65,14 +65,13 @@ def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     classes = read_numbered(here.path("classes.txt"))
     labels = _read_labels(here.path("image_class_labels.txt"), len(files), len(classes))
     check_present([images / file for file in files], images)
-    contents = Contents(
+    return Contents(
         here=here,
         inputs=[images / file for file in files],
         files=files,
         labels=torch.tensor(labels),
         semantics=_read_semantics(here, classes),
-    )
-    return with_split(contents, splits, seed, agreeing=2)
+    ).with_split(splits, seed, agreeing=2)
 
 
 def attribute_group(name: str) -> str:

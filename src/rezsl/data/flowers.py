@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within
-from rezsl.data._assembly import Contents, split_note
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._contents import Contents, split_note
 from rezsl.data._feature_files import read_variable
 from rezsl.data._joining import match_images, reindexed
 from rezsl.data._readers import MissingPartError, reader, specific

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import torch
 
 from rezsl.data._archive import Archive, Part, within
-from rezsl.data._assembly import Contents, drawn_split
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._contents import Contents
 from rezsl.data._images import Crop
 from rezsl.data._readers import reader, specific
+from rezsl.data._split import group_numbers
 from rezsl.data._text_files import check_present, naming
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
@@ -72,16 +73,14 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     semantics = sign_semantics()
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
     check_present([frame.crop.path for frame in frames], images)
-    number = {track: position for position, track in enumerate(dict.fromkeys(frame.track for frame in frames))}
-    contents = Contents(
+    return Contents(
         here=here,
         inputs=[frame.crop for frame in frames],
         files=[f"{frame.crop.path.parent.name}/{frame.crop.path.name}" for frame in frames],
         labels=torch.tensor([frame.label for frame in frames]),
         semantics=semantics,
-        groups=torch.tensor([number[frame.track] for frame in frames]),
-    )
-    return contents.benchmark(*drawn_split(contents, seed))
+        groups=group_numbers([frame.track for frame in frames]),
+    ).with_drawn_split(seed)
 
 
 def sign_semantics() -> ClassSemantics:

@@ -13,7 +13,7 @@ from rezsl.data._folder_check import check_folder
 from rezsl.data._folder_files import SPLIT_NAMES, ImageRow, labelled_images, labels_of, read_rows
 from rezsl.data._held_out import draw_split
 from rezsl.data._readers import reader
-from rezsl.data._split import Split
+from rezsl.data._split import Split, group_numbers
 from rezsl.data._text_files import naming
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.semantics import ClassSemantics, with_places
@@ -97,8 +97,7 @@ def _groups(rows: Sequence[ImageRow]) -> Tensor | None:
     if all(row.group is None for row in rows):
         return None
     keys = [(row.group, "" if row.group else row.file) for row in rows]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return torch.tensor([numbers[key] for key in keys])
+    return group_numbers(keys)
 
 
 def _listed_split(rows: Sequence[ImageRow]) -> Split:

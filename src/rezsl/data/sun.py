@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
-from rezsl.data._assembly import Contents, with_split
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._contents import Contents, class_means
 from rezsl.data._feature_files import read_variable, strings_of
 from rezsl.data._readers import reader, specific
 from rezsl.data._text_files import check_present, naming
@@ -79,15 +79,15 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     row = {name: number for number, name in enumerate(classes)}
     labels = torch.tensor([row[name] for name in names])
     values = torch.from_numpy(np.array(table, dtype=np.float64))
-    sums = torch.zeros(len(classes), len(attributes), dtype=torch.float64).index_add(0, labels, values)
     groups = sun_groups(attributes)
     with naming(path):
         semantics = ClassSemantics(
-            tuple(classes), tuple(attributes), sums / labels.bincount().unsqueeze(1), groups=groups
+            tuple(classes), tuple(attributes), class_means(labels, values, len(classes)), groups=groups
         )
     notes = () if groups else ("the attributes are not in the database's order, so they have no groups",)
-    contents = Contents(here, [images / file for file in files], files, labels, semantics, notes=notes)
-    return with_split(contents, splits, seed, agreeing=2)
+    return Contents(here, [images / file for file in files], files, labels, semantics, notes=notes).with_split(
+        splits, seed, agreeing=2
+    )
 
 
 def scene_class(file: str) -> str:

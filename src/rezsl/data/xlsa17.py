@@ -76,8 +76,8 @@ def load_xlsa17(
 ) -> Benchmark:
     """Read an xlsa17 directory.
 
-    The files of 2018 list images of ``test_seen_loc`` in ``train_loc`` and ``val_loc`` too; these are removed there, and
-    a note gives their number. Where an image's folder is a class name, it must agree with its label.
+    The files of 2018 list images of ``test_seen_loc`` in ``train_loc`` and ``val_loc`` too. They are removed there,
+    and a note gives their number. Where an image's folder is a class name, it must agree with its label.
 
     Args:
         root: the data set's directory.
