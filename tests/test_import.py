@@ -75,10 +75,35 @@ def test_core_needs_at_most_seven_packages() -> None:
     assert Requirement(everything).extras == applications
 
 
+@pytest.mark.slow
 def test_core_works_without_any_extra(core_packages: Path, tmp_path: Path) -> None:
     (tmp_path / "semantics.csv").write_text("class,mane,stripes,hooves\nhorse,1,0,1\ntiger,0,1,0\nzebra,1,1,1\n")
     found = run_python(CORE, core_packages, tmp_path)
     assert found.stdout == "True\n", found.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "package", "extra"),
+    [
+        ("rezsl.fit", "lightning", "train"),
+        ("rezsl.estimators", "sklearn", "estimators"),
+        ("rezsl.load_digits()", "sklearn", "estimators"),
+        ("rezsl.load_image_folder('.')", "PIL", "images"),
+        ("import rezsl.report", "rich", "report"),
+        ("import rezsl.experiments", "joblib", "experiments"),
+        ("from rezsl.__main__ import main; raise SystemExit(main())", "jsonargparse", "cli"),
+    ],
+)
+def test_a_missing_extra_is_named_in_one_line(
+    code: str, package: str, extra: str, core_packages: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "horse").mkdir(parents=True)
+    (tmp_path / "semantics.csv").write_text("class,mane\nhorse,1\n")
+    found = run_python(f"import rezsl; {code}", core_packages, tmp_path)
+    assert found.returncode != 0
+    message = found.stderr.splitlines()[-1]
+    assert f"expected the package '{package}', which is not installed; pip install 'rezsl[{extra}]'" in message
 
 
 def test_import_stays_light() -> None:
@@ -88,6 +113,7 @@ def test_import_stays_light() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_evaluating_needs_no_training_library() -> None:
     heavy = {"lightning", "lightning_fabric", "kornia", "sklearn"}
     code = f"import sys, rezsl; rezsl.evaluate, rezsl.load_model; print(sorted({heavy} & set(sys.modules)))"

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.errors import DataError
+from rezsl.errors import DataError, needs
 from rezsl.files import read_npz, reading
 
 FEATURE_SUFFIXES = (".npy", ".mat")
@@ -115,7 +115,8 @@ def _read_level5(path: Path, variables: Sequence[str] | None) -> dict[str, np.nd
 
 
 def _read_hdf5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarray]:
-    import h5py  # noqa: PLC0415 - as above
+    with needs("matlab", "files of MATLAB 7.3"):
+        import h5py  # noqa: PLC0415 - as above
 
     with h5py.File(path, "r") as file:
         return {

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
-from rezsl.errors import DataError
+from rezsl.errors import DataError, needs
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 MOST_PIXELS = 100_000_000
 """A larger image is refused before it is decoded: a few kilobytes on disk can unfold to gigabytes."""
@@ -68,6 +71,9 @@ def read_image(
         DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels, or the box does
             not lie inside it.
     """
+    with needs("images", "reading images"):
+        from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - an optional package
+
     path = source.path if isinstance(source, Crop) else source
     try:
         # Opened here: Pillow's own lazy opening leaves the file open when decoding fails.
@@ -97,6 +103,9 @@ def read_image(
 
 def find_images(folder: Path) -> list[Path]:
     """Image files below a folder, sorted; hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``) are none."""
+    with needs("images", "reading images"):
+        from PIL import Image  # noqa: PLC0415 - an optional package
+
     readable = {suffix for suffix, format_name in Image.registered_extensions().items() if format_name in Image.OPEN}
     return sorted(
         file
@@ -158,6 +167,9 @@ def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
     """The images' own size in pixels: of files, the median of the shorter sides of a hundred spread over the list."""
     if isinstance(inputs, Tensor):
         return int(min(inputs.shape[2:]))
+    with needs("images", "reading images"):
+        from PIL import Image  # noqa: PLC0415 - an optional package
+
     sides: list[int] = []
     for path in inputs[:: max(1, len(inputs) // 100)]:
         if isinstance(path, Crop):
@@ -172,14 +184,16 @@ def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
     return sorted(sides)[len(sides) // 2]
 
 
-def _window(image: Image.Image, size: int, resize: int, centre: tuple[float, float]) -> Image.Image:
+def _window(image: "Image.Image", size: int, resize: int, centre: tuple[float, float]) -> "Image.Image":
     """The square that would be ``size`` pixels wide after the shorter side was scaled to ``resize``; scaled once."""
+    from PIL import Image  # noqa: PLC0415 - an optional package
+
     square = min(image.size) * size / resize
     left, top = ((side - square) * share for side, share in zip(image.size, centre, strict=True))
     return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
 
 
-def _cropped(image: Image.Image, crop: Crop) -> Image.Image:
+def _cropped(image: "Image.Image", crop: Crop) -> "Image.Image":
     if crop.box[2] > image.width or crop.box[3] > image.height:
         raise DataError(
             f"{crop.path}: expected a box inside the image of {image.width} × {image.height} pixels, got "
@@ -193,7 +207,9 @@ def _luminance(images: Tensor) -> Tensor:
     return (images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def _opaque(image: "Image.Image") -> "Image.Image":
+    from PIL import Image  # noqa: PLC0415 - an optional package
+
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         # Pillow clips these to 255 when it converts them, which turns every 16-bit photo white.
         values = np.asarray(image, dtype=np.float64)

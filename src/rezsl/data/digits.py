@@ -8,7 +8,7 @@ import torch
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._readers import reader
 from rezsl.data._split import Split
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, needs
 from rezsl.semantics import ClassSemantics, with_places
 
 
@@ -27,7 +27,8 @@ def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (
         unseen: the digits without training images.
         validation: the digits held out in the selection stage; none lets a seed choose.
     """
-    from sklearn.datasets import load_digits as load_images  # noqa: PLC0415 - a second of import for this function only
+    with needs("estimators", "the handwritten digits"):
+        from sklearn.datasets import load_digits as load_images  # noqa: PLC0415 - a second of import for this function only
 
     unseen, validation = sorted(set(unseen)), sorted(set(validation))
     if not 0 < len(unseen) < 10 or not set(unseen) <= set(range(10)):

@@ -1,5 +1,10 @@
 """Faces of scikit-learn for every method on features: fit, predict, search, pipelines."""
 
+from rezsl.errors import needs
+
+with needs("estimators", "estimators of scikit-learn"):
+    import sklearn  # noqa: F401 - the modules below need it
+
 from rezsl.estimators.class_averaged_accuracy import class_averaged_accuracy, t1_score
 from rezsl.estimators.dap import DAP
 from rezsl.estimators.eszsl import ESZSL

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
-from optuna.importance import get_param_importances
-from optuna.trial import FrozenTrial, TrialState
+from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, needs
 
-from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
+with needs("experiments", "searches"):
+    import optuna
+    from optuna.importance import get_param_importances
+    from optuna.trial import FrozenTrial, TrialState
+
 from rezsl.experiments.space import SearchSpace
 from rezsl.experiments.storage import explained_errors, open_storage
 from rezsl.experiments.workers import WorkerError, Workers

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rezsl.errors import needs
 from rezsl.functional.shapes import ClassMatrix
 
 MOST_ROWS = 1000
@@ -32,8 +33,9 @@ def label_mixture(
 
 
 def _one_mixture(values: Float[Tensor, "N"], components: int) -> Float[Tensor, "3 K"]:
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - scikit-learn takes long to import
-    from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - the same
+    with needs("estimators", "a mixture of labels"):
+        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - scikit-learn takes long to import
+        from sklearn.mixture import GaussianMixture  # noqa: PLC0415 - the same
 
     distinct = min(components, len(values.unique()))
     result = values.new_zeros(3, components)

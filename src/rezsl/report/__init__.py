@@ -1,5 +1,10 @@
 """Tables, plots and pages of what evaluations show, for people to read."""
 
+from rezsl.errors import needs
+
+with needs("report", "tables and pages"):
+    import rich  # noqa: F401 - the modules below need it
+
 from rezsl.report._comparison import as_csv, as_latex, as_markdown, comparison_table, runs_csv
 from rezsl.report._comparison_plot import save_comparison
 from rezsl.report._explanation import save_explanation

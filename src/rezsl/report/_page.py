@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, needs
 from rezsl.evaluation import AnalysisComparison, compare_analyses
 from rezsl.files import write_atomically
 from rezsl.report import _page_plots as plots
@@ -33,7 +33,8 @@ def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = 
 
 def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     """The same as text."""
-    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
+    with needs("report", "pages"):
+        from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
 
     if not runs:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rezsl.errors import needs
 from rezsl.evaluation import Evaluation
 from rezsl.functional import CurvePoint
 from rezsl.report._tables import named_with_protocol
@@ -21,7 +22,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 @contextmanager
 def plain_text() -> Iterator[None]:
     """Names are drawn as they stand: matplotlib takes what is between two $ for a formula, and fails at a wrong one."""
-    from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
+    with needs("report", "plots"):
+        from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
 
     with rc_context({"text.parse_math": False}):
         yield
@@ -107,6 +109,7 @@ def _class_label(result: Evaluation, row: int) -> str:
 def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of that size in inches."""
     # The object-oriented interface: pyplot would keep figures alive and touch the caller's backend.
-    from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
+    with needs("report", "plots"):
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
 
     return Figure(figsize=(width, height), dpi=130, layout="constrained")

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from rezsl.errors import needs
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -30,8 +32,10 @@ def inline_svg(width: float, height: float, draw: Callable[["Figure"], None], pr
         label: what a screen reader says of it; plain text.
     """
     from markupsafe import escape  # noqa: PLC0415 - comes with Jinja, which only pages need
-    from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
-    from matplotlib.figure import Figure  # noqa: PLC0415 - the same
+
+    with needs("report", "plots"):
+        from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
+        from matplotlib.figure import Figure  # noqa: PLC0415 - the same
 
     settings: Any = {
         "svg.fonttype": "none", "svg.hashsalt": prefix, "text.parse_math": False, "font.size": 10,

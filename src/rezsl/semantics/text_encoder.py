@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.errors import ArgumentError, DataError, name_some, needs
 from rezsl.semantics._word_names import text_of
 
 _BATCH = 32
@@ -54,7 +54,8 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
 
 
 def _load(source: str) -> tuple[Any, Any]:
-    import transformers  # noqa: PLC0415 - the import takes seconds, and only this function uses it
+    with needs("images", "text encoders"):
+        import transformers  # noqa: PLC0415 - the import takes seconds, and only this function uses it
 
     try:
         kind = transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type

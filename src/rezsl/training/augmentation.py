@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, needs
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Augmentation:
 
     def build(self, channels: int) -> nn.Module:
         """A module from images in ``[0, 1]`` to changed images, new random numbers for each image."""
-        from kornia import augmentation as kornia  # noqa: PLC0415 - an import that feature benchmarks never need
+        with needs("images", "random changes to images"):
+            from kornia import augmentation as kornia  # noqa: PLC0415 - an import that feature benchmarks never need
 
         steps: list[nn.Module] = []
         # What changes nothing is left out: an affine map blurs a little even where it moves nothing.
