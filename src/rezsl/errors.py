@@ -6,6 +6,7 @@ line with four parts: the argument or file, the expected value, the actual value
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, get_args
 
 
 class RezslError(Exception):
@@ -56,3 +57,24 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     """Return the first names in quotes and the number of the others, so that a message is one readable line."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def check_positive(**numbers: float) -> None:
+    """Raise an ArgumentError that names the first argument that is not above 0 and finite."""
+    for name, number in numbers.items():
+        if not 0 < number < float("inf"):
+            raise ArgumentError(f"{name}: expected a positive number, got {number}")
+
+
+def check_not_negative(**numbers: float) -> None:
+    """Raise an ArgumentError that names the first argument that is below 0 or not finite."""
+    for name, number in numbers.items():
+        if not 0 <= number < float("inf"):
+            raise ArgumentError(f"{name}: expected a finite number of at least 0, got {number}")
+
+
+def check_choice(allowed: Any, **options: str) -> None:
+    """Raise an ArgumentError that names the first argument that is no member of the ``Literal`` ``allowed``."""
+    for name, option in options.items():
+        if option not in get_args(allowed):
+            raise ArgumentError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {option!r}")

@@ -5,7 +5,7 @@ import pytest
 
 from rezsl.errors import ArgumentError
 from rezsl.losses import FocalRLoss, HuberLoss, MAELoss, RMSELoss
-from rezsl.losses.focal_r import Activation, ErrorKind
+from rezsl.losses.regression import Activation, ErrorKind
 from tests.losses.batches import check_against
 from tests.oracles import cell_errors as oracle
 

@@ -6,7 +6,7 @@ import torch
 from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel
 from rezsl.losses import InverseFrequencyLoss, LDSLoss
-from rezsl.losses.density_weighted_loss import ErrorKind
+from rezsl.losses.regression import ErrorKind
 from tests.losses.batches import Problem, check_against
 from tests.oracles import label_density as oracle
 

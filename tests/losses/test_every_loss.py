@@ -9,6 +9,7 @@ import torch
 
 from rezsl import losses
 from rezsl.errors import ArgumentError
+from rezsl.files import import_modules
 from rezsl.losses import (
     BMCLoss,
     BNILoss,
@@ -55,13 +56,40 @@ each_loss = pytest.mark.parametrize("new", LOSSES, ids=lambda new: repr(new()).r
 
 
 def test_no_loss_is_left_out() -> None:
-    public = [getattr(losses, name) for name in losses.__all__]
     concrete = {
         kind
-        for kind in public
-        if isinstance(kind, type) and issubclass(kind, RegressionLoss) and not inspect.isabstract(kind)
+        for name, kind in losses.LOSSES.items()
+        if name in losses.__all__ and issubclass(kind, RegressionLoss) and not inspect.isabstract(kind)
     }
     assert concrete == {type(new()) for new in LOSSES}
+
+
+def test_every_public_module_is_found_and_every_argument_is_described() -> None:
+    modules = {module.__name__ for module in import_modules("rezsl.losses")}
+    public = {name: kind for name, kind in losses.LOSSES.items() if name in losses.__all__}
+    assert modules <= {kind.__module__ for kind in public.values()}
+    for name, kind in public.items():
+        assert getattr(losses, name) is kind
+        for argument in inspect.signature(kind).parameters:
+            assert f"{argument}: " in (kind.__doc__ or ""), (name, argument)
+
+
+def test_a_loss_registers_itself_and_prints_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rezsl.losses._loss.LOSSES", registry := dict[str, type]())
+
+    class PowerLoss(RegressionLoss):
+        """Mean of powers of the absolute errors."""
+
+        def __init__(self, power: float = 3.0, kind: str = "mean", normalize: bool = True) -> None:
+            super().__init__(normalize)
+            self.power, self.kind = power, kind
+
+        def forward(self, prediction: torch.Tensor, target: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+            return self.differences(prediction, target).abs().pow(self.power).mean()
+
+    assert registry == {"PowerLoss": PowerLoss}
+    assert str(PowerLoss(2.0)) == "PowerLoss(power=2.0, kind='mean', normalize=True)"
+    assert "(first): PowerLoss(power=3.0" in str(RRTLoss(PowerLoss(), MSELoss()))
 
 
 @each_loss

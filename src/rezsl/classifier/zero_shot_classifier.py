@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from rezsl.data import Crop, FeatureFormat, ImageFormat
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_choice, check_positive
 from rezsl.functional.shapes import Predictions, Protocol, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
@@ -62,12 +62,10 @@ class ZeroShotClassifier(nn.Module):
         super().__init__()
         semantics = _as_network_reads_it(semantics, network)
         semantics.index(seen_classes)
-        if not 0 < scale < float("inf"):
-            raise ArgumentError(f"scale: expected a positive number, got {scale}")
+        check_positive(scale=scale)
         if not math.isfinite(gamma):
             raise ArgumentError(f"gamma: expected a finite number, got {gamma!r}")
-        if protocol not in get_args(Protocol):
-            raise ArgumentError(f"protocol: expected one of {', '.join(get_args(Protocol))}, got {protocol!r}")
+        check_choice(Protocol, protocol=protocol)
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, tuple(seen_classes)
         self.gamma, self.scale, self.protocol = gamma, scale, protocol

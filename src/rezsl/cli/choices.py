@@ -8,9 +8,8 @@ from inspect import isabstract
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
-from rezsl import losses
 from rezsl.data import READERS, Benchmark
-from rezsl.losses import ClassificationLoss, RegressionLoss
+from rezsl.losses import LOSSES, ClassificationLoss, RegressionLoss
 from rezsl.models import MODELS
 from rezsl.regions import ImageBackbone
 from rezsl.regions import pretrained as pretrained_backbone
@@ -32,8 +31,7 @@ pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone,
 
 def _subclasses(base: type) -> tuple[str, ...]:
     """The public losses of a kind, without the classes that only their families share."""
-    public = (getattr(losses, name) for name in losses.__all__)
-    return tuple(loss.__name__ for loss in public if issubclass(loss, base) and not isabstract(loss))
+    return tuple(name for name, loss in LOSSES.items() if issubclass(loss, base) and not isabstract(loss))
 
 
 NAMES = {

@@ -1,50 +1,34 @@
-"""Losses on predicted semantics and on class scores, one per file, and the objective that sums them."""
+"""Losses on predicted semantics and on class scores. Each file of this package registers its losses when imported."""
 
-from rezsl.losses.ale import ALELoss
-from rezsl.losses.balanced_mse import BalancedMSELoss
-from rezsl.losses.bmc import BMCLoss
-from rezsl.losses.bni import BNILoss
-from rezsl.losses.classification_loss import ClassificationLoss
-from rezsl.losses.cross_entropy import CrossEntropyLoss
-from rezsl.losses.density_weighted_loss import DensityWeightedLoss
-from rezsl.losses.devise import DeViSELoss
-from rezsl.losses.focal_r import FocalRLoss
-from rezsl.losses.gai import GAILoss
-from rezsl.losses.huber import HuberLoss
-from rezsl.losses.inverse_frequency import InverseFrequencyLoss
-from rezsl.losses.lds import LDSLoss
-from rezsl.losses.mae import MAELoss
-from rezsl.losses.mse import MSELoss
-from rezsl.losses.objective import Objective, ObjectiveTerms
-from rezsl.losses.ranking_loss import RankingLoss
-from rezsl.losses.regression_loss import RegressionLoss
-from rezsl.losses.remse import ReMSELoss
-from rezsl.losses.rmse import RMSELoss
-from rezsl.losses.rrt import RRTLoss
-from rezsl.losses.sje import SJELoss
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "ALELoss",
-    "BMCLoss",
-    "BNILoss",
-    "BalancedMSELoss",
-    "ClassificationLoss",
-    "CrossEntropyLoss",
-    "DeViSELoss",
-    "DensityWeightedLoss",
-    "FocalRLoss",
-    "GAILoss",
-    "HuberLoss",
-    "InverseFrequencyLoss",
-    "LDSLoss",
-    "MAELoss",
-    "MSELoss",
-    "Objective",
-    "ObjectiveTerms",
-    "RMSELoss",
-    "RRTLoss",
-    "RankingLoss",
-    "ReMSELoss",
-    "RegressionLoss",
-    "SJELoss",
-]
+from rezsl.files import import_modules
+from rezsl.losses._loss import LOSSES, ClassificationLoss, RegressionLoss
+from rezsl.losses._objective import Objective, ObjectiveTerms
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run the lines below
+    from rezsl.losses.balanced_mse import BalancedMSELoss as BalancedMSELoss
+    from rezsl.losses.balanced_mse import BMCLoss as BMCLoss
+    from rezsl.losses.balanced_mse import BNILoss as BNILoss
+    from rezsl.losses.balanced_mse import GAILoss as GAILoss
+    from rezsl.losses.classification import ALELoss as ALELoss
+    from rezsl.losses.classification import CrossEntropyLoss as CrossEntropyLoss
+    from rezsl.losses.classification import DeViSELoss as DeViSELoss
+    from rezsl.losses.classification import RankingLoss as RankingLoss
+    from rezsl.losses.classification import SJELoss as SJELoss
+    from rezsl.losses.density_weighted import DensityWeightedLoss as DensityWeightedLoss
+    from rezsl.losses.density_weighted import InverseFrequencyLoss as InverseFrequencyLoss
+    from rezsl.losses.density_weighted import LDSLoss as LDSLoss
+    from rezsl.losses.regression import FocalRLoss as FocalRLoss
+    from rezsl.losses.regression import HuberLoss as HuberLoss
+    from rezsl.losses.regression import MAELoss as MAELoss
+    from rezsl.losses.regression import MSELoss as MSELoss
+    from rezsl.losses.regression import RMSELoss as RMSELoss
+    from rezsl.losses.remse import ReMSELoss as ReMSELoss
+    from rezsl.losses.retraining import RRTLoss as RRTLoss
+
+__all__ = ["LOSSES", "ClassificationLoss", "Objective", "ObjectiveTerms", "RegressionLoss"]
+
+import_modules(__name__)
+globals().update(LOSSES)
+__all__.extend(name for name in LOSSES if name not in __all__)

@@ -1,43 +1,44 @@
 """ReMSE, the re-balanced mean squared error (Rebalanced Zero-shot Learning, IEEE TIP 2023, section III-B)."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_choice, check_not_negative
 from rezsl.functional import class_error_matrix, rebalancing_weights
 from rezsl.functional.shapes import Labels, Predictions, Scalar
-from rezsl.losses.regression_loss import RegressionLoss
+from rezsl.losses._loss import RegressionLoss
+from rezsl.losses.regression import safe_root
 
 Memory = Literal["batch", "running", "ema"]
 ErrorKind = Literal["squared", "absolute", "root"]
 
 
 class ReMSELoss(RegressionLoss):
-    """Squared error, weighted so that classes and semantics that are predicted badly count more.
+    """Squared error, weighted so that classes and attributes with large errors count more.
 
     With E_is = (Â_is − A_{y_i s})² and e_cs, the mean of E_is over the samples of class c (no gradient),
 
         w_cs = (1 + ln(e_cs / min_c' e_c's))^class_power · (1 + ln(e_cs / min_s' e_cs'))^semantic_power
         L    = mean over i, s of w_{y_i s} · E_is
 
-    The reference code calls ``class_power`` P and ``semantic_power`` P2. In training mode each call updates the memory
-    of e; in evaluation mode it is looked at but left as it was. Where several processes train one model, each weights
-    its own part of the batch, by what it has met itself.
+    These are equations of section III-B; the reference code calls ``class_power`` P and ``semantic_power`` P2. In
+    training mode each call updates the memory of e; in evaluation mode the memory is read and stays unchanged. Where
+    several processes train one model, each computes the weights from its own part of the batch and its own memory.
 
     Args:
-        class_power: exponent of the comparison of a semantic's errors between classes, 0 or more.
-        semantic_power: exponent of the comparison of a class's errors between semantics, 0 or more.
-        normalize: scale predictions and targets to length 1 per row first.
-        memory: where e comes from. ``batch``: this batch only (the paper's experiments); ``running``: a class that is
-            absent keeps its last value; ``ema``: exponential average over the batches that hold the class.
+        class_power: exponent of the comparison of an attribute's errors between classes, 0 or more.
+        semantic_power: exponent of the comparison of a class's errors between attributes, 0 or more.
+        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
+        memory: the source of e. ``batch``: this batch only (the paper's experiments); ``running``: a class that is
+            absent keeps its last value; ``ema``: exponential average over the batches that contain the class.
         unit_mean: rescale the weights of each batch to mean 1, so that powers compare at equal weight of the loss.
-        error: what is weighted: ``squared`` (E), ``absolute`` (√E), or ``root`` (the square root of the whole
+        error: the error that is weighted: ``squared`` (E), ``absolute`` (√E), or ``root`` (the square root of the whole
             ``squared`` loss). The weights come from the squared errors in each case.
-        decay: how much of the old average ``ema`` keeps, in ``[0, 1)``.
+        decay: share of the old average that ``ema`` keeps, in ``[0, 1)``.
 
     >>> loss = ReMSELoss(class_power=1.0, semantic_power=0.0, normalize=False)
     >>> prediction, target = torch.tensor([[1.0], [2.718281828 ** 0.5]]), torch.zeros(2, 1)
@@ -58,35 +59,29 @@ class ReMSELoss(RegressionLoss):
         decay: float = 0.9,
     ) -> None:
         super().__init__(normalize)
-        for name, power in (("class_power", class_power), ("semantic_power", semantic_power)):
-            if not 0 <= power < float("inf"):
-                raise ArgumentError(f"{name}: expected a finite number of at least 0, got {power}")
-        for name, option, allowed in (("memory", memory, get_args(Memory)), ("error", error, get_args(ErrorKind))):
-            if option not in allowed:
-                raise ArgumentError(f"{name}: expected one of {', '.join(allowed)}, got {option!r}")
+        check_not_negative(class_power=class_power, semantic_power=semantic_power)
+        check_choice(Memory, memory=memory)
+        check_choice(ErrorKind, error=error)
         if not 0 <= decay < 1:
             raise ArgumentError(f"decay: expected a number in [0, 1), got {decay}")
         self.class_power, self.semantic_power = class_power, semantic_power
         self.memory, self.unit_mean, self.error, self.decay = memory, unit_mean, error, decay
-        # One row per class label, NaN where the class has not been met; it grows with the labels it is shown.
+        # One row per class label, NaN where no sample of the class has occurred; it grows with the highest label.
         self.register_buffer("error_memory", torch.empty(0, 0), persistent=memory != "batch")
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
-        """The loss of a batch; see :class:`RegressionLoss` for the arguments."""
+        """Return the loss of a batch; see :class:`RegressionLoss` for the arguments."""
         difference = self.differences(prediction, target)
         squared = difference.square()
         weights = self.weights(squared, labels)
         if self.error == "absolute":
             return (weights * difference.abs()).mean()
         loss = (weights * squared).mean()
-        if self.error == "root":
-            # Where every error is 0 the root has no gradient; the loss is 0 and stays differentiable.
-            return torch.where(loss > 0, loss, 1.0).sqrt() * (loss > 0)
-        return loss
+        return safe_root(loss) if self.error == "root" else loss
 
     @torch.no_grad()
     def weights(self, squared_errors: Predictions, labels: Labels) -> Predictions:
-        """The weight of every sample's error in every semantic, ``[B, S]``."""
+        """Return the weight of every sample's error in every attribute, ``[B, S]``."""
         matrix, classes = class_error_matrix(squared_errors, labels)
         if self.memory != "batch":
             matrix, classes = self._recall(matrix, classes)
@@ -97,7 +92,7 @@ class ReMSELoss(RegressionLoss):
     def _recall(
         self, matrix: Float[Tensor, "K S"], classes: Int[Tensor, "K"]
     ) -> tuple[Float[Tensor, "M S"], Int[Tensor, "M"]]:
-        """Merge a batch's error matrix with what is remembered; return all classes met so far."""
+        """Merge a batch's error matrix with the memory; return the rows of all classes so far and their labels."""
         remembered = self._grown_memory(int(classes[-1]) + 1, matrix)
         if self.memory == "ema":
             before = remembered[classes]
@@ -111,7 +106,7 @@ class ReMSELoss(RegressionLoss):
     def _grown_memory(self, class_count: int, like: Float[Tensor, "K S"]) -> Float[Tensor, "C S"]:
         old = self.error_memory
         if old.numel() and old.shape[1] != like.shape[1]:
-            raise ArgumentError(f"prediction: expected {old.shape[1]} semantics as before, got {like.shape[1]}")
+            raise ArgumentError(f"prediction: expected {old.shape[1]} attributes as before, got {like.shape[1]}")
         grown = like.new_full((max(class_count, len(old)), like.shape[1]), torch.nan)
         if len(old):
             grown[: len(old)] = old.to(grown)
@@ -122,10 +117,3 @@ class ReMSELoss(RegressionLoss):
         if saved is not None:
             self.error_memory = self.error_memory.new_empty(saved.shape, dtype=saved.dtype)
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def extra_repr(self) -> str:
-        """The options, as PyTorch prints them."""
-        return (
-            f"class_power={self.class_power}, semantic_power={self.semantic_power}, normalize={self.normalize}, "
-            f"memory={self.memory!r}, unit_mean={self.unit_mean}, error={self.error!r}, decay={self.decay}"
-        )

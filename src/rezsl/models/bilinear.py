@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_positive
 from rezsl.functional import l2_normalize
 from rezsl.functional.closed_forms import class_moments, eszsl
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Scores
@@ -57,9 +57,7 @@ class ESZSL(Bilinear, name="eszsl"):
         self, region_dim: int, semantics: ClassSemantics, feature_penalty: float = 0.3, semantic_penalty: float = 1.0
     ) -> None:
         super().__init__(region_dim, semantics)
-        for name, penalty in (("feature_penalty", feature_penalty), ("semantic_penalty", semantic_penalty)):
-            if not 0 < penalty < float("inf"):
-                raise ArgumentError(f"{name}: expected a positive number, got {penalty}")
+        check_positive(feature_penalty=feature_penalty, semantic_penalty=semantic_penalty)
         self.feature_penalty, self.semantic_penalty = feature_penalty, semantic_penalty
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_positive
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Scores
 from rezsl.models._semantic_model import SemanticModel, pool
 from rezsl.semantics import ClassSemantics
@@ -40,8 +40,7 @@ class DAP(SemanticModel, name="dap"):
 
     def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 0.03) -> None:
         super().__init__()
-        if not 0 < penalty < float("inf"):
-            raise ArgumentError(f"penalty: expected a positive number, got {penalty}")
+        check_positive(penalty=penalty)
         num_semantics = len(semantics.attributes)
         self.readout = nn.Linear(region_dim, num_semantics)
         self.register_buffer("thresholds", torch.zeros(num_semantics))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_not_negative
 from rezsl.functional.attention import compactness, decorrelation
 from rezsl.functional.shapes import Predictions, Regions
 from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutput, word_vectors_of
@@ -48,12 +48,7 @@ class GEMNet(SemanticModel, name="gem"):
         height: int = 0,
     ) -> None:
         super().__init__()
-        for name, weight in (
-            ("compactness_weight", compactness_weight),
-            ("decorrelation_weight", decorrelation_weight),
-        ):
-            if not 0 <= weight < float("inf"):
-                raise ArgumentError(f"{name}: expected a finite number of at least 0, got {weight}")
+        check_not_negative(compactness_weight=compactness_weight, decorrelation_weight=decorrelation_weight)
         if height < 0:
             raise ArgumentError(f"height: expected the rows of the map, or 0 for a square one, got {height}")
         word_vectors = word_vectors_of(semantics)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_positive
 from rezsl.functional import l2_normalize
 from rezsl.functional.closed_forms import class_moments, sae
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions
@@ -29,8 +29,7 @@ class SAE(SemanticModel, name="sae"):
 
     def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 10.0) -> None:
         super().__init__()
-        if not 0 < penalty < float("inf"):
-            raise ArgumentError(f"penalty: expected a positive number, got {penalty}")
+        check_positive(penalty=penalty)
         self.readout = nn.Linear(region_dim, len(semantics.attributes), bias=False)
         self.penalty = penalty
 

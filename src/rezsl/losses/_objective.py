@@ -1,4 +1,4 @@
-"""The training objective: the only place where terms are summed."""
+"""The training objective, in which all terms are summed."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,12 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_not_negative
 from rezsl.functional import class_scores
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Scores
-from rezsl.losses.classification_loss import ClassificationLoss
-from rezsl.losses.cross_entropy import CrossEntropyLoss
-from rezsl.losses.regression_loss import RegressionLoss
+from rezsl.losses._loss import ClassificationLoss, RegressionLoss
+from rezsl.losses.classification import CrossEntropyLoss
 
 ScoreFunction = Callable[[Predictions, ClassMatrix, float], Scores]
 
@@ -20,7 +19,7 @@ CROSS_ENTROPY = CrossEntropyLoss()
 
 
 class ObjectiveTerms(NamedTuple):
-    """The objective and its terms, before weighting."""
+    """The objective, and its terms before they are weighted."""
 
     total: Scalar
     classification: Scalar
@@ -29,16 +28,16 @@ class ObjectiveTerms(NamedTuple):
 
 
 class Objective(nn.Module):
-    """Classification loss over the classes in training + λ · regression loss + the model's own penalty.
+    """L = classification loss over the training classes + λ · regression loss + mean penalty of the model.
 
     Args:
-        class_semantics: semantics of the K classes in training, ``[K, S]``; labels count within them.
+        class_semantics: semantics of the K training classes, ``[K, S]``; labels are rows of it.
         loss: the regression loss, or None for none.
         loss_weight: λ, 0 or more.
         scale: scale of the class scores.
-        classification: the loss on class scores; None leaves the regression loss alone.
-        score: from predictions ``[B, S]``, class semantics ``[K, S]`` and ``scale`` to class scores ``[B, K]``; by
-            default their cosine.
+        classification: the loss on class scores, or None for none.
+        score: function from predictions ``[B, S]``, class semantics ``[K, S]`` and ``scale`` to class scores
+            ``[B, K]``; by default cosine × scale.
     """
 
     class_semantics: Tensor
@@ -53,8 +52,7 @@ class Objective(nn.Module):
         score: ScoreFunction = class_scores,
     ) -> None:
         super().__init__()
-        if not 0 <= loss_weight < float("inf"):
-            raise ArgumentError(f"loss_weight: expected a finite number of at least 0, got {loss_weight}")
+        check_not_negative(loss_weight=loss_weight)
         self.register_buffer("class_semantics", class_semantics, persistent=False)
         if loss is None and classification is None:
             raise ArgumentError("loss, classification: expected at least one of them, got none")
@@ -64,7 +62,7 @@ class Objective(nn.Module):
     def forward(
         self, prediction: Predictions, labels: Labels, penalty: Float[Tensor, "B"] | None = None
     ) -> ObjectiveTerms:
-        """The terms for predictions ``[B, S]`` of samples with labels ``[B]`` in ``[0, K)``, and their penalties."""
+        """Return the terms for predictions ``[B, S]``, labels ``[B]`` in ``[0, K)`` and penalties of samples."""
         classification = regression = own = torch.zeros((), device=prediction.device)
         if self.classification is not None:
             classification = self.classification(self.score(prediction, self.class_semantics, self.scale), labels)

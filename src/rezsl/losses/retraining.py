@@ -1,25 +1,25 @@
-"""Regressor re-training (RRT in Yang et al., ICML 2021, after Kang et al., Decoupling Representation, ICLR 2020)."""
+"""Regressor re-training: RRT ( Yang et al., ICML 2021, after Kang et al., Decoupling Representation, ICLR 2020)."""
 
 from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
-from rezsl.losses.regression_loss import RegressionLoss
+from rezsl.losses._loss import RegressionLoss
 
 
 class RRTLoss(RegressionLoss):
     """Two losses, one after the other: L = first, and in the last epochs second.
 
-    When the second takes over, training gives the read-out new random weights, and from then on only the read-out
-    learns; whatever comes before it stays as it is, with its statistics of batch normalisation. Each of the two has a
-    learning-rate schedule of its own. The classification loss stays in the objective all along. The epoch of the change
-    follows from ``max_epochs``, as schedules do: where fewer epochs are selected, the second may never begin.
+    When the second loss begins, training gives the read-out new random weights, and from then on only the read-out
+    learns; all other parameters and the statistics of batch normalisation stay unchanged. Each of the two losses has a
+    learning-rate schedule of its own. The classification loss is part of the objective in all epochs. The epoch of the
+    change follows from ``max_epochs``, as schedules do; if fewer epochs are selected, the second loss may never begin.
 
     Args:
         first: trains the whole model; ``MSELoss`` in the paper.
-        second: trains the read-out; one that balances, such as ``InverseFrequencyLoss(square_root=True)``.
-        share: of the epochs that are the second's, in (0, 1); at least one, and at most all but one.
+        second: trains the read-out; a balancing loss such as ``InverseFrequencyLoss(square_root=True)``.
+        share: share of the epochs that use the second loss, in (0, 1); at least one epoch, and at most all but one.
     """
 
     def __init__(self, first: RegressionLoss, second: RegressionLoss, share: float = 0.3) -> None:
@@ -33,24 +33,20 @@ class RRTLoss(RegressionLoss):
         self.retraining = False
 
     def change(self, max_epochs: int) -> int:
-        """The epoch, counted from 0, with which the second loss begins; ``max_epochs`` is 1 or more."""
+        """Return the first epoch of the second loss, counted from 0; ``max_epochs`` is 1 or more."""
         return max(1, max_epochs - max(1, round(self.share * max_epochs)))
 
     def start_epoch(self, epoch: int, max_epochs: int) -> None:
-        """Choose the loss of an epoch, counted from 0."""
+        """Choose the loss of an epoch, which is counted from 0."""
         self.retraining = epoch >= self.change(max_epochs)
 
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
-        """Prepare both; see :class:`RegressionLoss`."""
+        """Prepare both losses; see :class:`RegressionLoss`."""
         self.first.prepare(class_semantics, class_counts)
         self.second.prepare(class_semantics, class_counts)
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
-        """The loss of a batch, by the one of this epoch."""
+        """Return the loss of a batch, computed by the loss of this epoch."""
         loss = self.second if self.retraining else self.first
         value: Scalar = loss(prediction, target, labels)
         return value
-
-    def extra_repr(self) -> str:
-        """The option, as PyTorch prints it; the two losses stand below it."""
-        return f"share={self.share}"

@@ -1,0 +1,100 @@
+"""The base classes of all losses."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rezsl.errors import ArgumentError
+from rezsl.files import Recorded
+from rezsl.functional import l2_normalize
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Scores
+
+LOSSES: dict[str, type["Loss"]] = {}
+"""Every loss by the name of its class, with the abstract base classes of families."""
+
+
+class Loss(nn.Module, Recorded, ABC):
+    """A term of the objective; ``str(loss)`` contains every argument of its constructor."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Register the class by its name."""
+        super().__init_subclass__(**options)
+        LOSSES[cls.__name__] = cls
+
+    def __init__(self) -> None:
+        # Without this constructor a subclass without its own would have that of nn.Module, which takes any arguments.
+        super().__init__()
+
+    def extra_repr(self) -> str:
+        """Return the options, which PyTorch prints in brackets and a run's settings record."""
+        options = {name: value for name, value in self.arguments.items() if not isinstance(value, nn.Module)}
+        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+
+class RegressionLoss(Loss):
+    """A loss between predicted and true semantics.
+
+    Args:
+        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
+    """
+
+    def __init__(self, normalize: bool = True) -> None:
+        super().__init__()
+        self.normalize = normalize
+
+    def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
+        """Take the distribution of the training samples before training begins; by default nothing happens.
+
+        Args:
+            class_semantics: semantics of the training classes, ``[C, S]``; labels are rows of it.
+            class_counts: number of samples of each class, ``[C]``, in shuffled batches; equal numbers in class
+                episodes, which draw each class equally often.
+        """
+
+    @abstractmethod
+    def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
+        """Return the loss of a batch.
+
+        Args:
+            prediction: predicted semantics, ``[B, S]``.
+            target: semantics of each sample's class, ``[B, S]``.
+            labels: class index of each sample, ``[B]``, non-negative.
+        """
+
+    def normalize_rows(self, semantics: Float[Tensor, "N S"]) -> Float[Tensor, "N S"]:
+        """Scale rows to length 1 if ``normalize`` is set; otherwise return them unchanged."""
+        return l2_normalize(semantics) if self.normalize else semantics
+
+    def differences(self, prediction: Predictions, target: Predictions) -> Predictions:
+        """Return prediction minus target, normalised if ``normalize`` is set; half precision becomes float32."""
+        if prediction.numel() == 0:
+            raise ArgumentError(f"prediction: expected at least one sample, got shape {tuple(prediction.shape)}")
+        if prediction.itemsize < 4:
+            prediction = prediction.float()
+        return self.normalize_rows(prediction) - self.normalize_rows(target.to(prediction.dtype))
+
+
+class ClassificationLoss(Loss):
+    """A loss on the scores of the training classes."""
+
+    @abstractmethod
+    def forward(self, scores: Scores, labels: Labels) -> Scalar:
+        """Return the loss of a batch.
+
+        Args:
+            scores: scores of the training classes, ``[B, K]``.
+            labels: the right class of each sample, ``[B]``, in ``[0, K)``.
+        """
+
+
+def prepared(part: Tensor | None) -> Tensor:
+    """Return a tensor that :meth:`RegressionLoss.prepare` computes.
+
+    Raises:
+        ArgumentError: ``prepare`` was not called.
+    """
+    if part is None:
+        raise ArgumentError("loss: expected prepare(class_semantics, class_counts) first, got a batch; call it")
+    return part
