@@ -12,11 +12,10 @@ WIDTH = "110"
 ASK = """
 import json
 from importlib import import_module
-from rezsl.cli.data import COMMANDS as OF_DATA
-from rezsl.cli.main import COMMANDS
+from rezsl.cli.options import COMMANDS, DATA_COMMANDS
 
 modules = {name: name for name in COMMANDS if name != "data"}
-modules |= {f"data {name}": "data_" + name.replace("-", "_") for name in OF_DATA}
+modules |= {f"data {name}": "data_" + name.replace("-", "_") for name in DATA_COMMANDS}
 parsers = {name: import_module(f"rezsl.cli.{module}").parser() for name, module in modules.items()}
 print(json.dumps({name: parser.format_help() for name, parser in parsers.items()}))
 """

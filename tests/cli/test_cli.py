@@ -117,7 +117,7 @@ def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[s
         (b"- 1\n", "expected an entry 'data', got none"),
         (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML, got an error in line 3 ("),
         (b"\xff\xfe\x00", "expected a YAML file, got a damaged file (UnicodeDecodeError"),
-        (b"data: digit\n", "data: expected a benchmark and its options, as rezsl fit writes them, got digit; mend"),
+        (b"data: digit\n", "data: expected a benchmark and its options, as rezsl fit writes them, got digit; correct"),
         (b"data: {class_path: rezsl.cli.choices.digits, init_args: {unsen: [1]}}", "data: expected a benchmark"),
     ],
 )
@@ -340,6 +340,13 @@ def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
             main([command, "--help"])
         assert left.value.code == 0
         assert option in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["data"], ["fot"]])
+def test_only_the_chosen_command_is_imported(arguments: list[str]) -> None:
+    heavy = "{'torch', 'optuna', 'lightning_fabric', 'matplotlib'}"
+    program = f"import sys; from rezsl.cli import main; main({arguments}); sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=False).returncode == 0
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:

@@ -22,7 +22,8 @@ from rich.console import Console
 from scipy.io import savemat
 
 from rezsl.cli.compare import compare, prepare
-from rezsl.cli.main import COMMANDS, INTERRUPTED, USER_ERROR, main
+from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.cli.options import COMMANDS
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder, Job
 from rezsl.experiments.lock import held

@@ -67,8 +67,8 @@ def test_predict_finds_the_store_or_says_that_it_needs_one(
     for name in ("model.json", "model.safetensors"):
         (tmp_path / "run" / name).symlink_to(run / name)
     assert error_of(capsys, "predict", tmp_path / "run", photo) == (
-        f"{tmp_path / 'run'}: trained on regions of small_resnet (random weights), not on images, and their store is "
-        f"not at hand; give a store of that backbone with --store"
+        f"{tmp_path / 'run'}: trained on regions of small_resnet (random weights), not on images, and their store was "
+        f"not found; give a store of that backbone with --store"
     )
     assert main(["predict", str(tmp_path / "run"), str(photo), "--format=json", "--store", str(store)]) == 0
     assert json.loads(capsys.readouterr().out) == found

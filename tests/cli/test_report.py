@@ -62,7 +62,7 @@ def test_a_run_without_its_configuration_needs_data(
     bare = shutil.copytree(run, tmp_path / "bare")
     (bare / "config.yaml").unlink()
     assert main(["report", str(bare), "-o", str(tmp_path / "a.html")]) == USER_ERROR
-    assert "so the run does not say what it was trained on; name it with --data" in capsys.readouterr().err
+    assert "got no such file; name its benchmark with --data" in capsys.readouterr().err
     assert main(["report", str(bare), "-o", str(tmp_path / "a.html"), "--data", "digits"]) == 0
 
 
@@ -77,7 +77,7 @@ def test_a_page_that_fails_loses_no_run(
     assert main(["fit", *TINY, *SHORT, "--run-dir", str(run)]) == 0
     printed = capsys.readouterr().out
     assert (
-        f"report.html was not written, but the run is whole (RuntimeError: no fonts); rezsl report {run} tries again\n"
+        f"report.html was not written, but the run is complete (RuntimeError: no fonts); rezsl report {run} tries again\n"
         in printed
     )
     assert (run / "metrics.json").exists()

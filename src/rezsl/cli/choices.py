@@ -1,6 +1,6 @@
-"""What ``--data``, ``--model`` and ``--backbone`` may name: public functions, under the names typed on a command line.
+"""Names that ``--data``, ``--model``, ``--backbone`` and the losses accept: those that rezsl's packages register.
 
-Each is a class made from a function's signature, which is how the command line learns its options.
+The command line learns the options of each from the signature of its loader, class or builder.
 """
 
 from inspect import isabstract
@@ -15,7 +15,7 @@ from rezsl.regions import ImageBackbone
 from rezsl.regions import pretrained as pretrained_backbone
 from rezsl.regions import small_resnet as small_residual_backbone
 
-# A dataclass otherwise only takes its own fields.
+# Without this, jsonargparse expects the fields of the dataclass in place of a reader's name.
 set_parsing_settings(subclasses_enabled=[Benchmark])
 
 # Each class becomes an attribute of this module, under the name of the reader or model.
@@ -30,7 +30,7 @@ pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone,
 
 
 def _subclasses(base: type) -> tuple[str, ...]:
-    """The public losses of a kind, without the classes that only their families share."""
+    """Return the names of the losses of a kind, without abstract base classes."""
     return tuple(name for name, loss in LOSSES.items() if issubclass(loss, base) and not isabstract(loss))
 
 
@@ -41,3 +41,5 @@ NAMES = {
     "loss": (*_subclasses(RegressionLoss), "null"),
     "classification": (*_subclasses(ClassificationLoss), "null"),
 }
+
+__all__ = ["NAMES", "Benchmark", "ImageBackbone"]

@@ -1,4 +1,4 @@
-"""``rezsl compare``: methods and losses over data sets and seeds, side by side."""
+"""``rezsl compare``: run methods and losses over data sets and seeds, and put the results side by side."""
 
 import json
 import os
@@ -9,8 +9,8 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.cli import resume
 from rezsl.cli import sweep as sweep_command
+from rezsl.cli.console import advice_when_interrupted, show
 from rezsl.cli.main import main
 from rezsl.cli.options import new_parser
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
@@ -23,48 +23,38 @@ from rezsl.experiments.significance import PairedTest
 from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 
-SUMMARY = "run methods and losses over data sets and seeds, and set the results side by side"
-
 
 def parser() -> ArgumentParser:
-    """Options of the command."""
-    options = new_parser("compare", SUMMARY)
+    """Return the parser."""
+    options = new_parser("compare")
     options.usage = "rezsl compare PLAN.yaml -o DIR [options]"
     options.add_argument("plan", type=Path, help="a YAML file: datasets, methods, losses, seeds, baseline, search")
     options.add_argument("-o", "--output", type=Path, required=True, help="where runs, searches and tables are kept")
     options.add_argument("--processes", type=int, default=1, help="runs at a time; they share the cores")
     options.add_argument(
-        "--data_root",
-        metavar="NAME=PATH",
-        nargs="+",
-        default=[],
-        help="the directories that the plan's data sets are in",
+        "--data_root", metavar="NAME=PATH", nargs="+", default=[], help="the directories of the plan's data sets"
     )
-    options.add_argument("--test", type=PairedTest, default="t", help="of paired differences from the baseline")
+    options.add_argument("--test", type=PairedTest, default="t", help="test of paired differences from the baseline")
     return options
 
 
 def prepare(arguments: list[str]) -> list[str]:
-    """``--data-root`` may be given once per data set."""
-    result: list[str] = []
-    given: list[str] = []
-    place = 0
-    while place < len(arguments):
-        name, equals, value = arguments[place].partition("=")
-        place += 1
-        if name != "--data_root":
-            result.append(arguments[place - 1])
-            continue
-        if equals:
-            given.append(value)
-        while not equals and place < len(arguments) and "=" in arguments[place] and arguments[place][0] != "-":
-            given.append(arguments[place])
-            place += 1
-    return [*result, *(["--data_root", *given] if given else [])]
+    """Join the values of several ``--data-root``."""
+    rest, roots, inside = [], [], False
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        inside = name == "--data_root" or (inside and bool(equals) and not name.startswith("-"))
+        if not inside:
+            rest.append(argument)
+        elif name != "--data_root":
+            roots.append(argument)
+        elif equals:
+            roots.append(value)
+    return [*rest, *(["--data_root", *roots] if roots else [])]
 
 
 def run(options: ArgumentParser, settings: Namespace) -> int:
-    """Run what is missing, then write and show the tables; the exit code is 1 if a run has failed."""
+    """Run the missing runs, then write and print the tables; return the exit code 1 if a run has failed."""
     if settings.processes < 1:
         raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
     plan = read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan), _roots(settings.data_root))
@@ -84,51 +74,46 @@ def compare(
     """Run a plan and write its tables.
 
     Args:
-        plan: what to run; see :func:`check_plan`.
-        output: the directory; runs in it that are finished stay as they are.
+        plan: the runs; see :func:`check_plan`.
+        output: directory of the comparison; its finished runs are not run again.
         runner: runs a single command.
-        processes: commands at a time.
+        processes: the number of commands at a time.
         test: of paired differences from the baseline.
-        console: where progress and the table are shown.
+        console: shows the progress and the table.
     """
     console = console or Console()
     folder = Folder(output)
     _keep(plan, folder)
     total = sum(folder.search_job(cell, plan) is not None for cell in plan.cells) + len(plan.cells) * len(plan.seeds)
     done = _finished(plan, folder)
-    console.print(
+    show(
+        console,
         f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} of them finished before",
-        highlight=False,
     )
 
     def report(job: Job, reason: str | None) -> None:
         nonlocal done
         done += reason is None
-        outcome = f"[{done}/{total}] {job.name}" if reason is None else f"failed: {job.name}: {reason}; see {job.log}"
-        console.print(outcome, highlight=False, markup=False, soft_wrap=True)
+        failed = f"failed: {job.name}: {reason}; see {job.log}"
+        show(console, f"[{done}/{total}] {job.name}" if reason is None else failed)
 
-    with resume.advice_when_interrupted("the same command goes on; finished runs are kept"):
+    with advice_when_interrupted("the same command goes on; finished runs are kept"):
         failures = run_plan(plan, folder, runner, processes, report)
     comparison = collect(plan, folder, failures, test)
     _write(comparison, output)
     for dataset in comparison.datasets:
         console.print(comparison_table(comparison, dataset))
-    names = "table.md, table.tex, table.csv, runs.csv, comparison.png"
-    console.print(f"written to {output}: {names}", highlight=False, markup=False, soft_wrap=True)
+    show(console, f"written to {output}: table.md, table.tex, table.csv, runs.csv, comparison.png")
     if failures:
-        console.print(
-            f"{len(failures)} runs or searches failed; the same command tries them again",
-            highlight=False,
-            soft_wrap=True,
-        )
+        show(console, f"{len(failures)} runs or searches failed; the same command tries them again")
     return comparison
 
 
 def check_plan(plan: Plan) -> None:
-    """See that every row's options and search space are ones of ``rezsl fit``, before anything is run.
+    """Check, before anything is run, that the options and search space of each row are options of ``rezsl fit``.
 
     Raises:
-        ArgumentError: they are not; the message names the row.
+        ArgumentError: one is not; the message names the row.
     """
     for cell in plan.cells:
         text = json.dumps(cell.options)
@@ -146,7 +131,7 @@ def _roots(given: list[str]) -> dict[str, str]:
     wrong = [entry for entry in given if not all(entry.partition("="))]
     if wrong:
         raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}")
-    # The runs read the options from elsewhere.
+    # The runs may be read from another working directory.
     return {name: os.path.abspath(path) for name, _, path in (entry.partition("=") for entry in given)}
 
 
@@ -157,7 +142,7 @@ def _finished(plan: Plan, folder: Folder) -> int:
 
 
 def _keep(plan: Plan, folder: Folder) -> None:
-    """Write the plan and the options of each row, unless the directory holds another comparison."""
+    """Write the plan and the options of each row; refuse a directory that holds another comparison."""
     record = json.loads(json.dumps(plan.record, default=str))
     if folder.plan.exists():
         changed = _changes(read_json(folder.plan, RunDirectoryError, "the plan of a comparison"), record)
@@ -175,7 +160,7 @@ def _keep(plan: Plan, folder: Folder) -> None:
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What contradicts earlier runs: all but further names and seeds, and another baseline."""
+    """Return the changes that contradict earlier runs: all but new names and seeds, and another baseline."""
     before, after = dict(before), dict(after)
     for part in ("datasets", "methods", "losses"):
         after[part] = {name: entry for name, entry in after[part].items() if name in before[part]}

@@ -1,16 +1,13 @@
-"""``rezsl data``: check a data set, and split one's own images; each sub-command is a module beside this one."""
+"""``rezsl data``; each of its commands is a module beside this one, such as data_check."""
 
 from jsonargparse import ArgumentParser
 
+from rezsl.cli.options import DATA_COMMANDS as SUBCOMMANDS
 from rezsl.cli.options import new_parser
 
-SUMMARY = "check a data set, or split one's own images"
-COMMANDS = {
-    "check": "list what a data set's directory holds and what is missing",
-    "make-splits": "choose unseen classes, validation classes and test images of one's own folder",
-}
+__all__ = ["SUBCOMMANDS", "parser"]
 
 
 def parser() -> ArgumentParser:
-    """Return the parser, to which the sub-commands are added."""
-    return new_parser("data", SUMMARY)
+    """Return the parser, to which the commands are added."""
+    return new_parser("data")

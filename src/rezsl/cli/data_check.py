@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli.data import COMMANDS
+from rezsl.cli.console import show
 from rezsl.cli.options import new_parser
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
 
@@ -20,7 +20,7 @@ INCOMPLETE = 1
 
 def parser() -> ArgumentParser:
     """Options of the command."""
-    options = new_parser("data check", COMMANDS["check"])
+    options = new_parser("data check")
     options.add_argument("root", type=Path, metavar="DIR", help="one's own folder, or a directory of the field's files")
     options.add_argument("--decode", action="store_true", help="decode every image of one's own folder")
     options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the findings")
@@ -42,17 +42,17 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
 
 def _print_inventory(inventory: Inventory, console: Console) -> None:
     known = "nothing that rezsl reads" if inventory.kind == "unknown" else f"{inventory.title}, for {inventory.kind}"
-    _print_line(console, f"{inventory.root}: {known}")
+    show(console, f"{inventory.root}: {known}")
     for count in inventory.counts:
         found = "not known" if count.found is None else f"{count.found:,}"
         expected = "" if count.expected is None or count.right else f", expected {count.expected:,}"
-        _print_line(console, f"  {count.what}: {found}{expected}")
+        show(console, f"  {count.what}: {found}{expected}")
     _print_list(console, "found", inventory.found)
     for note in inventory.notes:
-        _print_line(console, f"note: {note}")
+        show(console, f"note: {note}")
     _print_list(console, "expected" if inventory.kind == "unknown" else "missing", inventory.missing)
     _print_list(console, "to download", inventory.downloads)
-    _print_line(console, "complete" if inventory.complete else "not complete")
+    show(console, "complete" if inventory.complete else "not complete")
 
 
 def _print_report(report: FolderReport, console: Console) -> None:
@@ -61,11 +61,11 @@ def _print_report(report: FolderReport, console: Console) -> None:
     _print_list(console, "classes without images", report.without_images)
     _print_list(console, "images that splits.csv leaves out", report.unlisted)
     for note in report.notes:
-        _print_line(console, f"note: {note}")
+        show(console, f"note: {note}")
     _print_list(console, "problems", report.problems)
     if report.complete:
         decoded = "every image was decoded" if report.decoded else "images were not decoded; --decode does"
-        _print_line(console, f"can be used as it is ({decoded})")
+        show(console, f"can be used as it is ({decoded})")
 
 
 def _class_table(report: FolderReport) -> Table:
@@ -88,12 +88,8 @@ def _class_table(report: FolderReport) -> Table:
 def _print_list(console: Console, heading: str, lines: Sequence[str], most: int = 20) -> None:
     if not lines:
         return
-    _print_line(console, f"{heading}:")
+    show(console, f"{heading}:")
     for line in lines[:most]:
-        _print_line(console, f"  {line}")
+        show(console, f"  {line}")
     if len(lines) > most:
-        _print_line(console, f"  and {len(lines) - most} more; --format json lists them")
-
-
-def _print_line(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+        show(console, f"  and {len(lines) - most} more; --format json lists them")

@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli.data import COMMANDS
+from rezsl.cli.console import show
 from rezsl.cli.options import new_parser
 from rezsl.data import MadeSplits, make_splits
 
 
 def parser() -> ArgumentParser:
     """Options of the command."""
-    options = new_parser("data make-splits", COMMANDS["make-splits"])
+    options = new_parser("data make-splits")
     options.add_argument("root", type=Path, metavar="DIR", help="folder with images/<class>/* and semantics.csv")
     options.add_argument(
         "--unseen", type=str, nargs="+", default=["0.2"], metavar="SHARE_OR_NAMES",
@@ -79,6 +79,6 @@ def _print(made: MadeSplits, console: Console) -> None:
         table.add_row(name, f"{count:,}", str(len(classes[name])), escape(listed))
     console.print(table)
     for note in made.notes:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        show(console, f"note: {note}")
     for path in made.written:
-        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+        show(console, f"wrote {path}")

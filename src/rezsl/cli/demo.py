@@ -1,4 +1,4 @@
-"""``rezsl demo``: the main job on the embedded digits, in under a minute."""
+"""``rezsl demo``: train with three losses on the embedded digits, in under a minute."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
-from rezsl.cli import resume
-from rezsl.cli.options import new_parser
+from rezsl.cli.console import advice_when_interrupted, show
+from rezsl.cli.options import new_parser, spell_out_resume
 from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
@@ -18,45 +18,43 @@ from rezsl.report import ReportedRun, reported_run, results_table, save_curve, s
 from rezsl.training import Augmentation, Training, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)
-"""Shifts and turns only: black ink on white paper has no brightness to vary."""
+"""Only shifts and turns, because black ink on white paper has no brightness to vary."""
 
 EPOCHS = 10
-"""At the most: so few small images are learnt by then."""
-
-SUMMARY = "train on the embedded handwritten digits, with three losses side by side"
+"""The most epochs of a training; images so few and small are learnt by then."""
 
 LOSSES: dict[str, RegressionLoss | None] = {"cross-entropy": None, "+ MSE": MSELoss(), "+ ReMSE": ReMSELoss()}
 
 
 def parser() -> ArgumentParser:
-    """Options of the command."""
-    options = new_parser("demo", SUMMARY)
-    options.add_argument("--run_dir", type=Path, default=Path("runs/demo"), help="where to write models and figures")
-    options.add_argument("--seed", type=int, default=0, help="of weights, batches and held-out samples")
+    """Return the parser."""
+    options = new_parser("demo")
+    options.add_argument("--run_dir", type=Path, default=Path("runs/demo"), help="where to write models and plots")
+    options.add_argument("--seed", type=int, default=0, help="seed of weights, batches and held-out samples")
     options.add_argument(
-        "--resume", type=bool, default=False, help="go on with an interrupted demo, or see the table of a finished one"
+        "--resume", type=bool, default=False, help="continue an interrupted demo, or show the table of a finished one"
     )
     return options
 
 
 def prepare(arguments: list[str]) -> list[str]:
     """``--resume`` alone means true."""
-    return resume.spelled_out(arguments)
+    return spell_out_resume(arguments)
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Train three models, print their table, write their figures."""
+    """Train three models, print their table, and write their plots."""
     console = Console()
     directory: Path = settings.run_dir
     _check(directory, settings.resume)
     data = load_digits()
-    console.print(
-        f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they\n"
-        f"are recognised from a table of {len(data.semantics.attributes)} semantics (ink, strokes, loops).\n",
-        highlight=False,
+    show(
+        console,
+        f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they",
+        f"are recognised from a table of {len(data.semantics.attributes)} attributes (ink, strokes, loops).\n",
     )
     results = {}
-    with resume.advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
+    with advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
         for name, loss in LOSSES.items():
             console.print(f"[bold]{name}", highlight=False)
             results[name] = _trained(data, loss, _folder(directory, name), settings.seed)
@@ -66,21 +64,19 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     save_error_matrix(results["+ ReMSE"], directory / "error_matrix.png")
     page, model = directory / "report.html", directory / "remse"
     worth_opening = {
-        page: "all of it in one page: the answer in words, figures, images",
+        page: "everything on one page: the answer in words, plots, images",
         directory / "curve.png": "seen-unseen curves of the three",
-        directory / "error_matrix.png": "which semantics of which digits are predicted badly",
-        model / "metrics.json": "all figures",
+        directory / "error_matrix.png": "which attributes of which digits are predicted badly",
+        model / "metrics.json": "all metrics",
         model: f"a model: rezsl predict {model} IMAGES…",
     }
     if not leave_report(lambda: _reported(data, directory), page, console):
         del worth_opening[page]
     width = max(len(str(path)) for path in worth_opening)
-    console.print(
-        "\nOne split and one seed: differences of a few points mean nothing here.\n\nWorth opening:\n"
-        + "\n".join(f"  {path!s:<{width}}  {what}" for path, what in worth_opening.items()),
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    show(
+        console,
+        "\nOne split and one seed: differences of a few points mean nothing here.\n\nWorth opening:",
+        *(f"  {path!s:<{width}}  {what}" for path, what in worth_opening.items()),
     )
 
 
@@ -107,7 +103,7 @@ def _check(directory: Path, resuming: bool) -> None:
 
 
 def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: int) -> Evaluation:
-    """The test figures of one loss: those of the finished run in the folder, or of one begun there or gone on with."""
+    """Return the evaluation of one loss: of the finished run in the folder, or of one that is trained or resumed."""
     if (folder / "metrics.json").exists():
         _check_seed(folder / "settings.json", seed)
         return evaluate(load_model(folder), data)
@@ -118,7 +114,7 @@ def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: i
 
 
 def _check_seed(path: Path, seed: int) -> None:
-    """Unfinished runs are checked by :func:`rezsl.fit`; finished ones must not slip into a table of another seed."""
+    """Unfinished runs are checked by :func:`rezsl.fit`; a finished one must not be shown in a table of another seed."""
     try:
         before = json.loads(path.read_text(encoding="utf-8"))["seed"]
     except (ValueError, KeyError, TypeError) as error:

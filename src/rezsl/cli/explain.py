@@ -1,4 +1,4 @@
-"""``rezsl explain``: a picture of why an image got its class."""
+"""``rezsl explain``: draw why an image got its class."""
 
 from pathlib import Path
 
@@ -6,52 +6,49 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import explain, load_model
+from rezsl.cli.console import check_output_file, show
+from rezsl.cli.inputs import add_backbone, add_class_options, read_classes
 from rezsl.cli.options import new_parser
-from rezsl.cli.output_file import check_output_file
-from rezsl.cli.seeing import STORE_HELP, seeing
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError
 from rezsl.report import save_explanation
-from rezsl.semantics import ClassSemantics
-
-SUMMARY = "draw where each semantic looked in an image, and which semantics decided its class"
 
 
 def parser() -> ArgumentParser:
-    """Options of the command."""
-    options = new_parser("explain", SUMMARY)
+    """Return the parser."""
+    options = new_parser("explain")
     options.add_argument("run", type=Path, help="run directory of a trained model")
     options.add_argument("input", type=Path, metavar="IMAGE", help="an image, or a .npy/.mat file of feature rows")
     options.add_argument("--row", type=int, default=0, help="which row of a file of features, from 0")
     options.add_argument(
         "--semantics", type=list[str], default=[],
-        help="attributes whose attention to draw, as [a, b] (default: those that speak most for the class)",
+        help="attributes whose attention to draw, as [a, b] (default: those that raise the score of the class most)",
     )  # fmt: skip
-    options.add_argument("--classes", type=Path | None, default=None, help="a semantics table of other classes")
-    options.add_argument("--store", type=Path | None, default=None, metavar="DIR", help=STORE_HELP)
-    options.add_argument("--top", type=int, default=7, help="how many semantics to show")
+    add_class_options(options)
+    options.add_argument("--top", type=int, default=7, help="how many attributes to show")
     options.add_argument("--out", type=Path | None, default=None, help="PNG to write (default: <image>-explained.png)")
     return options
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Write the picture, and say in a line what it shows."""
+    """Write the plot, and print the two best classes."""
     out = settings.out or Path(f"{settings.input.stem}-explained.png")
     check_output_file(out, "explained.png")
     model = load_model(settings.run)
-    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
+    candidates = read_classes(settings.classes)
     is_features = settings.input.suffix in FEATURE_SUFFIXES
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
     if not 0 <= settings.row < len(inputs):
         raise ArgumentError(
             f"--row: expected a row of {settings.input}, from 0 to {len(inputs) - 1}, got {settings.row}"
         )
-    model = model if is_features else seeing(model, settings.run, settings.store)
+    model = model if is_features else add_backbone(model, settings.run, settings.store)
     explanation = explain(model, inputs, settings.row, candidates)
     save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)
     winner, runner_up = explanation.winner, explanation.runner_up
-    Console().print(
+    show(
+        Console(),
         f"{settings.input}: {winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
-        f"({100 * runner_up.probability:.0f} %)\nwritten to {out}",
-        highlight=False, markup=False, soft_wrap=True,
-    )  # fmt: skip
+        f"({100 * runner_up.probability:.0f} %)",
+        f"written to {out}",
+    )

@@ -9,27 +9,30 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from torch import Tensor
 
-from rezsl.cli import choices
+from rezsl.cli.choices import Benchmark
+from rezsl.cli.console import advice_when_interrupted, show
 from rezsl.cli.options import instantiate, new_parser
-from rezsl.data import Benchmark, natural_size
+from rezsl.data import natural_size
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone, extract_regions
 from rezsl.regions.hub import commit_of, find_file
 from rezsl.regions.manifest import RegionDtype
 
-SUMMARY = "run a backbone over a benchmark's images once, and keep its regions for any number of runs"
-
 
 def parser() -> ArgumentParser:
-    """Options of the command."""
-    options = new_parser("extract", SUMMARY)
+    """Return the parser."""
+    options = new_parser("extract")
     options.add_argument("--data", type=Benchmark, required=True, help="a benchmark of images")
     options.add_argument(
         "--backbone", type=Callable[[int, int], ImageBackbone], required=True,
-        help="what looks at them: small_resnet (random weights), or pretrained and --backbone.source",
+        help="small_resnet (random weights), or pretrained with its --backbone.source",
     )  # fmt: skip
     options.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the store: a new directory, or one to go on with"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the store: a new directory, or the one of an interrupted extraction",
     )
     options.add_argument(
         "--dtype", type=RegionDtype, default="float16",
@@ -47,36 +50,34 @@ def parser() -> ArgumentParser:
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Write the store, or what is missing of it."""
+    """Write the store, or the chunks that it lacks."""
     console = Console()
     shard = _shard(settings.shard)
     arguments = instantiate(options, settings)
     data: Benchmark = arguments.data
-    console.print(f"{data}", highlight=False, markup=False)
+    show(console, str(data))
     if data.kind == "features":
         raise ArgumentError(f"--data: expected a benchmark of images, got features ({data}); fit them as they are")
     channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
     # Random weights must be the same when an interrupted extraction goes on, and in every shard.
     torch.manual_seed(settings.seed)
     backbone = arguments.backbone(channels, natural_size(data.inputs))
-    try:
+    with advice_when_interrupted("the same command goes on where this one stopped"):
         manifest = extract_regions(
             data, backbone, settings.out, settings.dtype, settings.chunk, settings.batch_size, shard,
             settings.device, *_source(settings.backbone),
         )  # fmt: skip
-    except KeyboardInterrupt as interruption:
-        raise KeyboardInterrupt("the same command goes on where this one stopped") from interruption
     size = manifest.count * manifest.row_bytes / 2**20
     part = "" if shard == (0, 1) else f"shard {settings.shard} of "
-    for line in (
+    show(
+        console,
         f"{part}{' × '.join(map(str, manifest.shape))} numbers ({size:,.0f} MiB of {manifest.dtype}) in {settings.out}",
         f"next: rezsl fit --data regions --data.root {settings.out}",
-    ):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    )
 
 
 def _shard(text: str) -> tuple[int, int]:
-    """(0, 4) of ``1/4``: people count from one."""
+    """Return (0, 4) for ``1/4``."""
     first, _, count = text.partition("/")
     if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
         raise ArgumentError(f"--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got {text!r}")
@@ -84,7 +85,7 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _source(settings: Any) -> tuple[str, str]:
-    """Where the backbone's weights come from, or what built it; and which commit of the hub they are, if one."""
+    """Return where the backbone's weights come from, and their commit on the hub if they have one."""
     options = settings.get("init_args") or {}
     if "source" not in options:
         return f"{settings['class_path'].rsplit('.', 1)[-1]} (random weights)", ""
@@ -92,6 +93,3 @@ def _source(settings: Any) -> tuple[str, str]:
     commit = None if config is None or Path(options["source"]).is_dir() else commit_of(config)
     source = options["source"] + (" (random weights)" if options.get("random_weights") else "")
     return source, commit or options.get("revision") or ""
-
-
-__all__ = ["choices", "parser", "run"]

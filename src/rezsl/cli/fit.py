@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.cli import choices, resume
-from rezsl.cli.options import instantiate, new_parser
+from rezsl.cli.choices import Benchmark
+from rezsl.cli.config import ConfigFile
+from rezsl.cli.console import advice_when_interrupted, show
+from rezsl.cli.options import instantiate, last_value, new_parser, spell_out_resume
 from rezsl.cli.report import leave_report
-from rezsl.cli.yaml_file import ConfigFile
-from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
@@ -24,18 +23,19 @@ from rezsl.training.run_directory import RunDirectory
 OWN = ("config", "report")
 """Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
 
-SUMMARY = "train on a benchmark: select on validation classes, refit, test once"
+YES = ("true", "yes", "on")
+"""The texts that YAML, and so every other option, reads as true."""
 
 
 def parser() -> ArgumentParser:
-    """Every option of :func:`rezsl.fit` and field of :class:`rezsl.Training`, from YAML, command line or both."""
-    options = new_parser("fit", SUMMARY)
+    """Return the parser; the arguments of :func:`rezsl.fit` and the fields of :class:`rezsl.Training` are options."""
+    options = new_parser("fit")
     help_of_config = "a YAML file of these options, which later ones override; its entry base names a file below it"
     options.add_argument("--config", action=ConfigFile, help=help_of_config)
     options.add_function_arguments(fit, skip={"training", "progress"}, fail_untyped=True)
     options.add_class_arguments(Training, fail_untyped=True)
     options.add_argument(
-        "--report", type=bool, default=True, help="draw figures and write the page; rezsl report can do it later"
+        "--report", type=bool, default=True, help="draw the plots and write the page; rezsl report can do it later"
     )
     losses = {"loss": "ReMSELoss", "classification": "CrossEntropyLoss"}
     options.set_defaults({name: {"class_path": f"rezsl.losses.{loss}"} for name, loss in losses.items()})
@@ -43,94 +43,89 @@ def parser() -> ArgumentParser:
 
 
 def prepare(arguments: list[str]) -> list[str]:
-    """``--resume`` alone means true, and takes the options from the run's own config.yaml."""
-    arguments = resume.spelled_out(arguments)
-    if not resume.is_asked(arguments):
+    """Let ``--resume`` alone mean true, and take the options of a resumed run from its own config.yaml."""
+    arguments = spell_out_resume(arguments)
+    if (last_value(arguments, "--resume") or "").lower() not in YES:
         return arguments
-    joined = [argument.partition("=")[2] for argument in arguments if argument.startswith("--run_dir=")]
-    apart = [value for name, value in pairwise(arguments) if name == "--run_dir"]
-    if not joined + apart:
-        raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to go on with")
-    kept = Path((joined + apart)[-1]) / "config.yaml"
+    run_dir = last_value(arguments, "--run_dir")
+    if run_dir is None:
+        raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to continue, got none")
+    kept = Path(run_dir) / "config.yaml"
     if not kept.exists() and not any(argument.partition("=")[0] in ("--config", "--data") for argument in arguments):
         if not kept.parent.is_dir():
             raise RunDirectoryError(f"run_dir: {kept.parent} does not exist, so there is nothing to resume")
         raise RunDirectoryError(f"{kept}: no such file; give the options of the run again, beginning with --data")
     rest = [argument for argument in arguments if not argument.startswith("--resume=")]
-    # Last, for a configuration file may say otherwise.
+    # The last one counts, and a configuration file may contain resume: false.
     return [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Train, and leave table, figures and model in the run directory."""
+    """Train, and write the table, the plots and the model into the run directory."""
     console = Console()
     arguments = instantiate(options, settings)
     given = arguments_of_fit(arguments)
     data = arguments.data
-    with _kept(options, settings) if settings.run_dir is not None else nullcontext():
-        console.print(f"{data}", highlight=False, markup=False)
-        for note in data.notes:
-            console.print(f"  note: {note}", highlight=False, markup=False)
+    with _config_kept(options, settings) if settings.run_dir is not None else nullcontext():
+        show(console, str(data), *(f"  note: {note}" for note in data.notes))
         result = fit(**given)
     report(result, data, console, arguments.report)
 
 
 def arguments_of_fit(options: Namespace) -> dict[str, Any]:
-    """The arguments of :func:`rezsl.fit`: the options that are fields of :class:`rezsl.Training` become one of them."""
+    """Return the arguments of :func:`rezsl.fit`; the options that are fields of :class:`rezsl.Training` become one."""
     given = {name: value for name, value in vars(options).items() if name not in OWN}
     training = {field.name: given.pop(field.name) for field in fields(Training)}
     return given | {"training": Training(**training)}
 
 
 def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) -> None:
-    """Print the table of a finished run and, if they are wanted, write its figures and its page."""
-    choice, title = result.choice, data.name
+    """Print the table of a finished run and, if ``drawn``, write its plots and its page."""
+    choice, test, title, run = result.choice, result.test, data.name, result.run_dir
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
-    console.print(
+    show(
+        console,
         f"selected on {where}: {epochs}, γ = {choice.gamma:.2f} "
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
-        highlight=False,
+        *(f"  note: {note}" for note in choice.notes),
     )
-    for note in choice.notes:
-        console.print(f"  note: {note}", highlight=False, markup=False)
-    if result.test is None:
-        console.print("no test: there are no test images of unseen classes; the validation figures are all there is")
+    if test is None:
+        show(console, "no test: there are no test images of unseen classes, so only the validation metrics are known")
     else:
-        console.print(results_table({"test": result.test}, title))
-        if result.run_dir is not None and drawn:
-            if result.test.has_seen:
-                save_curve({title: result.test}, result.run_dir / "curve.png")
-            save_error_matrix(result.test, result.run_dir / "error_matrix.png")
-            page = result.run_dir / "report.html"
-            leave_report(lambda: {title: reported_run(result.model, data, page.parent, result.test)}, page, console)
-    if result.run_dir is not None:
-        names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
-        files = [name for name in names if (result.run_dir / name).exists()]
-        console.print(f"written to {result.run_dir}: {', '.join(files)}", highlight=False, markup=False, soft_wrap=True)
-        console.print(f"next: rezsl predict {result.run_dir} IMAGES…", highlight=False, markup=False, soft_wrap=True)
+        console.print(results_table({"test": test}, title))
+    if run is None:
+        return
+    if test is not None and drawn:
+        if test.has_seen:
+            save_curve({title: test}, run / "curve.png")
+        save_error_matrix(test, run / "error_matrix.png")
+        leave_report(lambda: {title: reported_run(result.model, data, run, test)}, run / "report.html", console)
+    names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
+    files = ", ".join(name for name in names if (run / name).exists())
+    show(console, f"written to {run}: {files}", f"next: rezsl predict {run} IMAGES…")
 
 
 @contextmanager
-def _kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]:
-    """Keep the options in the run directory, unless the run is refused before it has begun."""
+def _config_kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]:
+    """Write the options into the run directory, and remove them if the run is refused before it has begun."""
     directory = RunDirectory(settings.run_dir, settings.resume)
     if not settings.resume:
-        _keep_config(directory, _config(options, settings))
+        _write_config(directory, _dump(options, settings))
     try:
-        with resume.advice_when_interrupted("an unfinished run goes on with the same --run-dir and --resume"):
+        with advice_when_interrupted("an unfinished run goes on with the same --run-dir and --resume"):
             yield
     except Exception:
         if not settings.resume and not directory.settings.exists():
             directory.config.unlink(missing_ok=True)
             if directory.made:
-                with suppress(OSError):  # it holds something else by now
+                with suppress(OSError):  # another process has written a file into the directory
                     directory.path.rmdir()
         raise
 
 
-def _keep_config(directory: RunDirectory, text: str) -> None:
-    # One that was left by a run that ended without a word is replaced; people also write such files by hand.
+def _write_config(directory: RunDirectory, text: str) -> None:
+    # An equal file is left from a run that was killed before it began; another one may be written by hand.
     if directory.config.exists() and directory.config.read_text(encoding="utf-8", errors="replace") != text:
         raise RunDirectoryError(
             f"run_dir: {directory.path} holds a config.yaml that is not of this run; move it away, or choose another "
@@ -139,14 +134,14 @@ def _keep_config(directory: RunDirectory, text: str) -> None:
     write_atomically(directory.config, text)
 
 
-def _config(options: ArgumentParser, settings: Namespace) -> str:
+def _dump(options: ArgumentParser, settings: Namespace) -> str:
     kept = settings.clone()
     kept.pop("config", None)
     kept["resume"] = False
-    # Nothing left out: an option that is null, such as a loss, would otherwise come back as its default.
-    # By position: the argument had another name in earlier versions of jsonargparse.
-    text: str = options.dump(kept, "parser_mode", False)
-    return text
+    return dump_options(options, kept)
 
 
-__all__ = ["SUMMARY", "choices", "parser", "prepare", "report", "run"]
+def dump_options(options: ArgumentParser, settings: Namespace) -> str:
+    """Return options as YAML in which nothing is left out: without its null, a loss would become the default again."""
+    # By position: the third argument, whether to leave out None, has other names in earlier versions.
+    return str(options.dump(settings, "parser_mode", False))

@@ -11,21 +11,9 @@ from typing import NamedTuple
 
 from jsonargparse import ArgumentParser
 
-from rezsl.cli.options import new_parser, parse, suggestion
+from rezsl.cli.options import COMMANDS, new_parser, parse, suggestion
 from rezsl.errors import RezslError
 
-COMMANDS = {
-    "demo": "train on the embedded handwritten digits, with three losses side by side",
-    "fit": "train on a benchmark: select on validation classes, refit, test once",
-    "sweep": "search for settings of fit on validation classes, with Optuna",
-    "compare": "run methods and losses over data sets and seeds, and set the results side by side",
-    "extract": "run a backbone over a benchmark's images once, and keep what it sees for any number of runs",
-    "evaluate": "score a trained model on the test images of its own or another benchmark",
-    "report": "write a page on one or more runs: the answer in words, figures, an error matrix to look into",
-    "predict": "name the classes of images, also classes that no training ever saw",
-    "explain": "draw where each semantic looked in an image, and which semantics decided its class",
-    "data": "look a data set over, or split one's own images",
-}
 USER_ERROR, INTERRUPTED = 2, 130
 
 
@@ -37,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(arguments)
     except BrokenPipeError:
-        # The reader (head, less) has seen enough. Nothing more can be written, not even by Python at its end.
+        # The program that reads the output, such as head, has ended. Python must not write its last output either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (RezslError, OSError) as error:
@@ -52,13 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    options = new_parser("", "Attribute-based zero-shot learning: recognise classes without training photos")
-    options.epilog = "rezsl COMMAND --help lists a command's options. --verbose shows the traceback of an error."
-    parser, command, depth = options, _add_commands(options, COMMANDS, arguments[:1]), 1
-    if command is not None and hasattr(command.module, "COMMANDS"):
+    parser = options = ArgumentParser(
+        prog="rezsl",
+        description="Attribute-based zero-shot learning: recognise classes without training photos.",
+        epilog="rezsl COMMAND --help lists a command's options. --verbose shows the traceback of an error.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    command, depth = _add_commands(options, COMMANDS, arguments[:1]), 1
+    if command is not None and hasattr(command.module, "SUBCOMMANDS"):
         # A command with commands of its own, such as rezsl data check.
         parser, depth = command.parser, 2
-        command = _add_commands(parser, command.module.COMMANDS, arguments[1:2], f"{arguments[0]}_")
+        command = _add_commands(parser, command.module.SUBCOMMANDS, arguments[1:2], f"{arguments[0]} ")
     if command is None:
         if arguments[:1] == ["--version"]:
             print(f"rezsl {version('rezsl')}")
@@ -82,39 +75,38 @@ class _Command(NamedTuple):
 def _add_commands(
     options: ArgumentParser, commands: Mapping[str, str], chosen: Sequence[str], prefix: str = ""
 ) -> _Command | None:
-    """Add the commands to a parser; only the module of the chosen one is imported, for that takes seconds.
+    """Add the commands to a parser; only the module of the chosen one is imported, because that takes seconds.
 
     Args:
         options: the parser.
         commands: from names to summaries.
         chosen: the word at the command's place on the command line, if there is one.
-        prefix: the beginning of the modules' names.
+        prefix: the words of the command line before the name.
 
     Returns:
         The chosen command; None where the word is an option or missing.
     """
     name = chosen[0] if chosen and chosen[0] not in ("-h", "--help", "--version") else None
     if name is not None and name not in commands:
-        kind = f"sub-command {name!r} of {prefix[:-1]}" if prefix else f"command {name!r}"
+        kind = f"sub-command {name!r} of {prefix.strip()}" if prefix else f"command {name!r}"
         kinds = "sub-commands" if prefix else "commands"
         raise RezslError(f"unknown {kind}{suggestion(name, commands)}; {kinds}: {', '.join(commands)}")
-    program = options.prog
     added = options.add_subcommands(required=False, title="commands", metavar="COMMAND", description=None)
     found = None
     for command, summary in commands.items():
-        parser = new_parser("", summary)
+        parser = new_parser(f"{prefix}{command}")
         if command == name:
-            module = import_module(f"rezsl.cli.{prefix}{name.replace('-', '_')}")
+            module = import_module(f"rezsl.cli.{prefix}{command}".replace(" ", "_").replace("-", "_"))
             parser = module.parser()
             found = _Command(module, parser)
-        usage = parser.usage
+        program, usage = parser.prog, parser.usage
         added.add_subcommand(command, parser, help=summary)
-        parser.prog, parser.usage = f"{program} {command}", usage
+        parser.prog, parser.usage = program, usage
     return found
 
 
 def _underscored(argument: str) -> str:
-    """``--run-dir`` is as good as ``--run_dir``; values stay as they are."""
+    """Return ``--run_dir`` for ``--run-dir``; values stay as they are."""
     if not argument.startswith("--"):
         return argument
     name, equals, value = argument.partition("=")

@@ -1,20 +1,44 @@
-"""Parsing options, and saying in one line what is wrong with them."""
+"""Parsers of options, and errors of one line about what was typed."""
 
 import difflib
 import re
 from argparse import ArgumentError as OptionError
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.errors import RezslError
 
+COMMANDS = {
+    "demo": "train on the embedded handwritten digits, with three losses side by side",
+    "fit": "train on a benchmark: select on validation classes, refit, test once",
+    "sweep": "search for settings of fit on validation classes, with Optuna",
+    "compare": "run methods and losses over data sets and seeds, and put the results side by side",
+    "extract": "run a backbone over a benchmark's images once, and keep their regions for any number of runs",
+    "evaluate": "score a trained model on the test images of its own or another benchmark",
+    "report": "write a page on one or more runs: the answer in words, plots, and an error matrix to explore",
+    "predict": "name the classes of images, also classes without any training image",
+    "explain": "draw the attention of each attribute in an image, and the attributes that decided its class",
+    "data": "check a data set, or split one's own images",
+}
+DATA_COMMANDS = {
+    "check": "list what a data set's directory holds and what is missing",
+    "make-splits": "choose unseen classes, validation classes and test images of one's own folder",
+}
 
-def new_parser(command: str, summary: str) -> ArgumentParser:
-    """Make a parser that raises errors instead of printing its usage, and accepts no shortened options."""
-    description = f"{summary[0].upper()}{summary[1:]}."
-    program = f"rezsl {command}".rstrip()
-    return ArgumentParser(prog=program, description=description, exit_on_error=False, allow_abbrev=False)
+
+def new_parser(command: str) -> ArgumentParser:
+    """Make the parser of a command, such as ``data check``; it raises errors and accepts no shortened options."""
+    summary = (COMMANDS | {f"data {name}": summary for name, summary in DATA_COMMANDS.items()})[command]
+    return ArgumentParser(
+        prog=f"rezsl {command}", description=sentence(summary), exit_on_error=False, allow_abbrev=False
+    )
+
+
+def sentence(summary: str) -> str:
+    """Return a summary with a capital letter and a full stop."""
+    return f"{summary[0].upper()}{summary[1:]}."
 
 
 def parse(options: ArgumentParser, arguments: Sequence[str], command: ArgumentParser | None = None) -> Namespace:
@@ -40,11 +64,11 @@ def parse(options: ArgumentParser, arguments: Sequence[str], command: ArgumentPa
 
 
 def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
-    """Build the objects that options describe; an error of rezsl's own comes through as it was raised."""
+    """Build the objects that options describe; an error of rezsl's own is raised unchanged."""
     try:
         built: Namespace = options.instantiate(settings)
     except ValueError as error:
-        # jsonargparse tries the members of a union one after the other and sums up what each one raised.
+        # jsonargparse tries the members of a union one after the other, and puts the errors of all into one.
         cause = error.__cause__
         while cause is not None and not isinstance(cause, RezslError):
             cause = cause.__cause__
@@ -54,14 +78,35 @@ def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
     return built
 
 
+def spell_out_resume(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with ``--resume`` as ``--resume=true``, and ``--resume false`` as ``--resume=false``."""
+    result: list[str] = []
+    for argument in arguments:
+        if result and result[-1] == "--resume" and not argument.startswith("-"):
+            result[-1] = f"--resume={argument}"
+        else:
+            result.append(argument)
+    return ["--resume=true" if argument == "--resume" else argument for argument in result]
+
+
+def last_value(arguments: Sequence[str], option: str) -> str | None:
+    """Return the value of an option, given as ``--option=value`` or ``--option value``; the last one counts."""
+    found = None
+    for argument, following in zip_longest(arguments, arguments[1:]):
+        name, equals, value = argument.partition("=")
+        if name == option:
+            found = value if equals else following
+    return found
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant, in brackets; nothing where none is close."""
+    """Return the known word that was probably meant, in brackets; an empty text where none is close."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _explained(message: str, options: ArgumentParser) -> str:
-    """What the parser of options says, as one sentence about the option that was typed."""
+    """Turn the message of jsonargparse into one sentence about the option that was typed."""
     known = [string for action in options._actions for string in action.option_strings]
     if unknown := re.search(r"unrecognized arguments: (--[\w.]+)", message):
         return f"unknown option {unknown[1]}{suggestion(unknown[1], known)}; see {options.prog} --help"
@@ -87,7 +132,7 @@ def _explained(message: str, options: ArgumentParser) -> str:
 
 
 def _without_null(message: str) -> str:
-    """An option that may also be null is a union to the parser, which tells how each of its members was missed."""
+    """Shorten the message about an option that may be null: for jsonargparse it is a union of two types."""
     members = (
         r"Does not validate against any of the Union subtypes .*? Errors: - (.*) - Expected a <class 'NoneType'>(.*)"
     )

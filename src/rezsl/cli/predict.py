@@ -13,37 +13,30 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.classifier import Ranked, load_model
+from rezsl.cli.inputs import add_backbone, add_class_options, read_classes
 from rezsl.cli.options import new_parser
-from rezsl.cli.seeing import STORE_HELP, seeing
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
-from rezsl.semantics import ClassSemantics
-
-SUMMARY = "name the classes of images, also classes that no training ever saw"
 
 
 def parser() -> ArgumentParser:
-    """Options of the command."""
-    options = new_parser("predict", SUMMARY)
+    """Return the parser."""
+    options = new_parser("predict")
     options.add_argument("run", type=Path, help="run directory of a trained model")
     options.add_argument(
         "inputs", type=Path, nargs="+", metavar="IMAGES",
         help="images, folders of images, or .npy/.mat files of feature rows, as the model was trained on",
     )  # fmt: skip
-    options.add_argument(
-        "--classes", type=Path | None, default=None,
-        help="a semantics table of the classes to choose among (default: all classes known at training time)",
-    )  # fmt: skip
-    options.add_argument("--store", type=Path | None, default=None, metavar="DIR", help=STORE_HELP)
+    add_class_options(options)
     options.add_argument("--top", type=int, default=5, help="how many classes to name for each input")
     options.add_argument("--format", type=Literal["table", "csv", "json"], default="table", help="how to print them")
     return options
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Print the best classes of each input."""
+    """Print the most probable classes of each input."""
     model = load_model(settings.run)
-    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
+    candidates = read_classes(settings.classes)
     names: list[str]
     if any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs):
         parts = [read_feature_rows(path) for path in settings.inputs]
@@ -54,7 +47,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     else:
         files = _image_files(settings.inputs)
         names = [str(file) for file in files]
-        ranked = seeing(model, settings.run, settings.store).classify(files, candidates, settings.top)
+        ranked = add_backbone(model, settings.run, settings.store).classify(files, candidates, settings.top)
     printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
     printers[settings.format](names, ranked)
 

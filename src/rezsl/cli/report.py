@@ -7,20 +7,17 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
-from rezsl.cli import choices
+from rezsl.cli.choices import Benchmark
+from rezsl.cli.config import data_of_run
+from rezsl.cli.console import check_output_file, show
 from rezsl.cli.options import instantiate, new_parser
-from rezsl.cli.output_file import check_output_file
-from rezsl.cli.own_data import own_data
-from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.report import ReportedRun, reported_run, save_report
 
-SUMMARY = "write a page on one or more runs: the answer in words, figures, an error matrix to look into"
-
 
 def parser() -> ArgumentParser:
-    """Options of the command."""
-    options = new_parser("report", SUMMARY)
+    """Return the parser."""
+    options = new_parser("report")
     options.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories of trained models")
     options.add_argument(
         "--data", type=Benchmark | None, default=None, help="another benchmark, for all runs (default: each run's own)"
@@ -41,36 +38,36 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         model = load_model(directory)
         asked = settings.clone()
         if asked.data is None:
-            asked["data"] = own_data(options, directory)
-        # Runs of one comparison mostly share a benchmark, whose reading may take longer than all the rest.
+            asked["data"] = data_of_run(options, directory)
+        # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
         data = next((benchmark for before, benchmark in known if before == asked.data), None)
         if data is None:
             data = instantiate(options, asked).data
             known.append((asked.data, data))
         reported[name] = reported_run(model, data, directory)
     save_report(reported, out)
-    Console().print(f"written to {out}", highlight=False, markup=False, soft_wrap=True)
+    show(Console(), f"written to {out}")
 
 
 def leave_report(collect: Callable[[], Mapping[str, ReportedRun]], path: Path, console: Console) -> bool:
-    """Write the report of runs that have just ended; whether that worked.
+    """Write the report of runs that have just ended, and return whether that worked.
 
-    A run of hours is written and whole by then: whatever goes wrong here must not look as if the run had failed.
+    A run of hours is complete by then, so that no error of the report may look like an error of the run.
     """
     try:
         save_report(collect(), path)
-    except Exception as error:  # noqa: BLE001 - see above; the line says what it was, rezsl report shows all of it
+    except Exception as error:  # noqa: BLE001 - the line names the error, and rezsl report shows all of it
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        console.print(
-            f"{path.name} was not written, but the run is whole ({reason}); rezsl report {path.parent} tries again",
-            highlight=False, markup=False, soft_wrap=True,
-        )  # fmt: skip
+        show(
+            console,
+            f"{path.name} was not written, but the run is complete ({reason}); rezsl report {path.parent} tries again",
+        )
         return False
     return True
 
 
 def _names(directories: list[Path]) -> list[str]:
-    """Names of directories, with as many of their parents as it takes to tell them apart."""
+    """Return names of directories, with as many of their parents as it takes to make them differ."""
     whole = [directory.absolute().resolve() for directory in directories]
     if len(set(whole)) < len(whole):
         twice = next(directory for directory in directories if whole.count(directory.absolute().resolve()) > 1)
@@ -80,6 +77,3 @@ def _names(directories: list[Path]) -> list[str]:
         if len(set(names)) == len(names):
             return names
     return [str(path) for path in whole]
-
-
-__all__ = ["SUMMARY", "choices", "leave_report", "parser", "run"]

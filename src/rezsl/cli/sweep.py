@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli import fit as fit_command
-from rezsl.cli import resume
-from rezsl.cli.options import instantiate, parse
+from rezsl.cli.console import advice_when_interrupted, show
+from rezsl.cli.fit import dump_options
+from rezsl.cli.options import COMMANDS, instantiate, parse, sentence
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.search import SearchResult, search
@@ -25,23 +26,25 @@ from rezsl.metrics import OBJECTIVES
 from rezsl.training import Choice, select
 from rezsl.training.protocol import data_with_vectors
 
-SUMMARY = "search for settings of rezsl fit on validation classes, with Optuna"
+SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "output")
+"""Options that :func:`rezsl.fit` does not have."""
 
-OWN = ("space", "trials", "processes", "storage", "study", "objective", "output")
 PLACES = (*fit_command.OWN, "run_dir", "resume")
-ELSEWHERE = ("data.init_args.root", "data.init_args.splits", "word_vectors", "text_encoder", "workers", "accelerator")
-"""Where things are, and on what they run: several machines that share a study may differ in it."""
+"""Options of rezsl fit that a trial does not have, because it leaves no run directory."""
+
+MACHINE = ("data.init_args.root", "data.init_args.splits", "word_vectors", "text_encoder", "workers", "accelerator")
+"""Options of the machine, in which several machines that share a study may differ."""
 
 
 def parser() -> ArgumentParser:
-    """The options of ``rezsl fit``, and those of the search."""
+    """Return the parser of ``rezsl fit`` with the options of the search added."""
     options = fit_command.parser()
     options.prog = "rezsl sweep"
     options.usage = "rezsl sweep [CONFIG.yaml] --space SPACE.yaml --trials N -o BEST.yaml [options of rezsl fit]"
-    options.description = f"{SUMMARY[0].upper()}{SUMMARY[1:]}. No test image is looked at."
+    options.description = f"{sentence(COMMANDS['sweep'])} No test image is used."
     own = options.add_argument_group("the search")
     own.add_argument("--space", type=Path, required=True, help="YAML: option: {low, high, log, step} or [choices]")
-    own.add_argument("--trials", type=int, default=20, help="how many the study is to have, earlier ones included")
+    own.add_argument("--trials", type=int, default=20, help="trials of the study at the end, earlier ones included")
     own.add_argument("--processes", type=int, default=1, help="trials at a time; their processes share the cores")
     own.add_argument(
         "--storage", type=str | None, default=None,
@@ -50,19 +53,19 @@ def parser() -> ArgumentParser:
     )  # fmt: skip
     own.add_argument("--study", type=str, default="sweep", help="name of the study in the storage")
     own.add_argument("--objective", type=Literal[OBJECTIVES], default="H", help="validation metric to maximise")
-    own.add_argument("-o", "--output", type=Path, required=True, help="where to write the winning options of rezsl fit")
+    own.add_argument("-o", "--output", type=Path, required=True, help="where to write the best options of rezsl fit")
     return options
 
 
 def prepare(arguments: list[str]) -> list[str]:
-    """A file in front is the configuration of the runs."""
+    """Let a file in the first place be the value of ``--config``."""
     if arguments and not arguments[0].startswith("-"):
         return ["--config", *arguments]
     return arguments
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Search, show what was found, write the winning options."""
+    """Search, print the result, and write the best options."""
     console = Console()
     if settings.run_dir is not None or settings.resume:
         raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
@@ -71,9 +74,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     space = read_space(read_yaml(settings.space, ArgumentError), str(settings.space))
     text = _options_of_fit(settings)
     check_space(text, space, str(settings.space))
-    base = yaml.safe_load(text)
-    advice = "the same command goes on with the study"
-    with resume.advice_when_interrupted(advice):
+    with advice_when_interrupted("the same command goes on with the study"):
         result = search(
             _Trainer(text),
             space,
@@ -81,23 +82,20 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             settings.storage or str(settings.output.with_suffix(".journal")),
             settings.study,
             settings.objective,
-            recorded(base),
+            _recorded(yaml.safe_load(text)),
             settings.seed,
-            lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+            lambda line: show(console, line),
             settings.processes,
         )
     best = with_values(text, result.values)
-    write_atomically(settings.output, _header(result, settings) + dump_options(best))
+    write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))
     console.print(_table(result, space))
-    console.print(f"written: {settings.output}", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"next: rezsl fit --config {settings.output} --run-dir RUN", highlight=False, markup=False, soft_wrap=True
-    )
+    show(console, f"written: {settings.output}", f"next: rezsl fit --config {settings.output} --run-dir RUN")
 
 
 def with_values(text: str, values: dict[str, Any]) -> Namespace:
-    """The options of a configuration, some of them replaced, by dotted name as on the command line."""
-    # As JSON, which is YAML: a text that looks like a number stays a text.
+    """Return the options of a configuration with some of them replaced, by dotted name as on the command line."""
+    # JSON is YAML, and in it a text that looks like a number stays a text.
     given = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
     options = fit_command.parser()
     settings = parse(options, [f"--config={text}", *given])
@@ -107,7 +105,7 @@ def with_values(text: str, values: dict[str, Any]) -> Namespace:
 
 
 def check_space(text: str, space: SearchSpace, source: str) -> None:
-    """See that every option exists and takes its values, before anything is trained.
+    """Check, before anything is trained, that every option exists and accepts its values.
 
     Raises:
         RezslError: one does not; the message names the file and the option.
@@ -115,7 +113,7 @@ def check_space(text: str, space: SearchSpace, source: str) -> None:
     for name in space:
         if name.partition(".")[0] in {"run_dir", "resume", "protocol", "config", "seed", "report"}:
             raise ArgumentError(f"{source}: {name}: expected an option that may be chosen by validation, got this one")
-    # All options at once, as every look at a configuration takes a while; one by one only to name the wrong one.
+    # All options at once, because parsing is slow; one by one only to find the wrong one.
     rounds = max((len(entry.samples) for entry in space.values()), default=0)
     try:
         for place in range(rounds):
@@ -133,10 +131,10 @@ def _check_value(text: str, name: str, value: Any, source: str) -> None:
         raise ArgumentError(f"{source}: {name}: {str(error).replace('rezsl sweep', 'rezsl fit')}") from error
 
 
-def recorded(base: dict[str, Any]) -> dict[str, Any]:
-    """What of the options decides the outcome of a trial, wherever it is run."""
+def _recorded(base: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that decide the outcome of a trial, on whatever machine it is run."""
     kept = deepcopy(base)
-    for name in ELSEWHERE:
+    for name in MACHINE:
         *folders, last = name.split(".")
         inside: Any = kept
         for folder in folders:
@@ -146,18 +144,12 @@ def recorded(base: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def dump_options(settings: Namespace) -> str:
-    """Options as YAML that says the same, whatever the defaults are: ``loss: null`` stays."""
-    # By position: the third argument, whether to leave None out, has changed its name between versions.
-    return str(fit_command.parser().dump(settings, "parser_mode", False))
-
-
 def _options_of_fit(settings: Namespace) -> str:
-    """The options without those of the search, as YAML."""
+    """Return the options of ``rezsl fit`` as YAML."""
     kept = settings.clone()
-    for name in (*OWN, *PLACES):
+    for name in (*SEARCH, *PLACES):
         kept.pop(name, None)
-    return dump_options(kept)
+    return dump_options(fit_command.parser(), kept)
 
 
 class _Trainer:
@@ -198,7 +190,7 @@ def _header(result: SearchResult, settings: Namespace) -> str:
 
 
 def _table(result: SearchResult, space: SearchSpace) -> Table:
-    """The best value of every option, where it lies, and how much the option mattered."""
+    """Return a table with the best value, the values tried and the importance of every option."""
     caption = (
         f"validation {result.objective} {100 * result.score:.1f} %, the best of {result.finished} finished trials; "
         f"{result.pruned} given up early, {result.failed} failed\n"
@@ -207,7 +199,7 @@ def _table(result: SearchResult, space: SearchSpace) -> Table:
     caption += (
         "importance: share of the differences between trials (PED-ANOVA)"
         if result.importance
-        else "importance: takes at least four finished trials that differ"
+        else "importance: known from four finished trials on, if they differ"
     )
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title="best settings", title_justify="left")
     table.caption, table.caption_justify = caption, "left"
@@ -221,6 +213,3 @@ def _table(result: SearchResult, space: SearchSpace) -> Table:
         share = f"{100 * result.importance[name]:.0f} %" if name in result.importance else "–"
         table.add_row(escape(name), escape(shown), escape(str(space[name])), share)
     return table
-
-
-__all__ = ["OWN", "SUMMARY", "check_space", "parser", "prepare", "run", "with_values"]

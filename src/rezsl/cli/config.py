@@ -1,4 +1,4 @@
-"""The option ``--config``: YAML files of options, laid over one another."""
+"""Files of options: those that ``--config`` names, and the config.yaml of a run."""
 
 import json
 import os
@@ -11,7 +11,8 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
     Namespace,
 )
 
-from rezsl.errors import ArgumentError
+from rezsl.cli.options import parse
+from rezsl.errors import ArgumentError, DataError, RezslError
 from rezsl.experiments.plan import merged
 from rezsl.files import read_yaml
 
@@ -55,3 +56,46 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
     if any(below.samefile(file) for file in chain):
         raise ArgumentError(f"{path}: base: expected another file, got {base}, which is laid over this one; remove it")
     return merged(read_options(below, chain), content)
+
+
+def data_of_run(options: ArgumentParser, run: Path) -> Namespace:
+    """Read the benchmark of a run from its config.yaml.
+
+    Args:
+        options: a parser with the option ``--data`` and the run's directory as its first argument.
+        run: directory of the run.
+
+    Returns:
+        The description of the benchmark, as ``options`` parses it.
+
+    Raises:
+        DataError: the file is missing or damaged, or names no benchmark; users edit it, so it may hold anything.
+    """
+    data = _data_entry(run)
+    try:
+        parsed: Namespace = parse(options, [str(run), f"--data={json.dumps(data, default=str)}"]).data
+    except RezslError as error:
+        raise DataError(
+            f"{run / 'config.yaml'}: data: expected a benchmark and its options, as rezsl fit writes them, got "
+            f"{str(data)[:200]}; correct the file, or name the benchmark with --data"
+        ) from error
+    return parsed
+
+
+def store_of_run(run: Path) -> Path | None:
+    """Return the directory of data that a run's config.yaml names; None where there is no such file or entry."""
+    try:
+        return Path(_data_entry(run)["init_args"]["root"])
+    except (DataError, KeyError, TypeError):
+        return None
+
+
+def _data_entry(run: Path) -> Any:
+    config = run / "config.yaml"
+    if not config.exists():
+        raise DataError(f"{config}: expected the options of the run, got no such file; name its benchmark with --data")
+    content = read_yaml(config, DataError, "correct the file, or name the benchmark with --data")
+    data = content.get("data") if isinstance(content, dict) else None
+    if data is None:
+        raise DataError(f"{config}: expected an entry 'data', got none; name the benchmark of the run with --data")
+    return data
