@@ -25,7 +25,7 @@ PROTOCOLS = {
 
 
 def comparison_table(comparison: Comparison, dataset: str) -> Table:
-    """Return the rows of a data set for the terminal: standard deviations and p stand below the means."""
+    """Return the rows of a data set for the terminal: with standard deviations and p below the means."""
     is_last = dataset == comparison.datasets[-1]
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0, title=escape(dataset), title_justify="left")
     table.caption, table.caption_justify = (escape("\n".join(notes(comparison))) if is_last else None), "left"
@@ -60,7 +60,7 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 def as_latex(comparison: Comparison) -> str:
-    """Return one ``tabular`` with the rules of booktabs, one data set below the other; comments hold the notes."""
+    """Return one ``tabular`` with the rules of booktabs, one data set below the other, and the notes as comments."""
     titles = [_latex(metric.title) for metric in COMPARED]
     # A title of one letter is a symbol.
     titles += [f"$p$ ({f'${metric.title}$' if len(metric.title) == 1 else _latex(metric.title)})" for metric in TESTED]
@@ -106,7 +106,7 @@ def runs_csv(comparison: Comparison) -> str:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Return what a reader of the tables must know, a sentence each."""
+    """Return notes on the tables, one sentence each."""
     baseline = " + ".join(comparison.baseline)
     pairs = {
         comparison.significance(row, "H")[1] for row in comparison.rows if row.runs and not comparison.is_baseline(row)
@@ -147,7 +147,7 @@ def _failures(comparison: Comparison) -> list[str]:
 
 
 def _missing_runs(row: Row) -> str:
-    """Return what stands in brackets beside the name of a row whose runs have not all finished."""
+    """Return the text in brackets beside the name of a row with runs that have not finished."""
     if not row.failures:
         return ""
     return f"({len(row.runs)} of {len(row.runs) + len(row.failures)} seeds)" if row.runs else "(failed)"
@@ -223,7 +223,7 @@ def _markdown(text: str) -> str:
 
 
 def _latex(text: str) -> str:
-    """Escape the characters that LaTeX reads as commands."""
+    """Escape the characters that are commands in LaTeX."""
     special = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
     special |= {"^": "\\textasciicircum{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
     return "".join(special.get(sign, sign) for sign in text)

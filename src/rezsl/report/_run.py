@@ -1,4 +1,4 @@
-"""What a report says of one run."""
+"""The content of a report about one run."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,16 +14,16 @@ from rezsl.report._page_examples import ClassExamples, examples_of
 
 @dataclass(frozen=True, eq=False)
 class ReportedRun:
-    """One model's part of a report.
+    """The part of a report about one model.
 
     Attributes:
-        analysis: of the model on the test images.
+        analysis: analysis of the model on the test images.
         data: name of the benchmark.
-        notes: what the benchmark's reader had to repair or decide.
+        notes: the repairs and decisions of the benchmark's reader.
         examples: images of unseen classes; none for features.
-        error_fall: how fast the errors on validation images fell in training; None where that is not known.
-        settings: what decided the outcome, as ``settings.json`` records it; empty where there is no record.
-        metrics: the figures of the finished run, as ``metrics.json`` records them; empty where there is no record.
+        error_fall: rate at which the errors on validation images fell in training; None without a record.
+        settings: settings of the run in ``settings.json``; empty where there is no record.
+        metrics: metrics of the finished run in ``metrics.json``; empty where there is no record.
     """
 
     analysis: Analysis
@@ -36,7 +36,7 @@ class ReportedRun:
 
     @property
     def validation_classes(self) -> int | None:
-        """On how many classes γ was chosen; None where there is no record."""
+        """The number of classes on which γ was chosen; None where there is no record."""
         validation = self.metrics.get("validation")
         count = validation.get("unseen_classes") if isinstance(validation, dict) else None
         return count if isinstance(count, int) else None
@@ -45,16 +45,16 @@ class ReportedRun:
 def reported_run(
     model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None, evaluation: Evaluation | None = None
 ) -> ReportedRun:
-    """Analyse a model on a benchmark's test images and collect what a report needs.
+    """Analyse a model on the test images of a benchmark, and collect the content of a report.
 
     Args:
         model: a trained classifier.
-        benchmark: what it is tested on.
+        benchmark: data with test images.
         run_dir: its run directory, for the records of settings and metrics; None leaves them out.
-        evaluation: of the model on the benchmark's test images; None makes it.
+        evaluation: evaluation of the model on the test images; None evaluates the model.
 
     Raises:
-        DataError: there is nothing to analyse, or the benchmark does not fit the model.
+        DataError: there are no test images, or the benchmark does not fit the model.
         RunDirectoryError: a record is damaged.
     """
     analysis = analyse_model(model, benchmark) if evaluation is None else analyse_evaluation(evaluation)
@@ -70,7 +70,7 @@ def reported_run(
 
 
 def _record(run_dir: Path | None, name: str) -> dict[str, Any]:
-    """Models can be tested without their records; they are then left out of the page."""
+    """Read a record of a run; it is empty for a model without records."""
     if run_dir is None or not (run_dir / name).exists():
         return {}
     try:
