@@ -236,7 +236,9 @@ def test_errors_without_a_fall_are_left_out() -> None:
 
 
 def test_matrices_of_other_classes(unchecked: None) -> None:
-    with pytest.raises(ArgumentError, match="error_matrices: expected a cell per class and attribute, 3 × 4, got 2 × 4"):
+    with pytest.raises(
+        ArgumentError, match="error_matrices: expected a cell per class and attribute, 3 × 4, got 2 × 4"
+    ):
         analyse_error_fall(torch.rand(3, 2, 4), torch.rand(3, 4))
 
 
