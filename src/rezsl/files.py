@@ -123,7 +123,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def read_csv(
-    path: Path, error: type[RezslError], columns: Sequence[str] = (), remedy: str = "correct the file"
+    path: Path,
+    error: type[RezslError],
+    columns: Sequence[str] = (),
+    remedy: str = "correct the file",
+    delimiter: str = ",",
 ) -> tuple[list[str], Rows]:
     """Read a CSV file in UTF-8 and return its header, without surrounding blanks, and its rows that are not blank.
 
@@ -132,10 +136,11 @@ def read_csv(
         error: raised where the file cannot be read, lacks a column, or has a row of another length than the header.
         columns: the names that the header must contain, in any order.
         remedy: what the reader of the error should do.
+        delimiter: the character between two cells.
     """
-    text = "comma-separated UTF-8 text"
+    text = "comma-separated UTF-8 text" if delimiter == "," else f"UTF-8 text separated by {delimiter!r}"
     with reading(path, text, error, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
-        (_, first), *rows = [*_numbered_rows(stream)] or [(1, [])]
+        (_, first), *rows = [*_numbered_rows(stream, delimiter)] or [(1, [])]
     header = [cell.strip() for cell in first]
     if not set(columns) <= set(header):
         got = ", ".join(header) or "none"
@@ -148,8 +153,8 @@ def read_csv(
     return header, rows
 
 
-def _numbered_rows(stream: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(stream)
+def _numbered_rows(stream: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(stream, delimiter=delimiter)
     line = 1
     for row in reader:
         if any(map(str.strip, row)):

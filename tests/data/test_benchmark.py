@@ -12,7 +12,7 @@ def test_what_a_benchmark_knows(features: Benchmark) -> None:
     assert features.kind == "features"
     assert features.seen_classes == ("a", "b", "c", "d")
     assert features.unseen_classes == ("e", "f")
-    assert repr(features) == "Benchmark('toy', 120 features, 4 seen and 2 unseen classes, 4 semantics)"
+    assert repr(features) == "Benchmark('toy', 120 features, 4 seen and 2 unseen classes, 4 attributes)"
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])

@@ -1,4 +1,4 @@
-"""The schema that every data set is brought into."""
+"""The benchmark: the form in which every data set is used, checked when it is made."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
 EQUAL_CLASSES = "these classes have the same class semantics, so no model can distinguish them"
-"""How the note on classes with equal semantics begins."""
+"""Beginning of the note on classes with equal class semantics."""
 
 
 @dataclass(frozen=True)
 class RegionOrigin:
     """The store that a benchmark's inputs are mapped from.
 
-    Its presence says that the values were found finite when they were written, and that nothing should read all of
-    them: such a file can be larger than the memory.
+    The inputs of such a benchmark were checked when they were written. They are not checked again, because reading all
+    of them would take long and could need more than the memory.
 
     Attributes:
         root: directory of the store.
-        backbone: what made the regions: the ``backbone`` entry of the store's manifest.
-        dtype: that they were rounded to.
-        sha256: of the manifest and of the checksums of all chunks: identifies the regions without reading them.
+        backbone: the backbone of the regions: the ``backbone`` entry of the store's manifest.
+        dtype: number format of the regions.
+        sha256: checksum of the manifest and of the checksums of all chunks, which identifies the regions unread.
     """
 
     root: Path
@@ -38,27 +38,28 @@ class RegionOrigin:
     sha256: str
 
     def to_json(self) -> dict[str, Any]:
-        """What a saved model keeps of it; not the directory, which may move."""
+        """Return the part that a saved model keeps; the directory is left out, because it may move."""
         return {"backbone": self.backbone, "dtype": self.dtype}
 
 
 @dataclass(frozen=True, eq=False)
 class Benchmark:
-    """Images or features, their classes, the classes' semantics, and a split: checked when it is made.
+    """Images or features, their classes, the class semantics, and a split; all of it is checked when it is made.
 
     Attributes:
-        name: what tables call it.
+        name: its name in tables.
         inputs: feature vectors ``[N, D]`` or regions ``[N, R, D]`` (float), images ``[N, channels, H, W]`` (uint8), or
             N image paths or boxes in images (:class:`~rezsl.data.Crop`).
         labels: row of ``semantics`` of every input, ``[N]``, int64.
-        semantics: the semantics of all classes, also of classes without images.
-        split: what is trained, validated and tested on.
+        semantics: the class semantics of all classes, also of classes without images.
+        split: the images to train, validate and test on.
         groups: a number per input, ``[N]``; inputs of one group (frames of one object) stay on one side of any further
-            split. None: every input stands alone.
-        notes: what the reader had to repair or decide, and which classes no model can tell apart, one sentence each.
+            split. None if no input belongs to a group.
+        notes: repairs and decisions of the reader, and the classes that no model can distinguish, one sentence each.
+        regions: the store that ``inputs`` are mapped from, or None.
 
     Raises:
-        DataError: shapes, label ranges, values or the split do not hold what is promised here.
+        DataError: shapes, label ranges, values or the split are not as described here.
     """
 
     name: str
@@ -100,7 +101,7 @@ class Benchmark:
     def __repr__(self) -> str:
         return (
             f"Benchmark({self.name!r}, {len(self.labels)} {self.kind}, {len(self.seen_classes)} seen and "
-            f"{len(self.unseen_classes)} unseen classes, {len(self.semantics.attributes)} semantics)"
+            f"{len(self.unseen_classes)} unseen classes, {len(self.semantics.attributes)} attributes)"
         )
 
     @property
@@ -124,7 +125,7 @@ class Benchmark:
 
 
 def _with_note_of_equal_classes(notes: tuple[str, ...], semantics: ClassSemantics) -> tuple[str, ...]:
-    """Not refused: published tables have such classes too. Once, also where a benchmark is made from another one."""
+    """Return the notes and one on classes with equal class semantics, which published tables contain too."""
     notes = tuple(note for note in notes if not note.startswith(EQUAL_CLASSES))
     groups = semantics.indistinguishable()
     if not groups:
@@ -147,7 +148,7 @@ def _check_shape(inputs: Tensor) -> None:
 
 
 def _check_finite(inputs: Tensor) -> None:
-    # In slices: a mask as large as a file of region features would not fit beside it.
+    # The mask is made in slices, because one of all regions might not fit into memory beside them.
     for start in range(0, len(inputs), 4096):
         rows = inputs[start : start + 4096]
         finite = rows.isfinite().flatten(1).all(dim=1)

@@ -1,4 +1,4 @@
-"""What is in a folder of one's own images, and what is wrong with it."""
+"""The check of a folder of a user's own images."""
 
 import os
 from collections import Counter
@@ -76,7 +76,7 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
 
 def _found(root: Path, problems: list[str]) -> dict[str, list[str]]:
     if not (root / "images").is_dir() and (root / "splits.csv").is_file():
-        # It may list files anywhere below the folder.
+        # The table may list files anywhere below the folder.
         return {}
     return attempt(lambda: images_by_class(root), problems) or {}
 
@@ -101,7 +101,7 @@ def _count(benchmark: Benchmark) -> dict[str, dict[str, int]]:
 
 
 def _listed(benchmark: Benchmark) -> dict[str, str]:
-    """Class of every image file that is used."""
+    """Return the class of every image file that is used."""
     return {
         os.path.normpath(path): benchmark.semantics.classes[row]
         for path, row in zip(benchmark.inputs, benchmark.labels.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""Image files, or boxes in them, to tensors of one size."""
+"""Image files, or boxes in them, are read as tensors of one size."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MOST_PIXELS = 100_000_000
-"""A larger image is refused before it is decoded: a few kilobytes on disk can unfold to gigabytes."""
+"""A larger image is refused before it is decoded, because a few kilobytes on disk can become gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Crop:
     Attributes:
         path: the image file.
         box: left, top, right and bottom in pixels from the upper left corner; right and bottom are the first column
-            and row outside. Counted in the stored image, before it is turned as its EXIF orientation says, as
-            annotations count them.
+            and row outside. As in annotations, they count pixels of the stored image, before it is turned by its EXIF
+            orientation.
 
     Raises:
         DataError: the box is empty or begins outside the image.
@@ -55,7 +55,7 @@ def read_image(
     resize: int | None = None,
     centre: tuple[float, float] = (0.5, 0.5),
 ) -> UInt8[Tensor, "channels size size"]:
-    """Decode an image, crop its box, turn it as its EXIF orientation says, and fit a square of it to the size.
+    """Decode an image, crop its box, turn it by its EXIF orientation, and scale a square of it to the size.
 
     Greyscale, palette, 16-bit and CMYK images are converted; transparency is laid over white.
 
@@ -63,9 +63,9 @@ def read_image(
         source: a file in any format that Pillow reads, or a box in one.
         size: height and width of the result, in pixels.
         channels: 3 for RGB, 1 for greyscale.
-        resize: what the shorter side is scaled to, in pixels, before ``size`` of them are cropped; None crops the
-            largest square.
-        centre: where the square lies between left and right, and between top and bottom, in ``[0, 1]``.
+        resize: the shorter side in pixels after scaling and before the crop of ``size`` pixels; None crops the largest
+            square.
+        centre: place of the square between left and right, and between top and bottom, in ``[0, 1]``.
 
     Raises:
         DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels, or the box does
@@ -76,7 +76,7 @@ def read_image(
 
     path = source.path if isinstance(source, Crop) else source
     try:
-        # Opened here: Pillow's own lazy opening leaves the file open when decoding fails.
+        # The file is opened here, because Pillow would leave it open when decoding fails.
         with Path(path).open("rb") as stream, Image.open(stream) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(
@@ -85,7 +85,7 @@ def read_image(
             if isinstance(source, Crop):
                 part = _cropped(image, source)
             else:
-                # Coarse decoding is quicker, but would change the pixels that a box counts.
+                # Decoding at reduced size is quicker, but changes the pixels that a box counts.
                 image.draft("RGB", (2 * (resize or size), 2 * (resize or size)))
                 part = image
             upright = ImageOps.exif_transpose(part)
@@ -102,7 +102,7 @@ def read_image(
 
 
 def find_images(folder: Path) -> list[Path]:
-    """Image files below a folder, sorted; hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``) are none."""
+    """Return the image files below a folder, sorted, without hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``)."""
     with needs("images", "reading images"):
         from PIL import Image  # noqa: PLC0415 - an optional package
 
@@ -123,7 +123,7 @@ def read_images(
     resize: int | None = None,
     centres: Float[Tensor, "N 2"] | None = None,
 ) -> UInt8[Tensor, "N channels size size"]:
-    """Decode several images, on several threads; see :func:`read_image`. ``centres`` is the middle unless given."""
+    """Decode several images, on several threads; see :func:`read_image`. ``centres`` are the middle by default."""
     places = [(0.5, 0.5)] * len(sources) if centres is None else [(left, top) for left, top in centres.tolist()]
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
         return torch.stack(
@@ -142,9 +142,9 @@ def fit_images(
     resize: int | None = None,
     centres: Float[Tensor, "N 2"] | None = None,
 ) -> UInt8[Tensor, "N channels size size"]:
-    """Bring decoded images to a size and number of channels; images that have both pass as they are.
+    """Bring decoded images to a size and number of channels; images that have both are returned unchanged.
 
-    ``resize`` and ``centres`` as for :func:`read_images`.
+    ``resize`` and ``centres`` are those of :func:`read_images`.
     """
     if images.shape[1] != channels:
         images = images.expand(-1, 3, -1, -1) if channels == 3 else _luminance(images)
@@ -164,7 +164,7 @@ def fit_images(
 
 
 def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
-    """The images' own size in pixels: of files, the median of the shorter sides of a hundred spread over the list."""
+    """Return the images' own size in pixels: of files, the median of the shorter sides of every n-th of them."""
     if isinstance(inputs, Tensor):
         return int(min(inputs.shape[2:]))
     with needs("images", "reading images"):
@@ -185,7 +185,7 @@ def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
 
 
 def _window(image: "Image.Image", size: int, resize: int, centre: tuple[float, float]) -> "Image.Image":
-    """The square that would be ``size`` pixels wide after the shorter side was scaled to ``resize``; scaled once."""
+    """Return the square that is ``size`` pixels wide after the shorter side is scaled to ``resize``, scaled once."""
     from PIL import Image  # noqa: PLC0415 - an optional package
 
     square = min(image.size) * size / resize
@@ -211,7 +211,7 @@ def _opaque(image: "Image.Image") -> "Image.Image":
     from PIL import Image  # noqa: PLC0415 - an optional package
 
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        # Pillow clips these to 255 when it converts them, which turns every 16-bit photo white.
+        # Pillow would clip these to 255, which turns every 16-bit photo white.
         values = np.asarray(image, dtype=np.float64)
         top = 1.0 if image.mode == "F" and values.max() <= 1 else 65535.0
         top = 255.0 if image.mode in ("I", "F") and 1 < values.max() <= 255 else top

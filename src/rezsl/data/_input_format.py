@@ -1,4 +1,4 @@
-"""The inputs that a model expects: all that a process which loads its batches needs to know of it."""
+"""The format of the inputs that a model expects, by which processes load batches without the model."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from rezsl.errors import DataError
 
 @dataclass(frozen=True)
 class FeatureFormat:
-    """Features, used as they are.
+    """Features, which are used unchanged.
 
     Attributes:
         region_dim: D, numbers per region.
@@ -24,10 +24,10 @@ class FeatureFormat:
     region_dim: int
 
     def read(self, inputs: Tensor | Sequence[Path | Crop], index: Int[Tensor, "B"]) -> Float[Tensor, "B ..."]:
-        """The inputs of a batch.
+        """Return the inputs of a batch.
 
         Raises:
-            DataError: they are images.
+            DataError: the inputs are images.
         """
         if isinstance(inputs, Tensor) and inputs.is_floating_point():
             return gather_rows(inputs, index)
@@ -36,13 +36,13 @@ class FeatureFormat:
 
 @dataclass(frozen=True)
 class ImageFormat:
-    """Square images of bytes.
+    """Square images of dtype uint8.
 
     Attributes:
         size: height and width in pixels.
         channels: 3 for RGB, 1 for greyscale.
-        resize: what the shorter side of an image is scaled to before ``size`` pixels of it are cropped; None crops the
-            largest square.
+        resize: the shorter side of an image in pixels, after scaling and before the crop of ``size`` pixels; None
+            crops the largest square.
     """
 
     size: int
@@ -55,16 +55,16 @@ class ImageFormat:
         index: Int[Tensor, "B"],
         centres: Float[Tensor, "B 2"] | None = None,
     ) -> UInt8[Tensor, "B channels size size"]:
-        """The inputs of a batch, decoded and fitted.
+        """Return the inputs of a batch, decoded and fitted to the size.
 
         Args:
             inputs: images, files or boxes in them.
-            index: which of them.
-            centres: where the crop lies, between left and right and between top and bottom, in ``[0, 1]``; None takes
-                the middle.
+            index: their numbers, ``[B]``.
+            centres: place of the crop between left and right and between top and bottom, in ``[0, 1]``; None is the
+                middle.
 
         Raises:
-            DataError: they are features, or a file is no readable image.
+            DataError: the inputs are features, or a file is no readable image.
         """
         if not isinstance(inputs, Tensor):
             sources = [inputs[position] for position in index.tolist()]
@@ -75,10 +75,10 @@ class ImageFormat:
 
 
 def gather_rows(inputs: Tensor, index: Int[Tensor, "B"]) -> Tensor:
-    """``inputs[index]``, several times faster where rows are long or in half precision.
+    """Return ``inputs[index]``, several times faster for long rows and for half precision.
 
-    Indexing copies number by number, and slowly so in half precision. Whole rows of a contiguous tensor are copied
-    as they lie in memory, eight bytes at a time where rows allow it.
+    Indexing copies number by number, which is slow in half precision. Here, whole rows of a contiguous tensor are
+    copied eight bytes at a time, if the length of the rows allows it.
 
     Args:
         inputs: ``[N, ...]`` of any dtype, possibly mapped from a file.

@@ -1,4 +1,4 @@
-"""Which samples form a batch. Each sampler yields lists of indices and is a function of its seed and the epoch."""
+"""Samplers choose the samples of each batch, as a function of their seed and the epoch."""
 
 import math
 from abc import ABC, abstractmethod
@@ -13,26 +13,26 @@ from rezsl.errors import ArgumentError
 
 
 class BatchSampler(Sampler[list[int]], ABC):
-    """Batches of an epoch; over several processes each takes every n-th of them.
+    """The batches of an epoch; each of n processes takes every n-th of them.
 
     Args:
-        seed: together with the epoch it fixes the batches.
+        seed: seed of the batches, together with the epoch.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; the trainer calls this before each."""
+        """Choose the epoch, before each pass over the batches."""
         self.epoch = epoch
 
     @abstractmethod
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
-        """All batches of an epoch, as indices."""
+        """Return all batches of an epoch, as indices."""
 
     @abstractmethod
     def batch_count(self) -> int:
-        """How many batches an epoch has."""
+        """Return the number of batches of an epoch."""
 
     def __len__(self) -> int:
         return math.ceil(self.batch_count() / _world_size())
@@ -42,7 +42,7 @@ class BatchSampler(Sampler[list[int]], ABC):
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         batches = self.batches(generator)
         world_size, rank = _world_size(), distributed.get_rank() if _world_size() > 1 else 0
-        # Every process takes equally many steps, or one would wait for ever: the first batches come once more.
+        # The first batches are repeated, so that every process takes equally many steps and none waits for ever.
         places = range(rank, len(self) * world_size, world_size)
         yield from (batches[place % len(batches)].tolist() for place in places)
 
@@ -53,7 +53,7 @@ class ShuffledBatches(BatchSampler):
     Args:
         index: the samples, ``[N]``.
         size: batch size; a last batch of a single sample joins the one before it (batch norm needs two).
-        seed: of the order.
+        seed: seed of the order.
     """
 
     def __init__(self, index: Int[Tensor, "N"], size: int, seed: int) -> None:
@@ -63,12 +63,12 @@ class ShuffledBatches(BatchSampler):
         self.index, self.size = index, size
 
     def batch_count(self) -> int:
-        """Batches per epoch."""
+        """Return the number of batches of an epoch."""
         full, rest = divmod(len(self.index), self.size)
         return max(1, full + (rest > 1 or (rest == 1 and self.size == 1)))
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
-        """A fresh order, cut into batches."""
+        """Return a new order of the samples, divided into batches."""
         order = self.index[torch.randperm(len(self.index), generator=generator)]
         batches = list(order.split(self.size))
         if len(batches) > 1 and len(batches[-1]) == 1 and self.size > 1:
@@ -77,18 +77,18 @@ class ShuffledBatches(BatchSampler):
 
 
 class EpisodicBatches(BatchSampler):
-    """W classes × K images per batch, classes drawn evenly: the paper's sampling.
+    """W classes × K images per batch, with evenly drawn classes, as in the paper.
 
-    Classes come in random order without repetition until all had their turn, so rare classes are seen as often as
-    frequent ones. A class with fewer than K images gives some of them more than once.
+    Classes come in random order without repetition until all have come, so rare classes are as frequent as others. Of
+    a class with fewer than K images, some are drawn more than once.
 
     Args:
         index: the samples, ``[N]``.
-        labels: the class of each of them, ``[N]``.
+        labels: the class of each sample, ``[N]``.
         ways: W, classes per batch; all of them if there are fewer.
         shots: K, images per class.
         count: batches per epoch.
-        seed: of all draws.
+        seed: seed of all draws.
     """
 
     def __init__(
@@ -102,17 +102,17 @@ class EpisodicBatches(BatchSampler):
         self.ways, self.shots, self.count = min(ways, len(self.members)), shots, count
 
     def batch_count(self) -> int:
-        """Batches per epoch."""
+        """Return the number of batches of an epoch."""
         return self.count
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
-        """Draw the classes, then their images."""
+        """Draw the classes, and then their images."""
         queue: list[int] = []
         batches = []
         for _ in range(self.count):
             while len(queue) < self.ways:
                 fresh = torch.randperm(len(self.members), generator=generator).tolist()
-                # A class that is still waiting moves to the end of the new round: none twice in one batch.
+                # A class that is still queued moves to the end of the new round, so that no batch has a class twice.
                 queue += [way for way in fresh if way not in queue] + [way for way in fresh if way in queue]
             chosen, queue = queue[: self.ways], queue[self.ways :]
             batches.append(torch.cat([self._draw(self.members[way], generator) for way in chosen]))

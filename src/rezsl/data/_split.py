@@ -1,4 +1,4 @@
-"""Which images are trained on, validated on and tested on."""
+"""The split of a benchmark's images into training, validation and test."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +25,9 @@ class Split:
     """Index arrays into a benchmark's inputs.
 
     Attributes:
-        trainval: every image that the final model is trained on.
+        trainval: images that the final model is trained on.
         test_seen: held-out images of the classes in ``trainval``.
-        test_unseen: images of classes that ``trainval`` has none of.
+        test_unseen: images of classes without images in ``trainval``.
         train: images of the training classes of the selection stage, within ``trainval``.
         val: images of its validation classes, within ``trainval``, disjoint from those of ``train``. Where ``train``
             and ``val`` are empty, validation classes are held out of the seen ones by a seed.
@@ -44,7 +44,7 @@ class Split:
         return {name: getattr(self, name) for name in ("trainval", "test_seen", "test_unseen", "train", "val")}
 
     def check(self, labels: Int[Tensor, "N"], class_names: tuple[str, ...]) -> None:
-        """Refuse a split under which a zero-shot result would mean nothing.
+        """Refuse a split under which zero-shot metrics would be meaningless.
 
         Raises:
             DataError: an index is out of range or repeated, parts overlap, or classes that must be disjoint are not.

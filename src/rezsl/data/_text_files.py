@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
+from rezsl.files import reading
 
 
 @contextmanager
@@ -21,24 +22,20 @@ def naming(place: Path | str) -> Iterator[None]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a file, without blanks around them; empty lines at the end do not count.
+    """Return the lines of a file without surrounding blanks; empty lines at the end do not count.
 
     Raises:
         DataError: the file cannot be read, is not text, or has no line.
     """
-    try:
+    with reading(path, "UTF-8 text", DataError, "unpack the archive again"):
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); expected a text file") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected UTF-8 text ({error}); unpack the archive again") from error
     if not lines:
         raise DataError(f"{path}: expected one entry per line, got an empty file; unpack the archive again")
     return [line.strip() for line in lines]
 
 
 def read_numbered(path: Path, count: int | None = None) -> list[str]:
-    """The entries of a list whose lines read ``<number> <entry>``, numbered from 1.
+    """Return the entries of a list whose lines read ``<number> <entry>``, numbered from 1.
 
     Args:
         path: the list.
@@ -59,7 +56,7 @@ def read_numbered(path: Path, count: int | None = None) -> list[str]:
 
 
 def read_matrix(path: Path, rows: int, columns: int) -> Float[Tensor, "rows columns"]:
-    """A table of numbers with blanks between them, float64.
+    """Return a table of numbers separated by blanks, as float64.
 
     Raises:
         DataError: the shape differs, or a cell is not a number.
@@ -72,7 +69,7 @@ def read_matrix(path: Path, rows: int, columns: int) -> Float[Tensor, "rows colu
 
 
 def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
-    """Cells as numbers.
+    """Return cells as numbers.
 
     Raises:
         DataError: their number differs from ``count`` or one is not a number; begins with ``place``.
@@ -86,10 +83,10 @@ def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
 
 
 def check_present(paths: Sequence[Path], root: Path) -> None:
-    """Refuse a list of images of which some are not there.
+    """Refuse a list of images of which some do not exist.
 
     Raises:
-        DataError: counts the absent ones and names some.
+        DataError: some do not exist; the message counts them and names some.
     """
     absent = [
         str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

@@ -1,13 +1,13 @@
-"""Split files in the layout of xlsa17 (Xian et al., TPAMI 2018), as :mod:`rezsl.data.xlsa17` reads them.
+"""Split files in the layout of xlsa17 (Xian et al., TPAMI 2018), as :func:`rezsl.data.read_split_file` reads them.
 
-How was ``att_splits.mat`` generated? By the rule in :mod:`rezsl.data.make_splits`; this module only writes it down:
+The splits follow the rule of :func:`rezsl.data.make_splits`; this module writes them down:
 
 - images are numbered from 1 in the order of ``image_files.mat``, which is the order of the lines of ``splits.csv``;
   columns of features must be brought into that order;
 - ``trainval_loc`` are the images of ``train`` and ``val``; ``train_loc`` and ``val_loc`` are its parts by class, and
-  hold no test image (in the files of 2018 they do); both are left out where there are no validation classes;
+  contain no test image (in the files of 2018 they do); both are left out if there are no validation classes;
 - ``test_seen_loc`` and ``test_unseen_loc`` are the splits of these names;
-- ``original_att`` is the table as it stands, attributes × classes; ``att`` has each class scaled to unit length.
+- ``original_att`` is the unchanged table, attributes × classes; in ``att`` each class is scaled to unit length.
 """
 
 import io
@@ -21,21 +21,21 @@ from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
 XLSA17_FOLDER = "xlsa17"
-"""Name of the folder, below the images' one, that the files go to."""
+"""Name of the folder of these files, in the folder of the images."""
 
 _HEADER = b"MATLAB 5.0 MAT-file, written by rezsl".ljust(116)
-"""In place of scipy's, which holds the time: the same splits are the same bytes."""
+"""It replaces scipy's header, which contains the time, so that equal splits are equal bytes."""
 
 
 def xlsa17_files(
     semantics: ClassSemantics, labels: Int[Tensor, "N"], files: Sequence[str], splits: Sequence[str]
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Contents of ``att_splits.mat``, ``image_files.mat`` and ``attributes.txt``.
+    """Return the contents of ``att_splits.mat``, ``image_files.mat`` and ``attributes.txt``.
 
     Args:
-        semantics: of all classes.
+        semantics: the class semantics of all classes.
         labels: row of every image's class.
-        files: every image, in the order that is counted in.
+        files: every image, in the order of the numbers.
         splits: train, val, test_seen or test_unseen for every image.
 
     Returns:
@@ -55,7 +55,7 @@ def xlsa17_files(
     }
     notes: tuple[str, ...] = ()
     if (original == -1).any():
-        # The field's files write -1 for "unknown", and readers put something else in its place.
+        # In such files -1 means "unknown", and readers replace it.
         del content["original_att"]
         notes = ("att_splits.mat is without original_att: there -1 means unknown, and the table has values of -1",)
     order = {"image_files": _cells(files), "labels": _column(labels.numpy() + 1)}
@@ -67,7 +67,7 @@ def xlsa17_files(
 
 
 def _positions(splits: Sequence[str]) -> dict[str, np.ndarray]:
-    """Index arrays, counting from 1."""
+    """Return the index arrays, counting from 1."""
     of = {
         name: [number for number, split in enumerate(splits, start=1) if split in members]
         for name, members in {
@@ -84,7 +84,7 @@ def _positions(splits: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _column(values: Sequence[int] | np.ndarray) -> np.ndarray:
-    """MATLAB's own numbers are doubles: code that subtracts 1 or divides does not wrap around."""
+    """Return a column of doubles, MATLAB's own numbers, so that code that subtracts 1 or divides cannot overflow."""
     return np.asarray(values, dtype=np.float64).reshape(-1, 1)
 
 

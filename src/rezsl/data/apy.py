@@ -57,7 +57,7 @@ APY = Archive(
 
 
 class _Annotated(NamedTuple):
-    """An object: where it is, its class, and which attributes it shows."""
+    """An object: its box, its class, and its attributes."""
 
     crop: Crop
     label: int
@@ -72,11 +72,11 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     semantics are the mean of its objects' attributes, as in the literature.
 
     Args:
-        root: the folder that holds ``attribute_data``, ``VOC2008/JPEGImages`` (or ``VOCdevkit/VOC2008``) and
+        root: the folder that contains ``attribute_data``, ``VOC2008/JPEGImages`` (or ``VOCdevkit/VOC2008``) and
             ``ayahoo_test_images``; the lists may also lie in it directly.
         splits: as for :func:`~rezsl.data.load_cub`. Several objects of one class in an image are joined in the order
             in which both files list them.
-        seed: of the classes held out where there is no proposed split.
+        seed: seed of the draw of unseen classes if there is no proposed split.
 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
@@ -125,7 +125,7 @@ def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: i
 
 
 def _present_objects(here: Unpacked, file: str) -> int:
-    """Number of objects of a list whose images exist; 0 where the list or the folder of images is missing."""
+    """Return the number of objects of a list whose images exist; 0 if the list or the folder of images is missing."""
     try:
         return here.count_present(_LISTS[file], [line.split()[0] for line in read_lines(here.path(file)) if line])
     except MissingPartError:

@@ -40,9 +40,9 @@ AWA2 = Archive(
     ),
 )
 
-# The list of attributes runs from colours to character, as Osherson et al. (1991) asked for them; published groupings
-# cut that list where its subject changes. This is our cut: "smelly" stands between body parts and movement and goes
-# with the body; hunting and grazing go with what is eaten.
+# The list of attributes runs from colours to character, in the order of Osherson et al. (1991); published groupings
+# divide that list where its subject changes. In this division, "smelly", which stands between body parts and movement,
+# belongs to the body, and hunting and grazing belong to nutrition.
 _GROUPS = {
     "colour": "black white blue brown gray orange red yellow",
     "surface": "patches spots stripes furry hairless toughskin",
@@ -70,11 +70,11 @@ def load_awa2(
     Class semantics are the table's percentages as numbers from 0 to 1.
 
     Args:
-        root: the folder ``Animals_with_Attributes2``, or the one that holds it.
+        root: the folder ``Animals_with_Attributes2``, or its parent.
         splits: as for :func:`~rezsl.data.load_cub`.
         missing: values that the table marks as unknown (−1): ``mean`` puts the attribute's mean over the other
             classes, ``keep`` leaves the table's −1 (percent), as most published results did.
-        seed: of the classes held out where there is no proposed split.
+        seed: seed of the draw of unseen classes if there is no proposed split.
 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
@@ -108,7 +108,7 @@ def _known_percentages(values: Float[Tensor, "C S"], missing: Missing) -> tuple[
 
 
 def _images_of(folder: Path, classes: list[str]) -> tuple[list[str], list[int]]:
-    """Files relative to the folder, sorted within each class, and their classes."""
+    """Return the files relative to the folder, sorted within each class, and their classes."""
     by_class = {name: find_images(folder / name) if (folder / name).is_dir() else [] for name in classes}
     if empty := [name for name, found in by_class.items() if not found]:
         raise DataError(
@@ -120,5 +120,5 @@ def _images_of(folder: Path, classes: list[str]) -> tuple[list[str], list[int]]:
 
 
 def awa_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:
-    """The group of each attribute; None where one is not of the 85, so that the table is another."""
+    """Return the group of each attribute; None if one is not of the 85, so that the table is a different one."""
     return tuple(GROUP_OF[name] for name in attributes) if GROUP_OF.keys() >= set(attributes) else None

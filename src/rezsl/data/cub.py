@@ -46,15 +46,15 @@ CUB = Archive(
 def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked CUB_200_2011.tgz.
 
-    Class semantics are the shares of annotators that saw the attribute, from 0 to 1. Groups are what stands before
+    Class semantics are the shares of annotators that saw the attribute, from 0 to 1. The attribute group stands before
     ``::`` in an attribute's name: ``has_bill_shape::hooked`` belongs to "bill shape".
 
     Args:
-        root: the folder ``CUB_200_2011``, or the one that holds it; ``attributes.txt`` lies in either.
+        root: the folder ``CUB_200_2011``, or its parent; ``attributes.txt`` lies in either.
         splits: xlsa17's split file or its directory, which also needs ``res101.mat`` or another file with
-            ``image_files``. None looks for them in and beside the archive; if there are none, classes are held out
-            by ``seed`` in the proposed split's shares, and a note says so.
-        seed: of that draw.
+            ``image_files``. None searches for them in and beside the archive; if there are none, ``seed`` draws the
+            unseen classes in the proposed split's shares, and a note says so.
+        seed: seed of that draw.
 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
@@ -75,7 +75,7 @@ def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
 
 
 def attribute_group(name: str) -> str:
-    """The group of a CUB attribute.
+    """Return the attribute group of an attribute of CUB.
 
     >>> attribute_group("has_bill_shape::curved_(up_or_down)")
     'bill shape'
@@ -96,7 +96,7 @@ def _read_semantics(here: Unpacked, classes: list[str]) -> ClassSemantics:
 
 
 def _read_labels(path: Path, image_count: int, class_count: int) -> list[int]:
-    """Class of every image, counted from 0."""
+    """Return the class of every image, counted from 0."""
     labels = []
     for number, entry in enumerate(read_numbered(path, image_count), start=1):
         (label,) = numbers([entry], 1, f"{path}, line {number}")

@@ -1,4 +1,4 @@
-"""Handwritten digits: a real benchmark of 1,797 images that comes with scikit-learn."""
+"""Handwritten digits: a real benchmark of 1,797 images that is part of scikit-learn."""
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
@@ -14,9 +14,9 @@ from rezsl.semantics import ClassSemantics, with_places
 
 @reader("digits")
 def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (1, 4)) -> Benchmark:
-    """Scikit-learn's digits (8 × 8 pixels) with 51 semantics: where there is ink, strokes, loops, openings, symmetry.
+    """Scikit-learn's digits (8 × 8 pixels) with 51 attributes: places of ink, strokes, loops, openings, symmetry.
 
-    The table was written from how digits are drawn, not from the images: 35 semantics are the dots of a 7 × 5
+    The table was written from how digits are drawn, not from the images: 35 attributes are the dots of a 7 × 5
     dot-matrix glyph, blurred by one dot, each with its place in an image whose middle two thirds the glyph fills.
 
     By rule, every third digit is unseen (2, 5, 8), and the first two of those before them are the validation classes
@@ -25,7 +25,7 @@ def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (
 
     Args:
         unseen: the digits without training images.
-        validation: the digits held out in the selection stage; none lets a seed choose.
+        validation: the digits held out in the selection stage; if there are none, a seed chooses them.
     """
     with needs("estimators", "the handwritten digits"):
         from sklearn.datasets import load_digits as load_images  # noqa: PLC0415 - a second of import for this function only

@@ -49,14 +49,14 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also holds the class semantics.
 
     The archive names neither classes nor attributes: classes are called ``class 1`` to ``class 102``, numbered as in
-    ``imagelabels.mat``, and their semantics are the split file's sentence embeddings (1,024 numbers). Which row of
-    the split file is which class follows from the images. The archive's own ``setid.mat`` is not used: all of its parts
-    contain all classes.
+    ``imagelabels.mat``, and their semantics are the split file's sentence embeddings (1,024 numbers). The rows of
+    the split file are matched with the classes through the images. The archive's own ``setid.mat`` is not used, because
+    all of its parts contain all classes.
 
     Args:
         root: the folder with ``imagelabels.mat`` and the folder ``jpg``.
-        splits: split file or its directory, as for :func:`~rezsl.data.load_cub`; necessary here. None looks for
-            them in and beside ``root``.
+        splits: split file or its directory, as for :func:`~rezsl.data.load_cub`; necessary here. None searches
+            for them in and beside ``root``.
 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
@@ -91,7 +91,7 @@ def _splits(here: Unpacked) -> Path:
 
 
 def _read_labels(path: Path) -> Tensor:
-    """Class of every image, counted from 0."""
+    """Return the class of every image, counted from 0."""
     labels = read_variable(path, "labels").ravel().astype(np.int64) - 1
     if not labels.size or set(labels.tolist()) != set(range(int(labels.max()) + 1)):
         raise DataError(f"{path}: expected classes from 1 on, each with an image, got {np.unique(labels + 1)[:5]}…")
@@ -99,7 +99,7 @@ def _read_labels(path: Path) -> Tensor:
 
 
 def _renumbered(proposed: ProposedSplit, labels: Tensor, class_count: int) -> ClassSemantics:
-    """The split file's semantics in the archive's order of classes; ``labels`` are the archive's, by row."""
+    """Return the split file's table in the archive's order of classes; ``labels`` are the archive's, by row."""
     pairs = set(zip(proposed.labels.tolist(), labels.tolist(), strict=True))
     if not len(pairs) == len({row for row, _ in pairs}) == class_count == len(proposed.semantics.classes):
         crossed = [f"{row + 1} is {label + 1}" for row, label in sorted(pairs) if row != label]

@@ -1,6 +1,5 @@
 """German Traffic Sign Recognition Benchmark (Stallkamp et al., 2012): 39,209 training images of 43 signs, in boxes."""
 
-import csv
 from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -16,6 +15,7 @@ from rezsl.data._readers import reader, specific
 from rezsl.data._split import group_numbers
 from rezsl.data._text_files import check_present, naming
 from rezsl.errors import DataError
+from rezsl.files import read_csv
 from rezsl.semantics import ClassSemantics
 
 GTSRB = Archive(
@@ -23,7 +23,7 @@ GTSRB = Archive(
     images=39_209,
     classes=43,
     attributes=47,
-    unseen=9,  # no split is proposed, so a fifth of the classes is unseen
+    unseen=9,  # a fifth of the classes, because no split is proposed
     validation=8,
     proposed_split="none",
     parts=(
@@ -45,7 +45,7 @@ _COLUMNS = ("Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2
 
 
 class _Frame(NamedTuple):
-    """One photo of a sign: which box, and which physical sign (``<class>/<track>``)."""
+    """One photo of a sign: its box, its class, and its physical sign as ``<class>/<track>``."""
 
     crop: Crop
     label: int
@@ -57,13 +57,13 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     """Read the unpacked GTSRB_Final_Training_Images.zip.
 
     Every image is the box of its sign (:class:`~rezsl.data.Crop`). ``<track>_<frame>.ppm`` of one class and track show
-    one physical sign; they form a group and stay on one side of every split. The archive describes no class: the
-    table of shapes, colours and pictograms comes with this package. Whole classes, and a fifth of the signs of the
+    one physical sign; they form a group and stay on one side of every split. The archive describes no class; the
+    table of shapes, colours and pictograms is part of this package. Whole classes, and a fifth of the signs of the
     others to test on, are held out by ``seed``; a note names the classes.
 
     Args:
-        root: the folder ``GTSRB``, the one that holds it, or ``Final_Training`` in it.
-        seed: of the draws.
+        root: the folder ``GTSRB``, its parent, or ``Final_Training`` in it.
+        seed: seed of the draws.
 
     Raises:
         DataError: a file is missing or damaged, or a row of a ``GT-*.csv`` does not fit.
@@ -84,7 +84,7 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
 
 
 def sign_semantics() -> ClassSemantics:
-    """What each of the 43 signs looks like, in the order of their class numbers; written from the signs' design."""
+    """Return the table of the 43 signs, in the order of their class numbers; it was written from the signs' design."""
     with as_file(files("rezsl.data") / "gtsrb-semantics.csv") as path:
         table = ClassSemantics.from_csv(path)
     groups, _, names = zip(*(attribute.partition("/") for attribute in table.attributes), strict=True)
@@ -92,32 +92,19 @@ def sign_semantics() -> ClassSemantics:
 
 
 def _read_class(folder: Path, label: int) -> Iterator[_Frame]:
-    path = folder / f"GT-{label:05d}.csv"
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream, delimiter=";")
-            columns = tuple(reader.fieldnames or ())
-            if columns != _COLUMNS:
-                raise DataError(f"{path}: expected the columns {';'.join(_COLUMNS)}, got {';'.join(columns) or 'none'}")
-            rows = list(reader)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); expected a list of frames for each of 43 signs, unpack the "
-            f"archive again"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: expected text with semicolons ({error}); unpack the archive again") from error
+    path, remedy = folder / f"GT-{label:05d}.csv", "unpack the archive again"
+    header, rows = read_csv(path, DataError, _COLUMNS, remedy, delimiter=";")
     if not rows:
-        raise DataError(f"{path}: expected at least one frame, got none; unpack the archive again")
-    for line, row in enumerate(rows, start=2):
-        yield _frame(folder, row, label, f"{path}, line {line}")
+        raise DataError(f"{path}: expected at least one frame, got none; {remedy}")
+    for line, cells in rows:
+        yield _frame(folder, dict(zip(header, cells, strict=True)), label, f"{path}, line {line}")
 
 
 def _frame(folder: Path, row: dict[str, str], label: int, place: str) -> _Frame:
     name = row["Filename"]
     try:
-        width, height, left, top, right, bottom, listed = (int(row[column] or "") for column in _COLUMNS[1:])
-    except (TypeError, ValueError):
+        width, height, left, top, right, bottom, listed = (int(row[column]) for column in _COLUMNS[1:])
+    except ValueError:
         raise DataError(f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}") from None
     if listed != label:
         raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}")
@@ -127,6 +114,6 @@ def _frame(folder: Path, row: dict[str, str], label: int, place: str) -> _Frame:
     if right > width or bottom > height:
         raise DataError(f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}")
     with naming(place):
-        # The margins left and right of a sign are equal if X2 is the first column outside, so it is taken as that.
+        # X2 is read as the first column outside the box, because the margins left and right of a sign are then equal.
         crop = Crop(folder / name, (left, top, right, bottom))
     return _Frame(crop, label, f"{label}/{track}")

@@ -43,7 +43,7 @@ SUN = Archive(
     ),
 )
 
-# Patterson and Hays list the attributes by four kinds, one kind after the other: each begins at the named attribute.
+# Patterson and Hays list the attributes of four groups one after the other; each group begins at the named attribute.
 _FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties", "natural": "spatial envelope"}
 
 
@@ -55,9 +55,9 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     (``c/church/indoor/sun_x.jpg`` is a ``church_indoor``); its semantics are the mean of its images' labels.
 
     Args:
-        root: the folder ``SUNAttributeDB``, or the one that holds it; the folder ``images`` lies in either.
+        root: the folder ``SUNAttributeDB``, or its parent; the folder ``images`` lies in either.
         splits: as for :func:`~rezsl.data.load_cub`.
-        seed: of the classes held out where there is no proposed split.
+        seed: seed of the draw of unseen classes if there is no proposed split.
 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
@@ -91,7 +91,7 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
 
 
 def scene_class(file: str) -> str:
-    """Class of an image by its path.
+    """Return the class of an image by its path.
 
     >>> scene_class("c/church/indoor/sun_x.jpg")
     'church_indoor'
@@ -100,7 +100,7 @@ def scene_class(file: str) -> str:
 
 
 def sun_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:
-    """The group of each attribute; None where the attributes that begin a group are not there, in order."""
+    """Return the group of each attribute; None if the attributes that begin a group are missing or in another order."""
     spelt = [name.strip().lower() for name in attributes]
     if [name for name in spelt if name in _FIRST_OF_GROUP] != list(_FIRST_OF_GROUP):
         return None

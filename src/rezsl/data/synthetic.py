@@ -1,4 +1,4 @@
-"""Features made from a table of class semantics: a benchmark of any size whose noise is known."""
+"""Synthetic features from a table of class semantics: a benchmark of any size with known noise."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,21 +31,21 @@ def load_synthetic(
     test_seen_share: float = 0.2,
     seed: int = 0,
 ) -> Benchmark:
-    """Features that are a linear map of class semantics plus noise: a benchmark of any size, all of it known.
+    """Make features that are a linear map of class semantics plus noise: a benchmark of any size with known noise.
 
     x = (a_y + n) W + m, with the semantics a_y of the sample's class y, a random S × D matrix W, and Gaussian noise n
     and m. n has standard deviation σ_cs = ``noise`` · sd_s · exp(``noise_dependence`` · u_cs) / r_s, where sd_s is
-    the standard deviation of semantic s over the classes, u_cs in [0, 1] is where a_cs lies between the lowest and the
+    the standard deviation of attribute s over the classes, u_cs in [0, 1] is where a_cs lies between the lowest and the
     highest value of s, and r_s is the root mean square of the exponential over the classes. So the dependence moves
-    noise between the classes, and leaves the mean square noise of every semantic as it was.
+    noise between the classes, but does not change the mean square noise of any attribute.
 
     A random table has independent values u^``skew`` with u uniform in (0, 1]. Beta(1/4, 1), the default, has about the
-    mean, spread and skewness of the 85 attributes of AWA2 (mean 0.21, standard deviation 0.25, skewness 1.1); their
-    correlations and their zeros it has not.
+    mean, spread and skewness of the 85 attributes of AWA2 (mean 0.21, standard deviation 0.25, skewness 1.1); but not
+    their correlations and zeros.
 
-    Everything is drawn by ``seed``: the table, W, which classes are unseen, and the noise. The noise's draws do not
-    depend on its options, so benchmarks that differ in ``noise_dependence`` alone differ in nothing else. All classes
-    have equally many samples unless ``samples`` says otherwise; samples come in the order of their classes.
+    The table, W, the unseen classes and the noise are drawn by ``seed``. The draws of the noise do not depend on its
+    options, so benchmarks that differ only in ``noise_dependence`` have everything else in common. All classes
+    have equally many samples, unless ``samples`` is a list; samples come in the order of their classes.
 
     Args:
         semantics: the table or its CSV file; None draws one.
@@ -53,18 +53,18 @@ def load_synthetic(
         attributes: S of a random table; 85 if not given.
         skew: exponent of a random table's values, above 0: 1 is uniform, larger ones leave few high values.
         samples: N, spread over the classes as evenly as it goes, or a number for each class in the table's order.
-        dim: D, the length of a feature vector; below S the features lose information on the semantics.
+        dim: D, the length of a feature vector; below S the features lose information on the attributes.
         unseen: classes without training samples.
-        validation: classes that the selection stage holds out; 0 lets its seed choose.
-        noise: root mean square of n, in standard deviations of the semantic, 0 or more.
-        noise_dependence: logarithm of how much larger the noise of a semantic is in the class with its highest value
-            than in that with its lowest; 0 is none, negative ones put the noise on low values.
+        validation: classes that the selection stage holds out; 0 leaves the choice to its seed.
+        noise: root mean square of n, in standard deviations of the attribute, 0 or more.
+        noise_dependence: logarithm of the ratio of an attribute's noise in the class with its highest value to that in
+            the class with its lowest; 0 is no dependence, negative numbers put the noise on low values.
         feature_noise: standard deviation of m, in those of the features between classes, 0 or more.
         test_seen_share: share of each seen class's samples that is ``test_seen``, in ``[0, 1)``.
-        seed: of all draws; the global random numbers are left alone.
+        seed: seed of all draws; the global random numbers are not changed.
 
     >>> load_synthetic(classes=20, attributes=6, samples=400, dim=8, unseen=5, validation=4)
-    Benchmark('synthetic', 400 features, 15 seen and 5 unseen classes, 6 semantics)
+    Benchmark('synthetic', 400 features, 15 seen and 5 unseen classes, 6 attributes)
     """
     generator = torch.Generator().manual_seed(seed)
     table = _table(semantics, classes, attributes, skew, generator)
@@ -79,19 +79,19 @@ def load_synthetic(
     labels = torch.arange(len(order)).repeat_interleave(sizes)
     blur = noise * noise_scale(values, noise_dependence)
     blurred = torch.randn(len(labels), values.shape[1], generator=generator).mul_(blur[labels]).add_(values[labels])
-    # The product is added where the noise lies: a second N × D would double the memory.
+    # The product is added to the noise in place, because a second N × D would double the memory.
     features = torch.empty(len(labels), dim).normal_(generator=generator).mul_(feature_noise).addmm_(blurred, mixing)
     split = _split(labels, sizes, order[:unseen], order[unseen : unseen + validation], test_seen_share)
     return Benchmark("synthetic", features, labels, table, split)
 
 
 def noise_scale(class_semantics: ClassMatrix, dependence: float) -> ClassMatrix:
-    """σ_cs at ``noise`` 1, ``[C, S]``: see :func:`load_synthetic`."""
+    """Return σ_cs of :func:`load_synthetic` for ``noise`` 1, ``[C, S]``."""
     values = class_semantics.double()
     low, high = values.amin(dim=0), values.amax(dim=0)
     position = (values - low) / torch.where(high > low, high - low, 1.0)
     exponent = dependence * position
-    # Less the largest: what is common to a semantic's classes cancels, and no exponential overflows.
+    # The largest exponent is subtracted, so that no exponential overflows; a common factor of the classes cancels.
     growth = (exponent - exponent.amax(dim=0)).exp()
     scale = values.std(dim=0, correction=0) * growth / growth.square().mean(dim=0).sqrt()
     return scale.to(class_semantics.dtype)
@@ -116,7 +116,7 @@ def _table(
         )
     if not 0 < skew < float("inf"):
         raise ArgumentError(f"skew: expected a positive number, got {skew}")
-    # In (0, 1], so that no class is without any semantic.
+    # The numbers are in (0, 1], so that no class has only zeros.
     uniform = 1 - torch.rand(classes, attributes, generator=generator)
     return ClassSemantics(
         tuple(f"class {number}" for number in range(1, classes + 1)),
@@ -165,7 +165,7 @@ def _split(
     validation: Int[Tensor, "V"],
     test_seen_share: float,
 ) -> Split:
-    """Samples of a class are alike, so the last ones of it are as good a test as any drawn ones."""
+    """Hold out the last samples of each class, which are independent of the others, so that no draw is needed."""
     number = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[labels]
     kept = (sizes - (test_seen_share * sizes).round().long()).clamp(min=1)
     of_unseen, of_validation = torch.isin(labels, unseen), torch.isin(labels, validation)
