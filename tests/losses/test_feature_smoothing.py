@@ -10,7 +10,7 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel
 from rezsl.models import SmoothedRegressor
-from rezsl.models._feature_statistics import FeatureStatistics
+from rezsl.models.smoothed_regressor import FeatureStatistics
 from rezsl.training import Batches
 from rezsl.training.callbacks import LatestCheckpoint
 from tests.models.tables import table

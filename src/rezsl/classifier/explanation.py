@@ -1,4 +1,4 @@
-"""Why one image got its class: where each semantic looked, and which semantics decided."""
+"""The explanation of one prediction: the attention of each attribute, and its share in the decision."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,26 +20,27 @@ from rezsl.semantics import ClassSemantics
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What led to the class of one input.
+    """The explanation of one prediction.
 
-    A class's score is a sum over semantics: scale · Σ_s p_s a_s with the directions p (predicted) and a (the class's),
-    both of length 1, less γ for a seen class. So every semantic has its share of a score, and of the lead of one class
-    over another.
+    The score of a class is a sum over attributes: scale · Σ_s p_s a_s with the directions p (predicted) and a (the
+    class's), both of length 1, less γ for a seen class. So every attribute has a share of a score, and of the lead of
+    one class over another.
 
     Attributes:
         winner: the predicted class.
-        runner_up: the next one.
-        attributes: S names.
+        runner_up: the class with the second highest score.
+        attributes: names of the S attributes.
         predicted: predicted direction p, ``[S]``.
         of_winner: direction of the winner's semantics, ``[S]``.
-        of_runner_up: direction of the runner-up's, ``[S]``.
-        share: each semantic's share of the winner's score, ``[S]``; sums to the score without γ.
-        lead: each semantic's share of the winner's lead over the runner-up, ``[S]``.
-        calibration: what γ adds to that lead: γ if only the runner-up is seen, −γ if only the winner is, else 0.
-        image: the pixels that the model saw, or None for features.
-        attention: how much each semantic looks at each cell of the image, ``[S, side, side]``, or None for a network
-            without attention. A row sums to 1 less what it gives to ``elsewhere``.
-        elsewhere: how much it looks at regions that have no place in the image (class tokens), ``[S]``.
+        of_runner_up: direction of the runner-up's semantics, ``[S]``.
+        share: share of each attribute in the winner's score, ``[S]``; sums to the score without γ.
+        lead: share of each attribute in the winner's lead over the runner-up, ``[S]``.
+        calibration: the part of this lead that γ makes: γ if only the runner-up is seen, −γ if only the winner is,
+            otherwise 0.
+        image: the pixels that the model received, or None for features.
+        attention: weight of each cell of the image for each attribute, ``[S, side, side]``, or None for features and
+            for a model without attention. A map sums to 1 less the weight in ``elsewhere``.
+        elsewhere: weight of regions that have no place in the image (class tokens), ``[S]``.
     """
 
     winner: Ranked
@@ -68,20 +69,20 @@ def explain(
     Args:
         model: a trained classifier.
         inputs: as for :meth:`ZeroShotClassifier.classify`.
-        position: which of them.
-        candidates: the classes to choose among; None means the classes known at training time.
+        position: index of the input to explain.
+        candidates: the classes to choose among; None means the classes of the training table.
 
     Raises:
-        DataError: there are fewer than two candidate classes, so that nothing had to be decided.
-        ArgumentError: the model's scores are not cosines, so that semantics have no shares in them; or there is no such
-            input.
+        DataError: there are fewer than two candidate classes.
+        ArgumentError: the model's scores are not cosines, so that attributes have no shares in them; or there is no
+            input at this position.
     """
     if not 0 <= position < len(inputs):
         raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
     if not model.network.scores_are_cosines:
         raise ArgumentError(
             f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "
-            "have no such shares of single semantics"
+            "are no sums over attributes; explain a model with cosine scores"
         )
     table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
     if len(table.classes) < 2:

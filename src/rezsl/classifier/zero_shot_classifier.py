@@ -1,4 +1,4 @@
-"""A trained model in memory: everything between an image and a class name."""
+"""The trained model, which predicts class names from images or features."""
 
 import math
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ class Ranked(NamedTuple):
     """A candidate class for one input.
 
     Attributes:
-        name: of the class.
+        name: name of the class.
         score: calibrated score.
         probability: softmax of the calibrated scores over all candidates.
-        seen: whether the model was trained on images of it.
+        seen: whether the model was trained on images of this class.
     """
 
     name: str
@@ -35,18 +35,23 @@ class Ranked(NamedTuple):
 
 
 class ZeroShotClassifier(nn.Module):
-    """Backbone, semantic model and class semantics: recognises any class that the semantics describe.
+    """Backbone, semantic model and class semantics, which recognise any class that the semantics describe.
 
     Args:
-        backbone: inputs to regions.
-        network: regions to predicted semantics.
-        semantics: the classes known at training time; others can be given when predicting. Word vectors, groups and
-            places are replaced by those that the network was made with, so that a saved model gives the same network.
-        seen_classes: names of the classes that were trained on.
-        gamma: γ of calibrated stacking: what the scores of seen classes lose, so that they do not win by habit.
-        scale: scale of the cosine scores.
-        protocol: ``oracle`` if epoch and γ were chosen on test classes, as published results did; it goes wherever the
-            model goes, so that no table passes it for an honest one.
+        backbone: computes regions from inputs.
+        network: predicts semantics from regions.
+        semantics: the classes of the training table; predictions can use other classes. Word vectors, groups and places
+            are replaced by those that the network was made with, so that a saved model gives the same network.
+        seen_classes: names of the classes with training images.
+        gamma: γ of calibrated stacking, which is subtracted from the scores of seen classes, because training favours
+            them.
+        scale: scale of the cosine scores, positive.
+        protocol: ``oracle`` if epoch and γ were chosen on test classes, as published results did. The model keeps this
+            mark, so that no table shows its metrics as honest ones.
+
+    Raises:
+        ArgumentError: an option is out of range, or the network was made with other attributes.
+        DataError: a seen class is not in the table.
     """
 
     def __init__(
@@ -71,24 +76,24 @@ class ZeroShotClassifier(nn.Module):
         self.gamma, self.scale, self.protocol = gamma, scale, protocol
 
     def forward(self, inputs: Tensor) -> Predictions:
-        """Predicted semantics of a batch of inputs, ``[B, S]``."""
+        """Predict the semantics of a batch of inputs, ``[B, S]``."""
         predictions: Tensor = self.network(self.backbone(inputs))
         return predictions
 
     def training_forward(self, inputs: Tensor, target: Predictions) -> TrainingOutput:
-        """Predicted semantics of training inputs, whose true ones ``[B, S]`` are known, and the network's penalty."""
+        """Predict training inputs with the true semantics ``target`` ``[B, S]``; the output contains the penalty."""
         return self.network.training_forward(self.backbone(inputs), target)
 
     @property
     def input_format(self) -> FeatureFormat | ImageFormat:
-        """How inputs are read for the backbone."""
+        """The format in which the backbone reads inputs."""
         if isinstance(self.backbone, ImageBackbone):
             return ImageFormat(self.backbone.image_size, self.backbone.channels, self.backbone.resize)
         return FeatureFormat(self.backbone.region_dim)
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters lie."""
+        """The device of the parameters."""
         return next(self.network.parameters()).device
 
     @torch.inference_mode()
@@ -98,12 +103,12 @@ class ZeroShotClassifier(nn.Module):
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
-        """Predicted semantics of many inputs, on the CPU; the model's mode (training or not) is left as it was.
+        """Predict the semantics of many inputs, ``[N, S]`` on the CPU, in evaluation mode; the mode is restored.
 
         Args:
             inputs: features, images or files, as for :meth:`classify`.
-            batch_size: inputs per forward pass.
-            index: which of them, in which order; None takes all.
+            batch_size: number of inputs per forward pass.
+            index: positions of the inputs to predict, in this order; None takes all.
         """
         index = torch.arange(len(inputs)) if index is None else index
         read, was_training = self.input_format.read, self.training
@@ -115,12 +120,12 @@ class ZeroShotClassifier(nn.Module):
         return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))
 
     def scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Scores:
-        """Calibrated scores of the candidate classes, less γ for those trained on: mostly cosine × scale.
+        """Return calibrated scores of the candidate classes, ``[B, C]``: the network's scores, less γ for seen classes.
 
         Args:
             predictions: predicted semantics, ``[B, S]``.
-            candidates: any classes described by the same attributes, joined by name; None means the classes known
-                at training time. Classes that no training ever saw need no retraining.
+            candidates: any classes described by the same attributes, which are joined by name; None means the classes
+                of the training table. Classes without training images need no new training.
         """
         candidates = self.semantics if candidates is None else self.semantics.with_classes_of(candidates)
         is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
@@ -130,12 +135,12 @@ class ZeroShotClassifier(nn.Module):
     def classify(
         self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1
     ) -> list[list[Ranked]]:
-        """The best classes of each input, best first.
+        """Return the classes with the highest scores for each input, the highest first.
 
         Args:
             inputs: features ``[N, D]``, images ``[N, channels, H, W]`` (uint8), N image paths or boxes, as in training.
             candidates: as for :meth:`scores`.
-            top: how many classes to give for each input; all if there are fewer.
+            top: number of classes per input, at least 1; all classes if there are fewer.
         """
         if top < 1:
             raise ArgumentError(f"top: expected at least 1, got {top}")

@@ -91,7 +91,7 @@ class AttentionNet(SemanticModel, name="attention"):
         return super().train(mode)
 
     def collapse(self) -> CollapsedAttention:
-        """Multiply out the parameters; differentiable."""
+        """Multiply the parameters into the matrices of the collapsed form; differentiable."""
         readout, constant = self.readout, self.output.bias
         if self.hidden is not None:
             pooled = readout @ self.hidden.weight

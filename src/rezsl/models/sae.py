@@ -24,7 +24,7 @@ class SAE(SemanticModel, name="sae"):
     Args:
         region_dim: D, channels of a region or of a feature vector.
         semantics: the table whose S attributes are predicted.
-        penalty: relative λ, the weight of the encoder beside the decoder; above 0.
+        penalty: relative λ, the weight of the encoder compared with that of the decoder; above 0.
     """
 
     def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 10.0) -> None:
