@@ -32,7 +32,7 @@ def test_two_runs_become_one_page_with_their_differences(
     assert capsys.readouterr().out == f"written to {out}\n"
     text = out.read_text(encoding="utf-8")
     # Both are called run, so their parents tell them apart.
-    assert f"elsewhere/run less {run.parent.name}/run" in text
+    assert f"elsewhere/run minus {run.parent.name}/run" in text
     assert "No paired differences" not in text
 
 

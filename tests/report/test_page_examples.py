@@ -52,7 +52,7 @@ def test_the_first_of_each_side_shows_where_the_model_looked(trained: Trained) -
     for first, *others in sides:
         assert first.attention is not None
         assert decoded(first.attention).shape == (SIDE, SIDE, 3)
-        assert first.semantic in analysis.attributes
+        assert first.attribute in analysis.attributes
         assert first.peak >= 1.0
         assert all(other.attention is None for other in others)
 

@@ -144,9 +144,9 @@ def test_the_keyboard_alone_walks_the_matrix(browser: Browser, analyses: dict[st
 
 def test_another_run_is_another_matrix_and_another_answer(browser: Browser, analyses: dict[str, Analysis]) -> None:
     shown = "[...document.querySelectorAll('section:not([hidden]) h2')].map((one) => one.textContent)"
-    assert browser.run(shown) == ["first: the answer", "The runs side by side", "first: the figures"]
+    assert browser.run(shown) == ["first: the answers", "The runs side by side", "first: the plots"]
     browser.choose("#run-switch", "1")
-    assert browser.run(shown) == ["second: the answer", "The runs side by side", "second: the figures"]
+    assert browser.run(shown) == ["second: the answers", "The runs side by side", "second: the plots"]
     browser.hover(*cell(browser, 4, 0))
     name, semantic, *_ = told = read(browser.run(READOUT))
     assert (name, semantic) == ("class 4", by_error(analyses["second"])[0])

@@ -30,10 +30,10 @@ class Analysis(Evaluation):
         scale: scale of the class scores; None where the scores come from another program.
         attribute_errors: the errors of each attribute over classes, ``[S]`` each.
         class_errors: the errors of each class over attributes, ``[K]`` each.
-        correlation_over_classes: between semantic value (a cell of ``class_semantics``) and error, per attribute,
+        correlation_over_classes: between attribute value (a cell of ``class_semantics``) and error, per attribute,
             ``[S]`` each; its intervals resample the classes.
         correlation_over_attributes: the same per class, ``[K]`` each; its intervals resample the attributes.
-        error_by_value: the errors of all cells in bins of the semantic value.
+        error_by_value: the errors of all cells in bins of the attribute value.
         generalized: the recognition of all samples among all candidate classes, at ``gamma``.
         conventional: the recognition of the samples of unseen classes among the unseen classes only; None without any.
         error_fall: how fast the errors fell during training; None until :meth:`with_error_fall` adds it.

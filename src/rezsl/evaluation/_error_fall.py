@@ -22,11 +22,11 @@ def analyse_error_fall(
     epochs: Sequence[float] | None = None,
     options: AnalysisOptions | None = None,
 ) -> ErrorFall:
-    """Measure how fast each error falls from epoch to epoch, and whether that depends on the semantic value.
+    """Measure how fast each error falls from epoch to epoch, and whether that depends on the attribute value.
 
     Args:
         error_matrices: class error matrix of each epoch, ``[E, K, S]``, such as :attr:`Analysis.error_matrix`.
-        class_semantics: semantic values of the same classes, ``[K, S]``, such as :attr:`Analysis.class_semantics`.
+        class_semantics: attribute values of the same classes, ``[K, S]``, such as :attr:`Analysis.class_semantics`.
         epochs: number of each epoch, E of them, ascending; None counts them from 1.
         options: bins and intervals.
 

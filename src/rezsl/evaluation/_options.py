@@ -15,7 +15,7 @@ class AnalysisOptions:
         resamples: number of bootstrap draws of each interval; at least 1.
         level: coverage of the intervals, between 0 and 1.
         seed: of the bootstrap's random numbers.
-        value_bins: number of bins of the semantic value; at least 1.
+        value_bins: number of bins of the attribute value; at least 1.
         value_binning: ``equal_width``, or ``equal_count`` with as many cells in each bin.
         confidence_bins: number of bins of the reliability diagram; at least 1.
         confidence_binning: the same two ways; ``equal_count`` is also called adaptive.

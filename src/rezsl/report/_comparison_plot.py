@@ -1,4 +1,4 @@
-"""A comparison as a picture: how good, and how even."""
+"""The plot of a comparison: H and the spread of errors of every method and loss."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
 
 
 def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: Metric, colors: dict[str, str]) -> None:
-    """One panel; the first row is on top."""
+    """Draw one panel, the first row on top."""
     for height, row in enumerate(rows):
         color = colors[row.loss]
         values = [metric.factor * value for value in row.values(metric.name)]
@@ -81,7 +81,7 @@ def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: M
 
 
 def _caption(comparison: Comparison) -> str:
-    """What the marks mean, and how many seeds and trials stand behind them."""
+    """Explain the marks, with the number of seeds and trials."""
     budget = f"{comparison.trials} trials of search per row" if comparison.trials else "no search"
     return (
         f"points: seeds ({len(comparison.seeds)});  diamond and bar: mean ± standard deviation;  dashed: "

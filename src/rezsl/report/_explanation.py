@@ -1,4 +1,4 @@
-"""The picture of an :class:`Explanation`: where semantics looked, and which of them decided."""
+"""The plot of an :class:`rezsl.classifier.Explanation`: attention maps, and contributions to the decision."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 COLUMNS, BARS = 4, 12
 LONGEST_NAME, LONGEST_LINE = 28, 75
-"""Characters: of a name that fits above its picture, and of a line that fits into the narrowest figure."""
+"""The most characters of a name above its picture, and of a line in the narrowest figure."""
 
 
 @plain_text()
 def save_explanation(
     explanation: Explanation, path: Path, semantics: Sequence[str] = (), top: int = 7, title: str = ""
 ) -> None:
-    """Draw the image, the attention of some semantics over it, and what decided between the best two classes.
+    """Draw an image, the attention of some attributes over it, and what decides between the best two classes.
 
     Args:
         explanation: of one input.
-        path: file to write; its ending (``.png``, ``.pdf``, ``.svg``) says of what kind.
-        semantics: names of the semantics whose attention is drawn; none takes those with the largest share of the
-            winner's score.
-        top: how many semantics to draw where none are named.
-        title: what stands above the image, such as its file name.
+        path: file to write; its ending (``.png``, ``.pdf``, ``.svg``) determines the format.
+        semantics: names of the attributes whose attention is drawn; none stands for those with the largest share of
+            the score of the best class.
+        top: number of attributes to draw where none are named.
+        title: text above the image, such as its file name.
 
     Raises:
-        ArgumentError: a semantic is unknown, or the file's ending names no kind of picture.
+        ArgumentError: an attribute is unknown, or the file's ending is no format of pictures.
     """
     if unknown := [name for name in semantics if name not in explanation.attributes]:
         near = get_close_matches(unknown[0], explanation.attributes, n=1, cutoff=0.4)
@@ -61,7 +61,9 @@ def save_explanation(
         cells = np.atleast_1d(above.subplots(rows, columns)).ravel()
         _draw_pictures(cells, explanation, shown if has_maps else [], title)
         if has_maps:
-            above.suptitle("where semantics look: bright is more, each map up to its own peak", fontsize=9, color="0.3")
+            above.suptitle(
+                "attention of attributes: brighter is more, each map scaled to its own peak", fontsize=9, color="0.3"
+            )
         _draw_lead(below, explanation)
     else:
         _draw_lead(figure, explanation)
@@ -74,7 +76,7 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
     pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     for axes in cells:
         axes.set_axis_off()
-    # Beside the name stands a percentage.
+    # A percentage follows the name.
     winner = shortened(explanation.winner.name, LONGEST_NAME - 6)
     cells[0].imshow(pixels, interpolation="nearest")
     cells[0].set_title(
@@ -86,13 +88,13 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
         weights = explanation.attention[row]
         axes.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.imshow(_enlarged(weights, len(grey)), cmap="inferno", alpha=0.6, interpolation="nearest")
-        # 1 means that it looks everywhere alike; a map without contrast must not pass for a discovery.
+        # 1 means equal attention everywhere; the number shows which maps have no contrast.
         peak = float(weights.max()) * weights.numel()
         axes.set_title(f"{shortened(explanation.attributes[row], LONGEST_NAME)}\npeak {peak:.1f} × even", fontsize=9)
 
 
 def _draw_lead(panel: "FigureBase", explanation: Explanation) -> None:
-    """What each semantic adds to the winner's lead over the runner-up, the largest first."""
+    """Draw what each attribute adds to the lead of the best class over the second, the largest first."""
     axes = panel.subplots()
     order = _decisive(explanation)
     names = [shortened(explanation.attributes[row], LONGEST_NAME) for row in order]
@@ -120,15 +122,15 @@ def _draw_lead(panel: "FigureBase", explanation: Explanation) -> None:
     total = explanation.winner.score - explanation.runner_up.score
     first, second = (_named(explanation, which) for which in ("winner", "runner_up"))
     question = (f"Why {first}", f"and not {second}: ahead by {total:.2f}")
-    # Above the whole panel: beside long names of semantics the axes alone are too narrow for it.
+    # Above the whole panel, because the axes beside long names are too narrow for it.
     panel.suptitle(
         (" " if len(" ".join(question)) <= LONGEST_LINE else "\n").join(question), x=0.01, ha="left", fontsize=10
     )
-    axes.set_xlabel("share of the lead in score (blue speaks for the first, orange for the second)", fontsize=9)
+    axes.set_xlabel("share of the lead in score (blue favours the first class, orange the second)", fontsize=9)
 
 
 def _decisive(explanation: Explanation) -> list[int]:
-    """The semantics that speak most for one of the two classes; those that both classes share decide nothing."""
+    """Return the attributes that contribute most to the lead; an attribute that both classes share adds nothing."""
     order = explanation.lead.abs().argsort(descending=True)[:BARS].tolist()
     return [row for row in order if abs(float(explanation.lead[row])) >= 0.005]
 

@@ -1,4 +1,4 @@
-"""What an analysis says, in sentences."""
+"""The results of an analysis in sentences."""
 
 import math
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from rezsl.evaluation import Analysis, ErrorFall, Mistakes, Recognition
 from rezsl.report._text import MINUS, listed, number, percent, signed
 
 RECOGNISED = 0.5
-"""A class counts as recognised from this share of its images on."""
+"""A class counts as recognised if at least this share of its images is."""
 
 NAMED = 6
-"""How many classes or semantics a sentence names."""
+"""The most classes or attributes that a sentence names."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """An answer: the question it answers, and sentences."""
+    """A question and its answer."""
 
     question: str
     answer: str
@@ -26,22 +26,22 @@ def findings(
     validation_classes: int | None = None,
     error_fall: ErrorFall | None = None,
 ) -> list[Finding]:
-    """The answers that a reader wants first.
+    """Return the answers to the questions that readers have first.
 
     Args:
         analysis: of one model.
-        validation_classes: on how many classes γ was chosen; None where that is not known.
+        validation_classes: number of classes on which γ was chosen; None where that is not known.
         error_fall: how fast the errors fell in training; None where that is not known.
     """
     answers = [
-        Finding("What can be concluded from these figures?", _warning(analysis)),
+        Finding("What can be concluded from these metrics?", _warning(analysis)),
         Finding("Which unseen classes are recognised?", _recognised(analysis)),
-        Finding("Which semantics are predicted worst?", _worst(analysis)),
-        Finding("Does the error follow the semantic's value?", _correlation(analysis)),
-        Finding("Are semantics of high value learnt more slowly?", _learnt(error_fall, analysis.options.level)),
-        Finding("What does it cost?", _cost(analysis)),
+        Finding("Which attributes are predicted worst?", _worst(analysis)),
+        Finding("Does the error depend on the attribute's value?", _correlation(analysis)),
+        Finding("Are attributes of high value learnt more slowly?", _learnt(error_fall, analysis.options.level)),
+        Finding("What do the seen classes and the mistakes cost?", _cost(analysis)),
         Finding("Did γ carry over to the test classes?", _gamma(analysis, validation_classes)),
-        Finding("What are the probabilities worth?", _confidence(analysis.generalized)),
+        Finding("How reliable are the probabilities?", _confidence(analysis.generalized)),
     ]
     return [finding for finding in answers if finding.answer]
 
@@ -50,8 +50,8 @@ def _warning(analysis: Analysis) -> str:
     if analysis.protocol != "oracle":
         return ""
     return (
-        "Little: epoch and γ were chosen on these very test classes (oracle protocol). They are good for a comparison "
-        "with tables that were made in the same way, and say nothing of new classes."
+        "Little: epoch and γ were chosen on these very test classes (oracle protocol). They can be compared "
+        "with tables that were made in the same way, but they do not show how new classes will be recognised."
     )
 
 
@@ -79,7 +79,7 @@ def _recognised(analysis: Analysis) -> str:
 
 
 def _share_of_classes(right: int, unseen: int) -> str:
-    """How many of the unseen classes, as the beginning of a sentence's verb."""
+    """Begin a sentence with how many of the unseen classes are recognised."""
     if unseen == 1:
         return "the only unseen class is" if right else "the only unseen class is not"
     if right in (0, unseen):
@@ -92,7 +92,7 @@ def _counted(count: int, thing: str) -> str:
 
 
 def _taken_for(analysis: Analysis, name: str) -> str:
-    """What the images of a class are most often taken for."""
+    """What the images of a class are most often recognised as."""
     known = analysis.generalized
     rates = known.confusion_rates[known.candidates.index(name)].clone()
     rates[known.candidates.index(name)] = 0
@@ -100,7 +100,7 @@ def _taken_for(analysis: Analysis, name: str) -> str:
     chosen = known.candidates[column]
     seen = dict(zip(analysis.classes, analysis.is_seen, strict=True)).get(chosen)
     kind = "" if seen is None else ", seen" if seen else ", unseen"
-    return f", most often taken for “{chosen}”{kind}, {percent(float(rates[column]))}"
+    return f", most often recognised as “{chosen}”{kind}, {percent(float(rates[column]))}"
 
 
 def _worst(analysis: Analysis) -> str:
@@ -108,12 +108,12 @@ def _worst(analysis: Analysis) -> str:
     mean = profile.mean_of_means
     worst = [(analysis.attributes[row], float(profile.mean[row])) for row in profile.worst(NAMED - 1).tolist()]
     if not mean:
-        return "Every semantic is predicted without error."
+        return "Every attribute is predicted without error."
     named = _named([f"“{name}” ({1000 * error:.1f}, {error / mean:.1f} × the mean)" for name, error in worst])
     return (
-        f"{named}. The mean over {len(analysis.attributes)} semantics is {1000 * mean:.1f}, their spread "
+        f"{named}. The mean over {len(analysis.attributes)} attributes is {1000 * mean:.1f}, their spread "
         f"{1000 * profile.spread_of_means:.1f} (squared error of directions, ×10⁻³; Gini {profile.gini_of_means:.2f}, "
-        f"where 0 is even)."
+        f"where 0 means that all are equal)."
     )
 
 
@@ -123,19 +123,19 @@ def _correlation(analysis: Analysis) -> str:
         for correlations in (analysis.correlation_over_classes, analysis.correlation_over_attributes)
     )
     if math.isnan(over_classes.mean):
-        return "That is undefined here: values or errors are constant over the classes."
+        return "This is undefined here, because values or errors are constant over the classes."
     level = f"{100 * analysis.options.level:.0f} %"
     verdict = "No clear relation over classes"
     if over_classes.mean_low > 0:
-        verdict = "Yes: classes with a higher value of a semantic have a larger error in it"
+        verdict = "Yes: classes with a higher value of an attribute have a larger error in it"
     elif over_classes.mean_high < 0:
-        verdict = "Yes, the other way round: classes with a higher value of a semantic have a smaller error in it"
+        verdict = "Yes, the other way round: classes with a higher value of an attribute have a smaller error in it"
     within = (
-        f" Within a class, over its semantics, it is {signed(over_semantics.mean)} "
+        f" Within a class, over its attributes, it is {signed(over_semantics.mean)} "
         f"({signed(over_semantics.mean_low)} to {signed(over_semantics.mean_high)})."
     )
     return (
-        f"{verdict}: Pearson correlation {signed(over_classes.mean)} on average over semantics ({level} interval "
+        f"{verdict}: Pearson correlation {signed(over_classes.mean)} on average over attributes ({level} interval "
         f"{signed(over_classes.mean_low)} to {signed(over_classes.mean_high)}, "
         f"{len(analysis.classes)} classes resampled)." + ("" if math.isnan(over_semantics.mean) else within)
     )
@@ -154,7 +154,7 @@ def _learnt(fall: ErrorFall | None, level: float) -> str:
     return (
         f"{verdict}. On validation images errors changed by {change} % per epoch on average; the fall's Pearson "
         f"correlation with the value is {signed(correlation.mean)} on average over "
-        f"semantics ({100 * level:.0f} % interval {signed(correlation.mean_low)} to {signed(correlation.mean_high)})."
+        f"attributes ({100 * level:.0f} % interval {signed(correlation.mean_low)} to {signed(correlation.mean_high)})."
     )
 
 
@@ -167,7 +167,7 @@ def _cost(analysis: Analysis) -> str:
         wrong = float(mistakes.error.mean())
         ratio = wrong / mistakes.right_error if mistakes.right_error > 0 else math.nan
         if not math.isnan(ratio):
-            sentences.append(f"Wrongly recognised images have {ratio:.1f} times the semantic error of the right ones.")
+            sentences.append(f"Wrongly recognised images have {ratio:.1f} times the attribute error of the right ones.")
         sentences.append(f"{_nearest(mistakes)} the true class's nearest neighbour in the semantics table.")
         if hubs := analysis.generalized.hubs:
             nearest = analysis.generalized.hubness.neighbours
@@ -201,7 +201,7 @@ def _cost_of_seen(analysis: Analysis) -> str:
 
 
 def _points(high: float, low: float) -> str:
-    """The difference of two shares in percent, as a reader finds it who subtracts the printed ones."""
+    """Return the difference of two shares in percent; it equals the difference of the printed shares."""
     return f"{round(100 * high, 1) - round(100 * low, 1):.1f}".replace("-0.0", "0.0").replace("-", MINUS)
 
 
@@ -228,7 +228,7 @@ def _chosen_on(classes: int | None) -> str:
     if classes is None:
         return "without the test classes"
     if classes == 1:
-        return "on a single validation class, which says little of others"
+        return "on a single validation class, which is weak evidence for other classes"
     return f"on {classes} validation classes"
 
 
@@ -236,9 +236,9 @@ def _confidence(known: Recognition) -> str:
     diagram = known.reliability
     if math.isnan(diagram.overconfidence):
         return ""
-    side = "too sure" if diagram.overconfidence > 0 else "too modest"
+    side = "too confident" if diagram.overconfidence > 0 else "not confident enough"
     by = f"{100 * abs(diagram.overconfidence):.1f}"
-    verdict = f"{side} by {by} points on average" if by != "0.0" else "neither too sure nor too modest on average"
+    verdict = f"{side} by {by} points on average" if by != "0.0" else "well calibrated on average"
     return f"The model is {verdict}; expected calibration error {percent(diagram.ece)}."
 
 

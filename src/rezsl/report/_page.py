@@ -1,4 +1,4 @@
-"""The page itself: templates filled with what the other files of this folder prepare."""
+"""The page of a report: a template, filled with tables, plots and sentences."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,9 +20,9 @@ def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = 
     """Write a report of one or more runs: one HTML file that needs nothing else, whole or not at all.
 
     Args:
-        runs: by the name that the page calls them.
+        runs: each by the name that the page shows.
         path: file to write.
-        title: of the page; empty takes the names of data and runs.
+        title: title of the page; the empty text stands for the names of data and runs.
 
     Raises:
         ArgumentError: there is no run.
@@ -32,7 +32,7 @@ def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = 
 
 
 def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
-    """The same as text."""
+    """Return the page as text; see :func:`save_report`."""
     with needs("report", "pages"):
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
@@ -81,7 +81,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "plots": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
         "confusion": tables.confusion(analysis),
         "pairs": tables.confused_pairs(analysis),
-        "semantics": tables.semantics(analysis),
+        "attributes": tables.attributes(analysis),
         "classes": tables.classes(analysis),
         "settings": tables.flattened(run.settings),
         "metrics": tables.flattened(run.metrics),
@@ -89,7 +89,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
 
 
 def _compared(runs: Mapping[str, ReportedRun]) -> tuple[AnalysisComparison | None, str]:
-    """Paired differences of the runs; runs of different classes stand side by side without, and the page says why."""
+    """Compare the runs; runs of different classes cannot be paired, and the page gives the reason."""
     if len(runs) < 2:
         return None, ""
     try:

@@ -1,4 +1,4 @@
-"""Images of unseen classes, recognised and not, small enough to stand inside a page."""
+"""Images of unseen classes, recognised and not, small enough to be part of a page."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ from rezsl.evaluation import Analysis
 from rezsl.models import HasAttention
 
 CLASSES, EACH = 24, 4
-"""Of how many unseen classes images are shown, and how many right and how many wrong ones of each."""
+"""The most unseen classes with images on a page, and the most right and the most wrong images of each."""
 
 SIDE, TINY = 112, 48
 """Pixels of an image in the page; images up to TINY are kept as they are and enlarged by the browser."""
@@ -26,23 +26,23 @@ class Example:
     """One image of a class.
 
     Attributes:
-        picture: as a data URI.
-        chosen: the class it was taken for.
+        picture: the image as a data URI.
+        chosen: the class that the model chose.
         attention: the image under an attention map, as a data URI; None where there is no attention.
-        semantic: whose attention that is.
-        peak: the map's highest weight, in multiples of looking everywhere alike; 1 means no contrast.
+        attribute: name of the attribute whose attention is shown.
+        peak: highest weight of the map, in multiples of equal attention everywhere; 1 means no contrast.
     """
 
     picture: str
     chosen: str
     attention: str | None = None
-    semantic: str = ""
+    attribute: str = ""
     peak: float = 0.0
 
 
 @dataclass(frozen=True)
 class ClassExamples:
-    """Some images of one unseen class: those recognised among all classes, and those not."""
+    """Some images of one unseen class, recognised and not recognised among all classes."""
 
     name: str
     right: tuple[Example, ...]
@@ -50,9 +50,9 @@ class ClassExamples:
 
 
 def examples_of(model: ZeroShotClassifier, benchmark: Benchmark, analysis: Analysis) -> tuple[ClassExamples, ...]:
-    """Images of the unseen classes, the worst recognised class first; none for features.
+    """Return images of the unseen classes, the class with the lowest accuracy first; none for features.
 
-    Within a class they are spread evenly over its right (wrong) images, so that they are not all from one folder.
+    The images of a class are spread evenly over its right (wrong) images, so that they are not all from one folder.
     The first of each side has an attention map where the network has attention and scores by cosine.
     """
     if benchmark.kind != "images":
@@ -93,9 +93,9 @@ def _examples(
 
 
 def _with_attention(example: Example, model: ZeroShotClassifier, benchmark: Benchmark, position: int) -> Example:
-    """With the map of the semantic that speaks most for the chosen class."""
+    """Add the attention of the attribute that contributes most to the score of the chosen class."""
     explanation = explain(model, benchmark.inputs, position, benchmark.semantics)
-    # The table may hold classes that no test image has; where one of them wins, the map would explain another choice.
+    # A class of the table without test images may have the highest score here; the map would explain another choice.
     if explanation.attention is None or explanation.image is None or explanation.winner.name != example.chosen:
         return example
     row = int(explanation.share.argmax())
@@ -111,7 +111,7 @@ def _pixels(image: UInt8[Tensor, "channels height width"]) -> np.ndarray:
 
 
 def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """A map up to its own peak over the greyed image, at the size of the page's images."""
+    """Draw a map, scaled to its own peak, over the grey image, at the size of the page's images."""
     from matplotlib import colormaps  # noqa: PLC0415 - an import that training without figures never needs
     from PIL import Image  # noqa: PLC0415 - only where there are images
 

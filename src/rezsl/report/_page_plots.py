@@ -1,4 +1,4 @@
-"""The figures of one run, as inline SVG."""
+"""The plots of one run, as inline SVG."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
 
 
 def curve(analysis: Analysis, prefix: str) -> str | None:
-    """The seen-unseen curve with the chosen and the best working point; None without samples of both sides."""
+    """Plot the seen-unseen curve with the chosen and the best working point; None without samples of both sides."""
     if not (analysis.has_seen and analysis.has_unseen):
         return None
     found, point, oracle = analysis.curve, analysis.point, analysis.oracle
@@ -43,13 +43,13 @@ def curve(analysis: Analysis, prefix: str) -> str | None:
 
 
 def error_by_value(analysis: Analysis, prefix: str) -> str:
-    """The error in bins of the semantic value: mean with interval, and quartiles of the cells."""
+    """Plot the error in bins of the attribute value: mean with interval, and quartiles of the cells."""
     name, unit, level = "error", "×10⁻³", analysis.options.level
     return _by_value(analysis.error_by_value, 1000.0, name, unit, level, f"{prefix}-value")
 
 
 def fall_by_value(fall: ErrorFall | None, level: float, prefix: str) -> str | None:
-    """How fast the errors fell in training, in bins of the semantic value; None where that is not known."""
+    """Plot how fast the errors fell in training, in bins of the attribute value; None where that is not known."""
     if fall is None or not int(fall.by_value.count.sum()):
         return None
     return _by_value(fall.by_value, 100.0, "fall of ln error", "×10⁻² per epoch", level, f"{prefix}-fall")
@@ -73,7 +73,7 @@ def _by_value(bins: ValueBins, factor: float, name: str, unit: str, level: float
             centre.tolist(), mean.tolist(), yerr=ends.tolist(), fmt="o-", color=FIRST, capsize=3,
             label=f"mean with {100 * level:.0f} % interval",
         )  # fmt: skip
-        axes.set(xlabel="semantic value (rows of length 1)", ylabel=f"{name} ({unit})")
+        axes.set(xlabel="attribute value (rows of length 1)", ylabel=f"{name} ({unit})")
         if float(quartiles.min()) >= 0 <= float((mean - ends[0]).min()):
             axes.set_ylim(bottom=0)
         else:
@@ -82,13 +82,13 @@ def _by_value(bins: ValueBins, factor: float, name: str, unit: str, level: float
 
     reached = ", ".join(f"{float(mean[end]):.1f} at {float(centre[end]):.2f}" for end in (0, -1))
     label = (
-        f"Mean {name} ({unit}) in {len(rows)} bins of the semantic value, from the lowest to the highest: {reached}."
+        f"Mean {name} ({unit}) in {len(rows)} bins of the attribute value, from the lowest to the highest: {reached}."
     )
     return inline_svg(5.2, 4.2, draw, prefix, label)
 
 
 def worst_attributes(analysis: Analysis, prefix: str) -> str:
-    """The errors of the worst semantics over classes, as boxes."""
+    """Plot the errors of the worst attributes over classes, as boxes."""
     profile = analysis.attribute_errors
     rows = profile.worst(WORST).tolist()
 
@@ -102,7 +102,7 @@ def worst_attributes(analysis: Analysis, prefix: str) -> str:
             meanprops={"marker": "D", "markerfacecolor": SECOND, "markeredgecolor": PAPER, "markersize": 6},
         )  # fmt: skip
         axes.axvline(
-            1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all semantics"
+            1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all attributes"
         )
         drawn["means"][0].set_label("mean over classes")
         axes.set_yticks(range(1, len(rows) + 1), [shortened(analysis.attributes[row], LONGEST_NAME) for row in rows])
@@ -113,12 +113,12 @@ def worst_attributes(analysis: Analysis, prefix: str) -> str:
         figure.legend(loc="outside lower center", ncols=2)
 
     worst = f"{analysis.attributes[rows[0]]}, mean {1000 * float(profile.mean[rows[0]]):.1f} ×10⁻³"
-    label = f"Boxes of the errors of the {len(rows)} worst predicted semantics over classes, the worst first: {worst}."
+    label = f"Boxes of the errors of the {len(rows)} worst predicted attributes over classes, the worst first: {worst}."
     return inline_svg(5.2, 1.4 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
 
 
 def mistakes(analysis: Analysis, prefix: str) -> str | None:
-    """How near the chosen class lies to the true one, and the error behind it; None without mistakes."""
+    """Plot how similar the chosen class is to the true one, and the error in each case; None without mistakes."""
     wrong = analysis.generalized.mistakes
     if not len(wrong.error):
         return None
@@ -150,7 +150,7 @@ def mistakes(analysis: Analysis, prefix: str) -> str | None:
 
 
 def reliability(analysis: Analysis, prefix: str) -> str:
-    """Confidence against accuracy, among all classes and among the unseen ones."""
+    """Plot confidence against accuracy, among all classes and among the unseen ones."""
     known: list[tuple[str, Any, str, str]] = [("all classes", analysis.generalized.reliability, FIRST, "o-")]
     if analysis.conventional is not None and len(analysis.conventional.candidates) > 1:
         known.append(("unseen classes only", analysis.conventional.reliability, SECOND, "s--"))
@@ -174,6 +174,6 @@ def reliability(analysis: Analysis, prefix: str) -> str:
 
 
 def _box(quantiles: list[float], mean: float) -> dict[str, float]:
-    """Whiskers at 5 % and 95 %."""
+    """Return the statistics of a box, with whiskers at 5 % and 95 %."""
     _, low, first, median, third, high, _ = (1000 * value for value in quantiles)
     return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "mean": 1000 * mean}

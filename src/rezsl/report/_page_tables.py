@@ -1,4 +1,4 @@
-"""The tables of a page: cells as text, ready for the template."""
+"""The tables of a page, with cells as text, and the error matrices as data for its script."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from rezsl.report._tables import named_with_protocol
 from rezsl.report._text import number, p_value, signed
 
 MATRIX_CLASSES = 30
-"""Up to so many unseen classes the confusions are a matrix; beyond, the worst pairs are listed."""
+"""The most unseen classes for which the page has a confusion matrix besides the list of the worst pairs."""
 
 PAIRS = 20
 
@@ -22,20 +22,20 @@ DIGITS = 3
 """Significant digits of a cell of an error matrix: more than a colour shows, and a third of the size of a float."""
 
 QUANTITIES = {
-    "attribute_error": ("error of a semantic", 1000.0, "×10⁻³"),
+    "attribute_error": ("error of an attribute", 1000.0, "×10⁻³"),
     "class_error": ("error of a class", 1000.0, "×10⁻³"),
     "class_accuracy": ("accuracy of a class", 100.0, "points"),
     "unseen_class_accuracy": ("accuracy of an unseen class, unseen only", 100.0, "points"),
     "correlation_over_classes": ("correlation over classes", 1.0, ""),
     "absolute_correlation_over_classes": ("|correlation| over classes", 1.0, ""),
-    "correlation_over_attributes": ("correlation over semantics", 1.0, ""),
-    "absolute_correlation_over_attributes": ("|correlation| over semantics", 1.0, ""),
+    "correlation_over_attributes": ("correlation over attributes", 1.0, ""),
+    "absolute_correlation_over_attributes": ("|correlation| over attributes", 1.0, ""),
 }
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Shares of the images of each unseen class that were taken for each unseen class, in ``[0, 1]``."""
+    """Shares of the images of each unseen class that are recognised as each unseen class, in ``[0, 1]``."""
 
     names: tuple[str, ...]
     shares: list[list[float]]
@@ -52,7 +52,7 @@ def headlines(runs: Mapping[str, ReportedRun]) -> tuple[list[tuple[str, str]], l
 
 
 def differences(comparison: AnalysisComparison) -> list[dict[str, str]]:
-    """A row per quantity and pair of models."""
+    """Return a row per quantity and pair of models."""
     return [_difference(one) for one in comparison.differences if not math.isnan(one.mean)]
 
 
@@ -62,7 +62,7 @@ def _difference(one: PairedDifference) -> dict[str, str]:
     mean, low, high = (signed(factor * value, digits) for value in (one.mean, one.low, one.high))
     return {
         "quantity": f"{title} ({unit})" if unit else title,
-        "pair": f"{one.second} less {one.first}",
+        "pair": f"{one.second} minus {one.first}",
         "mean": mean,
         "interval": f"{low} to {high}",
         "p": p_value(one.p_value_holm),
@@ -72,7 +72,7 @@ def _difference(one: PairedDifference) -> dict[str, str]:
 
 
 def confusion(analysis: Analysis) -> Confusion | None:
-    """The confusions among unseen classes; None if there are fewer than two or too many of them."""
+    """Return the confusions among unseen classes; None if there are fewer than two or too many of them."""
     known = analysis.conventional
     if known is None or not 1 < len(known.candidates) <= MATRIX_CLASSES:
         return None
@@ -80,15 +80,15 @@ def confusion(analysis: Analysis) -> Confusion | None:
 
 
 def confused_pairs(analysis: Analysis) -> list[dict[str, str]]:
-    """The pairs that are confused most, among all classes."""
+    """Return the pairs that are confused most, among all classes."""
     return [
         {"truth": pair.truth, "chosen": pair.chosen, "samples": str(pair.samples), "share": f"{100 * pair.share:.1f}"}
         for pair in analysis.generalized.most_confused(PAIRS)
     ]
 
 
-def semantics(analysis: Analysis) -> list[list[str]]:
-    """Name, mean value, error, spread over classes, correlation and its interval of every semantic, the worst first."""
+def attributes(analysis: Analysis) -> list[list[str]]:
+    """Return name, mean value, error, its spread over classes, correlation and its interval of every attribute."""
     profile, correlation = analysis.attribute_errors, analysis.correlation_over_classes.pearson
     values = analysis.class_semantics.mean(dim=0)
     rows = []
@@ -103,7 +103,7 @@ def semantics(analysis: Analysis) -> list[list[str]]:
 
 
 def classes(analysis: Analysis) -> list[list[str]]:
-    """Name, side, images, accuracy among all classes and error of every class, the worst recognised first."""
+    """Return name, side, images, accuracy among all classes and error of every class, the lowest accuracy first."""
     known = analysis.generalized
     accuracy = dict(zip(known.candidates, known.class_accuracy.tolist(), strict=True))
     order = sorted(range(len(analysis.classes)), key=lambda row: accuracy[analysis.classes[row]])
@@ -118,7 +118,7 @@ def classes(analysis: Analysis) -> list[list[str]]:
 
 
 def flattened(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """A nested record as lines: dotted names and values."""
+    """Return a nested record as lines of dotted names and values."""
     lines: list[tuple[str, str]] = []
     for name, value in record.items():
         if isinstance(value, Mapping) and value:
@@ -136,7 +136,7 @@ def flattened(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, st
 
 
 def matrices(runs: Mapping[str, ReportedRun]) -> list[dict[str, Any]]:
-    """Names, errors and values (both ×10³) of every run; a number for values names the run with the same ones."""
+    """Return names, errors and values (both ×10³) of every run; a number in place of values names an equal run."""
     found: list[dict[str, Any]] = []
     for place, run in enumerate(runs.values()):
         analysis = run.analysis
@@ -145,7 +145,7 @@ def matrices(runs: Mapping[str, ReportedRun]) -> list[dict[str, Any]]:
         same = next((earlier for earlier in range(place) if found[earlier]["values"] == values), None)
         found.append({
             "classes": list(analysis.classes),
-            "semantics": list(analysis.attributes),
+            "attributes": list(analysis.attributes),
             "seen": list(analysis.is_seen),
             "accuracy": [_json_number(100 * accuracy[name]) for name in analysis.classes],
             "errors": _thousandths(analysis.error_matrix),

@@ -1,4 +1,4 @@
-"""Figures of a :class:`Evaluation`, as PNG files."""
+"""Plots of evaluations, as files."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ from rezsl.report._tables import named_with_protocol
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart also by colour-blind readers.
+# Okabe and Ito's palette, whose colours differ for colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 
 @contextmanager
 def plain_text() -> Iterator[None]:
-    """Names are drawn as they stand: matplotlib takes what is between two $ for a formula, and fails at a wrong one."""
+    """Draw names unchanged; Matplotlib would parse text between two $ as a formula and fail at a wrong one."""
     with needs("report", "plots"):
         from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
 
@@ -30,17 +30,17 @@ def plain_text() -> Iterator[None]:
 
 
 @plain_text()
-def save_curve(results: Mapping[str, Evaluation], path: Path) -> None:
+def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
     """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
-    for color, (name, result) in zip(COLORS * len(results), results.items(), strict=False):
-        label = f"{named_with_protocol(name, result.protocol)}  (AUSUC {100 * result.ausuc:.1f} %)"
-        unseen, seen = (100 * accuracy.numpy() for accuracy in (result.curve.unseen, result.curve.seen))
+    for color, (name, evaluation) in zip(COLORS * len(evaluations), evaluations.items(), strict=False):
+        label = f"{named_with_protocol(name, evaluation.protocol)}  (AUSUC {100 * evaluation.ausuc:.1f} %)"
+        unseen, seen = (100 * accuracy.numpy() for accuracy in (evaluation.curve.unseen, evaluation.curve.seen))
         axes.plot(unseen, seen, color=color, linewidth=2, label=label, zorder=2)
-        axes.plot(*_percent(result.point), "o", color=color, markersize=9, markeredgecolor="white", zorder=4)
-        axes.plot(*_percent(result.oracle), "*", color=color, markersize=13, markeredgecolor="white", zorder=3)
-    if any(result.protocol == "honest" for result in results.values()):
+        axes.plot(*_percent(evaluation.point), "o", color=color, markersize=9, markeredgecolor="white", zorder=4)
+        axes.plot(*_percent(evaluation.oracle), "*", color=color, markersize=13, markeredgecolor="white", zorder=3)
+    if any(evaluation.protocol == "honest" for evaluation in evaluations.values()):
         axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
     axes.plot([], [], "*", color="0.35", markersize=11, label="γ best on test (oracle)")
     axes.set(
@@ -56,44 +56,44 @@ def save_curve(results: Mapping[str, Evaluation], path: Path) -> None:
 
 
 @plain_text()
-def save_error_matrix(result: Evaluation, path: Path) -> None:
-    """Draw the class × semantic error matrix beside the class semantics, unseen classes below a line."""
-    order = sorted(range(len(result.classes)), key=lambda row: not result.is_seen[row])
-    seen_count = sum(result.is_seen)
-    by_error = result.error_matrix.mean(dim=0).argsort(descending=True).numpy()
-    errors = 1000 * result.error_matrix.numpy()[order][:, by_error]
-    values = result.class_semantics.numpy()[order][:, by_error]
+def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
+    """Draw the class × attribute error matrix above the class semantics, with unseen classes below a line."""
+    order = sorted(range(len(evaluation.classes)), key=lambda row: not evaluation.is_seen[row])
+    seen_count = sum(evaluation.is_seen)
+    by_error = evaluation.error_matrix.mean(dim=0).argsort(descending=True).numpy()
+    errors = 1000 * evaluation.error_matrix.numpy()[order][:, by_error]
+    values = evaluation.class_semantics.numpy()[order][:, by_error]
     named = len(by_error) <= 60
     width = min(24.0, 4.5 + 0.21 * len(by_error)) if named else 14.0
     height = 2 * min(11.0, max(1.6, 0.24 * len(order))) + (3.0 if named else 1.6)
     figure = new_figure(width, height)
     above, below = figure.subplots(2)
     for axes, matrix, title, color_map in (
-        (above, errors, "Error of each class in each semantic, squared, directions of length 1 (×10⁻³)", "magma_r"),
+        (above, errors, "Error of each class in each attribute, squared, directions of length 1 (×10⁻³)", "magma_r"),
         (below, values, "Class semantics, rows of length 1", "Blues"),
     ):
         image = axes.imshow(matrix, aspect="auto", interpolation="nearest", **_colors(matrix, color_map))
         axes.set_title(title, loc="left", fontsize=11)
         axes.axhline(seen_count - 0.5, color="black", linewidth=1.2)
-        axes.set_yticks(range(len(order)), [_class_label(result, row) for row in order], fontsize=8)
+        axes.set_yticks(range(len(order)), [_class_label(evaluation, row) for row in order], fontsize=8)
         axes.set_xticks([])
         figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=_extend(matrix, *image.get_clim()))
     if named:
-        below.set_xticks(range(len(by_error)), [result.attributes[i] for i in by_error], rotation=90, fontsize=8)
-    below.set_xlabel(f"{len(by_error)} semantics, the worst predicted first; unseen classes below the line")
+        below.set_xticks(range(len(by_error)), [evaluation.attributes[i] for i in by_error], rotation=90, fontsize=8)
+    below.set_xlabel(f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line")
     figure.savefig(path)
 
 
 def _colors(matrix: np.ndarray, color_map: str) -> dict[str, Any]:
-    """Colours from 0 up; where there are negative values, one colour for each sign, and white for 0."""
-    # A few extreme cells would leave all others pale.
+    """Return a colour scale from 0 up; with negative values, one colour for each sign, and white for 0."""
+    # Without this limit a few extreme cells would leave all others pale.
     top = float(np.quantile(np.abs(matrix), 0.995)) or float(np.abs(matrix).max()) or 1.0
     negative = matrix.min() < 0
     return {"cmap": "RdBu" if negative else color_map, "vmin": -top if negative else 0.0, "vmax": top}
 
 
 def _extend(matrix: np.ndarray, bottom: float, top: float) -> str:
-    """The ends of the colour bar beyond which there are values."""
+    """Return the ends of the colour bar beyond which there are values."""
     ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
     return ends[bool(matrix.min() < bottom), bool(matrix.max() > top)]
 
@@ -102,13 +102,13 @@ def _percent(point: CurvePoint) -> tuple[list[float], list[float]]:
     return [100 * point.unseen], [100 * point.seen]
 
 
-def _class_label(result: Evaluation, row: int) -> str:
-    return result.classes[row] if len(result.classes) <= 60 else ""
+def _class_label(evaluation: Evaluation, row: int) -> str:
+    return evaluation.classes[row] if len(evaluation.classes) <= 60 else ""
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of that size in inches."""
-    # The object-oriented interface: pyplot would keep figures alive and touch the caller's backend.
+    """Return an empty figure of Matplotlib, with its size in inches."""
+    # Not by pyplot, which would keep figures in memory and change the caller's backend.
     with needs("report", "plots"):
         from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
 

@@ -1,4 +1,4 @@
-"""A Matplotlib figure as SVG that lives inside a page: the page's colours, fonts and nothing from elsewhere."""
+"""Plots of Matplotlib as SVG inside a page, with the colours and fonts of the page."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from rezsl.errors import needs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Stand-ins that no figure uses otherwise; each becomes a colour of the page's light or dark theme.
+# Each of these colours is replaced by a colour of the page's light or dark theme; no plot uses them otherwise.
 INK, SOFT, GRID, FIRST, SECOND, THIRD, PAPER = (f"#0102{number:02x}" for number in range(3, 10))
 _THEME = dict(
     zip(
@@ -22,14 +22,14 @@ _THEME = dict(
 
 
 def inline_svg(width: float, height: float, draw: Callable[["Figure"], None], prefix: str, label: str) -> str:
-    """Draw a figure and give it back as an ``<svg>`` element.
+    """Draw a plot and return it as an ``<svg>`` element.
 
     Args:
         width: in inches.
         height: in inches.
-        draw: draws on an empty figure.
-        prefix: of all ids, so that figures of one page do not take each other's.
-        label: what a screen reader says of it; plain text.
+        draw: function that draws on an empty figure of Matplotlib.
+        prefix: begins all ids, so that the ids of two plots of one page differ.
+        label: text for screen readers; plain text.
     """
     from markupsafe import escape  # noqa: PLC0415 - comes with Jinja, which only pages need
 

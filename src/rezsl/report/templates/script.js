@@ -37,14 +37,14 @@
     }
 
     sort() {
-      const { classes, semantics, seen, accuracy, errors, values } = this.run;
+      const { classes, attributes, seen, accuracy, errors, values } = this.run;
       const of = (order, key) => order.map((index) => [key(index), index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).map((pair) => pair[1]);
-      const columns = semantics.map((_, index) => index), rows = classes.map((_, index) => index);
+      const columns = attributes.map((_, index) => index), rows = classes.map((_, index) => index);
       const chosen = this.cursor && [this.rows[this.cursor[0]], this.columns[this.cursor[1]]];
       this.columns = {
         error: () => of(columns, (index) => mean(column(errors, index))),
         value: () => of(columns, (index) => mean(column(values, index))),
-        name: () => columns.sort((a, b) => byName(semantics[a], semantics[b])),
+        name: () => columns.sort((a, b) => byName(attributes[a], attributes[b])),
         table: () => columns,
       }[this.controls.columns.value]();
       this.rows = {
@@ -58,21 +58,21 @@
 
     layout() {
       const context = this.canvas.getContext("2d");
-      const { classes, semantics } = this.run;
+      const { classes, attributes } = this.run;
       const room = this.canvas.parentElement.clientWidth;
       // Cut in the middle: names of one table often begin alike.
       const fit = (text, most) => (text.length > most ? `${text.slice(0, Math.ceil(most / 2))}…${text.slice(1 - Math.floor(most / 2))}` : text);
       context.font = this.font = "12px system-ui, 'DejaVu Sans', sans-serif";
       const widest = (names) => Math.max(0, ...names.map((name) => context.measureText(name).width));
-      this.named = { rows: classes.length <= 60, columns: semantics.length <= 60 };
+      this.named = { rows: classes.length <= 60, columns: attributes.length <= 60 };
       this.rowNames = classes.map((name, index) => fit(name, room < 500 ? 12 : 24) + (this.run.seen[index] ? "" : " ○"));
-      this.columnNames = semantics.map((name) => fit(name, 22));
+      this.columnNames = attributes.map((name) => fit(name, 22));
       this.left = this.named.rows ? Math.ceil(widest(this.rowNames)) + 8 : 12;
       this.top = this.named.columns ? Math.ceil(widest(this.columnNames)) + 8 : 4;
       const smallest = this.named.columns ? 15 : 3;
-      this.width = Math.min(40, Math.max(smallest, Math.floor(((room - this.left - 2) / semantics.length) * 100) / 100));
+      this.width = Math.min(40, Math.max(smallest, Math.floor(((room - this.left - 2) / attributes.length) * 100) / 100));
       this.height = this.named.rows ? Math.max(15, Math.min(26, 320 / classes.length)) : Math.max(3, 640 / classes.length);
-      const size = [this.left + this.width * semantics.length + 2, this.top + this.height * classes.length + 2].map(Math.ceil);
+      const size = [this.left + this.width * attributes.length + 2, this.top + this.height * classes.length + 2].map(Math.ceil);
       const ratio = window.devicePixelRatio || 1;
       [this.canvas.width, this.canvas.height] = size.map((length) => Math.round(length * ratio));
       [this.canvas.style.width, this.canvas.style.height] = size.map((length) => `${length}px`);
@@ -154,7 +154,7 @@
       const place = (name) => this.figure.querySelector(`[data-legend="${name}"]`);
       place("low").textContent = "0";
       place("high").textContent = (beyond ? "≥ " : "") + (this.controls.show.value === "errors" ? high.toPrecision(3) : (high / 1000).toPrecision(2));
-      place("unit").textContent = this.controls.show.value === "errors" ? "squared error of directions, ×10⁻³" : `semantic value, rows of length 1${signed ? ", without its sign" : ""}`;
+      place("unit").textContent = this.controls.show.value === "errors" ? "squared error of directions, ×10⁻³" : `attribute value, rows of length 1${signed ? ", without its sign" : ""}`;
       const stops = [0, 0.2, 0.4, 0.6, 0.8, 1].map((share) => `rgb(${color(share)})`);
       this.figure.querySelector(".ramp").style.background = `linear-gradient(to right, ${stops})`;
     }
@@ -183,7 +183,7 @@
       const value = run.values[row][index] / 1000, error = run.errors[row][index];
       const accuracy = run.accuracy[row] === null ? "" : `, accuracy ${run.accuracy[row]} %`;
       this.readout.textContent =
-        `${run.classes[row]} (${run.seen[row] ? "seen" : "unseen"}${accuracy}) · ${run.semantics[index]}: ` +
+        `${run.classes[row]} (${run.seen[row] ? "seen" : "unseen"}${accuracy}) · ${run.attributes[index]}: ` +
         `value ${value.toFixed(3)}, error ${error === null ? "–" : error} ×10⁻³`;
       this.mark();
     }
