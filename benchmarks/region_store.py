@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.timing import Comparison, side_by_side
 from rezsl.data import gather_rows
-from rezsl.regions.manifest import RegionDtype, RegionManifest
+from rezsl.regions import RegionDtype, RegionManifest
 from rezsl.regions.store import map_regions
 
 IMAGES, REGIONS, DIM, BATCH, BATCHES = 2560, 196, 512, 32, 16

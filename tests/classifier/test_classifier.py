@@ -18,7 +18,7 @@ from tests.oracles import scoring
 def classifier(features: Benchmark) -> ZeroShotClassifier:
     assert isinstance(features.inputs, torch.Tensor)
     torch.manual_seed(0)
-    scaler = FeatureScaler.of(features.inputs)
+    scaler = FeatureScaler.from_features(features.inputs)
     return ZeroShotClassifier(
         scaler, LinearRegressor(8, features.semantics), features.semantics, features.seen_classes, gamma=1.5, scale=10.0
     )
@@ -80,11 +80,11 @@ def test_the_wrong_kind_of_input_is_named(classifier: ZeroShotClassifier) -> Non
 
 def test_features_are_scaled_by_the_training_figures() -> None:
     features = torch.randn(1000, 3) * torch.tensor([1.0, 50.0, 0.0]) + torch.tensor([0.0, 7.0, 2.0])
-    scaled = FeatureScaler.of(features)(features)
+    scaled = FeatureScaler.from_features(features)(features)
     assert scaled.shape == (1000, 1, 3)
     torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(1, 3), atol=1e-4, rtol=0)
     assert scaled.square().mean().item() == pytest.approx(1.0, rel=1e-4)
     ratio = scaled[..., 1].std() / scaled[..., 0].std()
     assert ratio.item() == pytest.approx((features[:, 1].std() / features[:, 0].std()).item(), rel=1e-4)
     constant = torch.full((10, 3), 7.0)
-    assert bool((FeatureScaler.of(constant)(constant) == 0).all())  # nothing blows up where nothing varies
+    assert bool((FeatureScaler.from_features(constant)(constant) == 0).all())  # nothing blows up where nothing varies

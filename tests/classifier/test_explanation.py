@@ -111,7 +111,7 @@ def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path:
     found = explain(model, images)
     save_explanation(found, tmp_path / "a.png", ["narrow", "ink row 1 column 1"], title="a")
     semantics = model.semantics
-    scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
+    scaler = FeatureScaler(5)
     linear = ZeroShotClassifier(scaler, LinearRegressor(5, semantics), semantics, ["0"])
     of_features = explain(linear, torch.rand(2, 5), 1)
     assert of_features.image is None

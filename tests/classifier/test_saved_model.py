@@ -19,7 +19,8 @@ def models(semantics: ClassSemantics) -> list[ZeroShotClassifier]:
     worded = ClassSemantics(
         semantics.classes, semantics.attributes, semantics.values, torch.randn(4, 3), ("x", "x", "y", "y")
     )
-    scaler = FeatureScaler(torch.randn(8), torch.tensor(1.5))
+    scaler = FeatureScaler(8)
+    scaler.load_state_dict({"mean": torch.randn(8), "deviation": torch.tensor(1.5)})
     backbone: Backbone = small_resnet(channels=1, natural_size=8, image_size=8, width=4)
     return [
         ZeroShotClassifier(scaler, LinearRegressor(8, semantics), semantics, ["a", "b"], gamma=0.7, scale=25.0),
@@ -44,7 +45,7 @@ def test_what_is_saved_predicts_the_same(tmp_path: Path, semantics: ClassSemanti
 
 def test_word_vectors_that_came_without_a_table_are_saved_with_it(tmp_path: Path, semantics: ClassSemantics) -> None:
     torch.manual_seed(0)
-    vectors, scaler = torch.randn(4, 3), FeatureScaler(torch.zeros(8), torch.ones(()))
+    vectors, scaler = torch.randn(4, 3), FeatureScaler(8)
     model = ZeroShotClassifier(scaler, AttentionNet(8, vectors, 4), semantics, ["a"]).eval()
     torch.nn.init.normal_(model.network.output.weight)  # type: ignore[arg-type, union-attr] # the net's own layer
     save_model(model, tmp_path)
@@ -55,7 +56,7 @@ def test_word_vectors_that_came_without_a_table_are_saved_with_it(tmp_path: Path
 
 
 def test_the_table_is_the_one_that_the_network_was_made_with(semantics: ClassSemantics) -> None:
-    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
+    scaler = FeatureScaler(8)
     placed = replace(semantics, places=torch.full((4, 3), 0.5), groups=tuple("xxyy"))
     model = ZeroShotClassifier(scaler, AttentionNet(8, semantics), placed, ["a"])
     assert (model.semantics.places, model.semantics.groups) == (None, None)
@@ -154,7 +155,7 @@ def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSema
 
 
 def test_a_class_of_ones_own_is_found_once_it_is_imported(saved: Path, semantics: ClassSemantics) -> None:
-    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
+    scaler = FeatureScaler(8)
     save_model(ZeroShotClassifier(scaler, OwnRegressor(8, semantics), semantics, ["a"]), saved)
     assert isinstance(load_model(saved).network, OwnRegressor)
 

@@ -161,7 +161,7 @@ def test_predict_among_classes_that_no_training_saw(
 def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     semantics = load_digits().semantics
-    scaler = FeatureScaler(torch.zeros(5), torch.ones(()))
+    scaler = FeatureScaler(5)
     save_model(ZeroShotClassifier(scaler, LinearRegressor(5, semantics), semantics, ["0"]), tmp_path / "run")
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(2, 5)))
     capsys.readouterr()
@@ -376,7 +376,7 @@ def test_ctrl_c_and_resume(tmp_path: Path) -> None:
     resumed = start("fit", "--run-dir", directory, "--resume", "--seed=7")
     _, errors = resumed.communicate(timeout=60)
     assert resumed.returncode == USER_ERROR
-    assert "begun with other settings (seed)" in errors
+    assert "begun with other settings (seed: 0 → 7)" in errors
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from rezsl.classifier import load_model, model_of_images, save_model
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import load_digits
 from rezsl.regions import load_region_store
-from rezsl.regions.hub import quiet
+from rezsl.regions._hub import quiet
 
 DIGITS = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
 SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
@@ -132,7 +132,7 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     [
         ([*DIGITS, "--shard=0/2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '0/2'"),
         ([*DIGITS, "--shard=2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '2'"),
-        ([*DIGITS, "--chunk=0"], "chunk: expected at least 1, got 0"),
+        ([*DIGITS, "--chunk=0"], "chunk: expected at least 1, got 0; choose a larger number"),
         ([*DIGITS, "--backbone.widht=3"], "--backbone: Option 'widht' is not accepted"),
         (
             ["--data", "digits", "--backbone", "small_resne"],

@@ -29,7 +29,7 @@ def classifier(benchmark: Benchmark, network: type[LinearRegressor] = LinearRegr
     with torch.no_grad():
         linear.readout.weight.copy_(torch.linalg.lstsq(benchmark.inputs, target).solution.T + 0.1 * torch.randn(4, 8))
         linear.readout.bias.zero_()
-    scaler = FeatureScaler(torch.zeros(8), torch.ones(()))
+    scaler = FeatureScaler(8)
     return ZeroShotClassifier(scaler, linear, benchmark.semantics, benchmark.seen_classes, gamma=0.3, scale=12.0)
 
 

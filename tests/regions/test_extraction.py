@@ -11,8 +11,7 @@ from PIL import Image
 from rezsl.data import Benchmark, Crop, Split, load_image_folder
 from rezsl.errors import ArgumentError, DataError
 from rezsl.models import AttentionNet
-from rezsl.regions import ImageBackbone, extract_regions, load_region_store
-from rezsl.regions.manifest import RegionDtype
+from rezsl.regions import ImageBackbone, RegionDtype, extract_regions, load_region_store
 from rezsl.training import Batches, Training, fit
 from tests.regions.test_store import images_benchmark, small_backbone
 
@@ -28,8 +27,7 @@ class Changed(ImageBackbone):
 
 def changed(change: Callable[[torch.Tensor], torch.Tensor]) -> ImageBackbone:
     plain = small_backbone()
-    backbone = Changed.restore(plain.specification())
-    assert isinstance(backbone, Changed)
+    backbone = Changed(**plain.arguments)
     backbone.load_state_dict(plain.state_dict())
     backbone.change = change
     return backbone
@@ -106,21 +104,24 @@ def test_another_question_is_refused_and_the_difference_named(tmp_path: Path, ge
             extract_regions(data, backbone or small_backbone(), root, **options)  # type: ignore[arg-type]
         assert files_of(root) == before
 
-    refused('differs in backbone.class: "ImageBackbone" in the store, "Changed" asked', backbone=changed(torch.clone))
-    refused("differs in chunk: 10 in the store, 12 asked for; ask for the same, or choose another directory", chunk=12)
-    refused('dtype: "float16" in the store, "bfloat16" asked for', **{"dtype": "bfloat16"})  # type: ignore[arg-type]
+    refused("differs in backbone.class: ImageBackbone → Changed", backbone=changed(torch.clone))
+    refused(
+        "differs in chunk: 10 → 12 .in the store → asked for.; use the same data and options, or choose another directory",
+        chunk=12,
+    )
+    refused("dtype: float16 → bfloat16", **{"dtype": "bfloat16"})  # type: ignore[arg-type]
     other = small_backbone()
     with torch.no_grad():
         next(other.parameters()).add_(1e-6)
-    refused("differs in backbone.sha256; ask for the same", backbone=other)
-    specification = small_backbone().specification()
+    refused("differs in backbone.sha256 .in the store", backbone=other)
+    arguments = small_backbone().arguments
     refused(
-        r"differs in regions: 16 in the store, 64 asked for; backbone.preprocessing.size: 8 in the store, 16 asked for",
-        backbone=ImageBackbone.restore(specification | {"image_size": 16}),
+        r"differs in regions: 16 → 64; backbone.preprocessing.size: 8 → 16",
+        backbone=ImageBackbone(**arguments | {"image_size": 16}),
     )
     refused("differs in dataset.labels", replace(benchmark, labels=benchmark.labels.flip(0), split=flipped(benchmark)))
     assert isinstance(benchmark.inputs, torch.Tensor)
-    refused("differs in dataset.files; ask", replace(benchmark, inputs=benchmark.inputs.roll(1, dims=0)))
+    refused("differs in dataset.inputs ", replace(benchmark, inputs=benchmark.inputs.roll(1, dims=0)))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "photo.png").touch()
     root, before = tmp_path / "other", files_of(tmp_path / "other")
@@ -180,7 +181,7 @@ def test_numbers_that_do_not_fit_are_refused_by_image(tmp_path: Path) -> None:
     ends(
         float("nan"),
         "bfloat16",
-        rf"^{name}: the backbone's regions of this image hold NaN or infinity; check its weights",
+        rf"^{name}: the backbone's regions of this image contain NaN or infinity; check its weights",
     )
     large = enlarge(70000.0)
     extract_regions(benchmark, large, tmp_path / "large", "bfloat16", batch_size=4, progress=False)
@@ -202,7 +203,7 @@ def test_files_and_boxes_are_known_by_name_size_and_box(tmp_path: Path, generato
     moved: list[Path | Crop] = [tmp_path / "after" / path.name for path in paths]
     extract(replace(plain, inputs=moved), tmp_path / "store")
     moved[7] = Crop(tmp_path / "after" / "7.png", (0, 0, 4, 4))
-    with pytest.raises(DataError, match=r"differs in dataset\.files"):
+    with pytest.raises(DataError, match=r"differs in dataset\.inputs"):
         extract(replace(plain, inputs=moved), tmp_path / "store")
     extract(replace(plain, inputs=moved), tmp_path / "boxes")
     with pytest.raises(DataError, match=r"before.0.png: no such image"):
@@ -233,5 +234,5 @@ def test_training_from_a_store_attends_to_regions(tmp_path: Path, generator: tor
         progress=False,
     )
     assert isinstance(result.model.network, AttentionNet)
-    described = json.loads((tmp_path / "run" / "model.json").read_text())["backbone"]["regions"]
+    described = json.loads((tmp_path / "run" / "model.json").read_text())["backbone"]["arguments"]["regions"]
     assert described["backbone"] == json.loads((tmp_path / "store" / "manifest.json").read_text())["backbone"]

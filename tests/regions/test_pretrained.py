@@ -19,7 +19,7 @@ from transformers import (
 
 from rezsl.errors import ArgumentError, ModelFileError
 from rezsl.regions import ImageBackbone, pretrained
-from rezsl.regions.hub import quiet
+from rezsl.regions._hub import quiet
 
 LAYERS: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 PATCHES: dict[str, Any] = {**LAYERS, "image_size": 32, "patch_size": 8}
@@ -68,7 +68,7 @@ def test_regions_of_every_family(
     assert out.shape == (2, regions, 16)
     assert backbone.region_dim == 16
     assert backbone.grid(regions) == (before, side)
-    copy = ImageBackbone.restore(json.loads(json.dumps(backbone.specification()))).eval()
+    copy = ImageBackbone(**json.loads(json.dumps(backbone.arguments))).eval()
     copy.load_state_dict(backbone.state_dict())
     torch.testing.assert_close(copy(images), out, rtol=0, atol=0)
 
@@ -95,7 +95,7 @@ def test_preprocessing_of_the_weights_own_file(saved: tuple[Path, torch.nn.Modul
     )
     backbone = pretrained(3, 500, str(path))
     assert (backbone.image_size, backbone.resize) == (32, 37)
-    assert backbone.specification()["mean"] == pytest.approx([0.1, 0.2, 0.3])
+    assert backbone.arguments["mean"] == pytest.approx([0.1, 0.2, 0.3])
     assert backbone.deviation.flatten().tolist() == [1.0, 2.0, 4.0]
 
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_loaded(saved: tuple[Path, torch.nn.Module], monkeypatch:
     with pytest.raises(ArgumentError, match="expected a vision model, got 'bert'"):
         pretrained(3, 32, str(path))
     (path / "config.json").write_text("{")
-    with pytest.raises(ModelFileError, match="not a configuration that transformers knows"):
+    with pytest.raises(ModelFileError, match="expected a configuration of transformers, got another"):
         pretrained(3, 32, str(path))
     (path / "config.json").unlink()
     with pytest.raises(ArgumentError, match=re.escape("found no config.json")):

@@ -16,7 +16,7 @@ from transformers import (
 
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone
-from rezsl.regions.recomputation import blocks
+from rezsl.regions._recomputation import blocks
 from rezsl.training.parts import forward_in_parts
 
 PATCHES: dict[str, Any] = {
@@ -35,7 +35,7 @@ CONFIGS: dict[str, tuple[PretrainedConfig, int]] = {
 
 def backbone_of(name: str) -> ImageBackbone:
     torch.manual_seed(0)
-    return ImageBackbone(CONFIGS[name][0], 32).double()
+    return ImageBackbone(CONFIGS[name][0].to_dict(), 32).double()
 
 
 def gradients(backbone: ImageBackbone, micro: int = 0) -> tuple[dict[str, torch.Tensor], int]:

@@ -25,7 +25,7 @@ def test_regions_have_unit_length_on_average_whatever_the_weights() -> None:
 
 def test_a_restored_backbone_gives_the_same_regions() -> None:
     backbone = small_resnet(channels=3, natural_size=32, image_size=8).eval()
-    copy = type(backbone).restore(backbone.specification()).eval()
+    copy = type(backbone)(**backbone.arguments).eval()
     copy.load_state_dict(backbone.state_dict())
     images = torch.randint(256, (2, 3, 8, 8), dtype=torch.uint8)
     torch.testing.assert_close(copy(images), backbone(images), rtol=0, atol=0)

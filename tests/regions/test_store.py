@@ -8,16 +8,14 @@ import pytest
 import torch
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark, gather_rows
+from rezsl.data import Benchmark, benchmark_checksums, benchmark_fingerprint, gather_rows
 from rezsl.errors import DataError
 from rezsl.models import AttentionNet
 from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_region_store, small_resnet
-from rezsl.regions.chunks import write_record
-from rezsl.regions.dataset import dataset_sums, write_dataset
-from rezsl.regions.manifest import RegionManifest
+from rezsl.regions._manifest import RegionManifest, write_record
+from rezsl.regions.store import write_dataset
 from rezsl.semantics import ClassSemantics
 from rezsl.training.assembly import in_memory
-from rezsl.training.fingerprint import fingerprint
 from tests.conftest import linear_benchmark
 
 
@@ -103,13 +101,13 @@ def test_every_damage_is_named(store: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, r"written by a newer rezsl \(format 2; this one reads up to 1\); upgrade rezsl"),
+        ({"format": 3}, "expected format 2, got format 3 of another version of rezsl; use that version, or extract"),
         ({"format": "1"}, "expected the manifest of a store of regions, got other JSON"),
         ({"count": -1}, "expected positive whole numbers"),
         ({"region_dim": 8.0}, "expected positive whole numbers"),
         ({"dtype": "float64"}, "a dtype of float16, bfloat16, got"),
-        ({"backbone": None}, "expected the manifest of a store of regions, lacks"),
-        ({"dataset": {}}, "dataset.safetensors and dataset.json differ from the manifest in files, labels"),
+        ({"backbone": None}, "expected the manifest of a store of regions, got a damaged file"),
+        ({"dataset": {}}, "got dataset.safetensors and dataset.json that differ from it in inputs, labels"),
     ],
 )
 @pytest.mark.usefixtures("unchecked")
@@ -118,25 +116,30 @@ def test_a_manifest_that_cannot_be_is_refused(store: Path, change: dict[str, obj
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(DataError, match=message):
         load_region_store(store)
-    with pytest.raises(DataError, match=r"cannot be read \(No such file or directory\); expected a directory of rezsl"):
+    with pytest.raises(
+        DataError, match=r"cannot be read \(No such file or directory\); expected .*; give a directory that rezsl"
+    ):
         load_region_store(store / "chunks")
 
 
 @pytest.mark.parametrize("name", ["dataset.safetensors", "dataset.json"])
 def test_a_damaged_data_set_is_refused(store: Path, name: str) -> None:
     (store / name).write_bytes(b"{}")
-    with pytest.raises(DataError, match="are not readable as a benchmark"):
+    with pytest.raises(DataError, match=rf"{name}: expected .*; remove the file and run the same rezsl extract"):
         load_region_store(store)
     (store / name).unlink()
-    with pytest.raises(DataError, match=rf"{name}: cannot be read \(No such file or directory\); run the same"):
+    with pytest.raises(DataError, match=rf"{name}: cannot be read \(No such file or directory\); .* run the same"):
         load_region_store(store)
 
 
 def test_fingerprint_follows_the_features(kept: Path, store: Path) -> None:
-    assert fingerprint(load_region_store(kept)) == fingerprint(load_region_store(store))
+    assert benchmark_fingerprint(load_region_store(kept)) == benchmark_fingerprint(load_region_store(store))
     path = store / "chunks" / "000002.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"sha256": "0" * 64}))
-    assert fingerprint(load_region_store(kept))["sha256"] != fingerprint(load_region_store(store))["sha256"]
+    assert (
+        benchmark_fingerprint(load_region_store(kept))["sha256"]
+        != benchmark_fingerprint(load_region_store(store))["sha256"]
+    )
 
 
 def test_a_store_need_not_be_writable_and_is_never_written(store: Path) -> None:
@@ -159,10 +162,10 @@ def test_memory_does_not_grow_with_the_file(
 ) -> None:
     """A hole of 2.3 GiB: whatever reads it as a whole maps all of it, and mapped pages count."""
     plain = linear_benchmark(semantics, generator, seen=4, per_class=2000, dim=3)
-    backbone = {"class": "ImageBackbone", "specification": {}, "sha256": "", "source": "nowhere"}
+    backbone = {"class": "ImageBackbone", "arguments": {}, "sha256": "", "source": "nowhere"}
     names = list(range(12000))
-    manifest = RegionManifest(12000, 100, 1024, "bfloat16", 5000, backbone, dataset_sums(plain, names))
-    manifest.claim(tmp_path / "manifest.json")
+    manifest = RegionManifest(12000, 100, 1024, "bfloat16", 5000, backbone, benchmark_checksums(plain, names))
+    manifest.claim(tmp_path)
     write_dataset(tmp_path, plain, names)
     (tmp_path / "chunks").mkdir()
     for chunk in range(3):
@@ -173,9 +176,9 @@ def test_memory_does_not_grow_with_the_file(
 
     before = resident_bytes()
     data = load_region_store(tmp_path)
-    fingerprint(data)
+    benchmark_fingerprint(data)
     assert isinstance(data.inputs, torch.Tensor)
-    scaler = FeatureScaler.of(data.inputs, data.split.trainval)
+    scaler = FeatureScaler.from_features(data.inputs, data.split.trainval)
     network = AttentionNet(1024, semantics)
     model = ZeroShotClassifier(scaler, network, semantics, data.seen_classes)
     assert in_memory(data, model.input_format) is data
@@ -201,13 +204,15 @@ def test_scaler_of_many_rows_is_estimated_from_some_of_all(
     monkeypatch: pytest.MonkeyPatch, generator: torch.Generator
 ) -> None:
     regions = torch.randn(4000, 3, 5, generator=generator) * 2 + torch.arange(5.0)
-    exact = FeatureScaler.of(regions)
+    exact = FeatureScaler.from_features(regions)
     torch.testing.assert_close(exact.mean, regions.double().mean(dim=(0, 1)).float())
     torch.testing.assert_close(exact.deviation, (regions - exact.mean).double().square().mean().sqrt().float())
     index = torch.arange(0, 4000, 2)
-    torch.testing.assert_close(FeatureScaler.of(regions, index).mean, FeatureScaler.of(regions[::2]).mean)
+    torch.testing.assert_close(
+        FeatureScaler.from_features(regions, index).mean, FeatureScaler.from_features(regions[::2]).mean
+    )
     monkeypatch.setattr("rezsl.regions.feature_scaler.MOST_NUMBERS", 15 * 1000)
     # The first half is moved far away: rows are spread over both halves.
     regions[:2000] += 100
-    estimate, exact_of_both = FeatureScaler.of(regions), regions.mean(dim=(0, 1))
+    estimate, exact_of_both = FeatureScaler.from_features(regions), regions.mean(dim=(0, 1))
     torch.testing.assert_close(estimate.mean, exact_of_both, rtol=0, atol=0.5)

@@ -215,11 +215,11 @@ def test_a_run_is_resumed_with_its_own_settings(
     with pytest.raises(KeyboardInterrupt):
         quick(few_digits, tmp_path / "run")
     monkeypatch.undo()
-    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(loss_weight, seed\)"):
+    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(loss_weight: .* → 2.0; seed: 0 → 5\)"):
         quick(few_digits, tmp_path / "run", resume=True, loss_weight=2.0, seed=5)
     assert isinstance(few_digits.inputs, torch.Tensor)
     inverted = replace(few_digits, inputs=255 - few_digits.inputs)
-    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(data\)"):
+    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(data\.sha256\.inputs\)"):
         quick(inverted, tmp_path / "run", resume=True)
 
 
@@ -237,8 +237,8 @@ def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("settings.json", "[]", "expected a JSON object, got other JSON; the file is damaged"),
-        ("settings.json", '{"seed": 0', "expected JSON"),
+        ("settings.json", "[]", "expected a record of the run as a JSON object, got JSON of the type list; restore"),
+        ("settings.json", '{"seed": 0', "expected a record of the run as a JSON object, got a damaged file"),
         ("selection.json", "{}", "expected a number for each of epochs, gamma, .* move it away to select again"),
         ("selection.json", '{"epochs": 0}', "expected a number for each of epochs"),
         ("history.csv", "some,thing\nel,se\n", "expected the rows of earlier epochs .* move it away"),

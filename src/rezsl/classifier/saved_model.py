@@ -1,18 +1,14 @@
 """A trained model on disk: ``model.safetensors`` (all tensors) and ``model.json`` (everything else). Never a pickle."""
 
-import hashlib
-import json
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 
 from rezsl.classifier.zero_shot_classifier import ZeroShotClassifier
 from rezsl.errors import DataError, ModelFileError
-from rezsl.files import write_atomically
+from rezsl.files import read_json, read_tensors, sha256, tensor_bytes, write_atomically, write_json
 from rezsl.models import SemanticModel
 from rezsl.regions import Backbone
 from rezsl.semantics import pack_semantics, unpack_semantics
@@ -29,22 +25,21 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    table, names = pack_semantics(model.semantics)
-    weights = save(tensors | table)
+    tensors, names = pack_semantics(model.semantics)
+    weights = tensor_bytes(model.state_dict() | tensors)
     description = {
         "format": FORMAT,
-        "backbone": {"class": type(model.backbone).__name__, **model.backbone.specification()},
+        "backbone": {"class": type(model.backbone).__name__, "arguments": model.backbone.arguments},
         "network": {"class": type(model.network).__name__, "options": model.network.options},
         "semantics": names,
         "seen_classes": model.seen_classes,
         "gamma": model.gamma,
         "scale": model.scale,
         "protocol": model.protocol,
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": sha256(weights),
     }
     write_atomically(directory / "model.safetensors", weights)
-    write_atomically(directory / "model.json", json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+    write_json(directory / "model.json", description)
 
 
 def load_model(directory: str | Path) -> ZeroShotClassifier:
@@ -62,21 +57,15 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
     directory = Path(directory)
     description = _read_description(directory / "model.json")
     path = directory / "model.safetensors"
+    remedy = "copy both files of the model again"
+    tensors = read_tensors(path, ModelFileError, description.get("sha256", ""), "the tensors of the model", remedy)
     try:
-        weights = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror}); it holds the model's tensors") from error
-    try:
-        if hashlib.sha256(weights).hexdigest() != description["sha256"]:
-            raise ModelFileError(f"{path}: does not match model.json; one of the two is damaged or of another model")
-        tensors = load(weights)
         semantics = unpack_semantics(tensors, description["semantics"])
-        backbone_part = dict(description["backbone"])
-        backbone_class = _class_named(directory, backbone_part.pop("class"), Backbone)
+        backbone_class = _class_named(directory, description["backbone"]["class"], Backbone)
         network_class = _class_named(directory, description["network"]["class"], SemanticModel)
         # The random weights that are replaced at once are no business of the caller's generators.
         with torch.random.fork_rng(devices=()):
-            backbone = backbone_class.restore(backbone_part)
+            backbone = backbone_class(**description["backbone"]["arguments"])
             model = ZeroShotClassifier(
                 backbone=backbone,
                 network=network_class(backbone.region_dim, semantics, **description["network"]["options"]),
@@ -86,24 +75,20 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
                 scale=description["scale"],
                 protocol=description.get("protocol", "honest"),
             )
-        model.load_state_dict({name: tensors[name] for name in tensors if not name.startswith("semantics.")})
+        model.load_state_dict({name: part for name, part in tensors.items() if not name.startswith("semantics.")})
     except ModelFileError:
         raise
-    except (SafetensorError, DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:200]
         raise ModelFileError(f"{directory}: not a readable model ({type(error).__name__}: {detail})") from error
     return model.eval()
 
 
 def _read_description(path: Path) -> dict[str, Any]:
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror}); is this a run directory?") from error
-    except ValueError as error:
-        raise ModelFileError(f"{path}: expected JSON ({error}); the file is damaged") from error
-    if not isinstance(description, dict) or type(description.get("format")) is not int or description["format"] < 1:
-        raise ModelFileError(f"{path}: expected the description of a rezsl model, got other JSON")
+    expected, remedy = "the description of a rezsl model", "give a directory that holds a finished run"
+    description = read_json(path, ModelFileError, expected, remedy)
+    if type(description.get("format")) is not int or description["format"] < 1:
+        raise ModelFileError(f"{path}: expected {expected}, got other JSON; {remedy}")
     if description["format"] > FORMAT:
         raise ModelFileError(
             f"{path}: written by a newer rezsl (format {description['format']}; this one reads up to {FORMAT}); "

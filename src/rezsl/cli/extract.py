@@ -14,9 +14,7 @@ from rezsl.cli.console import advice_when_interrupted, show
 from rezsl.cli.options import instantiate, new_parser
 from rezsl.data import natural_size
 from rezsl.errors import ArgumentError
-from rezsl.regions import ImageBackbone, extract_regions
-from rezsl.regions.hub import commit_of, find_file
-from rezsl.regions.manifest import RegionDtype
+from rezsl.regions import ImageBackbone, RegionDtype, extract_regions, weights_commit
 
 
 def parser() -> ArgumentParser:
@@ -89,7 +87,6 @@ def _source(settings: Any) -> tuple[str, str]:
     options = settings.get("init_args") or {}
     if "source" not in options:
         return f"{settings['class_path'].rsplit('.', 1)[-1]} (random weights)", ""
-    config = find_file(options["source"], "config.json", options.get("revision"))
-    commit = None if config is None or Path(options["source"]).is_dir() else commit_of(config)
+    commit = weights_commit(options["source"], options.get("revision"))
     source = options["source"] + (" (random weights)" if options.get("random_weights") else "")
     return source, commit or options.get("revision") or ""

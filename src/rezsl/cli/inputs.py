@@ -7,8 +7,7 @@ from jsonargparse import ArgumentParser
 from rezsl.classifier import ZeroShotClassifier, model_of_images
 from rezsl.cli.config import store_of_run
 from rezsl.errors import DataError
-from rezsl.regions import FeatureScaler
-from rezsl.regions.store import MANIFEST
+from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
 
 
@@ -43,7 +42,7 @@ def add_backbone(model: ZeroShotClassifier, run: Path, store: Path | None) -> Ze
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
     if store is None and regions is not None:
         store = store_of_run(run)
-        if store is None or not (store / MANIFEST).is_file():
+        if store is None or not is_region_store(store):
             raise DataError(
                 f"{run}: trained on regions of {regions['backbone']['source']}, not on images, and "
                 f"{store or 'their store'} was not found; give a store of that backbone with --store"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rezsl.data._benchmark import Benchmark, RegionOrigin
 from rezsl.data._feature_files import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data._fingerprint import benchmark_checksums, benchmark_fingerprint, identify_inputs
 from rezsl.data._folder_check import FolderReport
 from rezsl.data._folder_files import SPLIT_NAMES, ImageRow
 from rezsl.data._held_out import SelectionSplit, selection_split
@@ -51,10 +52,13 @@ __all__ = [
     "SelectionSplit",
     "ShuffledBatches",
     "Split",
+    "benchmark_checksums",
+    "benchmark_fingerprint",
     "check_directory",
     "find_images",
     "fit_images",
     "gather_rows",
+    "identify_inputs",
     "make_splits",
     "natural_size",
     "read_feature_rows",

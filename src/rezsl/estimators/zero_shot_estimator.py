@@ -80,7 +80,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         with own_randomness():
             torch.manual_seed(seed)
             self.classifier_ = ZeroShotClassifier(
-                FeatureScaler.of(features),
+                FeatureScaler.from_features(features),
                 self._network(X.shape[1], described.semantics),
                 described.semantics,
                 described.only(seen, "y").semantics.classes,

@@ -1,21 +1,43 @@
-"""From images or features to regions: backbones, their extraction, and stores of regions on disk."""
+"""From images or features to regions: backbones, their extraction, and stores of regions on disk.
 
-from rezsl.regions.backbone import Backbone
+Each backbone is one file of this package, whose builder registers itself in :data:`BACKBONES` when it is imported.
+"""
+
+from typing import TYPE_CHECKING
+
+from rezsl.files import import_modules
+from rezsl.regions._backbone import BACKBONES, Backbone, backbone_builder
+from rezsl.regions._manifest import IRRELEVANT, RegionDtype, RegionManifest, is_region_store, read_manifest
+from rezsl.regions._recomputation import recomputed
 from rezsl.regions.extraction import extract_regions
-from rezsl.regions.feature_scaler import FeatureScaler
+from rezsl.regions.feature_scaler import FeatureScaler, ScaledImageBackbone
 from rezsl.regions.image_backbone import ImageBackbone
-from rezsl.regions.pretrained import pretrained
-from rezsl.regions.scaled_image_backbone import ScaledImageBackbone
-from rezsl.regions.small_resnet import small_resnet
-from rezsl.regions.store import load_region_store
+from rezsl.regions.pretrained import weights_commit
+from rezsl.regions.store import load_region_store, load_store_backbone
+
+if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
+    from rezsl.regions.pretrained import pretrained as pretrained
+    from rezsl.regions.small_resnet import small_resnet as small_resnet
 
 __all__ = [
+    "BACKBONES",
+    "IRRELEVANT",
     "Backbone",
     "FeatureScaler",
     "ImageBackbone",
+    "RegionDtype",
+    "RegionManifest",
     "ScaledImageBackbone",
+    "backbone_builder",
     "extract_regions",
+    "is_region_store",
     "load_region_store",
-    "pretrained",
-    "small_resnet",
+    "load_store_backbone",
+    "read_manifest",
+    "recomputed",
+    "weights_commit",
 ]
+
+import_modules(__name__)
+globals().update({builder.__name__: builder for builder in BACKBONES.values()})
+__all__.extend(builder.__name__ for builder in BACKBONES.values())

@@ -1,8 +1,8 @@
-"""Writing a store of regions: what a backbone sees in the images of a benchmark, computed once for many runs."""
+"""Writing a store: the regions of all images of a benchmark are computed once for many runs."""
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,20 +11,25 @@ from typing import Any, BinaryIO
 
 import torch
 from jaxtyping import Int
-from rich.console import Console
-from rich.progress import Progress
-from safetensors.torch import save
 from torch import Tensor
 
-from rezsl.data import Benchmark, Crop, ImageFormat
-from rezsl.errors import ArgumentError, DataError
-from rezsl.files import create_atomically
+from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identify_inputs
+from rezsl.errors import ArgumentError, DataError, needs
+from rezsl.files import create_atomically, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
-from rezsl.regions.chunks import FEATURES, RECORDS, check_size, read_record, write_record
-from rezsl.regions.dataset import dataset_sums, input_names, write_dataset
+from rezsl.regions._manifest import (
+    DTYPES,
+    FEATURES,
+    MANIFEST,
+    RECORDS,
+    RegionDtype,
+    RegionManifest,
+    check_size,
+    read_record,
+    write_record,
+)
 from rezsl.regions.image_backbone import ImageBackbone
-from rezsl.regions.manifest import DTYPES, RegionDtype, RegionManifest
-from rezsl.regions.store import BACKBONE, MANIFEST
+from rezsl.regions.store import BACKBONE, write_dataset
 
 
 def extract_regions(
@@ -40,66 +45,78 @@ def extract_regions(
     revision: str = "",
     progress: bool = True,
 ) -> RegionManifest:
-    """Write the regions of all images of a benchmark, for :func:`rezsl.data.load_region_store`.
+    """Write the regions of all images of a benchmark into a store, for :func:`rezsl.regions.load_region_store`.
 
-    A call that was interrupted goes on where it stopped, with the same arguments. Several processes, also on several
-    machines with one file system, share the work: each is given one of n shards.
+    After an interruption, a call with the same arguments continues the work. Several processes, also on several
+    machines with one file system, can share the work, each with one of n shards.
 
     Args:
-        benchmark: of images. Its labels, semantics and split are kept in the store; its image files are not needed
-            afterwards.
-        backbone: used as it is, in evaluation mode; its weights are kept in the store too.
-        directory: of the store; made if need be.
-        dtype: to round to. ``float16`` has 11 significant bits up to 65504, ``bfloat16`` 8 bits up to 3·10³⁸.
-        chunk: images that are written, recorded, and after an interruption computed again, as one.
+        benchmark: a benchmark of images. Its labels, semantics and split are copied into the store, so that the image
+            files are not needed afterwards.
+        backbone: the backbone, which is used in evaluation mode; its weights are copied into the store too.
+        directory: directory of the store, which is created if necessary.
+        dtype: type to which regions are rounded. ``float16`` has 11 significant bits and reaches 65504, ``bfloat16``
+            has 8 bits and reaches 3·10³⁸.
+        chunk: number of images that are written and recorded together, and computed again after an interruption.
         batch_size: images per forward pass.
-        shard: (i, n), 0 ≤ i < n: only the chunks i, i + n, i + 2n, …
-        device: where the backbone runs; ``auto`` takes a GPU if there is one. It is left where it was.
-        source: where the backbone's weights come from, for people to read.
-        revision: which version of them, for people to read.
+        shard: (i, n) with 0 ≤ i < n selects the chunks i, i + n, i + 2n, …
+        device: device of the computation; ``auto`` takes a GPU if there is one. Afterwards the backbone is moved back.
+        source: description of where the weights come from, which is only recorded.
+        revision: version of the weights, which is only recorded.
         progress: show a progress bar.
 
     Raises:
         ArgumentError: a number is out of range, or this machine has no such device.
         DataError: the benchmark has features already, an image cannot be read, a region is NaN or does not fit the
-            dtype, or the directory holds a store of something else.
+            dtype, or the directory contains another store.
     """
     _check_arguments(benchmark, dtype, chunk, batch_size, shard)
     root, image_format = Path(directory), ImageFormat(backbone.image_size, backbone.channels, backbone.resize)
-    with _at_work(backbone, device):
+    with _prepared(backbone, device):
         manifest = _begin(root, benchmark, backbone, image_format, dtype, chunk, source, revision)
         mine = range(shard[0], manifest.chunks, shard[1])
         unfinished = [number for number in mine if read_record(root, manifest, number) is None]
-        with (
-            Progress(console=Console(stderr=True), disable=not progress) as bar,
-            (root / FEATURES).open("r+b", buffering=0) as stream,
-        ):
-            task = bar.add_task("extract", total=sum(len(manifest.rows(number)) for number in unfinished))
+        total = sum(len(manifest.rows(number)) for number in unfinished)
+        with _progress_bar(total, progress) as advance, (root / FEATURES).open("r+b", buffering=0) as stream:
             for number in unfinished:
                 parts = torch.tensor(manifest.rows(number)).split(batch_size)
                 checksum = hashlib.sha256()
                 stream.seek(manifest.rows(number).start * manifest.row_bytes)
-                for index, images in _ahead(benchmark, image_format, parts):
+                for index, images in _batches(benchmark, image_format, parts):
                     content = _bytes(_rounded(_regions(backbone, images), dtype, index, benchmark))
                     _write(stream, content)
                     checksum.update(content)
-                    bar.advance(task, len(index))
+                    advance(len(index))
                 os.fsync(stream.fileno())
                 write_record(root, manifest, number, checksum.hexdigest())
     return manifest
 
 
 @contextmanager
-def _at_work(backbone: ImageBackbone, device: str) -> Iterator[None]:
-    """In evaluation mode on the device; afterwards it is as it was."""
+def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar and yield the function that advances it."""
+    if not shown:
+        yield lambda _: None
+        return
+    with needs("cli", "progress bars"):
+        from rich.console import Console  # noqa: PLC0415 - an optional package
+        from rich.progress import Progress  # noqa: PLC0415
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("extract", total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
+def _prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
+    """Put the backbone into evaluation mode on the device, and restore its mode and device afterwards."""
     was_training, home = backbone.training, backbone.mean.device
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
         torch.empty(1, device=place)
-    except (RuntimeError, AssertionError) as error:  # the latter where PyTorch was built without it
+    except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA raises an AssertionError
         reason = str(error).splitlines()[0][:100]
         raise ArgumentError(
-            f"device: expected auto, cpu or cuda as this machine has them, got {device!r} ({reason})"
+            f"device: expected a device of this machine, got {device!r} ({reason}); use auto or cpu"
         ) from error
     backbone.eval().to(place)
     try:
@@ -112,12 +129,12 @@ def _check_arguments(
     benchmark: Benchmark, dtype: RegionDtype, chunk: int, batch_size: int, shard: tuple[int, int]
 ) -> None:
     if dtype not in DTYPES:
-        raise ArgumentError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+        raise ArgumentError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}; choose one of them")
     for name, number in (("chunk", chunk), ("batch_size", batch_size)):
         if number < 1:
-            raise ArgumentError(f"{name}: expected at least 1, got {number}")
+            raise ArgumentError(f"{name}: expected at least 1, got {number}; choose a larger number")
     if not 0 <= shard[0] < shard[1]:
-        raise ArgumentError(f"shard: expected (i, n) with 0 ≤ i < n, got {shard}")
+        raise ArgumentError(f"shard: expected (i, n) with 0 ≤ i < n, got {shard}; count shards from 0")
     if benchmark.kind == "features":
         raise DataError(f"data: expected a benchmark of images, got features ({benchmark}); fit them as they are")
 
@@ -132,27 +149,27 @@ def _begin(
     source: str,
     revision: str,
 ) -> RegionManifest:
-    """A store with everything in it but regions, new or found as it should be."""
-    names = input_names(benchmark.inputs)
-    weights = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in backbone.state_dict().items()})
+    """Create a store with everything but its regions, or accept one that was begun with the same arguments."""
+    names = identify_inputs(benchmark.inputs)
+    weights = tensor_bytes(backbone.state_dict())
     like_one = torch.zeros(1, backbone.channels, backbone.image_size, backbone.image_size, dtype=torch.uint8)
     _, regions, region_dim = _regions(backbone, like_one).shape
     description = {
         "class": type(backbone).__name__,
         "source": source or "a backbone made in Python",
         "revision": revision,
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": sha256(weights),
         "preprocessing": asdict(image_format),
-        "specification": backbone.specification(),
+        "arguments": backbone.arguments,
     }
-    sums = dataset_sums(benchmark, names)
+    sums = benchmark_checksums(benchmark, names)
     manifest = RegionManifest(len(benchmark.labels), regions, region_dim, dtype, chunk, description, sums)
     root.mkdir(parents=True, exist_ok=True)
-    # Listed before the manifest is looked for: another process may be beginning the same store.
+    # The directory is listed before the manifest is checked, because another process may begin the same store.
     others = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
     if others and not (root / MANIFEST).exists():
         raise DataError(f"{root}: expected a new or empty directory, or an unfinished store; choose another directory")
-    manifest.claim(root / MANIFEST)
+    manifest.claim(root)
     write_dataset(root, benchmark, names)
     create_atomically(root / BACKBONE, weights)
     (root / RECORDS).mkdir(exist_ok=True)
@@ -161,9 +178,9 @@ def _begin(
 
 
 def _make_room(root: Path, manifest: RegionManifest) -> None:
-    """The file of features in its full length, as a hole that chunks are written into, in any order."""
+    """Create the file of regions in its full length as a sparse file, into which chunks are written in any order."""
     if any((root / RECORDS).iterdir()):
-        # Chunks are recorded as written: a new, empty file would pass for their regions.
+        # Some chunks are recorded as written, so a new, empty file would be taken for their regions.
         check_size(root, manifest)
     descriptor = os.open(root / FEATURES, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -172,10 +189,10 @@ def _make_room(root: Path, manifest: RegionManifest) -> None:
         os.close(descriptor)
 
 
-def _ahead(
+def _batches(
     benchmark: Benchmark, image_format: ImageFormat, parts: tuple[Tensor, ...]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of images with their indices; the next one is decoded while one is in use."""
+    """Yield batches of images with their indices; the next batch is decoded while one is in use."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         waiting = thread.submit(image_format.read, benchmark.inputs, parts[0])
         for position, index in enumerate(parts):
@@ -192,7 +209,7 @@ def _regions(backbone: ImageBackbone, images: Tensor) -> Regions:
 
 
 def _rounded(regions: Regions, dtype: RegionDtype, index: Int[Tensor, "B"], benchmark: Benchmark) -> Regions:
-    """Regions in the store's type, on the CPU.
+    """Return regions in the type of the store, on the CPU.
 
     Raises:
         DataError: a number is NaN or infinite, before or after rounding.
@@ -204,7 +221,7 @@ def _rounded(regions: Regions, dtype: RegionDtype, index: Int[Tensor, "B"], benc
         image = _name(benchmark, int(index[row]))
         largest = float(regions[row].float().abs().max())
         if not torch.isfinite(torch.tensor(largest)):
-            raise DataError(f"{image}: the backbone's regions of this image hold NaN or infinity; check its weights")
+            raise DataError(f"{image}: the backbone's regions of this image contain NaN or infinity; check its weights")
         advice = "; extract with dtype bfloat16 into another directory" if dtype == "float16" else ""
         raise DataError(f"{image}: a region has the number {largest:.6g}, too large for {dtype}{advice}")
     return rounded.cpu()
@@ -222,7 +239,7 @@ def _bytes(regions: Tensor) -> bytes:
 
 
 def _write(stream: BinaryIO, content: bytes) -> None:
-    """All of it: an unbuffered file may take less at a time."""
+    """Write all of the content, of which an unbuffered file may accept only a part at a time."""
     view = memoryview(content)
     while view:
         view = view[stream.write(view) :]

@@ -40,7 +40,7 @@ def new_classifier(
     if data.kind == "features":
         assert isinstance(data.inputs, Tensor)
         regions = data.regions.to_json() if data.regions is not None else None
-        stage = FeatureScaler.of(data.inputs, train_index, regions)
+        stage = FeatureScaler.from_features(data.inputs, train_index, regions)
     else:
         channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
         stage = backbone(channels, natural_size(data.inputs))

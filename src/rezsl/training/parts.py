@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from rezsl.regions.recomputation import recomputed
+from rezsl.regions import recomputed
 
 
 def forward_in_parts(

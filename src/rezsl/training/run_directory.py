@@ -1,13 +1,12 @@
 """What a run leaves on disk, and what must not be overwritten."""
 
-import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rezsl.errors import RunDirectoryError
-from rezsl.files import write_atomically
+from rezsl.files import differences, read_json, write_json
 from rezsl.training.callbacks import Choice
 
 
@@ -93,10 +92,9 @@ class RunDirectory:
         before = self.read_json(self.settings)
         if before is None:
             self.write_json(self.settings, settings)
-        elif before != settings:
-            changed = [name for name in settings if settings[name] != before.get(name)]
+        elif changed := differences(before, settings):
             raise RunDirectoryError(
-                f"run_dir: {self.path} was begun with other settings ({', '.join(changed)}); resume with the same "
+                f"run_dir: {self.path} was begun with other settings ({'; '.join(changed[:5])}); resume with the same "
                 f"ones, or choose another directory"
             )
         self.begun = True
@@ -123,7 +121,7 @@ class RunDirectory:
 
     def write_json(self, path: Path, content: dict[str, Any]) -> None:
         """Write a record, whole or not at all."""
-        write_atomically(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        write_json(path, content)
 
     def read_json(self, path: Path) -> dict[str, Any] | None:
         """Read a record; None where there is none yet.
@@ -133,12 +131,4 @@ class RunDirectory:
         """
         if not path.exists():
             return None
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RunDirectoryError(f"{path}: cannot be read ({error.strerror})") from error
-        except ValueError as error:
-            raise RunDirectoryError(f"{path}: expected JSON ({error}); the file is damaged") from error
-        if not isinstance(content, dict):
-            raise RunDirectoryError(f"{path}: expected a JSON object, got other JSON; the file is damaged")
-        return content
+        return read_json(path, RunDirectoryError, "a record of the run as a JSON object")

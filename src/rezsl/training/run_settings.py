@@ -7,8 +7,7 @@ from typing import Any
 import torch
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark
-from rezsl.training.fingerprint import fingerprint
+from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.training.training import Training
 
 
@@ -17,8 +16,8 @@ def settings_of(data: Benchmark, classifier: ZeroShotClassifier, training: Train
     return {
         "rezsl": version("rezsl"),
         "torch": str(torch.__version__),
-        "data": fingerprint(data),
-        "backbone": {"class": type(classifier.backbone).__name__, **classifier.backbone.specification()},
+        "data": benchmark_fingerprint(data),
+        "backbone": {"class": type(classifier.backbone).__name__, "arguments": classifier.backbone.arguments},
         "network": {"class": type(classifier.network).__name__, "options": classifier.network.options},
         "loss": str(training.loss),
         "loss_weight": training.loss_weight,

@@ -1,4 +1,4 @@
-"""Files of models on the hub, of its local cache, or of a directory: quietly, and also without a network."""
+"""Files of models on the Hugging Face hub, in its local cache or in a directory, also without a network."""
 
 import logging
 import socket
@@ -7,34 +7,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, needs
 
 
 def find_file(source: str, name: str, revision: str | None = None) -> Path | None:
-    """A file of a model; None where the model exists but has no such file.
+    """Return the path of a file of a model; None where the model exists and has no such file.
 
     Args:
         source: a directory, or an id on the hub.
-        name: of the file.
+        name: name of the file.
         revision: branch, tag or commit on the hub.
 
     Raises:
-        ArgumentError: the source is no directory, is not in the local cache, and the hub cannot be reached.
+        ArgumentError: the source is not a directory and not in the local cache, and the hub cannot be reached.
+        MissingPackageError: huggingface_hub is not installed.
     """
     if Path(source).is_dir():
         path = Path(source) / name
         return path if path.is_file() else None
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # noqa: PLC0415 - a second of import
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError  # noqa: PLC0415 - as above
+    with needs("images", "models of the hub"):
+        # The import takes a second.
+        from huggingface_hub import hf_hub_download, try_to_load_from_cache  # noqa: PLC0415
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError  # noqa: PLC0415
 
     try:
         cached = try_to_load_from_cache(source, name, revision=revision)
         if isinstance(cached, str):
             return Path(cached)
-        if cached is not None:  # the cache remembers that there is none
+        if cached is not None:  # the cache records that the model has no such file
             return None
         if not _hub_answers():
-            # The model may be there, only without this file: its configuration always is.
+            # The model may be in the cache without this file; its configuration always is.
             if name != "config.json" and find_file(source, "config.json", revision) is not None:
                 return None
             raise ArgumentError(
@@ -48,20 +51,20 @@ def find_file(source: str, name: str, revision: str | None = None) -> Path | Non
     except (HFValidationError, HfHubHTTPError, OSError) as error:
         detail = str(error).strip().splitlines()[0][:160]
         raise ArgumentError(
-            f"source: {source!r} is neither a directory nor a model that the hub gives ({detail})"
+            f"source: expected a directory or a model of the hub, got {source!r} ({detail}); check its spelling"
         ) from error
 
 
 def commit_of(path: Path) -> str | None:
-    """The commit that a file of the local cache is of; None for any other file."""
-    # models--<owner>--<name>/snapshots/<commit>/<file>
+    """Return the commit of a file in the local cache; None for any other file."""
+    # The cache names its files models--<owner>--<name>/snapshots/<commit>/<file>.
     parts = path.parts
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-2] else None
 
 
 def _hub_answers() -> bool:
-    """Asked before the hub's client is: that one tries again for half a minute."""
-    from huggingface_hub import constants  # noqa: PLC0415 - as above
+    """Return whether the hub can be reached, without its client, which repeats its attempts for half a minute."""
+    from huggingface_hub import constants  # noqa: PLC0415 - it takes a second
 
     if constants.HF_HUB_OFFLINE:
         return False
@@ -77,8 +80,8 @@ def _hub_answers() -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without progress bars and reports of transformers and the hub's client: rezsl says itself what is wrong."""
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 - as above
+    """Suppress progress bars and reports of transformers and of the hub's client; rezsl raises its own errors."""
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415 - it takes seconds
 
     loggers = [logging.getLogger(name) for name in ("transformers", "huggingface_hub")]
     levels = [logger.level for logger in loggers]

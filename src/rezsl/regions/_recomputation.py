@@ -1,6 +1,7 @@
-"""Activations that are computed again when gradients are taken, instead of being kept until then.
+"""Computing activations a second time for the gradients instead of storing them until then.
 
-Chen et al., *Training deep nets with sublinear memory cost* (2016). Memory for about a third more computing.
+This is gradient checkpointing (Chen et al., *Training deep nets with sublinear memory cost*, 2016). It saves memory and
+takes about a third more computation.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,15 +19,16 @@ Output = TypeVar("Output")
 
 
 def recomputed(function: Callable[..., Output], network: nn.Module, *args: Any, **options: Any) -> Output:
-    """``function(*args, **options)``, of which only the arguments are kept until gradients are taken.
+    """Return ``function(*args, **options)`` and store only the arguments for the gradients.
 
-    Random numbers are the same the second time, and running statistics of batch normalisation only move the first time.
+    The second computation draws the same random numbers, and it does not change the running statistics of batch
+    normalisation again.
 
     Args:
-        function: computes with ``network``.
-        network: where batch normalisation is looked for.
-        args: of the function.
-        options: of the function.
+        function: a function that computes with ``network``.
+        network: the module whose layers of batch normalisation are concerned.
+        args: arguments of the function.
+        options: keyword arguments of the function.
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
@@ -38,13 +40,16 @@ def recomputed(function: Callable[..., Output], network: nn.Module, *args: Any, 
 
 @contextmanager
 def recomputed_blocks(network: nn.Module) -> Iterator[None]:
-    """Within it, each block of a network of transformers keeps what it is given, and nothing of what it computes.
+    """Inside the block, store only the inputs of each block of a network for the gradients.
 
-    The network itself sees the whole batch, batch normalisation included.
+    The network still processes the whole batch at once, so that batch normalisation is unchanged.
+
+    Raises:
+        ArgumentError: the blocks of this architecture are not known.
     """
     found = blocks(network)
     for block in found:
-        # On the instance, so that hooks around the block are called once.
+        # The method is replaced on the instance, so that hooks around the block are called once.
         block.forward = partial(recomputed, block.forward, block)
     try:
         yield
@@ -54,12 +59,12 @@ def recomputed_blocks(network: nn.Module) -> Iterator[None]:
 
 
 def blocks(network: nn.Module) -> list[nn.Module]:
-    """The layers of a transformer, or the residual blocks of a convolutional network's stages.
+    """Return the layers of a transformer, or the residual blocks of the stages of a convolutional network.
 
     Raises:
-        ArgumentError: an architecture whose blocks are not known.
+        ArgumentError: the blocks of this architecture are not known.
     """
-    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415 - seconds of import
+    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415 - it takes seconds
 
     found: list[nn.Module] = [module for module in network.modules() if isinstance(module, GradientCheckpointingLayer)]
     stages = (getattr(module, "layers", None) for module in network.modules())
@@ -67,14 +72,14 @@ def blocks(network: nn.Module) -> list[nn.Module]:
     if not found:
         raise ArgumentError(
             f"recompute: expected a backbone whose blocks are known, got {type(network).__name__}; leave it out, and "
-            f"take batches in parts instead (batches.micro)"
+            f"divide batches into parts instead (batches.micro)"
         )
     return found
 
 
 @contextmanager
 def _without_statistics(network: nn.Module) -> Iterator[None]:
-    """Batch normalisation by the batch's own figures, its running ones moved by nothing."""
+    """Normalise by the statistics of the batch without changing the running statistics."""
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
     before = [
         (layer.momentum, layer.num_batches_tracked.clone() if layer.num_batches_tracked is not None else None)
