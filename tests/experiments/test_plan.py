@@ -42,7 +42,7 @@ def test_options_are_merged_dataset_method_loss() -> None:
         "max_epochs": 3, "model": "linear", "loss": "MSELoss",
         "data": {"class_path": "xlsa17", "init_args": {"root": "/there"}},
     }  # fmt: skip
-    assert read.trials == 0
+    assert read.search.trials == 0
 
 
 def test_arguments_of_another_class_are_not_kept() -> None:
@@ -93,7 +93,7 @@ def test_what_is_searched_may_depend_on_method_and_loss() -> None:
             "p: search: unknown entry 'trial'; expected trials, objective, space, methods, losses",
         ),
         ({"search": [1]}, "p: search: expected trials, objective, space, methods, losses, got [1]"),
-        ({"search": {"trials": 0}}, "p: search: expected trials of at least 1, got 0"),
+        ({"search": {"trials": 0}}, "p: search: expected trials of at least 1, got 0; or leave search out"),
         ({"search": {"trials": 2, "methods": {"x": {}}}}, "p: search: methods: unknown name 'x'; expected linear, mlp"),
         (
             {"search": {"trials": 2, "space": {"loss_weight": {"low": 2, "high": 1}}}},

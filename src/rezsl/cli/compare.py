@@ -20,6 +20,7 @@ from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, collect
 from rezsl.experiments.runner import JobRunner, Runner, run_plan
 from rezsl.experiments.significance import PairedTest
+from rezsl.experiments.space import read_space
 from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 
@@ -84,8 +85,8 @@ def compare(
     console = console or Console()
     folder = Folder(output)
     _keep(plan, folder)
-    total = sum(folder.search_job(cell, plan) is not None for cell in plan.cells) + len(plan.cells) * len(plan.seeds)
-    done = _finished(plan, folder)
+    jobs = folder.jobs(plan)
+    total, done = len(jobs), sum(job.is_finished for job in jobs)
     show(
         console,
         f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} of them finished before",
@@ -124,7 +125,9 @@ def check_plan(plan: Plan) -> None:
             sweep_command.with_values(text, {})
         except RezslError as error:
             raise ArgumentError(f"plan: {cell.name}: {error}") from error
-        sweep_command.check_space(text, cell.space, f"plan: {cell.name}: search")
+        if cell.space:
+            where = f"plan: {cell.name}: search"
+            sweep_command.check_space(text, read_space(cell.space, where), where)
 
 
 def _roots(given: list[str]) -> dict[str, str]:
@@ -133,12 +136,6 @@ def _roots(given: list[str]) -> dict[str, str]:
         raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}")
     # The runs may be read from another working directory.
     return {name: os.path.abspath(path) for name, _, path in (entry.partition("=") for entry in given)}
-
-
-def _finished(plan: Plan, folder: Folder) -> int:
-    jobs = [folder.search_job(cell, plan) for cell in plan.cells]
-    jobs += [folder.run_job(cell, plan, seed) for cell in plan.cells for seed in plan.seeds]
-    return sum(job is not None and job.is_finished for job in jobs)
 
 
 def _keep(plan: Plan, folder: Folder) -> None:

@@ -1,11 +1,10 @@
 """The command lines of a comparison: the search of each cell, and after it the runs with each seed."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from rezsl.experiments.plan import Cell, Plan
-from rezsl.files import write_atomically
+from rezsl.files import write_json
 
 
 @dataclass(frozen=True)
@@ -45,37 +44,27 @@ class Folder:
         """The file of the plan."""
         return self.path / "plan.json"
 
-    def config(self, cell: Cell) -> Path:
-        """Return the file of a cell's options in the plan."""
-        return self.path / "configs" / f"{cell.name}.yaml"
-
-    def space(self, cell: Cell) -> Path:
-        """Return the file of a cell's search space."""
-        return self.path / "configs" / f"{cell.name}.space.yaml"
-
-    def best(self, cell: Cell) -> Path:
-        """Return the file of the options that the search of a cell found."""
-        return self.path / "search" / f"{cell.name}.yaml"
-
-    def run(self, cell: Cell, seed: int) -> Path:
-        """Return the run directory of a cell with a seed."""
-        return self.path / "runs" / cell.name / f"seed-{seed}"
+    def jobs(self, plan: Plan) -> list[Job]:
+        """Return every command of the comparison."""
+        searches = [self.search_job(cell, plan) for cell in plan.cells]
+        runs = [self.run_job(cell, plan, seed) for cell in plan.cells for seed in plan.seeds]
+        return [job for job in searches if job is not None] + runs
 
     def search_job(self, cell: Cell, plan: Plan) -> Job | None:
         """Return the command that searches for a cell; None if nothing is searched."""
-        if not cell.space or not plan.trials:
+        if not cell.space:
             return None
-        best = self.best(cell)
+        best = self._best(cell)
         arguments = (
-            "sweep", str(self.config(cell)), "--space", str(self.space(cell)), "--trials", str(plan.trials),
-            "--objective", plan.objective, "--seed", str(plan.seeds[0]), "-o", str(best),
+            "sweep", str(self._config(cell)), "--space", str(self._space(cell)), "--trials", str(plan.search.trials),
+            "--objective", plan.search.objective, "--seed", str(plan.seeds[0]), "-o", str(best),
         )  # fmt: skip
         return Job(f"{cell.name} search", arguments, best, self.path / "logs" / cell.name / "search.log")
 
     def run_job(self, cell: Cell, plan: Plan, seed: int) -> Job:
         """Return the command that trains and tests a cell with a seed, and resumes an interrupted run."""
-        config = self.best(cell) if self.search_job(cell, plan) is not None else self.config(cell)
-        run = self.run(cell, seed)
+        config = self._best(cell) if self.search_job(cell, plan) is not None else self._config(cell)
+        run = self.path / "runs" / cell.name / f"seed-{seed}"
         # Plots and pages take longer than many trainings, so they are left to rezsl report.
         arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
         if (run / "settings.json").exists():
@@ -86,8 +75,16 @@ class Folder:
     def write_configs(self, plan: Plan) -> None:
         """Write the options and the search space of every cell, as JSON, which is also YAML."""
         for cell in plan.cells:
-            self.config(cell).parent.mkdir(parents=True, exist_ok=True)
-            self.best(cell).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self.config(cell), json.dumps(cell.options, indent=2) + "\n")
-            space = {name: entry.to_json() for name, entry in cell.space.items()}
-            write_atomically(self.space(cell), json.dumps(space, indent=2) + "\n")
+            self._config(cell).parent.mkdir(parents=True, exist_ok=True)
+            self._best(cell).parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._config(cell), cell.options)
+            write_json(self._space(cell), cell.space)
+
+    def _config(self, cell: Cell) -> Path:
+        return self.path / "configs" / f"{cell.name}.yaml"
+
+    def _space(self, cell: Cell) -> Path:
+        return self.path / "configs" / f"{cell.name}.space.yaml"
+
+    def _best(self, cell: Cell) -> Path:
+        return self.path / "search" / f"{cell.name}.yaml"

@@ -4,13 +4,13 @@ import re
 from argparse import ArgumentError as EntryError
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from jsonargparse import ArgumentParser
 
 from rezsl.errors import ArgumentError
-from rezsl.experiments.space import SearchSpace, read_space
+from rezsl.experiments.space import read_space
 from rezsl.metrics import OBJECTIVES
 
 Options = dict[str, Any]
@@ -26,14 +26,14 @@ class Cell:
         method: its name in the plan.
         loss: its name in the plan.
         options: options of ``rezsl fit``.
-        space: the options that are searched for this cell; empty where there are none.
+        space: entries of the search space, see :func:`rezsl.experiments.space.read_space`; empty without a search.
     """
 
     dataset: str
     method: str
     loss: str
     options: Options
-    space: SearchSpace
+    space: Options
 
     @property
     def name(self) -> str:
@@ -42,47 +42,24 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The runs of a comparison.
-
-    Attributes:
-        cells: every method with each of its losses on every data set, in the plan's order.
-        seeds: each cell is run with each of them; the search uses the first.
-        baseline: the method and the loss that the others are compared with.
-        trials: trials in the search of each cell; 0 where there is none.
-        objective: validation metric that the search maximises.
-        record: the content of the plan's file, with which the file of a later call must agree.
-    """
-
-    cells: tuple[Cell, ...]
-    seeds: tuple[int, ...]
-    baseline: tuple[str, str]
-    trials: int
-    objective: str
-    record: dict[str, Any]
-
-
-@dataclass(frozen=True)
 class Search:
     """The entry ``search`` of a plan's file.
 
     Attributes:
-        trials: trials for each cell that searches anything, at least 1.
+        trials: number of trials for each cell that has a search space, at least 1; 0 stands for no search.
         objective: validation metric to maximise.
         space: options that are searched for all cells, with their ranges or choices.
         methods: by method, options that are searched beside those; null takes an option out.
         losses: the same by loss.
     """
 
-    trials: int
+    trials: int = 0
     objective: str = "H"
     space: Options = field(default_factory=dict)
     methods: dict[str, Any] = field(default_factory=dict)
     losses: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.trials < 1:
-            raise ArgumentError(f"expected trials of at least 1, got {self.trials}; leave search out to have none")
         if self.objective not in OBJECTIVES:
             raise ArgumentError(f"objective: expected {' or '.join(OBJECTIVES)}, got {self.objective}")
         for part in ("methods", "losses"):
@@ -96,17 +73,19 @@ class Search:
 
 
 @dataclass(frozen=True)
-class PlanFile:
-    """The entries of a plan's file.
+class Plan:
+    """The runs of a comparison; all but the last two attributes are entries of the plan's file.
 
     Attributes:
         datasets: names of data sets with options of ``rezsl fit``.
         methods: the same for methods.
         losses: the same for losses.
-        seeds: different whole numbers of at least 0.
+        seeds: different whole numbers of at least 0; every row is run with each, and searched with the first.
         baseline: ``method`` and ``loss`` of the row that the others are compared with.
         pairs: by method, the only losses that it is run with; other methods are run with all.
         options: options of every run; those of data sets, methods and losses are merged over them in that order.
+        search: the search of every row.
+        record: the content of the plan's file, with which the file of a later call must agree.
     """
 
     datasets: dict[Any, Any]
@@ -116,6 +95,8 @@ class PlanFile:
     baseline: dict[str, str]
     pairs: dict[str, list[str]] = field(default_factory=dict)
     options: Options = field(default_factory=dict)
+    search: Search = field(default_factory=Search)
+    record: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for part in ("datasets", "methods", "losses"):
@@ -142,15 +123,30 @@ class PlanFile:
 
     @property
     def rows(self) -> list[tuple[str, str]]:
-        """Return each method with each of its losses."""
+        """Each method with each of its losses."""
         return [(method, loss) for method in self.methods for loss in self.pairs.get(method, self.losses)]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """Every row on every data set, in the plan's order."""
+        return [
+            Cell(
+                dataset,
+                method,
+                loss,
+                merged(self.options, options or {}, self.methods[method] or {}, self.losses[loss] or {}),
+                self.search.of(method, loss) if self.search.trials else {},
+            )
+            for dataset, options in self.datasets.items()
+            for method, loss in self.rows
+        ]
 
 
 def read_plan(content: object, source: str, roots: Mapping[str, str] | None = None) -> Plan:
     """Make a plan from the content of a YAML file.
 
     Args:
-        content: a mapping with the entries of :class:`PlanFile` and, under ``search``, those of :class:`Search`.
+        content: a mapping with the entries of :class:`Plan` and, under ``search``, those of :class:`Search`.
         source: the file's name for messages.
         roots: the directories of data sets, by the data set's name.
 
@@ -161,27 +157,19 @@ def read_plan(content: object, source: str, roots: Mapping[str, str] | None = No
         raise ArgumentError(
             f"{source}: expected a plan with datasets, methods and losses, got {type(content).__name__}"
         )
-    written = {name: entry for name, entry in content.items() if name != "search"}
-    file = _read(PlanFile, written, source, "search")
-    search = None if content.get("search") is None else _read(Search, content["search"], f"{source}: search")
-    if search is not None:
-        for part, known in (("methods", file.methods), ("losses", file.losses)):
-            _check_known(getattr(search, part), known, f"{source}: search: {part}", "name")
-    datasets = _placed(file.datasets, roots or {}, source)
-
-    def cell(dataset: str, method: str, loss: str) -> Cell:
-        space = search.of(method, loss) if search is not None else {}
-        options = merged(file.options, datasets[dataset], file.methods[method] or {}, file.losses[loss] or {})
-        return Cell(dataset, method, loss, options, read_space(space, f"{source}: search") if space else {})
-
-    return Plan(
-        cells=tuple(cell(dataset, method, loss) for dataset in datasets for method, loss in file.rows),
-        seeds=tuple(file.seeds),
-        baseline=(file.baseline["method"], file.baseline["loss"]),
-        trials=search.trials if search is not None else 0,
-        objective=search.objective if search is not None else "H",
-        record=deepcopy(dict(content)),
-    )
+    plan = _read(Plan, {name: entry for name, entry in content.items() if name != "search"}, source, "record")
+    if content.get("search") is not None:
+        where = f"{source}: search"
+        search = _read(Search, content["search"], where)
+        if search.trials < 1:
+            raise ArgumentError(f"{where}: expected trials of at least 1, got {search.trials}; or leave search out")
+        for part, known in (("methods", plan.methods), ("losses", plan.losses)):
+            _check_known(getattr(search, part), known, f"{where}: {part}", "name")
+        plan = replace(plan, search=search)
+        for cell in plan.cells:
+            if cell.space:
+                read_space(cell.space, where)
+    return replace(plan, datasets=_placed(plan.datasets, roots or {}, source), record=deepcopy(dict(content)))
 
 
 def merged(*parts: Mapping[str, Any]) -> Options:
@@ -207,13 +195,13 @@ def _is_same_class(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(after.get("class_path", before.get("class_path")) == before.get("class_path"))
 
 
-def _read(entries: type[Entries], content: object, source: str, *others: str) -> Entries:
+def _read(entries: type[Entries], content: object, source: str, hidden: str = "") -> Entries:
     """Make a dataclass from a mapping of its fields, with messages that name the file and the entry."""
-    known = ", ".join((*(entry.name for entry in fields(entries)), *others))  # type: ignore[arg-type]
+    known = ", ".join(entry.name for entry in fields(entries) if entry.name != hidden)  # type: ignore[arg-type]
     if not isinstance(content, Mapping):
         raise ArgumentError(f"{source}: expected {known}, got {content}")
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(entries, "read")
+    parser.add_class_arguments(entries, "read", skip={hidden, "search"})
     # An entry that is null is an entry that is left out.
     given = {str(name): entry for name, entry in content.items() if entry is not None}
     try:

@@ -117,11 +117,11 @@ def collect(plan: Plan, folder: Folder, failures: Mapping[str, str], test: Paire
                 protocols.add(protocol)
             else:
                 missing[seed] = failures.get(job.name, "not run")
-        searched = tuple(cell.space) if plan.trials else ()
-        rows.append(Row(cell.dataset, cell.method, cell.loss, runs, missing, searched))
+        rows.append(Row(cell.dataset, cell.method, cell.loss, runs, missing, tuple(cell.space)))
     return Comparison(
-        tuple(rows), plan.baseline, plan.seeds, plan.trials, plan.objective, tuple(sorted(protocols)), test
-    )
+        tuple(rows), (plan.baseline["method"], plan.baseline["loss"]), tuple(plan.seeds), plan.search.trials,
+        plan.search.objective, tuple(sorted(protocols)), test,
+    )  # fmt: skip
 
 
 def _read_metrics(path: Path) -> tuple[dict[str, float], str]:

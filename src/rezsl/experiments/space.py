@@ -42,10 +42,6 @@ class Range:
             return trial.suggest_int(name, low, high, step=step or 1, log=self.log)
         return trial.suggest_float(name, low, high, step=step, log=self.log)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry of a file that describes this."""
-        return {"low": self.low, "high": self.high, "log": self.log, "step": self.step}
-
     def __str__(self) -> str:
         kind = ", logarithmic" if self.log else f", in steps of {self.step}" if self.step else ""
         return f"{self.low} to {self.high}{kind}"
@@ -67,10 +63,6 @@ class Choices:
         # A study stores only text, numbers, booleans and None, so other values are stored as JSON.
         labels = {value if _is_plain(value) else json.dumps(value): value for value in self.values}
         return labels[trial.suggest_categorical(name, list(labels))]
-
-    def to_json(self) -> list[Any]:
-        """Return the entry of a file that describes this."""
-        return list(self.values)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.values))
