@@ -170,7 +170,7 @@ def test_after_kill_9_the_jobs_save_their_work_at_once_and_hold_the_directory_un
     worker = log.read_text()
     parent.kill()
     parent.wait()
-    with pytest.raises(RunDirectoryError, match="another process is at work"), held(out, "output"):
+    with pytest.raises(RunDirectoryError, match="another process uses"), held(out, "output"):
         pass
     wait_until(lambda: not Path(f"/proc/{worker}").exists(), seconds=10)
     assert log.read_text() == "saved"
