@@ -1,9 +1,9 @@
-"""A trained model: what it predicts, why, and how it is saved and loaded."""
+"""The trained model: its predictions, their explanation, and its files."""
 
-from rezsl.classifier.explanation import Explanation, explain
-from rezsl.classifier.region_images import model_of_images
-from rezsl.classifier.saved_model import load_model, save_model
-from rezsl.classifier.zero_shot_classifier import Ranked, ZeroShotClassifier
+from rezsl.classifier._classifier import Ranked, ZeroShotClassifier
+from rezsl.classifier._explanation import Explanation, explain
+from rezsl.classifier._files import load_model, save_model
+from rezsl.classifier._images import model_of_images
 
 __all__ = [
     "Explanation",

@@ -1,4 +1,4 @@
-"""A trained model on disk: ``model.safetensors`` (all tensors) and ``model.json`` (everything else). Never a pickle."""
+"""Saving and loading a trained model: ``model.safetensors`` (all tensors) and ``model.json`` (all other facts)."""
 
 from inspect import isabstract
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from rezsl.classifier.zero_shot_classifier import ZeroShotClassifier
+from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.errors import DataError, ModelFileError
 from rezsl.files import read_json, read_tensors, sha256, tensor_bytes, write_atomically, write_json
 from rezsl.models import SemanticModel
@@ -14,14 +14,14 @@ from rezsl.regions import Backbone
 from rezsl.semantics import pack_semantics, unpack_semantics
 
 FORMAT = 1
-"""Raised when older versions could not read what is written any more."""
+"""The number of the file format, which is raised when older versions cannot read new files."""
 
 
 def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
-    """Write a classifier into a directory (made if need be), replacing an earlier one there.
+    """Write a classifier into a directory, which is created if necessary; an earlier model there is replaced.
 
-    The JSON file carries a checksum of the tensors and is written last: a pair that was cut off between the two is
-    recognised as such.
+    The JSON file contains a checksum of the tensors and is written last, so that an incomplete pair is recognised. No
+    file is a pickle, so loading never runs code from a file.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -45,14 +45,15 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
 def load_model(directory: str | Path) -> ZeroShotClassifier:
     """Read a classifier, in evaluation mode, on the CPU.
 
-    The classes of backbone and model are found by name among those that are imported. Nothing is ever imported because
-    a file names it, so the module of a class of your own must be imported before.
+    The classes of backbone and model are found by name among the imported classes. A file never causes an import, so
+    the module of a class of your own must be imported before.
 
     Args:
-        directory: a run directory, or any other that :func:`save_model` wrote.
+        directory: a run directory, or another directory that :func:`save_model` wrote.
 
     Raises:
-        ModelFileError: a file is missing, damaged, does not belong to the other, or was written by a newer version.
+        ModelFileError: a file is missing or damaged, the two files do not belong together, a newer version wrote them,
+            or a class is not imported.
     """
     directory = Path(directory)
     description = _read_description(directory / "model.json")
@@ -63,7 +64,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         semantics = unpack_semantics(tensors, description["semantics"])
         backbone_class = _class_named(directory, description["backbone"]["class"], Backbone)
         network_class = _class_named(directory, description["network"]["class"], SemanticModel)
-        # The random weights that are replaced at once are no business of the caller's generators.
+        # The initial weights are replaced at once, so drawing them must not change the caller's random numbers.
         with torch.random.fork_rng(devices=()):
             backbone = backbone_class(**description["backbone"]["arguments"])
             model = ZeroShotClassifier(
@@ -98,14 +99,20 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 
 def _class_named(directory: Path, name: str, base: Any) -> Any:
-    """Return the class of that name among the imported subclasses; of several the one that was defined last."""
-    found, remaining = None, [base]
+    """Return the imported subclass of that name; if the class was defined again, as in a notebook, the last one."""
+    found, remaining = [], [base]
     while remaining:
         candidate = remaining.pop(0)
-        found = candidate if candidate.__name__ == name else found
         remaining += candidate.__subclasses__()
-    if found is None or isabstract(found):
+        if candidate.__name__ == name and not isabstract(candidate):
+            found.append(candidate)
+    places = dict.fromkeys(f"{candidate.__module__}.{candidate.__qualname__}" for candidate in found)
+    if not found:
         raise ModelFileError(
             f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, import its module first"
         )
-    return found
+    if len(places) > 1:
+        raise ModelFileError(
+            f"{directory}: expected one imported class of the name {name!r}, got {', '.join(places)}; rename yours"
+        )
+    return found[-1]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rezsl.classifier.zero_shot_classifier import ZeroShotClassifier
+from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.errors import ArgumentError, DataError
 from rezsl.files import differences
 from rezsl.regions import IRRELEVANT, FeatureScaler, ScaledImageBackbone, load_store_backbone, read_manifest

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from rezsl.classifier import ZeroShotClassifier, load_model, save_model
-from rezsl.classifier.saved_model import FORMAT
+from rezsl.classifier._files import FORMAT
 from rezsl.errors import ArgumentError, ModelFileError
 from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.regions import Backbone, FeatureScaler, small_resnet
@@ -158,6 +158,16 @@ def test_a_class_of_ones_own_is_found_once_it_is_imported(saved: Path, semantics
     scaler = FeatureScaler(8)
     save_model(ZeroShotClassifier(scaler, OwnRegressor(8, semantics), semantics, ["a"]), saved)
     assert isinstance(load_model(saved).network, OwnRegressor)
+
+
+def test_two_classes_of_one_name_are_not_confused(saved: Path, semantics: ClassSemantics) -> None:
+    kinds = [type("TwiceRegressor", (LinearRegressor,), {"__module__": module}) for module in ("first", "second")]
+    save_model(ZeroShotClassifier(FeatureScaler(8), kinds[0](8, semantics), semantics, ["a"]), saved)
+    with pytest.raises(ModelFileError, match=r"got first\.TwiceRegressor, second\.TwiceRegressor; rename yours"):
+        load_model(saved)
+    again = type("OnceRegressor", (LinearRegressor,), {}), type("OnceRegressor", (LinearRegressor,), {})
+    save_model(ZeroShotClassifier(FeatureScaler(8), again[0](8, semantics), semantics, ["a"]), saved)
+    assert type(load_model(saved).network) is again[1]
 
 
 def test_a_failed_write_leaves_the_old_model(

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from rezsl.classifier.zero_shot_classifier import Ranked, ZeroShotClassifier
+from rezsl.classifier._classifier import Ranked, ZeroShotClassifier
 from rezsl.data import Crop
 from rezsl.errors import ArgumentError, DataError
 from rezsl.functional import l2_normalize
