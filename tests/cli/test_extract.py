@@ -76,7 +76,7 @@ def test_predict_finds_the_store_or_says_that_it_needs_one(
     assert main(["extract", *DIGITS, "--seed=1", "--out", str(other)]) == 0
     assert error_of(capsys, "predict", run, photo, "--store", other) == (
         f"{other}: expected a store of regions of small_resnet (random weights), which the model was trained on, got "
-        f"one that differs in backbone.sha256"
+        f"one that differs in backbone.sha256; give a store of that backbone"
     )
     weights = bytearray((other / "backbone.safetensors").read_bytes())
     weights[-1] ^= 1

@@ -11,22 +11,18 @@ from jsonargparse.typing import class_from_function
 from rezsl.data import READERS, Benchmark
 from rezsl.losses import LOSSES, ClassificationLoss, RegressionLoss
 from rezsl.models import MODELS
-from rezsl.regions import ImageBackbone
-from rezsl.regions import pretrained as pretrained_backbone
-from rezsl.regions import small_resnet as small_residual_backbone
+from rezsl.regions import BACKBONES, ImageBackbone
 
 # Without this, jsonargparse expects the fields of the dataclass in place of a reader's name.
 set_parsing_settings(subclasses_enabled=[Benchmark])
 
-# Each class becomes an attribute of this module, under the name of the reader or model.
+# Each class becomes an attribute of this module, under the name that the command line uses.
 for _reader in READERS.values():
     class_from_function(_reader.load, name=_reader.name)
-
 for _name, _model in MODELS.items():
     class_from_function(_model, func_return=_model, name=_name)
-
-small_resnet = class_from_function(small_residual_backbone, func_return=ImageBackbone, name="small_resnet")
-pretrained = class_from_function(pretrained_backbone, func_return=ImageBackbone, name="pretrained")
+for _name, _builder in BACKBONES.items():
+    class_from_function(_builder, func_return=ImageBackbone, name=_name)
 
 
 def _subclasses(base: type) -> tuple[str, ...]:
@@ -37,7 +33,7 @@ def _subclasses(base: type) -> tuple[str, ...]:
 NAMES = {
     "data": tuple(READERS),
     "model": tuple(MODELS),
-    "backbone": ("small_resnet", "pretrained"),
+    "backbone": tuple(BACKBONES),
     "loss": (*_subclasses(RegressionLoss), "null"),
     "classification": (*_subclasses(ClassificationLoss), "null"),
 }
