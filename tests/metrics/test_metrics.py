@@ -113,3 +113,14 @@ def test_accuracies_of_classes_are_those_of_all_processes(
     torch.testing.assert_close(per_class(mine), per_class(whole), rtol=0, atol=0)
     mine.distributed_available_fn = lambda: False
     torch.testing.assert_close(per_class(mine), alone, rtol=0, atol=0)  # its own state is as it was
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_candidates_of_one_side_win_at_every_gamma(seen: bool) -> None:
+    metric = SeenUnseen(torch.full((3,), seen))
+    metric.update(torch.tensor([[3.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 1]))
+    for gamma in (-100.0, 0.0, 100.0):
+        point = metric.compute().at(gamma)
+        assert (point.seen if seen else point.unseen) == 0.5
+        assert math.isnan(point.unseen if seen else point.seen)
+        assert metric.class_accuracies(gamma)[:2].tolist() == [1.0, 0.0]

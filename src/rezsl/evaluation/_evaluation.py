@@ -89,7 +89,7 @@ class Evaluation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences that a reader of the metrics must know."""
+        """Sentences that limit what the metrics mean."""
         notes = []
         if sum(not seen for seen in self.is_seen) == 1:
             notes.append("there are test images of one unseen class, so T1 is 100 % by construction")

@@ -63,7 +63,7 @@ class Recognition:
 
     @property
     def confusion_rates(self) -> Float[Tensor, "C C"]:
-        """The share of each class's samples (row) that was taken for each class; rows sum to 1, or are NaN."""
+        """Share of each class (row) that is recognised as each class (column), ``[C, C]``; rows sum to 1, or are NaN."""
         return self.confusion / self.confusion.sum(dim=1, keepdim=True).double()
 
     @property

@@ -86,7 +86,7 @@ def _examples(
         return ()
     images = model.input_format.read(benchmark.inputs, torch.tensor(positions))
     examples = [Example(_data_uri(_pixels(image)), name) for image, name in zip(images, chosen, strict=True)]
-    # The class is asked: an instance may have a layer of the name ``attention``.
+    # The test is on the class, because an instance may have a layer of the name ``attention``.
     if issubclass(type(model.network), HasAttention) and model.network.scores_are_cosines:
         examples[0] = _with_attention(examples[0], model, benchmark, positions[0])
     return tuple(examples)

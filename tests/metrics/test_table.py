@@ -1,0 +1,42 @@
+import math
+
+import pytest
+
+from rezsl.errors import ArgumentError
+from rezsl.metrics import METRICS, OBJECTIVES, Metric, define_metric, metrics_in, read_metrics
+
+
+def names(*metrics: Metric) -> list[str]:
+    return [metric.name for metric in metrics]
+
+
+def test_files_of_runs_keep_their_names() -> None:
+    accuracies = ["T1", "U", "S", "H"]
+    errors = ["error_mean", "error_spread", "error_correlation"]
+    assert names(*metrics_in("history")) == [*accuracies, "gamma", "AUSUC", *errors]
+    assert names(*metrics_in("table")) == [*accuracies, "AUSUC", "H_oracle", *errors]
+    assert names(*metrics_in("comparison")) == [*accuracies, "AUSUC", "H_oracle", *errors, "seconds"]
+    assert names(*metrics_in("page")) == [*accuracies, "AUSUC", "H_oracle", "error_mean", "error_spread",
+                                          "ece_generalized"]  # fmt: skip
+    assert [name for name, metric in METRICS.items() if metric.source == "evaluation"] == [
+        *accuracies, "gamma", "AUSUC", "H_oracle", "gamma_oracle", *errors, "error_correlation_within_class",
+    ]  # fmt: skip
+    assert OBJECTIVES == ("H", "AUSUC")
+    assert all(metric.description.endswith(".") for metric in METRICS.values())
+
+
+def test_values_are_shown_in_their_unit() -> None:
+    shown = {name: METRICS[name].show(0.12345) for name in ("H", "error_mean", "error_correlation", "seconds")}
+    assert shown == {"H": "12.3", "error_mean": "123.5", "error_correlation": "0.12", "seconds": "0.1"}
+    assert METRICS["error_correlation"].show(0.12345, signed=True) == "+0.12"
+    assert METRICS["H"].show(math.nan) == "–"
+
+
+def test_a_new_metric_is_read_and_shown_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rezsl.metrics._table.METRICS", dict(METRICS))
+    define_metric("days", "days", "Days of a run.", lambda record: record["seconds"] / 86400, source="run",
+                  shown_in=("comparison",))  # fmt: skip
+    assert names(*metrics_in("comparison"))[-2:] == ["seconds", "days"]
+    assert read_metrics({"seconds": 43200}, "run") == {"seconds": 43200.0, "days": 0.5}
+    with pytest.raises(ArgumentError, match="name: expected a new name of a metric, got 'H', which is taken; choose"):
+        define_metric("H", "H", "Another one.", lambda evaluation: 0.0)
