@@ -82,7 +82,7 @@ def test_predict_finds_the_store_or_says_that_it_needs_one(
     weights[-1] ^= 1
     (other / "backbone.safetensors").write_bytes(weights)
     (other / "manifest.json").write_text((store / "manifest.json").read_text())
-    assert "backbone.safetensors: does not match the manifest; remove it and" in error_of(
+    assert "backbone.safetensors: expected the recorded checksum" in error_of(
         capsys, "predict", run, photo, "--store", other
     )
 
