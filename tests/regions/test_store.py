@@ -15,7 +15,7 @@ from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_re
 from rezsl.regions._manifest import RegionManifest, write_record
 from rezsl.regions.store import write_dataset
 from rezsl.semantics import ClassSemantics
-from rezsl.training.assembly import in_memory
+from rezsl.training._assembly import in_memory
 from tests.conftest import linear_benchmark
 
 

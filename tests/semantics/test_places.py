@@ -12,7 +12,7 @@ from rezsl.models import AttentionNet, LinearRegressor
 from rezsl.regions import small_resnet
 from rezsl.semantics import ClassSemantics, with_places
 from rezsl.training import Training
-from rezsl.training.assembly import new_classifier
+from rezsl.training._assembly import new_classifier
 from tests.oracles.attention import place_shares as slow_shares
 
 HEADER = "attribute,y,x,spread\n"

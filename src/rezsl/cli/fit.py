@@ -17,8 +17,7 @@ from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
-from rezsl.training import FitResult, Training, fit
-from rezsl.training.run_directory import RunDirectory
+from rezsl.training import FitResult, RunDirectory, Training, fit
 
 OWN = ("config", "report")
 """Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
@@ -32,7 +31,7 @@ def parser() -> ArgumentParser:
     options = new_parser("fit")
     help_of_config = "a YAML file of these options, which later ones override; its entry base names a file below it"
     options.add_argument("--config", action=ConfigFile, help=help_of_config)
-    options.add_function_arguments(fit, skip={"training", "progress"}, fail_untyped=True)
+    options.add_function_arguments(fit, skip={"training", "callbacks", "progress"}, fail_untyped=True)
     options.add_class_arguments(Training, fail_untyped=True)
     options.add_argument(
         "--report", type=bool, default=True, help="draw the plots and write the page; rezsl report can do it later"

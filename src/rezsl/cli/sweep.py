@@ -23,8 +23,7 @@ from rezsl.experiments.search import SearchResult, search
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import read_yaml, write_atomically
 from rezsl.metrics import OBJECTIVES
-from rezsl.training import Choice, select
-from rezsl.training.protocol import data_with_vectors
+from rezsl.training import Callback, Choice, EpochRecord, Stage, select, with_word_vectors
 
 SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "output")
 """Options that :func:`rezsl.fit` does not have."""
@@ -173,12 +172,23 @@ class _Trainer:
             _benchmarks.clear()
             _benchmarks[key] = arguments.data
         given = fit_command.arguments_of_fit(arguments)
-        data = data_with_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
-        return select(data, given["model"], given["backbone"], given["training"], watch=watch, progress=False).choice
+        data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
+        parts, callbacks = (given["model"], given["backbone"], given["training"]), [_Watch(watch)]
+        return select(data, *parts, callbacks=callbacks, progress=False).choice
 
 
 _benchmarks: dict[str, Benchmark] = {}
 """The benchmark of the last trial in this process by its options, because most trials share one."""
+
+
+class _Watch(Callback):
+    """Reports the validation metrics of each epoch to the search, which may end a trial early."""
+
+    def __init__(self, watch: Callable[[Choice], None]) -> None:
+        self.watch = watch
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        self.watch(Choice.of(record))
 
 
 def _header(result: SearchResult, settings: Namespace) -> str:

@@ -1,7 +1,7 @@
 """What the estimators that are solved for have in common."""
 
 from rezsl.estimators.zero_shot_estimator import ZeroShotEstimator
-from rezsl.training.training import Training
+from rezsl.training.settings import Training
 
 
 class ClosedFormEstimator(ZeroShotEstimator):

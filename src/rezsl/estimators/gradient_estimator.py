@@ -7,9 +7,9 @@ import numpy as np
 
 from rezsl.estimators.zero_shot_estimator import ZeroShotEstimator
 from rezsl.losses import ClassificationLoss, RegressionLoss
-from rezsl.training.batches import Batches
+from rezsl.training.settings import Batches
 from rezsl.training.optimization import Optimization
-from rezsl.training.training import Accelerator, Training
+from rezsl.training.settings import Accelerator, Training
 
 
 class Losses(NamedTuple):

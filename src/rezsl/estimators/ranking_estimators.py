@@ -8,8 +8,8 @@ from rezsl.estimators.gradient_estimator import GradientEstimator, Losses
 from rezsl.losses import ALELoss, DeViSELoss, RankingLoss, SJELoss
 from rezsl.models import Bilinear
 from rezsl.semantics import ClassSemantics
-from rezsl.training.batches import Batches
-from rezsl.training.training import Accelerator
+from rezsl.training.settings import Batches
+from rezsl.training.settings import Accelerator
 
 
 class RankingEstimator(GradientEstimator):

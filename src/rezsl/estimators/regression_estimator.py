@@ -8,8 +8,8 @@ from torch import nn
 
 from rezsl.estimators.gradient_estimator import GradientEstimator, Losses
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, ReMSELoss
-from rezsl.training.batches import Batches
-from rezsl.training.training import Accelerator
+from rezsl.training.settings import Batches
+from rezsl.training.settings import Accelerator
 
 Loss = TypeVar("Loss", bound=nn.Module)
 

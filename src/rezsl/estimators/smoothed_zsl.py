@@ -7,8 +7,8 @@ from rezsl.functional.label_bins import Kernel
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, MSELoss, RegressionLoss
 from rezsl.models import SmoothedRegressor
 from rezsl.semantics import ClassSemantics
-from rezsl.training.batches import Batches
-from rezsl.training.training import Accelerator
+from rezsl.training.settings import Batches
+from rezsl.training.settings import Accelerator
 
 
 class SmoothedZSL(RegressionEstimator):

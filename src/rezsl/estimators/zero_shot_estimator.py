@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
-from rich.console import Console
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -22,9 +21,9 @@ from rezsl.estimators.training_samples import TrainingSamples
 from rezsl.models import SemanticModel
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
-from rezsl.training.randomness import own_randomness
-from rezsl.training.stage import train_stage
-from rezsl.training.training import Training
+from rezsl.training._randomness import own_randomness
+from rezsl.training import Stage, train_stage
+from rezsl.training.settings import Training
 
 ROWS = 4096
 
@@ -86,7 +85,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
                 described.only(seen, "y").semantics.classes,
                 scale=self.scale,
             )
-            training, console = self._training(seed), Console(quiet=True)
+            training = self._training(seed)
             index = samples.split.trainval
             train_stage(
                 "fit", self.classifier_, samples, index, training.max_epochs, training, None, None, None, console

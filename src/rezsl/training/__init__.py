@@ -1,27 +1,36 @@
-"""Training under the protocol: the only room that imports Lightning."""
+"""Training under the protocol: settings, the two stages, the loop, and hooks into it."""
 
 from rezsl.errors import needs
 
 with needs("train", "training"):
-    import lightning.fabric  # noqa: F401 - the modules below need it
+    import lightning_fabric  # noqa: F401 - the modules below need it
     import rich  # noqa: F401 - the modules below need it
 
-from rezsl.training.augmentation import Augmentation
-from rezsl.training.batches import Batches
-from rezsl.training.callbacks import Choice
+from rezsl.training._assembly import with_word_vectors
+from rezsl.training._stage import train_stage
+from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
 from rezsl.training.optimization import Optimization
 from rezsl.training.protocol import FitResult, Selection, fit, refit, select
-from rezsl.training.training import Training
+from rezsl.training.run import RunDirectory
+from rezsl.training.selection import Choice
+from rezsl.training.settings import Augmentation, Batches, Training
 
 __all__ = [
     "Augmentation",
     "Batches",
+    "Callback",
     "Choice",
+    "EpochRecord",
     "FitResult",
+    "Logger",
     "Optimization",
+    "RunDirectory",
     "Selection",
+    "Stage",
     "Training",
     "fit",
     "refit",
     "select",
+    "train_stage",
+    "with_word_vectors",
 ]

@@ -1,151 +1,137 @@
-"""What happens after each epoch: the choice of the best one, the history file, the progress bar, the checkpoint."""
+"""Hooks into a training: the class to derive own callbacks from, and the package's own ones."""
 
 import csv
-import io
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from rezsl.classifier import ZeroShotClassifier
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
-from rezsl.files import write_atomically
-from rezsl.functional.shapes import Protocol
+from rezsl.files import read_csv, read_npz, write_csv, write_npz
 from rezsl.metrics import metrics_in
-from rezsl.training.module import ZeroShotModule
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What the selection stage chose, and the validation figures of that epoch.
+@dataclass
+class Stage:
+    """One training while it runs, as callbacks receive it.
 
     Attributes:
-        epochs: number of epochs to train for.
-        gamma: γ of calibrated stacking, the best at that epoch.
-        t1: validation T1.
-        harmonic_mean: validation H, at that γ.
-        standard_error: of that H, over classes.
-        ausuc: validation AUSUC.
-        unseen_classes: how many validation classes these figures rest on.
+        name: ``select`` or ``refit`` in :func:`rezsl.fit`.
+        classifier: the model in training. Validation uses a running average of its weights, and so does the result.
+        epochs: the most epochs of this stage.
+        epoch: the epochs that are finished.
+        step: the steps that are finished.
+        stopped: whether the stage ends after this epoch.
     """
 
+    name: str
+    classifier: ZeroShotClassifier
     epochs: int
-    gamma: float
-    t1: float
-    harmonic_mean: float
-    standard_error: float
-    ausuc: float
-    unseen_classes: int
+    epoch: int = 0
+    step: int = 0
+    stopped: bool = False
 
-    @classmethod
-    def from_record(cls, record: dict[str, Any], path: Path) -> "Choice":
-        """The choice that a run has kept in ``path``.
-
-        Raises:
-            RunDirectoryError: the record lacks a figure, or one of them is no number.
-        """
-        names = [field.name for field in fields(cls)]
-        wrong = [name for name in names if not isinstance(record.get(name), int | float)]
-        if wrong or not isinstance(record["epochs"], int) or record["epochs"] < 1:
-            raise RunDirectoryError(
-                f"{path}: expected a number for each of {', '.join(names)}; the file is damaged, move it away to "
-                f"select again"
-            )
-        return cls(**{name: record[name] for name in names})
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What to bear in mind when reading these figures, one sentence each."""
-        if self.unseen_classes > 1:
-            return ()
-        return (
-            "there is one validation class, so validation T1 is 100 % by construction and the error of H leaves out "
-            "how much classes differ; hold out more classes to learn how new ones will fare",
-        )
+    def stop(self) -> None:
+        """End the stage after this epoch."""
+        self.stopped = True
 
 
-class BestEpoch(Callback):
-    """Chooses the last epoch whose validation H is within one standard error of the highest.
+@dataclass(frozen=True, eq=False)
+class EpochRecord:
+    """What an epoch showed.
 
-    A handful of validation classes makes H jump by many points from epoch to epoch; the plain maximum is often an
-    early lucky one, far from the end of the learning-rate schedule. Among epochs that cannot be told apart the
-    longest-trained is taken (the one-standard-error rule of Breiman et al., 1984).
-
-    Args:
-        patience: epochs in a row outside that range after which training stops.
-        highest: choose the highest H itself instead, as published results did on their test classes.
-        watch: told the figures of each epoch; what it raises ends the training.
+    Attributes:
+        epoch: counted from 1.
+        seconds: of training and validation.
+        learning_rate: of the next step, for the first group of parameters.
+        losses: means over the epoch's samples: ``total``, and before weighting ``classification``, ``regression`` and
+            ``penalty``; empty for a model in closed form.
+        validation: the metrics on the validation samples at their best γ; None in a stage without validation.
     """
 
-    def __init__(self, patience: int, highest: bool = False, watch: Callable[["Choice"], None] | None = None) -> None:
-        self.patience, self.highest, self.watch = patience, highest, watch
-        self.epochs: list[Choice] = []
+    epoch: int
+    seconds: float
+    learning_rate: float
+    losses: Mapping[str, float] = field(default_factory=dict)
+    validation: Evaluation | None = None
 
     @property
-    def choice(self) -> Choice | None:
-        """The choice among the epochs so far."""
-        if not self.epochs:
-            return None
-        best = max(self.epochs, key=lambda epoch: epoch.harmonic_mean)
-        if self.highest:
-            return best
-        least = best.harmonic_mean - best.standard_error
-        return next(epoch for epoch in reversed(self.epochs) if epoch.harmonic_mean >= least)
+    def metrics(self) -> dict[str, float]:
+        """Every number by its name: the losses, and the validation metrics (T1, U, S, H, AUSUC, …)."""
+        return {**self.losses, **(self.validation.metrics() if self.validation is not None else {})}
 
-    @property
-    def has_waited(self) -> bool:
-        """Whether the patience is spent."""
-        return self.choice is not None and self.epochs[-1].epochs - self.choice.epochs >= self.patience
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop at once where the checkpoint is that of the last epoch."""
-        trainer.should_stop = trainer.should_stop or self.has_waited
+class Callback:
+    """Methods that a training calls; each does nothing until a subclass overrides it.
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take this epoch's figures in; the module has them by now."""
-        assert isinstance(pl_module, ZeroShotModule)
-        assert pl_module.validation is not None
-        self.take(pl_module.validation, trainer.current_epoch + 1)
-        trainer.should_stop = trainer.should_stop or self.has_waited
+    An exception that a method raises ends the training and reaches the caller of :func:`rezsl.fit`.
+    """
 
-    def take(self, result: Evaluation, number: int) -> None:
-        """Take in the validation figures after epoch ``number``, counted from 1."""
-        best = result.oracle
-        self.epochs.append(
-            Choice(
-                epochs=number,
-                gamma=best.gamma,
-                t1=result.t1,
-                harmonic_mean=best.harmonic_mean,
-                standard_error=result.harmonic_mean_error,
-                ausuc=result.ausuc,
-                unseen_classes=len(result.unseen_class_accuracy),
-            )
-        )
-        if self.watch is not None:
-            self.watch(self.epochs[-1])
+    def on_training_start(self, stage: Stage) -> None:
+        """Called once per stage; in a resumed stage ``stage.epoch`` is the number of epochs before."""
+
+    def on_epoch_start(self, stage: Stage) -> None:
+        """Called before the first step of each epoch."""
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        """Called after the validation of each epoch; ``stage.stop()`` ends the stage here."""
+
+    def on_training_end(self, stage: Stage) -> None:
+        """Called at the end of each stage, also after an exception or Ctrl-C."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The epochs so far, for a checkpoint."""
-        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
+        """Return what a resumed run needs: numbers, strings, tensors, and lists and dictionaries of them."""
+        return {}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the epochs of a checkpoint."""
-        self.epochs = [Choice(**epoch) for epoch in state_dict["epochs"]]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
+
+
+@runtime_checkable
+class Logger(Protocol):
+    """The part of Lightning's loggers that a training uses; every logger of Lightning has it."""
+
+    def log_metrics(self, metrics: Any, step: Any = None) -> None:
+        """Record numbers by name."""
+
+    def log_hyperparams(self, params: Any) -> None:
+        """Record settings by name."""
+
+    def save(self) -> None:
+        """Write what was recorded."""
+
+    def finalize(self, status: str) -> None:
+        """Close the log."""
+
+
+class Logging(Callback):
+    """Passes the metrics of each epoch to a logger of Lightning, under names such as ``select/H``."""
+
+    def __init__(self, logger: Logger) -> None:
+        self.logger = logger
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        """Log the metrics, the learning rate and the seconds of the epoch."""
+        metrics = {**record.metrics, "learning_rate": record.learning_rate, "seconds": record.seconds}
+        self.logger.log_metrics({f"{stage.name}/{name}": value for name, value in metrics.items()}, record.epoch)
+
+    def on_training_end(self, stage: Stage) -> None:
+        """Write what was logged."""
+        self.logger.save()
 
 
 class History(Callback):
-    """A CSV file with a row per epoch; a resumed run goes on where its checkpoint left off.
+    """A CSV file with a row per epoch; a resumed run continues after the epochs of its checkpoint.
 
     Args:
-        path: the file; rows of other stages in it are kept.
-        stage: name of this stage.
-        protocol: ``oracle`` where the figures are of test images.
+        path: the file; rows of other stages in it stay.
     """
 
     COLUMNS = (
@@ -153,12 +139,11 @@ class History(Callback):
         *(metric.name for metric in metrics_in("history")),
     )  # fmt: skip
 
-    def __init__(self, path: Path, stage: str, protocol: Protocol) -> None:
-        self.path, self.stage, self.protocol = path, stage, protocol
-        self.rows: list[dict[str, Any]] = []
-        self.started = 0.0
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[list[str]] = []
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_training_start(self, stage: Stage) -> None:
         """Read the rows that stay.
 
         Raises:
@@ -166,88 +151,95 @@ class History(Callback):
         """
         if not self.path.exists():
             return
+        remedy = "the file is damaged, move it away to go on without them"
+        header, rows = read_csv(self.path, RunDirectoryError, self.COLUMNS, remedy)
         try:
-            with self.path.open(newline="", encoding="utf-8") as stream:
-                rows = [{name: row[name] or "" for name in self.COLUMNS} for row in csv.DictReader(stream)]
-            self.rows = [
-                row for row in rows if row["stage"] != self.stage or int(row["epoch"]) <= trainer.current_epoch
-            ]
-        except (OSError, csv.Error, KeyError, ValueError) as error:
-            raise RunDirectoryError(
-                f"{self.path}: expected the rows of earlier epochs ({type(error).__name__}: {error}); the file is "
-                f"damaged, move it away to go on without them"
-            ) from error
+            found = [dict(zip(header, cells, strict=True)) for _, cells in rows]
+            kept = [row for row in found if row["stage"] != stage.name or int(row["epoch"]) <= stage.epoch]
+        except ValueError as error:
+            raise RunDirectoryError(f"{self.path}: expected the rows of earlier epochs ({error}); {remedy}") from error
+        self.rows = [[row[name] for name in self.COLUMNS] for row in kept]
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
         """Write the file with this epoch's row."""
-        figures = {name.split("/")[-1]: f"{float(value):.6g}" for name, value in trainer.callback_metrics.items()}
         row = {
-            "stage": self.stage,
-            "protocol": self.protocol,
-            "epoch": trainer.current_epoch + 1,
-            "seconds": f"{time.perf_counter() - self.started:.2f}",
-            "learning_rate": f"{trainer.optimizers[0].param_groups[0]['lr']:.4g}",
+            "stage": stage.name,
+            "protocol": stage.classifier.protocol,
+            "epoch": str(record.epoch),
+            "seconds": f"{record.seconds:.2f}",
+            "learning_rate": f"{record.learning_rate:.4g}",
+            **{name: f"{value:.6g}" for name, value in record.metrics.items()},
         }
-        self.rows.append(row | {name: figures[name] for name in self.COLUMNS if name in figures})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_atomically(self.path, text.getvalue())
+        self.rows.append([row.get(name, "") for name in self.COLUMNS])
+        write_csv(self.path, self.COLUMNS, self.rows)
 
 
-class EpochBar(Callback):
-    """One progress bar per stage, over its epochs.
+class ErrorHistory(Callback):
+    """The class error matrix of the validation after each epoch, which shows how fast each attribute is learnt.
 
-    Args:
-        stage: what stands before the bar.
-        console: where it is drawn; only a terminal shows it while it runs.
-        protocol: ``oracle`` where the figures are of test images.
-    """
-
-    def __init__(self, stage: str, console: Console, protocol: Protocol) -> None:
-        self.stage, self.scored = stage, "test (oracle protocol)" if protocol == "oracle" else "validation"
-        self.progress = Progress(
-            TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
-            TimeElapsedColumn(), TextColumn("{task.fields[figures]}"), console=console,
-        )  # fmt: skip
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the bar."""
-        self.progress.add_task(self.stage, total=trainer.max_epochs, completed=trainer.current_epoch, figures="")
-        self.progress.start()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Move on by an epoch."""
-        metrics = trainer.callback_metrics
-        figures = f"loss {float(metrics['train/total']):.3f}"
-        if "val/H" in metrics:
-            figures += f"  {self.scored} H {100 * float(metrics['val/H']):.1f} %"
-        self.progress.update(self.progress.task_ids[0], completed=trainer.current_epoch + 1, figures=figures)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the finished bar standing."""
-        self.progress.stop()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Give the terminal back."""
-        self.progress.stop()
-
-
-class LatestCheckpoint(Callback):
-    """The training state after each epoch, in one file that is always whole.
+    The file holds ``epochs`` [E], counted from 1, ``errors`` [E, K, S], the true directions ``class_semantics`` [K, S],
+    and the names ``classes`` [K] and ``attributes`` [S].
 
     Args:
-        path: the file.
+        path: NumPy file (``.npz``).
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.epochs: list[int] = []
+        self.errors: list[NDArray[np.float32]] = []
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Replace the file; comes after the other callbacks, whose state it includes."""
-        trainer.save_checkpoint(self.path)
+    def on_training_start(self, stage: Stage) -> None:
+        """Read the epochs that stay."""
+        if self.path.exists():
+            remedy = "remove the file to go on without it"
+            content = read_npz(self.path, RunDirectoryError, "the errors of earlier epochs", remedy)
+            kept = content["epochs"] <= stage.epoch
+            self.epochs, self.errors = content["epochs"][kept].tolist(), list(content["errors"][kept])
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        """Write the file with this epoch's matrix."""
+        validation = record.validation
+        if validation is None:
+            return
+        self.epochs.append(record.epoch)
+        self.errors.append(validation.error_matrix.float().numpy())
+        arrays = {
+            "epochs": np.array(self.epochs),
+            "errors": np.stack(self.errors),
+            "class_semantics": validation.class_semantics.float().numpy(),
+            "classes": np.array(validation.classes),
+            "attributes": np.array(validation.attributes),
+        }
+        write_npz(self.path, arrays)
+
+
+class ProgressBar(Callback):
+    """One progress bar per stage, over its epochs.
+
+    Args:
+        console: where it is drawn; only a terminal shows it while it runs.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TimeElapsedColumn(), TextColumn("{task.fields[metrics]}"), console=console,
+        )  # fmt: skip
+
+    def on_training_start(self, stage: Stage) -> None:
+        """Show the bar."""
+        self.bar.add_task(stage.name, total=stage.epochs, completed=stage.epoch, metrics="")
+        self.bar.start()
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        """Move the bar by an epoch."""
+        text = f"loss {record.losses['total']:.3f}"
+        if record.validation is not None:
+            samples = "test (oracle protocol)" if stage.classifier.protocol == "oracle" else "validation"
+            text += f"  {samples} H {100 * record.metrics['H']:.1f} %"
+        self.bar.update(self.bar.task_ids[0], completed=record.epoch, metrics=text)
+
+    def on_training_end(self, stage: Stage) -> None:
+        """Leave the finished bar on the screen, and give the terminal back."""
+        self.bar.stop()

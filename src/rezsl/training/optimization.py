@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from rezsl.errors import ArgumentError
-from rezsl.training.weight_average import WeightAverage
 
 OptimizerName = Literal["adamw", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "step", "constant"]
@@ -90,7 +91,8 @@ class Optimization:
             factor, is_matrix = factors.get(id(parameter), 1.0), parameter.ndim > 1
             if factor:
                 decay = self.weight_decay if is_matrix else 0.0
-                group = {"params": [], "lr": self.learning_rate * factor, "weight_decay": decay}
+                rate = self.learning_rate * factor
+                group = {"params": [], "lr": rate, "initial_lr": rate, "weight_decay": decay}
                 groups.setdefault((factor, is_matrix), group)["params"].append(parameter)
         if self.optimizer == "adamw":
             return AdamW(groups.values(), lr=self.learning_rate)
@@ -100,8 +102,19 @@ class Optimization:
         """An exponential average of a module's parameters and buffers, that starts as a copy of it."""
         return WeightAverage(module, self.averaging)
 
-    def factor(self, steps_per_epoch: int, max_epochs: int) -> Callable[[int], float]:
-        """The learning rate at a step, as a factor of ``learning_rate``."""
+    def factor(self, steps_per_epoch: int, max_epochs: int, restart: int | None = None) -> Callable[[int], float]:
+        """Return the schedule: from the number of a step to its learning rate as a factor of the highest one.
+
+        Args:
+            steps_per_epoch: the steps of an epoch.
+            max_epochs: the epochs that the schedule is laid over.
+            restart: the epoch, counted from 0, with which a second schedule begins that is laid over the rest; None
+                for one schedule.
+        """
+        if restart is not None:
+            change = restart * steps_per_epoch
+            first, second = (self.factor(steps_per_epoch, epochs) for epochs in (restart, max_epochs - restart))
+            return lambda step: first(step) if step < change else second(step - change)
         total = max(1, steps_per_epoch * max_epochs)
 
         def at(step: int) -> float:
@@ -124,3 +137,47 @@ class Optimization:
 
 def _cosine(progress: float) -> float:
     return 1e-3 + (1 - 1e-3) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class WeightAverage(nn.Module):
+    """A copy of a module that follows it, parameters and buffers.
+
+    The number of steps is counted on the host: ``torch.optim.swa_utils.AveragedModel`` keeps it in a buffer, and
+    reading that makes a GPU finish its queue at every step.
+
+    Args:
+        module: what is followed; it stays as it is.
+        keep: what the average keeps at each step, in ``[0, 1)``.
+    """
+
+    def __init__(self, module: nn.Module, keep: float) -> None:
+        super().__init__()
+        self.module, self.keep, self.steps = deepcopy(module).requires_grad_(False), keep, 0
+
+    def forward(self, *inputs: Any) -> Any:
+        """What the averaged module gives."""
+        return self.module(*inputs)
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Take a step towards the module's weights."""
+        # A short memory at first: the random weights at the start are nothing to remember.
+        keep = min(self.keep, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
+        for learnt, now in zip(self.module.parameters(), module.parameters(), strict=True):
+            learnt.lerp_(now.to(learnt.dtype), 1 - keep)
+        for average, current in zip(self.module.buffers(), module.buffers(), strict=True):
+            if average.is_floating_point():
+                # A constant may be infinite (the spread of what may be anywhere): it has no average, and needs none.
+                moved = average.lerp(current.to(average.dtype), 1 - keep)
+                average.copy_(torch.where(current.isinf(), current, moved))
+            else:
+                average.copy_(current)
+        self.steps += 1
+
+    def get_extra_state(self) -> int:
+        """The number of steps, for a checkpoint."""
+        return self.steps
+
+    def set_extra_state(self, state: int) -> None:
+        """Take up the number of steps of a checkpoint."""
+        self.steps = state

@@ -1,9 +1,9 @@
 """The protocol: select on validation classes, refit on all seen classes, test once."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,14 +12,15 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
+from rezsl.models import ClosedForm
 from rezsl.regions import small_resnet
-from rezsl.training.assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
-from rezsl.training.callbacks import BestEpoch, Choice
-from rezsl.training.randomness import own_randomness
-from rezsl.training.run_directory import RunDirectory
-from rezsl.training.run_settings import settings_of
-from rezsl.training.stage import train_stage
-from rezsl.training.training import Training
+from rezsl.training._assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
+from rezsl.training._randomness import own_randomness
+from rezsl.training._stage import train_stage
+from rezsl.training.callbacks import Callback, ErrorHistory, History, Logger, Logging, ProgressBar, Stage
+from rezsl.training.run import RunDirectory, describe_run
+from rezsl.training.selection import BestEpoch, Choice
+from rezsl.training.settings import Training
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,8 @@ def fit(
     text_encoder: str | None = None,
     run_dir: str | Path | None = None,
     resume: bool = False,
+    callbacks: Sequence[Callback] = (),
+    logger: Logger | None = None,
     progress: bool = True,
 ) -> FitResult:
     """Train a zero-shot classifier and test it once: :func:`select`, :func:`refit` and :func:`rezsl.evaluate`.
@@ -77,16 +80,19 @@ def fit(
 
     Args:
         data: the benchmark.
-        model: builds the semantic model from the number of channels of a region and the word vectors ``[S, L]``, such
-            as ``AttentionNet``; None takes AttentionNet for images and regions, MLPRegressor for feature vectors.
+        model: builds the semantic model from the number of channels of a region and the class semantics: a class of
+            models such as ``AttentionNet``, a ``functools.partial`` of one with other options, or a function. None
+            takes AttentionNet for images and regions, MLPRegressor for feature vectors.
         backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
             ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``.
         training: losses, optimization, batches and everything else that decides how the model is trained.
         word_vectors: a file with vectors of the attributes' names or of the words in them, see
-            :func:`rezsl.semantics.load_word_vectors`; None leaves what the benchmark brings.
+            :func:`rezsl.semantics.load_word_vectors`; None takes those of the benchmark.
         text_encoder: instead of such a file, a text model of transformers that encodes the names: a directory or an id.
         run_dir: where to write the model, its metrics, the history and the training state; None writes nothing.
-        resume: go on with the unfinished run in ``run_dir``; the other arguments must be as they were.
+        resume: continue the unfinished run in ``run_dir``; the other arguments must be as they were.
+        callbacks: objects whose methods both stages call, see :class:`rezsl.training.Callback`.
+        logger: any logger of Lightning; it receives the metrics of each epoch.
         progress: show a progress bar per stage.
 
     Raises:
@@ -96,20 +102,21 @@ def fit(
     started = time.perf_counter()
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
-    # A copy, because images that are decoded are kept as long as their benchmark is: here, until the test.
-    data = replace(data_with_vectors(data, word_vectors, text_encoder, progress))
+    # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
+    data = replace(with_word_vectors(data, word_vectors, text_encoder, progress))
     run = RunDirectory(run_dir, resume) if run_dir is not None else None
-    with _taken_back_if_it_never_began(run):
-        choice = run.choice() if run is not None else None
+    with _removed_if_it_never_began(run):
+        choice = run.read_choice() if run is not None else None
         if choice is None:
-            choice = select(data, model, backbone, training, run, progress=progress).choice
-        classifier = refit(data, choice, model, backbone, training, run, progress=progress)
-    data = in_memory(data, classifier.input_format)
-    test = evaluate(classifier, data) if len(data.split.test_unseen) else None
-    result = FitResult(classifier, choice, test, run.path if run is not None else None)
+            choice = select(data, model, backbone, training, run, callbacks, logger, progress).choice
+        classifier = refit(data, choice, model, backbone, training, run, callbacks, logger, progress)
+    test_images = in_memory(data, classifier.input_format)
+    test = evaluate(classifier, test_images) if len(data.split.test_unseen) else None
     if run is not None:
-        _keep(result, run, time.perf_counter() - started)
-    return result
+        run.finish(classifier, choice, test, time.perf_counter() - started)
+    if logger is not None:
+        logger.finalize("success")
+    return FitResult(classifier, choice, test, run.path if run is not None else None)
 
 
 def select(
@@ -118,34 +125,41 @@ def select(
     backbone: BackboneBuilder = small_resnet,
     training: Training = Training(),
     run: RunDirectory | None = None,
-    watch: Callable[[Choice], None] | None = None,
+    callbacks: Sequence[Callback] = (),
+    logger: Logger | None = None,
     progress: bool = True,
 ) -> Selection:
-    """Choose the number of epochs and γ on validation classes; see :func:`fit` for the arguments.
+    """Choose the number of epochs and γ on validation classes.
 
     No test image is used, except under the oracle protocol.
+
+    Args:
+        data: for this and the other arguments see :func:`fit`.
+        model: builds the semantic model.
+        backbone: builds the backbone of images.
+        training: how to train.
+        run: where to write the settings, the history, the training state and the choice; None writes nothing.
+        callbacks: called by the stage.
+        logger: receives the metrics of each epoch.
+        progress: show a progress bar.
     """
-    parts = _choose_on(data, training)
+    parts = _selection_parts(data, training)
     with own_randomness():
         classifier = new_classifier(data, parts.train, model, backbone, training)
         _begin(run, data, classifier, training)
-        best = BestEpoch(training.patience, training.protocol == "oracle", watch)
+        stage, best = (
+            Stage("select", classifier, training.max_epochs),
+            BestEpoch(training.patience, highest=training.protocol == "oracle"),
+        )
+        validation = (parts.val_seen, parts.val_unseen)
+        data = in_memory(data, classifier.input_format)
+        own = [best, *_own_callbacks(stage, run, logger, progress)]
+        checkpoint = run.checkpoint(stage.name) if run is not None else None
         with _saved_when_interrupted(run, classifier, best):
-            train_stage(
-                "select",
-                classifier,
-                in_memory(data, classifier.input_format),
-                parts.train,
-                training.max_epochs,
-                training,
-                (parts.val_seen, parts.val_unseen),
-                best,
-                run,
-                _console(progress),
-            )
+            train_stage(stage, data, parts.train, training, validation, [*own, *callbacks], checkpoint)
     assert best.choice is not None
     if run is not None:
-        run.write_json(run.selection, asdict(best.choice))
+        run.record_choice(best.choice)
     classifier.gamma = best.choice.gamma
     return Selection(classifier.eval(), best.choice)
 
@@ -157,33 +171,39 @@ def refit(
     backbone: BackboneBuilder = small_resnet,
     training: Training = Training(),
     run: RunDirectory | None = None,
+    callbacks: Sequence[Callback] = (),
+    logger: Logger | None = None,
     progress: bool = True,
 ) -> ZeroShotClassifier:
-    """Train the final classifier on all seen classes, as :func:`select` chose; see :func:`fit` for the arguments."""
+    """Train the final classifier on all seen classes, for the chosen number of epochs and with the chosen γ.
+
+    Args:
+        data: for this and the other arguments see :func:`fit` and :func:`select`.
+        choice: what :func:`select` chose.
+        model: builds the semantic model.
+        backbone: builds the backbone of images.
+        training: how to train; the schedule is laid over its ``max_epochs``, as in the selection.
+        run: where to write the history and the training state; None writes nothing.
+        callbacks: called by the stage.
+        logger: receives the losses of each epoch.
+        progress: show a progress bar.
+    """
     seen = data.split.trainval
     with own_randomness():
         classifier = new_classifier(data, seen, model, backbone, training)
         _begin(run, data, classifier, training)
         classifier.gamma = choice.gamma
+        stage = Stage("refit", classifier, choice.epochs)
         data = in_memory(data, classifier.input_format)
+        own = _own_callbacks(stage, run, logger, progress)
+        checkpoint = run.checkpoint(stage.name) if run is not None else None
         with _saved_when_interrupted(run, classifier):
-            train_stage("refit", classifier, data, seen, choice.epochs, training, None, None, run, _console(progress))
+            train_stage(stage, data, seen, training, None, [*own, *callbacks], checkpoint)
     return classifier.eval()
 
 
-def data_with_vectors(
-    data: Benchmark, word_vectors: str | Path | None, text_encoder: str | None, progress: bool = True
-) -> Benchmark:
-    """The benchmark with vectors of its attributes' names; see :func:`fit` for the arguments."""
-    return with_word_vectors(data, word_vectors, text_encoder, _console(progress))
-
-
-def _console(progress: bool) -> Console:
-    return Console(stderr=True, quiet=not progress)
-
-
-def _choose_on(data: Benchmark, training: Training) -> SelectionSplit:
-    """What the selection stage trains on, and what it chooses by."""
+def _selection_parts(data: Benchmark, training: Training) -> SelectionSplit:
+    """Return the samples that the selection stage trains on, and those that it chooses by."""
     match training.protocol:
         case "honest":
             return selection_split(data, training.seed)
@@ -197,23 +217,26 @@ def _choose_on(data: Benchmark, training: Training) -> SelectionSplit:
 
 
 def _begin(run: RunDirectory | None, data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> None:
-    """Record the settings, once; a run is only resumed with the settings that it began with."""
+    """Record the settings once; a run is only resumed with the settings that it began with."""
     if run is not None and not run.begun:
-        run.begin(settings_of(data, classifier, training))
+        run.begin(describe_run(data, classifier, training))
 
 
-def _keep(result: FitResult, run: RunDirectory, seconds: float) -> None:
-    """Write the model, and then the metrics, which mark the run as finished."""
-    save_model(result.model, run.path)
-    test = result.test.to_dict() if result.test is not None else None
-    validation = {"protocol": result.model.protocol, **asdict(result.choice)}
-    metrics = {"validation": validation, "test": test, "seconds": round(seconds, 2)}
-    run.write_json(run.metrics, metrics)
+def _own_callbacks(stage: Stage, run: RunDirectory | None, logger: Logger | None, progress: bool) -> list[Callback]:
+    """Return the callbacks that show and record a stage; a model in closed form has no epochs to record."""
+    own: list[Callback] = [Logging(logger)] if logger is not None else []
+    if isinstance(stage.classifier.network, ClosedForm):
+        return own
+    own.append(ProgressBar(Console(stderr=True, quiet=not progress)))
+    if run is not None:
+        own += [ErrorHistory(run.validation_errors)] if stage.name == "select" else []
+        own.append(History(run.history))
+    return own
 
 
 @contextmanager
-def _taken_back_if_it_never_began(run: RunDirectory | None) -> Iterator[None]:
-    """After an error before the end of the first epoch the run directory is as it was: the cause can be mended."""
+def _removed_if_it_never_began(run: RunDirectory | None) -> Iterator[None]:
+    """After an error before the end of the first epoch, leave the run directory as it was."""
     try:
         yield
     except Exception:
@@ -226,7 +249,7 @@ def _taken_back_if_it_never_began(run: RunDirectory | None) -> Iterator[None]:
 def _saved_when_interrupted(
     run: RunDirectory | None, classifier: ZeroShotClassifier, best: BestEpoch | None = None
 ) -> Iterator[None]:
-    """After Ctrl-C the run directory holds the model as it was, so that it can be tried at once."""
+    """After Ctrl-C, write the model of that moment into the run directory, so that it can be tried at once."""
     try:
         yield
     except KeyboardInterrupt:

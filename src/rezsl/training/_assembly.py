@@ -16,7 +16,7 @@ from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
 from rezsl.regions import Backbone, FeatureScaler, ImageBackbone
 from rezsl.semantics import ClassSemantics, encode_words, load_word_vectors
-from rezsl.training.training import Training
+from rezsl.training.settings import Training
 
 ModelBuilder = Callable[[int, ClassSemantics], SemanticModel]
 """A class of models, a partial of one, or any function from ``region_dim`` and class semantics to a model."""
@@ -34,37 +34,58 @@ def new_classifier(
     backbone: BackboneBuilder,
     training: Training,
 ) -> ZeroShotClassifier:
-    """A classifier with random weights that only the seed decides; its seen classes are those of ``train_index``."""
+    """Return a classifier with random weights that only the seed decides; its seen classes are those of ``train_index``.
+
+    Args:
+        data: the benchmark.
+        train_index: the samples that the classifier will be trained on.
+        model: builds the semantic model; None takes the default for the kind of data.
+        backbone: builds the backbone of images.
+        training: the seed, the scale of the scores and the protocol.
+    """
     torch.manual_seed(training.seed)
-    stage: Backbone
+    input_stage: Backbone
     if data.kind == "features":
         assert isinstance(data.inputs, Tensor)
         regions = data.regions.to_json() if data.regions is not None else None
-        stage = FeatureScaler.from_features(data.inputs, train_index, regions)
+        input_stage = FeatureScaler.from_features(data.inputs, train_index, regions)
     else:
         channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
-        stage = backbone(channels, natural_size(data.inputs))
+        input_stage = backbone(channels, natural_size(data.inputs))
     if model is None:
-        # Of a single region there is nothing to choose from.
+        # Attention over a single region has nothing to choose from.
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
         model = MLPRegressor if data.kind == "features" and single else AttentionNet
-    # The numbers of a feature vector have no place in the image.
+    # A feature vector describes the whole image, so its attributes have no places.
     has_regions = data.kind == "images" or data.regions is not None
     semantics = data.semantics if has_regions else replace(data.semantics, places=None)
-    network = model(stage.region_dim, semantics)
+    network = model(input_stage.region_dim, semantics)
     seen = data.class_names(train_index)
-    return ZeroShotClassifier(stage, network, semantics, seen, scale=training.scale, protocol=training.protocol)
+    return ZeroShotClassifier(
+        input_stage, network, semantics, seen, scale=training.scale, protocol=training.protocol
+    )
 
 
 def with_word_vectors(
-    data: Benchmark, file: str | Path | None, text_encoder: str | None, console: Console
+    data: Benchmark, word_vectors: str | Path | None, text_encoder: str | None, progress: bool = True
 ) -> Benchmark:
-    """The benchmark with vectors of its attributes' names, and an account of them on the console."""
-    if file is not None and text_encoder is not None:
+    """Return the benchmark with vectors of its attributes' names.
+
+    Args:
+        data: the benchmark; it is returned as it is where neither a file nor a text encoder is given.
+        word_vectors: a file with vectors of the names or of the words in them.
+        text_encoder: a text model of transformers that encodes the names: a directory or an id.
+        progress: print which words of a file were found.
+
+    Raises:
+        ArgumentError: both a file and a text encoder are given.
+    """
+    if word_vectors is not None and text_encoder is not None:
         raise ArgumentError("word_vectors, text_encoder: expected one of the two, got both")
     names = data.semantics.attributes
-    if file is not None:
-        found = load_word_vectors(file, names)
+    if word_vectors is not None:
+        found = load_word_vectors(word_vectors, names)
+        console = Console(stderr=True, quiet=not progress)
         console.print(found.report(), highlight=False, markup=False)
         return replace(data, semantics=data.semantics.with_word_vectors(found.vectors))
     if text_encoder is not None:
@@ -73,10 +94,10 @@ def with_word_vectors(
 
 
 def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Benchmark:
-    """Decode image files once, if together they take at most 2 GiB and every epoch crops them alike.
+    """Return the benchmark with decoded images, if they take at most 2 GiB and every epoch crops them alike.
 
-    Larger sets, and images of which a part is cropped, are decoded as they are needed. What was decoded is kept as long
-    as the benchmark is, for the other stage and for other trials.
+    Larger sets, and images of which a part is cropped, are decoded as they are needed. Decoded images stay in memory as
+    long as the benchmark does, for the other stage and for other trials.
     """
     if isinstance(data.inputs, Tensor) or not isinstance(input_format, ImageFormat):
         return data

@@ -1,0 +1,97 @@
+"""Which parameters learn in an epoch: a frozen backbone, and a read-out that is trained anew on its own."""
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.errors import ArgumentError
+from rezsl.losses import RegressionLoss, RRTLoss
+from rezsl.models import SemanticModel
+from rezsl.regions import ImageBackbone
+from rezsl.training._randomness import seed_step
+from rezsl.training.optimization import WeightAverage
+from rezsl.training.settings import Training
+
+
+def check_readout(network: SemanticModel, loss: RegressionLoss | None) -> None:
+    """Refuse a loss that trains the read-out anew where the model has no read-out.
+
+    Raises:
+        ArgumentError: that is so.
+    """
+    if isinstance(loss, RRTLoss) and not network.readout_parameters():
+        raise ArgumentError(
+            f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
+            f"loss, or give the model readout_parameters()"
+        )
+
+
+def restart_epoch(loss: RegressionLoss | None, max_epochs: int) -> int | None:
+    """Return the epoch, counted from 0, with which the read-out begins anew; None with most losses."""
+    return loss.change(max_epochs) if isinstance(loss, RRTLoss) else None
+
+
+def prepare_epoch(
+    classifier: ZeroShotClassifier,
+    loss: RegressionLoss | None,
+    training: Training,
+    epoch: int,
+    step: int,
+    optimizer: Optimizer,
+    averaged: WeightAverage,
+) -> list[nn.Parameter]:
+    """Freeze or release the backbone and the parameters before the read-out for one epoch.
+
+    Args:
+        classifier: the model in training.
+        loss: an :class:`rezsl.losses.RRTLoss` trains the read-out alone in its last epochs.
+        training: how long the backbone is frozen, and how many epochs the loss divides.
+        epoch: counted from 0.
+        step: the steps taken so far; it fixes the read-out's new random weights.
+        optimizer: forgets its state of a read-out that begins anew.
+        averaged: likewise.
+
+    Returns:
+        The parameters that were frozen in favour of the read-out.
+    """
+    frozen_epochs = training.optimization.frozen_epochs
+    if isinstance(classifier.backbone, ImageBackbone):
+        classifier.backbone.freeze(frozen_epochs < 0 or epoch < frozen_epochs)
+    classifier.network.start_epoch()
+    if not isinstance(loss, RRTLoss):
+        return []
+    loss.start_epoch(epoch, training.max_epochs)
+    if not loss.retraining:
+        return []
+    frozen = _freeze_all_but_readout(classifier)
+    if epoch == restart_epoch(loss, training.max_epochs):
+        seed_step(training.seed, step, classifier.device)
+        classifier.network.reset_readout()
+        for parameter in classifier.network.readout_parameters():
+            optimizer.state.pop(parameter, None)
+        averaged.steps = 0
+    return frozen
+
+
+def _freeze_all_but_readout(classifier: ZeroShotClassifier) -> list[nn.Parameter]:
+    """Let only the read-out learn, keep the statistics of batch normalisation, and return what was frozen by this."""
+    kept = set(map(id, classifier.network.readout_parameters()))
+    if isinstance(classifier.backbone, ImageBackbone):
+        classifier.backbone.freeze()
+    frozen = [part for part in classifier.parameters() if part.requires_grad and id(part) not in kept]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    for layer in classifier.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()
+    return frozen
+
+
+def release_all(classifier: ZeroShotClassifier, frozen: list[nn.Parameter]) -> None:
+    """Leave a model whose every part can learn in further training."""
+    for parameter in frozen:
+        parameter.requires_grad_(True)
+    if isinstance(classifier.backbone, ImageBackbone):
+        classifier.backbone.freeze(False)
+        classifier.backbone.recompute(False)

@@ -1,0 +1,191 @@
+"""The training loop: from a fresh classifier over epochs of batches to its averaged weights."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.evaluation import Evaluation, GZSLEvaluator
+from rezsl.losses import Objective
+from rezsl.losses.objective import ObjectiveTerms
+from rezsl.training._batch_loading import Batch, StageBatches
+from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
+from rezsl.training._freezing import prepare_epoch, release_all, restart_epoch
+from rezsl.training._parts import forward_in_parts
+from rezsl.training._randomness import seed_step
+from rezsl.training.callbacks import Callback, EpochRecord, Stage
+from rezsl.training.settings import Training
+
+
+class TrainingStep(nn.Module):
+    """The forward pass of a training step: from inputs and labels to the terms of the objective.
+
+    Args:
+        classifier: the model in training.
+        objective: over the K classes in training.
+        positions: for each row of the semantics table, its place among those classes, ``[C]``.
+        augmentation: changes training images in ``[0, 1]``; None leaves inputs as they are.
+        micro: samples that go through the classifier at a time; 0 takes the whole batch.
+    """
+
+    positions: Tensor
+
+    def __init__(
+        self,
+        classifier: ZeroShotClassifier,
+        objective: Objective,
+        positions: Tensor,
+        augmentation: nn.Module | None,
+        micro: int,
+    ) -> None:
+        super().__init__()
+        self.classifier, self.objective = classifier, objective
+        self.augmentation, self.micro = augmentation, micro
+        self.register_buffer("positions", positions, persistent=False)
+
+    def forward(self, inputs: Tensor, labels: Tensor) -> ObjectiveTerms:
+        """Return the objective and its terms for inputs ``[B, …]`` and rows ``[B]`` of the semantics table."""
+        if inputs.dtype == torch.uint8:
+            inputs = inputs.float() / 255
+            if self.augmentation is not None:
+                with torch.no_grad():
+                    inputs = self.augmentation(inputs)
+        positions = self.positions[labels]
+        target = self.objective.class_semantics[positions]
+        prediction, penalty = forward_in_parts(
+            self.classifier.training_forward, self.classifier, (inputs, target), self.micro
+        )
+        # Cosines times 20 in half precision move in steps of 0.1, so mixed precision ends before the objective.
+        with torch.autocast(inputs.device.type, enabled=False):
+            terms: ObjectiveTerms = self.objective(prediction.float(), positions, penalty.float())
+        return terms
+
+
+def train(
+    stage: Stage,
+    step: TrainingStep,
+    batches: StageBatches,
+    evaluator: GZSLEvaluator | None,
+    training: Training,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Path | None = None,
+) -> None:
+    """Train ``step.classifier`` in place; however training ends, it has the averaged weights of that moment.
+
+    Args:
+        stage: the name and the number of epochs.
+        step: the forward pass; its classifier and, where a loss learns parameters, its objective are trained.
+        batches: the training batches, and the validation batches where there is an evaluator.
+        evaluator: scores the validation samples after each epoch; None trains without validation.
+        training: optimization, seed, accelerator and precision; the schedule is laid over its ``max_epochs``.
+        callbacks: called in this order.
+        checkpoint: a file for the training state after each epoch; training continues from it where it exists.
+
+    Raises:
+        RunDirectoryError: the checkpoint is damaged.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
+    fabric.launch()
+    fabric.to_device(step)
+    classifier, loss = step.classifier, step.objective.loss
+    averaged = training.optimization.average(classifier).eval()
+    optimizer = training.optimization.build(
+        step, classifier.network.slow_parameters(), classifier.backbone.parameters()
+    )
+    fabric_optimizer = fabric.setup_optimizers(optimizer)
+    loader, held_out = batches.training(fabric.device), batches.validation(fabric.device)
+    rate = training.optimization.factor(len(loader), training.max_epochs, restart_epoch(loss, training.max_epochs))
+    parts = {"step": step, "averaged": averaged, "optimizer": optimizer, "precision": fabric.strategy.precision}
+    frozen: list[nn.Parameter] = []
+    try:
+        if checkpoint is not None and checkpoint.exists():
+            _restore(checkpoint, stage, parts, callbacks)
+        for callback in callbacks:
+            callback.on_training_start(stage)
+        while stage.epoch < stage.epochs and not stage.stopped:
+            started = time.perf_counter()
+            for callback in callbacks:
+                callback.on_epoch_start(stage)
+            frozen += prepare_epoch(classifier, loss, training, stage.epoch, stage.step, optimizer, averaged)
+            sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
+            set_learning_rate(optimizer, rate(stage.step))
+            batches.sampler.set_epoch(stage.epoch)
+            for batch in loader:
+                seed_step(training.seed, stage.step, fabric.device)
+                inputs, labels = fabric.to_device(batch)
+                with fabric.autocast():
+                    terms = step(inputs, labels)
+                optimizer.zero_grad()
+                fabric.backward(terms.total)
+                fabric_optimizer.step()
+                averaged.update(classifier)
+                stage.step += 1
+                set_learning_rate(optimizer, rate(stage.step))
+                # Sums stay on the device: reading a number at every step would make a GPU finish its queue.
+                sums += torch.stack(terms).detach() * len(labels)
+                count += len(labels)
+            stage.epoch += 1
+            record = EpochRecord(
+                epoch=stage.epoch,
+                losses=dict(zip(ObjectiveTerms._fields, (sums / count).tolist(), strict=True)),
+                learning_rate=optimizer.param_groups[0]["lr"],
+                validation=validate(averaged, held_out, evaluator, fabric) if evaluator is not None else None,
+                seconds=time.perf_counter() - started,
+            )
+            for callback in callbacks:
+                callback.on_epoch_end(stage, record)
+            if checkpoint is not None:
+                _save(checkpoint, stage, parts, callbacks)
+    finally:
+        classifier.load_state_dict(averaged.module.state_dict())
+        release_all(classifier, frozen)
+        optimizer.zero_grad()
+        step.cpu()
+        for callback in callbacks:
+            callback.on_training_end(stage)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric) -> Evaluation:
+    """Return the metrics of a model on validation samples, at the γ that is best for them."""
+    evaluator.reset()
+    for inputs, labels in held_out:
+        with fabric.autocast():
+            predictions = model(fabric.to_device(inputs))
+        # The evaluator sums in float64 on the CPU, because not every accelerator has float64.
+        evaluator.update(predictions.float().cpu(), labels)
+    return evaluator.result()
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set the learning rate of each group of parameters to a multiple of its highest one."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
+
+
+def _save(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
+    """Write the training state after an epoch."""
+    state = {name: part.state_dict() for name, part in parts.items()}
+    states = [(type(callback).__name__, callback.state_dict()) for callback in callbacks]
+    progress = {"epoch": stage.epoch, "step": stage.step, "stopped": stage.stopped}
+    write_checkpoint(path, {**progress, **state, "callbacks": states})
+
+
+def _restore(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
+    """Continue from a training state; callbacks that were not there begin without one."""
+    state = read_checkpoint(path, ("epoch", "step", "stopped", *parts, "callbacks"))
+    stage.epoch, stage.step, stage.stopped = state["epoch"], state["step"], state["stopped"]
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    for callback in callbacks:
+        kept = next((pair for pair in state["callbacks"] if pair[0] == type(callback).__name__), None)
+        if kept is not None:
+            state["callbacks"].remove(kept)
+            callback.load_state_dict(kept[1])

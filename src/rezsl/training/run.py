@@ -1,0 +1,151 @@
+"""The directory of a run: its files, its records, and what must not be overwritten."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rezsl.classifier import ZeroShotClassifier, save_model
+from rezsl.data import Benchmark, benchmark_fingerprint
+from rezsl.errors import RunDirectoryError
+from rezsl.evaluation import Evaluation
+from rezsl.files import read_json, write_json
+from rezsl.training.selection import Choice
+from rezsl.training.settings import Training
+
+
+def describe_run(data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> dict[str, Any]:
+    """Return everything that decides the outcome of a run, as JSON.
+
+    Raises:
+        DataError: an image file is missing.
+    """
+    return {
+        "rezsl": version("rezsl"),
+        "torch": str(torch.__version__),
+        "data": benchmark_fingerprint(data),
+        "backbone": {"class": type(classifier.backbone).__name__, "arguments": classifier.backbone.arguments},
+        "network": {"class": type(classifier.network).__name__, "options": classifier.network.options},
+        "loss": str(training.loss),
+        "loss_weight": training.loss_weight,
+        "classification": str(training.classification),
+        "scale": training.scale,
+        "protocol": training.protocol,
+        "optimization": asdict(training.optimization),
+        "batches": asdict(training.batches),
+        "augmentation": asdict(training.augmentation) if training.augmentation is not None else None,
+        "max_epochs": training.max_epochs,
+        "patience": training.patience,
+        "seed": training.seed,
+        "precision": training.precision,
+    }
+
+
+class RunDirectory:
+    """The paths and the records of a run.
+
+    ``metrics.json`` is written last: a directory that has it holds a finished run and is never written again.
+
+    Args:
+        path: the directory; it is made if need be.
+        resume: continue the unfinished run in it.
+
+    Attributes:
+        config: the command line's options, with which the same command can be run again.
+        settings: everything that decided the outcome, with a checksum of the data.
+        history: a row per epoch and stage.
+        validation_errors: the class error matrix of the validation after each epoch of the selection stage.
+        selection: the choice of the selection stage.
+        metrics: the validation and test metrics of the finished run.
+
+    Raises:
+        RunDirectoryError: it holds a finished run, an unfinished one that is not to be resumed, or other files.
+    """
+
+    def __init__(self, path: str | Path, resume: bool = False) -> None:
+        self.path = Path(path)
+        self.config, self.settings = self.path / "config.yaml", self.path / "settings.json"
+        self.history, self.validation_errors = self.path / "history.csv", self.path / "validation_errors.npz"
+        self.selection, self.metrics = self.path / "selection.json", self.path / "metrics.json"
+        if self.path.exists() and not self.path.is_dir():
+            raise RunDirectoryError(f"run_dir: {self.path} is a file; expected a new or empty directory")
+        if self.metrics.exists():
+            raise RunDirectoryError(
+                f"run_dir: {self.path} holds a finished run; choose another directory, or remove it first"
+            )
+        if not resume and self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - {self.config.name}:
+            hint = "add --resume to go on with it, or " if self.settings.exists() else ""
+            kind = "an unfinished run" if hint else "other files"
+            raise RunDirectoryError(f"run_dir: {self.path} holds {kind}; {hint}choose another directory")
+        if resume and not self.path.is_dir():
+            raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
+        self.made, self.begun_before, self.begun = not self.path.exists(), self.settings.exists(), False
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(f"run_dir: {self.path} cannot be made ({error.strerror})") from error
+
+    def checkpoint(self, stage: str) -> Path:
+        """Return the path of the latest training state of a stage."""
+        return self.path / "checkpoints" / f"{stage}.safetensors"
+
+    def begin(self, settings: dict[str, Any]) -> None:
+        """Record the settings of a new run; of a resumed run, check that they are as they were.
+
+        Raises:
+            RunDirectoryError: the run began with other settings, or their record is damaged.
+        """
+        if not self.settings.exists():
+            write_json(self.settings, settings)
+        before = read_json(self.settings, RunDirectoryError, "the settings of a run")
+        changed = [name for name in settings if settings[name] != before.get(name)]
+        if changed:
+            raise RunDirectoryError(
+                f"run_dir: {self.path} was begun with other settings ({', '.join(changed)}); resume with the same "
+                f"ones, or choose another directory"
+            )
+        self.begun = True
+
+    def read_choice(self) -> Choice | None:
+        """Return the choice of the selection stage; None if the stage has not ended.
+
+        Raises:
+            RunDirectoryError: its record is damaged.
+        """
+        if not self.selection.exists():
+            return None
+        remedy = "move it away to select again"
+        return Choice.from_record(
+            read_json(self.selection, RunDirectoryError, "the choice of a run", remedy), self.selection
+        )
+
+    def record_choice(self, choice: Choice) -> None:
+        """Write the choice of the selection stage, which ends with it."""
+        write_json(self.selection, asdict(choice))
+
+    def finish(self, model: ZeroShotClassifier, choice: Choice, test: Evaluation | None, seconds: float) -> None:
+        """Write the model, and then the metrics, which mark the run as finished."""
+        save_model(model, self.path)
+        metrics = {
+            "validation": {"protocol": model.protocol, **asdict(choice)},
+            "test": test.to_dict() if test is not None else None,
+            "seconds": round(seconds, 2),
+        }
+        write_json(self.metrics, metrics)
+
+    def forget_beginning(self) -> None:
+        """Remove what a run that failed before the end of its first epoch has written, so that it can begin anew.
+
+        A run that was resumed, or that can be resumed, stays as it is.
+        """
+        if self.begun_before or any(
+            path.exists() for path in (self.history, self.selection, self.checkpoint("select"))
+        ):
+            return
+        self.settings.unlink(missing_ok=True)
+        if self.made:
+            with suppress(OSError):  # it holds something else by now
+                self.path.rmdir()
