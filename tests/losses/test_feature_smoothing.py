@@ -1,6 +1,5 @@
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -11,11 +10,11 @@ from rezsl.errors import ArgumentError
 from rezsl.functional.label_bins import Kernel
 from rezsl.models import SmoothedRegressor
 from rezsl.models.smoothed_regressor import FeatureStatistics
-from rezsl.training import Batches
-from rezsl.training.callbacks import LatestCheckpoint
+from rezsl.training import Batches, Callback
 from tests.models.tables import table
 from tests.oracles import feature_smoothing as oracle
 from tests.oracles.label_density import bin_of
+from tests.training.interruptions import PowerCut, PowerCutError
 
 
 @pytest.mark.parametrize("kernel", ["gaussian", "triangular", "laplace"])
@@ -104,35 +103,21 @@ def test_options_out_of_range_are_named() -> None:
         SmoothedRegressor(3, table(2), hidden_dim=0)
 
 
-class PowerCutError(Exception):
-    """Stands for the power going off."""
-
-
-def test_a_resumed_run_has_the_same_statistics(
-    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def train(run: Path, resume: bool = False) -> dict[str, torch.Tensor]:
+def test_a_resumed_run_has_the_same_statistics(features: Benchmark, tmp_path: Path) -> None:
+    def train(run: Path, *callbacks: Callback, resume: bool = False) -> dict[str, torch.Tensor]:
         result = rezsl.fit(
             features,
             training=rezsl.Training(max_epochs=3, batches=Batches(ways=4, shots=4), accelerator="cpu"),
             model=SmoothedRegressor,
             run_dir=run,
             resume=resume,
+            callbacks=callbacks,
             progress=False,
         )
         return result.model.state_dict()
 
-    save = LatestCheckpoint.on_train_epoch_end
-
-    def cut(self: LatestCheckpoint, trainer: Any, module: Any) -> None:
-        save(self, trainer, module)
-        if trainer.current_epoch == 1:
-            raise PowerCutError
-
     whole = train(tmp_path / "whole")
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", cut)
     with pytest.raises(PowerCutError):
-        train(tmp_path / "parts")
-    monkeypatch.undo()
+        train(tmp_path / "parts", PowerCut(2))
     for name, tensor in train(tmp_path / "parts", resume=True).items():
         torch.testing.assert_close(tensor, whole[name], rtol=0, atol=0, msg=name)

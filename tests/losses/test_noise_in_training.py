@@ -9,56 +9,45 @@ import torch
 import rezsl
 from rezsl.data import Benchmark
 from rezsl.losses import BalancedMSELoss, BMCLoss, BNILoss, GAILoss
-from rezsl.training import Batches, FitResult
-from rezsl.training.callbacks import LatestCheckpoint
-from rezsl.training.checkpoints import SafeCheckpointIO
+from rezsl.training import Batches, Callback, FitResult, Stage
+from rezsl.training._checkpoints import read_checkpoint
+from tests.training.interruptions import PowerCut, PowerCutError
 
 
-class PowerCutError(Exception):
-    """Stands for the power going off."""
+class NoiseRecorder(Callback):
+    """Reads the noise of each epoch of the selection from its checkpoint."""
+
+    def __init__(self, run: Path) -> None:
+        self.path, self.noises = run / "checkpoints" / "select.safetensors", list[float]()
+
+    def on_epoch_start(self, stage: Stage) -> None:
+        if stage.name == "select" and stage.epoch:
+            self.noises.append(read_checkpoint(self.path)["step"]["objective.loss.log_noise"].item())
+
+    def on_training_end(self, stage: Stage) -> None:
+        self.on_epoch_start(stage)
 
 
-def train(data: Benchmark, loss: BalancedMSELoss, run: Path, resume: bool = False) -> FitResult:
+def train(data: Benchmark, loss: BalancedMSELoss, run: Path, *callbacks: Callback, resume: bool = False) -> FitResult:
     return rezsl.fit(
         data,
         training=rezsl.Training(loss=loss, max_epochs=4, batches=Batches(ways=4, shots=4), accelerator="cpu"),
         run_dir=run,
         resume=resume,
+        callbacks=callbacks,
         progress=False,
     )
 
 
-def kept(checkpoint: dict[str, dict[str, torch.Tensor]]) -> float:
-    return checkpoint["state_dict"]["objective.loss.log_noise"].item()
-
-
 @pytest.mark.parametrize("loss", [BMCLoss(), BNILoss(), GAILoss()], ids=lambda loss: type(loss).__name__)
-def test_the_noise_is_learnt_kept_and_resumed(
-    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: BalancedMSELoss
-) -> None:
-    noises: list[float] = []
-    save = LatestCheckpoint.on_train_epoch_end
-
-    def record(self: LatestCheckpoint, trainer: object, module: object) -> None:
-        save(self, trainer, module)  # type: ignore[arg-type]
-        if "select" in self.path.name:
-            noises.append(kept(SafeCheckpointIO().load_checkpoint(self.path)))
-
-    def cut(self: LatestCheckpoint, trainer: object, module: object) -> None:
-        save(self, trainer, module)  # type: ignore[arg-type]
-        if trainer.current_epoch == 1:  # type: ignore[attr-defined]
-            raise PowerCutError
-
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", record)
-    whole = train(features, loss, tmp_path / "whole")
-    assert len({math.log(loss.noise), *noises}) == 5  # it moves in every one of four epochs
+def test_the_noise_is_learnt_kept_and_resumed(features: Benchmark, tmp_path: Path, loss: BalancedMSELoss) -> None:
+    uncut, resumed = NoiseRecorder(tmp_path / "whole"), NoiseRecorder(tmp_path / "parts")
+    whole = train(features, loss, tmp_path / "whole", uncut)
+    assert len({math.log(loss.noise), *uncut.noises}) == 5  # it moves in every one of four epochs
     assert loss.log_noise.item() == pytest.approx(math.log(loss.noise))  # the caller's own is left alone
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", cut)
     with pytest.raises(PowerCutError):
-        train(features, loss, tmp_path / "parts")
-    uncut, noises = noises, []
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", record)
-    resumed = train(features, loss, tmp_path / "parts", resume=True)
-    assert noises == uncut[2:]
+        train(features, loss, tmp_path / "parts", PowerCut(2))
+    result = train(features, loss, tmp_path / "parts", resumed, resume=True)
+    assert resumed.noises == uncut.noises[1:]  # from the checkpoint that the resumed run begins with
     for name, tensor in whole.model.state_dict().items():
-        torch.testing.assert_close(resumed.model.state_dict()[name], tensor, rtol=0, atol=0, msg=name)
+        torch.testing.assert_close(result.model.state_dict()[name], tensor, rtol=0, atol=0, msg=name)

@@ -3,7 +3,6 @@
 import re
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,12 +14,9 @@ from rezsl.errors import ArgumentError
 from rezsl.losses import InverseFrequencyLoss, MAELoss, MSELoss, RRTLoss
 from rezsl.models import MLPRegressor, pool
 from rezsl.semantics import ClassSemantics
-from rezsl.training import Batches, FitResult, Optimization
-from rezsl.training.callbacks import LatestCheckpoint
-from rezsl.training.checkpoints import SafeCheckpointIO
+from rezsl.training import Batches, Callback, EpochRecord, FitResult, Optimization, Stage
 from tests.losses.batches import Problem
-
-PREFIX = "classifier.network."
+from tests.training.interruptions import PowerCut, PowerCutError
 
 
 class NormalisedRegressor(MLPRegressor):
@@ -34,11 +30,20 @@ class NormalisedRegressor(MLPRegressor):
         return super().forward(self.norm(pool(regions)))
 
 
-class PowerCutError(Exception):
-    """Stands for the power going off."""
+class Recorder(Callback):
+    """Keeps the weights and the learning rate after each epoch of the selection."""
+
+    def __init__(self) -> None:
+        self.states, self.rates = list[dict[str, Tensor]](), list[float]()
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        if stage.name == "select":
+            state = stage.classifier.network.state_dict()
+            self.states.append({name: tensor.clone() for name, tensor in state.items()})
+            self.rates.append(record.learning_rate)
 
 
-def train(data: Benchmark, run: Path, resume: bool = False) -> FitResult:
+def train(data: Benchmark, run: Path, *callbacks: Callback, resume: bool = False) -> FitResult:
     return rezsl.fit(
         data,
         training=rezsl.Training(
@@ -51,6 +56,7 @@ def train(data: Benchmark, run: Path, resume: bool = False) -> FitResult:
         model=NormalisedRegressor,
         run_dir=run,
         resume=resume,
+        callbacks=callbacks,
         progress=False,
     )
 
@@ -67,35 +73,19 @@ def test_the_second_loss_begins_in_time() -> None:
         assert loss(*arguments) == MAELoss()(*arguments)
 
 
-def test_only_a_new_readout_learns_in_the_second_stage(
-    learnable: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    states: list[dict[str, Tensor]] = []
-    rates: list[float] = []
-    save = LatestCheckpoint.on_train_epoch_end
-
-    def record(self: LatestCheckpoint, trainer: Any, module: Any) -> None:
-        save(self, trainer, module)
-        if "select" in self.path.name:
-            states.append(SafeCheckpointIO().load_checkpoint(self.path)["state_dict"])
-            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
-
-    def cut(self: LatestCheckpoint, trainer: Any, module: Any) -> None:
-        save(self, trainer, module)
-        if trainer.current_epoch == 2:
-            raise PowerCutError  # just before the second stage begins
-
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", record)
-    whole = train(learnable, tmp_path / "whole")
+def test_only_a_new_readout_learns_in_the_second_stage(learnable: Benchmark, tmp_path: Path) -> None:
+    recorder = Recorder()
+    states, rates = recorder.states, recorder.rates
+    whole = train(learnable, tmp_path / "whole", recorder)
     assert whole.test is not None
     assert whole.test.t1 > 0.4  # chance is 0.25
     assert all(parameter.requires_grad for parameter in whole.model.network.parameters())
     features = ("hidden.weight", "hidden.bias", "norm.weight", "norm.running_mean", "norm.num_batches_tracked")
     for name in features:
-        before, last, *second = (state[PREFIX + name] for state in states[1:])
+        before, last, *second = (state[name] for state in states[1:])
         assert not torch.equal(before, last), name
         assert all(torch.equal(later, last) for later in second), name
-    readouts = [state[PREFIX + "readout.weight"] for state in states]
+    readouts = [state["readout.weight"] for state in states]
     alike = [nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0) for a, b in pairwise(readouts)]
     assert alike[1] > 0.9  # from epoch to epoch it goes on ...
     assert alike[2] < 0.9  # ... and here it began anew
@@ -105,10 +95,8 @@ def test_only_a_new_readout_learns_in_the_second_stage(
     assert rates[3] > 2e-3
     assert rates[4] < 1e-4
 
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", cut)
     with pytest.raises(PowerCutError):
-        train(learnable, tmp_path / "parts")
-    monkeypatch.undo()
+        train(learnable, tmp_path / "parts", PowerCut(3))  # just before the second stage begins
     resumed = train(learnable, tmp_path / "parts", resume=True)
     assert resumed.choice == whole.choice
     for name, tensor in whole.model.state_dict().items():

@@ -14,7 +14,7 @@ from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone, pretrained
 from rezsl.report import results_table
 from rezsl.training import Augmentation, Batches, FitResult, Optimization, Training
-from rezsl.training.assembly import BackboneBuilder
+from rezsl.training._assembly import BackboneBuilder
 
 
 @pytest.fixture

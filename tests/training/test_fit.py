@@ -5,7 +5,6 @@ import signal
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,24 @@ from rezsl.functional import CurvePoint
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.semantics import ClassSemantics
-from rezsl.training import Augmentation, Batches, Choice, FitResult, Optimization, Training, select
-from rezsl.training.assembly import ModelBuilder
-from rezsl.training.callbacks import BestEpoch, LatestCheckpoint
-from rezsl.training.checkpoints import SafeCheckpointIO
-from rezsl.training.datamodule import BatchesOf, StageData
-from rezsl.training.run_directory import RunDirectory
+from rezsl.training import (
+    Augmentation,
+    Batches,
+    Callback,
+    Choice,
+    EpochRecord,
+    FitResult,
+    Optimization,
+    RunDirectory,
+    Stage,
+    Training,
+    select,
+)
+from rezsl.training._assembly import ModelBuilder
+from rezsl.training._batch_loading import BatchesOf, StageBatches
+from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
+from rezsl.training.selection import BestEpoch
+from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
 
 
 @pytest.fixture
@@ -83,7 +94,6 @@ def test_a_run_directory_holds_everything(few_digits: Benchmark, tmp_path: Path)
         means = errors["errors"].mean(axis=(1, 2))
         assert errors["class_semantics"].shape == (len(errors["classes"]), len(errors["attributes"]))
     assert means.tolist() == pytest.approx([float(row["error_mean"]) for row in rows[:3]], rel=1e-4)
-    assert list((run / "tensorboard").rglob("events*"))
     loaded = rezsl.load_model(run)
     torch.testing.assert_close(
         loaded.predict_semantics(few_digits.inputs), result.model.predict_semantics(few_digits.inputs), rtol=0, atol=0
@@ -132,64 +142,35 @@ def test_a_single_validation_class_is_pointed_out(features: Benchmark, few_digit
     assert (several.unseen_classes, several.notes) == (2, ())
 
 
-class PowerCutError(Exception):
-    """Stands for the power going off."""
-
-
 @pytest.mark.parametrize("stage", ["select", "refit"])
-@pytest.mark.parametrize("loss", [ReMSELoss(memory="ema")])
-def test_a_resumed_run_ends_as_if_it_had_never_stopped(
-    few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, loss: RegressionLoss
-) -> None:
+def test_a_resumed_run_ends_as_if_it_had_never_stopped(few_digits: Benchmark, tmp_path: Path, stage: str) -> None:
+    loss = ReMSELoss(memory="ema")
     whole = quick(few_digits, tmp_path / "whole", loss=loss)
-    save = LatestCheckpoint.on_train_epoch_end
-
-    def stop_after_two(self: LatestCheckpoint, trainer: object, module: object) -> None:
-        save(self, trainer, module)  # type: ignore[arg-type]
-        if stage in self.path.name and trainer.current_epoch == 1:  # type: ignore[attr-defined]
-            raise PowerCutError
-
-    # The choice is forced to the last epoch, so that the refit is long enough to be stopped in its middle.
-    monkeypatch.setattr(LatestCheckpoint, "on_train_epoch_end", stop_after_two)
-    if whole.choice.epochs >= 2 or stage == "select":
-        with pytest.raises(PowerCutError):
-            quick(few_digits, tmp_path / "parts", loss=loss)
-        monkeypatch.undo()
-        resumed = quick(few_digits, tmp_path / "parts", resume=True, loss=loss)
-        assert resumed.choice == whole.choice
-        for name, tensor in weights(whole).items():
-            torch.testing.assert_close(weights(resumed)[name], tensor, rtol=0, atol=0, msg=name)
-        times = {"seconds"}
-        histories = []
-        for run in ("whole", "parts"):
-            with (tmp_path / run / "history.csv").open(newline="") as stream:
-                histories.append([{k: v for k, v in row.items() if k not in times} for row in csv.DictReader(stream)])
-        assert histories[0] == histories[1]
-        errors = [np.load(tmp_path / run / "validation_errors.npz")["errors"] for run in ("whole", "parts")]
-        np.testing.assert_array_equal(*errors)
+    assert whole.choice.epochs == 3  # so that the refit has a middle to stop in
+    with pytest.raises(PowerCutError):
+        quick(few_digits, tmp_path / "parts", loss=loss, callbacks=[PowerCut(2, stage)])
+    resumed = quick(few_digits, tmp_path / "parts", resume=True, loss=loss)
+    assert resumed.choice == whole.choice
+    for name, tensor in weights(whole).items():
+        torch.testing.assert_close(weights(resumed)[name], tensor, rtol=0, atol=0, msg=name)
+    histories = []
+    for run in ("whole", "parts"):
+        with (tmp_path / run / "history.csv").open(newline="") as stream:
+            histories.append([{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)])
+    assert histories[0] == histories[1]
+    errors = [np.load(tmp_path / run / "validation_errors.npz")["errors"] for run in ("whole", "parts")]
+    np.testing.assert_array_equal(*errors)
 
 
-def interrupt_at(epoch: int) -> Callable[..., None]:
-    def press(self: BestEpoch, trainer: object, module: object) -> None:
-        if trainer.current_epoch == epoch:  # type: ignore[attr-defined]
-            signal.raise_signal(signal.SIGINT)
-
-    return press
-
-
-def test_ctrl_c_leaves_a_model_and_a_run_to_go_on_with(
-    few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_leaves_a_model_and_a_run_to_go_on_with(few_digits: Benchmark, tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(2), raising=False)
     with pytest.raises(KeyboardInterrupt):
-        quick(few_digits, tmp_path / "run")
+        quick(few_digits, tmp_path / "run", callbacks=[CtrlC(2)])
     assert signal.getsignal(signal.SIGINT) is handler
     model = rezsl.load_model(tmp_path / "run")
     assert model.seen_classes == ("0", "3", "6", "7", "9")  # the selection stage's
     assert model.gamma != 0
     assert not (tmp_path / "run" / "metrics.json").exists()
-    monkeypatch.undo()
     with pytest.raises(RunDirectoryError, match="holds an unfinished run; add --resume"):
         quick(few_digits, tmp_path / "run")
     assert quick(few_digits, tmp_path / "run", resume=True).test is not None
@@ -208,14 +189,10 @@ def test_nothing_is_overwritten(features: Benchmark, tmp_path: Path) -> None:
         quick(features, tmp_path / "none", resume=True)
 
 
-def test_a_run_is_resumed_with_its_own_settings(
-    few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
+def test_a_run_is_resumed_with_its_own_settings(few_digits: Benchmark, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        quick(few_digits, tmp_path / "run")
-    monkeypatch.undo()
-    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(loss_weight: .* → 2.0; seed: 0 → 5\)"):
+        quick(few_digits, tmp_path / "run", callbacks=[CtrlC(1)])
+    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(loss_weight: 1.0 → 2.0; seed: 0 → 5\)"):
         quick(few_digits, tmp_path / "run", resume=True, loss_weight=2.0, seed=5)
     assert isinstance(few_digits.inputs, torch.Tensor)
     inverted = replace(few_digits, inputs=255 - few_digits.inputs)
@@ -223,36 +200,38 @@ def test_a_run_is_resumed_with_its_own_settings(
         quick(inverted, tmp_path / "run", resume=True)
 
 
-def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
+def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        quick(few_digits, tmp_path / "run")
-    monkeypatch.undo()
+        quick(few_digits, tmp_path / "run", callbacks=[CtrlC(1)])
     checkpoint = tmp_path / "run" / "checkpoints" / "select.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
-    with pytest.raises(RunDirectoryError, match=r"select\.safetensors: not a readable checkpoint"):
+    with pytest.raises(
+        RunDirectoryError, match=r"select\.safetensors: expected a checkpoint, got a damaged file .*move it away"
+    ):
         quick(few_digits, tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("settings.json", "[]", "expected a record of the run as a JSON object, got JSON of the type list; restore"),
-        ("settings.json", '{"seed": 0', "expected a record of the run as a JSON object, got a damaged file"),
+        ("settings.json", "[]", "expected the settings of a run, got JSON of the type list; restore the file"),
+        ("settings.json", '{"seed": 0', "expected the settings of a run, got a damaged file .*; restore the file"),
         ("selection.json", "{}", "expected a number for each of epochs, gamma, .* move it away to select again"),
         ("selection.json", '{"epochs": 0}', "expected a number for each of epochs"),
-        ("history.csv", "some,thing\nel,se\n", "expected the rows of earlier epochs .* move it away"),
-        ("history.csv", "\0\udcff", "expected the rows of earlier epochs .* move it away"),
-        ("checkpoints/select.safetensors", "", "not a readable checkpoint .* move it away to train this stage again"),
+        ("history.csv", "some,thing\nel,se\n", "expected the columns stage, .* move it away"),
+        ("history.csv", "\0\udcff", "expected comma-separated UTF-8 text, got a damaged file .* move it away"),
+        (
+            "checkpoints/select.safetensors",
+            "",
+            "expected a checkpoint, got a damaged file .* move it away to train this stage again",
+        ),
     ],
 )
 def test_a_damaged_record_is_named_and_the_run_stays(
-    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: str, message: str
+    features: Benchmark, tmp_path: Path, file: str, content: str, message: str
 ) -> None:
-    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", interrupt_at(1), raising=False)
     with pytest.raises(KeyboardInterrupt):
-        quick(features, tmp_path / "run")
-    monkeypatch.undo()
+        quick(features, tmp_path / "run", callbacks=[CtrlC(1)])
     path = tmp_path / "run" / file
     path.write_bytes(content.encode(errors="surrogateescape"))
     before = {path: path.read_bytes() for path in (tmp_path / "run").glob("*.*")}
@@ -268,9 +247,11 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, unchecked: No
     path = tmp_path / "select.safetensors"
     contents: list[Any] = [{"state_dict": {}}, [1, 2], 3]
     for content in contents:
-        SafeCheckpointIO().save_checkpoint(content, path)
-        with pytest.raises(RunDirectoryError, match=r"select\.safetensors: not a readable checkpoint"):
-            SafeCheckpointIO().load_checkpoint(path)
+        write_checkpoint(path, content)
+        with pytest.raises(
+            RunDirectoryError, match=r"select\.safetensors: expected a checkpoint, got a damaged file .*move it away"
+        ):
+            read_checkpoint(path, ("step",))
 
 
 def test_a_run_that_fails_before_its_first_epoch_leaves_nothing(features: Benchmark, tmp_path: Path) -> None:
@@ -285,17 +266,10 @@ def test_a_run_that_fails_before_its_first_epoch_leaves_nothing(features: Benchm
     assert quick(features, tmp_path / "run").test is not None
 
 
-def test_a_run_that_fails_later_can_be_gone_on_with(
-    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: BestEpoch, trainer: object, module: object) -> None:
-        if trainer.current_epoch == 1:  # type: ignore[attr-defined]
-            raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(BestEpoch, "on_train_epoch_start", fail, raising=False)
+def test_a_run_that_fails_later_can_be_gone_on_with(features: Benchmark, tmp_path: Path) -> None:
+    full = PowerCut(1, error=OSError(28, "No space left on device"))
     with pytest.raises(OSError, match="No space left"):
-        quick(features, tmp_path / "run")
-    monkeypatch.undo()
+        quick(features, tmp_path / "run", callbacks=[full])
     assert quick(features, tmp_path / "run", resume=True).test is not None
 
 
@@ -350,15 +324,12 @@ def test_selection_that_has_stopped_stays_so_when_resumed(
     falling_validation(monkeypatch)
     whole = quick(learnable, tmp_path / "whole", max_epochs=200, patience=3)
 
-    def stop(self: RunDirectory, path: Path, content: dict[str, object]) -> None:
-        if path == self.selection:
-            raise PowerCutError
-        write(self, path, content)
+    def stop(self: RunDirectory, choice: Choice) -> None:
+        raise PowerCutError
 
     falling_validation(monkeypatch)
-    write = RunDirectory.write_json
     with monkeypatch.context() as power_cut:
-        power_cut.setattr(RunDirectory, "write_json", stop)
+        power_cut.setattr(RunDirectory, "record_choice", stop)
         with pytest.raises(PowerCutError):
             quick(learnable, tmp_path / "parts", max_epochs=200, patience=3)
     resumed = quick(learnable, tmp_path / "parts", max_epochs=200, patience=3, resume=True)
@@ -377,6 +348,16 @@ def test_optimizers_and_schedules(learnable: Benchmark, optimizer: str, schedule
     assert result.test.t1 > 0.8
 
 
+class Watch(Callback):
+    """Keeps the validation metrics of each epoch."""
+
+    def __init__(self, epochs: list[Choice]) -> None:
+        self.epochs = epochs
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        self.epochs.append(Choice.of(record))
+
+
 def test_what_is_selected_does_not_depend_on_any_test_image_or_class(learnable: Benchmark) -> None:
     """Test images and the semantics of unseen classes may be anything: the choice, epoch by epoch, is the same."""
     assert isinstance(learnable.inputs, torch.Tensor)
@@ -389,7 +370,7 @@ def test_what_is_selected_does_not_depend_on_any_test_image_or_class(learnable: 
         seen: list[list[Choice]] = [[], []]
         for data, epochs in zip((learnable, spoilt), seen, strict=True):
             training = Training(loss=loss, max_epochs=2, batches=Batches(ways=4, shots=4), accelerator="cpu")
-            select(data, model, training=training, watch=epochs.append, progress=False)
+            select(data, model, training=training, callbacks=[Watch(epochs)], progress=False)
         assert seen[0] == seen[1]
         assert seen[0]
 
@@ -500,6 +481,5 @@ def test_batches_are_pinned_where_they_go_to_a_gpu(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: not pinned)  # what the machine has is beside the point
     sampler = Batches().sampler(few_digits.split.train, few_digits.labels[few_digits.split.train], seed=0)
-    data = StageData(few_digits, ImageFormat(16, 1), sampler, few_digits.split.val)
-    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device(device)))  # type: ignore[assignment]
-    assert data.train_dataloader().pin_memory is pinned
+    batches = StageBatches(few_digits, ImageFormat(16, 1), sampler, few_digits.split.val)
+    assert batches.training(torch.device(device)).pin_memory is pinned

@@ -7,9 +7,8 @@ import numpy as np
 
 from rezsl.estimators.zero_shot_estimator import ZeroShotEstimator
 from rezsl.losses import ClassificationLoss, RegressionLoss
-from rezsl.training.settings import Batches
 from rezsl.training.optimization import Optimization
-from rezsl.training.settings import Accelerator, Training
+from rezsl.training.settings import Accelerator, Batches, Training
 
 
 class Losses(NamedTuple):

@@ -6,8 +6,7 @@ from rezsl.estimators.regression_estimator import RegressionEstimator
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, ReMSELoss
 from rezsl.models import MLPRegressor
 from rezsl.semantics import ClassSemantics
-from rezsl.training.settings import Batches
-from rezsl.training.settings import Accelerator
+from rezsl.training.settings import Accelerator, Batches
 
 
 class MLPZSL(RegressionEstimator):

@@ -8,8 +8,7 @@ from rezsl.estimators.gradient_estimator import GradientEstimator, Losses
 from rezsl.losses import ALELoss, DeViSELoss, RankingLoss, SJELoss
 from rezsl.models import Bilinear
 from rezsl.semantics import ClassSemantics
-from rezsl.training.settings import Batches
-from rezsl.training.settings import Accelerator
+from rezsl.training.settings import Accelerator, Batches
 
 
 class RankingEstimator(GradientEstimator):

@@ -8,8 +8,7 @@ from torch import nn
 
 from rezsl.estimators.gradient_estimator import GradientEstimator, Losses
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, ReMSELoss
-from rezsl.training.settings import Batches
-from rezsl.training.settings import Accelerator
+from rezsl.training.settings import Accelerator, Batches
 
 Loss = TypeVar("Loss", bound=nn.Module)
 

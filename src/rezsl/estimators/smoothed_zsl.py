@@ -7,8 +7,7 @@ from rezsl.functional.label_bins import Kernel
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, MSELoss, RegressionLoss
 from rezsl.models import SmoothedRegressor
 from rezsl.semantics import ClassSemantics
-from rezsl.training.settings import Batches
-from rezsl.training.settings import Accelerator
+from rezsl.training.settings import Accelerator, Batches
 
 
 class SmoothedZSL(RegressionEstimator):

@@ -21,8 +21,8 @@ from rezsl.estimators.training_samples import TrainingSamples
 from rezsl.models import SemanticModel
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
+from rezsl.training import train_stage
 from rezsl.training._randomness import own_randomness
-from rezsl.training import Stage, train_stage
 from rezsl.training.settings import Training
 
 ROWS = 4096

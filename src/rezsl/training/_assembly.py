@@ -34,7 +34,7 @@ def new_classifier(
     backbone: BackboneBuilder,
     training: Training,
 ) -> ZeroShotClassifier:
-    """Return a classifier with random weights that only the seed decides; its seen classes are those of ``train_index``.
+    """Return a classifier with random weights that only the seed decides, and with the classes of the samples as seen.
 
     Args:
         data: the benchmark.
@@ -61,9 +61,7 @@ def new_classifier(
     semantics = data.semantics if has_regions else replace(data.semantics, places=None)
     network = model(input_stage.region_dim, semantics)
     seen = data.class_names(train_index)
-    return ZeroShotClassifier(
-        input_stage, network, semantics, seen, scale=training.scale, protocol=training.protocol
-    )
+    return ZeroShotClassifier(input_stage, network, semantics, seen, scale=training.scale, protocol=training.protocol)
 
 
 def with_word_vectors(

@@ -1,6 +1,5 @@
 """Hooks into a training: the class to derive own callbacks from, and the package's own ones."""
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

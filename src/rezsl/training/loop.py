@@ -172,16 +172,21 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 def _save(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
     """Write the training state after an epoch."""
-    state = {name: part.state_dict() for name, part in parts.items()}
-    states = [(type(callback).__name__, callback.state_dict()) for callback in callbacks]
-    progress = {"epoch": stage.epoch, "step": stage.step, "stopped": stage.stopped}
-    write_checkpoint(path, {**progress, **state, "callbacks": states})
+    write_checkpoint(
+        path,
+        {
+            "stage": {"epoch": stage.epoch, "step": stage.step, "stopped": stage.stopped},
+            "callbacks": [(type(callback).__name__, callback.state_dict()) for callback in callbacks],
+            **{name: part.state_dict() for name, part in parts.items()},
+        },
+    )
 
 
 def _restore(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-    """Continue from a training state; callbacks that were not there begin without one."""
-    state = read_checkpoint(path, ("epoch", "step", "stopped", *parts, "callbacks"))
-    stage.epoch, stage.step, stage.stopped = state["epoch"], state["step"], state["stopped"]
+    """Continue from a training state; a callback that it does not contain begins without one."""
+    state = read_checkpoint(path, ("stage", "callbacks", *parts))
+    for name, value in state["stage"].items():
+        setattr(stage, name, value)
     for name, part in parts.items():
         part.load_state_dict(state[name])
     for callback in callbacks:

@@ -12,7 +12,7 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
-from rezsl.files import read_json, write_json
+from rezsl.files import differences, read_json, write_json
 from rezsl.training.selection import Choice
 from rezsl.training.settings import Training
 
@@ -100,12 +100,11 @@ class RunDirectory:
         """
         if not self.settings.exists():
             write_json(self.settings, settings)
-        before = read_json(self.settings, RunDirectoryError, "the settings of a run")
-        changed = [name for name in settings if settings[name] != before.get(name)]
-        if changed:
+        elif changed := differences(read_json(self.settings, RunDirectoryError, "the settings of a run"), settings):
+            more = f"; and {len(changed) - 3} more" if len(changed) > 3 else ""
             raise RunDirectoryError(
-                f"run_dir: {self.path} was begun with other settings ({', '.join(changed)}); resume with the same "
-                f"ones, or choose another directory"
+                f"run_dir: {self.path} was begun with other settings ({'; '.join(changed[:3])}{more}); resume with the "
+                f"same ones, or choose another directory"
             )
         self.begun = True
 
