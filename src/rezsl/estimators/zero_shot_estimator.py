@@ -21,9 +21,7 @@ from rezsl.estimators.training_samples import TrainingSamples
 from rezsl.models import SemanticModel
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
-from rezsl.training import train_stage
-from rezsl.training._randomness import own_randomness
-from rezsl.training.settings import Training
+from rezsl.training import Stage, Training, own_randomness, train_stage
 
 ROWS = 4096
 
@@ -86,10 +84,8 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
                 scale=self.scale,
             )
             training = self._training(seed)
-            index = samples.split.trainval
-            train_stage(
-                "fit", self.classifier_, samples, index, training.max_epochs, training, None, None, None, console
-            )
+            stage = Stage("fit", self.classifier_, training.max_epochs)
+            train_stage(stage, samples, samples.split.trainval, training)
         # In double precision the order of rows does not show in their scores, as scikit-learn promises to within 1e-7.
         self.classifier_.eval().requires_grad_(False).double()
         self._described = described

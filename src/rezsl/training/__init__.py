@@ -7,6 +7,7 @@ with needs("train", "training"):
     import rich  # noqa: F401 - the modules below need it
 
 from rezsl.training._assembly import with_word_vectors
+from rezsl.training._randomness import own_randomness
 from rezsl.training._stage import train_stage
 from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
 from rezsl.training.optimization import Optimization
@@ -29,6 +30,7 @@ __all__ = [
     "Stage",
     "Training",
     "fit",
+    "own_randomness",
     "refit",
     "select",
     "train_stage",

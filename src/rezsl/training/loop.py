@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.evaluation import Evaluation, GZSLEvaluator
-from rezsl.losses import Objective
-from rezsl.losses.objective import ObjectiveTerms
+from rezsl.losses import Objective, ObjectiveTerms
 from rezsl.training._batch_loading import Batch, StageBatches
 from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
 from rezsl.training._freezing import prepare_epoch, release_all, restart_epoch
