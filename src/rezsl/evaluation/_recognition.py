@@ -63,7 +63,7 @@ class Recognition:
 
     @property
     def confusion_rates(self) -> Float[Tensor, "C C"]:
-        """Share of each class (row) that is recognised as each class (column), ``[C, C]``; rows sum to 1, or are NaN."""
+        """Share of each class (row) that is recognised as each class (column); a row sums to 1, or is NaN."""
         return self.confusion / self.confusion.sum(dim=1, keepdim=True).double()
 
     @property
