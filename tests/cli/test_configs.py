@@ -157,7 +157,10 @@ def test_the_command_runs_under_both_protocols(
         assert ("test (oracle" in capsys.readouterr().out) == (protocol == "oracle")
         assert json.loads((run / "metrics.json").read_text())["test"]["protocol"] == protocol
         model = json.loads((run / "model.json").read_text())
-        assert (model["backbone"]["image_size"], model["backbone"]["resize"]) == (32, 37)  # 8/7 of it, upwards
+        assert tuple(model["backbone"]["arguments"][name] for name in ("image_size", "resize")) == (
+            32,
+            37,
+        )  # 8/7 of it, upwards
         sizes = {"attention_dim": paper.attention_dim, "hidden_dim": paper.hidden_dim}
         assert model["network"] == {"class": "AttentionNet", "options": sizes}
         assert model["scale"] == paper.scale
