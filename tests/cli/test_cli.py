@@ -206,7 +206,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--config", "none.yaml"], "--config: File does not exist"),
         (["fit", "--data", "xlsa17", "--data.root", "/nowhere"], "/nowhere/att_splits.mat: no such file"),
         (["fit", "--data", "folder", "--data.root", "/nowhere"], "/nowhere/semantics.csv: cannot be read"),
-        (["evaluate", "/nowhere"], "/nowhere/model.json: cannot be read (No such file or directory); is this a run directory?"),
+        (["evaluate", "/nowhere"], "/nowhere/model.json: cannot be read (No such file or directory); expected the description of a rezsl model; give a directory"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_ends_in_one_clear_line(

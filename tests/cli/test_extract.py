@@ -136,7 +136,7 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
         ([*DIGITS, "--backbone.widht=3"], "--backbone: Option 'widht' is not accepted"),
         (
             ["--data", "digits", "--backbone", "small_resne"],
-            "--backbone: unknown 'small_resne' (did you mean small_resnet?); expected small_resnet, pretrained",
+            "--backbone: unknown 'small_resne' (did you mean small_resnet?); expected pretrained, small_resnet",
         ),
     ],
 )
