@@ -78,3 +78,24 @@ def check_choice(allowed: Any, **options: str) -> None:
     for name, option in options.items():
         if option not in get_args(allowed):
             raise ArgumentError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {option!r}")
+
+
+def check_at_least(least: int, **numbers: float) -> None:
+    """Raise an ArgumentError that names the first argument that is below ``least``."""
+    for name, number in numbers.items():
+        if not number >= least:
+            raise ArgumentError(f"{name}: expected at least {least}, got {number}")
+
+
+def check_share(**numbers: float) -> None:
+    """Raise an ArgumentError that names the first argument that is not in [0, 1)."""
+    for name, number in numbers.items():
+        if not 0 <= number < 1:
+            raise ArgumentError(f"{name}: expected a number in [0, 1), got {number}")
+
+
+def check_between_0_and_1(**numbers: float) -> None:
+    """Raise an ArgumentError that names the first argument that is not above 0 and below 1."""
+    for name, number in numbers.items():
+        if not 0 < number < 1:
+            raise ArgumentError(f"{name}: expected a number between 0 and 1, got {number}")
