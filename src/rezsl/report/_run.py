@@ -1,6 +1,5 @@
 """The content of a report about one run."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Analysis, ErrorFall, Evaluation, analyse_evaluation, analyse_model, load_error_fall
+from rezsl.files import read_json
 from rezsl.report._page_examples import ClassExamples, examples_of
 
 
@@ -73,10 +73,4 @@ def _record(run_dir: Path | None, name: str) -> dict[str, Any]:
     """Read a record of a run; it is empty for a model without records."""
     if run_dir is None or not (run_dir / name).exists():
         return {}
-    try:
-        content = json.loads((run_dir / name).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunDirectoryError(f"{run_dir / name}: expected JSON ({error}); the file is damaged") from error
-    if not isinstance(content, dict):
-        raise RunDirectoryError(f"{run_dir / name}: expected a JSON object; the file is damaged")
-    return content
+    return read_json(run_dir / name, RunDirectoryError)
