@@ -66,7 +66,7 @@ def test_pickles_are_never_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "objects.npz", names=np.array(["fur"], dtype=object), vectors=np.ones((1, 2)))
     for name in ("objects.npy", "objects.npz"):
         with pytest.raises(
-            DataError, match=r"expected arrays of numbers and text, got pickled objects or a damaged file"
+            DataError, match=r"expected arrays of numbers and text without pickled objects, got a damaged file"
         ):
             load_word_vectors(tmp_path / name, ["fur"])
 
@@ -89,12 +89,12 @@ def test_arrays_that_do_not_fit(tmp_path: Path) -> None:
         load_word_vectors(tmp_path / "a.npz", ["fur"])
     np.savez(tmp_path / "a.npz", words=np.array(["fur"]), vectors=rows)
     with pytest.raises(
-        DataError, match=r"expected the arrays 'names' and 'vectors', or one array, got \['vectors', 'words'\]"
+        DataError, match=r"expected the arrays 'names' and 'vectors', or one array, got vectors, words; write it"
     ):
         load_word_vectors(tmp_path / "a.npz", ["fur"])
     (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:200])
     with pytest.raises(
-        DataError, match=r"a\.npz: expected arrays of numbers and text, got pickled objects or a damaged"
+        DataError, match=r"a\.npz: expected arrays of numbers and text without pickled objects, got a damaged"
     ):
         load_word_vectors(tmp_path / "a.npz", ["fur"])
 

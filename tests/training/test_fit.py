@@ -196,7 +196,7 @@ def test_a_run_is_resumed_with_its_own_settings(few_digits: Benchmark, tmp_path:
         quick(few_digits, tmp_path / "run", resume=True, loss_weight=2.0, seed=5)
     assert isinstance(few_digits.inputs, torch.Tensor)
     inverted = replace(few_digits, inputs=255 - few_digits.inputs)
-    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(data\.sha256\.inputs\)"):
+    with pytest.raises(RunDirectoryError, match=r"begun with other settings \(data\.sha256; data\.checksums\.inputs\)"):
         quick(inverted, tmp_path / "run", resume=True)
 
 

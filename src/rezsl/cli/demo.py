@@ -1,6 +1,5 @@
 """``rezsl demo``: train with three losses on the embedded digits, in under a minute."""
 
-import json
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -13,6 +12,7 @@ from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation, evaluate
+from rezsl.files import read_json
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import ReportedRun, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.training import Augmentation, Training, fit
@@ -115,10 +115,7 @@ def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: i
 
 def _check_seed(path: Path, seed: int) -> None:
     """Unfinished runs are checked by :func:`rezsl.fit`; a finished one must not be shown in a table of another seed."""
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))["seed"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunDirectoryError(f"{path}: expected the settings of a run; the file is damaged") from error
+    before = read_json(path, RunDirectoryError, "the settings of a run").get("seed")
     if before != seed:
         raise RunDirectoryError(
             f"run_dir: {path.parent} was trained with another seed; add --seed {before}, or choose another directory"

@@ -64,11 +64,12 @@ def benchmark_checksums(data: Benchmark, inputs: Sequence[Any] | None = None) ->
 
 
 def benchmark_fingerprint(data: Benchmark) -> dict[str, Any]:
-    """Return the identity of a benchmark for the record of a run: name, sizes, notes and a sha256 of each part.
+    """Return the identity of a benchmark for the record of a run: name, sizes, notes and checksums.
 
     Raises:
         DataError: an image file is missing.
     """
+    checksums = benchmark_checksums(data)
     return {
         "name": data.name,
         "kind": data.kind,
@@ -76,6 +77,7 @@ def benchmark_fingerprint(data: Benchmark) -> dict[str, Any]:
         "seen_classes": len(data.seen_classes),
         "unseen_classes": len(data.unseen_classes),
         "attributes": len(data.semantics.attributes),
-        "sha256": benchmark_checksums(data),
+        "sha256": fingerprint(checksums),
+        "checksums": checksums,
         "notes": list(data.notes),
     }

@@ -1,16 +1,15 @@
 """The results of a comparison: the metrics of every run, and their means over seeds."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder
 from rezsl.experiments.plan import Plan
 from rezsl.experiments.significance import PairedTest, p_value
+from rezsl.files import read_json, reading
 from rezsl.metrics import metrics_in
 
 COMPARED = metrics_in("comparison")
@@ -126,8 +125,9 @@ def collect(plan: Plan, folder: Folder, failures: Mapping[str, str], test: Paire
 
 def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
     """Read the metrics of a run, and its protocol."""
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    described, remedy = "the metrics of a run", "run it again"
+    record = read_json(path, RunDirectoryError, described, remedy)
+    with reading(path, described, RunDirectoryError, remedy):
         test = record["test"]
         if test is None:
             raise RunDirectoryError(
@@ -136,5 +136,3 @@ def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
         values = {metric.name: (record if metric.source == "run" else test)[metric.name] for metric in COMPARED}
         metrics = {name: math.nan if value is None else float(value) for name, value in values.items()}
         return metrics, str(test["protocol"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise RunDirectoryError(f"{path}: expected the metrics of a run, got a damaged file; run it again") from error

@@ -1,15 +1,13 @@
 """Methods and losses side by side over seeds: the table for the terminal, and the same as Markdown, LaTeX and CSV."""
 
-import csv
-import io
 import math
-from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from rezsl.experiments.results import COMPARED, Comparison, Row
+from rezsl.files import csv_text
 from rezsl.metrics import Metric
 from rezsl.report._text import p_value
 
@@ -90,7 +88,7 @@ def as_csv(comparison: Comparison) -> str:
             for value in (*row.summary(metric.name), comparison.significance(row, metric.name)[0])
         ]
         lines.append([row.dataset, row.method, row.loss, *counts, *map(_raw, values)])
-    return _csv(["dataset", "method", "loss", "seeds", "failed", "pairs", "test", "trials", *names], lines)
+    return csv_text(["dataset", "method", "loss", "seeds", "failed", "pairs", "test", "trials", *names], lines)
 
 
 def runs_csv(comparison: Comparison) -> str:
@@ -102,7 +100,7 @@ def runs_csv(comparison: Comparison) -> str:
             run = row.runs.get(seed)
             values = [_raw(run[name]) if run is not None else "" for name in names]
             lines.append([row.dataset, row.method, row.loss, seed, *values, row.failures.get(seed, "")])
-    return _csv(["dataset", "method", "loss", "seed", *names, "failure"], lines)
+    return csv_text(["dataset", "method", "loss", "seed", *names, "failure"], lines)
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -204,14 +202,6 @@ def _latex_cell(row: Row, metric: Metric, is_best: bool) -> str:
         return "--"
     spread = f" \\pm {deviation}" if deviation else ""
     return f"$\\mathbf{{{mean}}}{spread}$" if is_best else f"${mean}{spread}$"
-
-
-def _csv(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
-    return text.getvalue()
 
 
 def _raw(value: float) -> str:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError
+from rezsl.files import read_npz
 from rezsl.semantics._word_files import FoundWords
 
 
@@ -21,23 +22,13 @@ def read_arrays(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
     Raises:
         DataError: the file is missing or damaged, or contains neither ``vectors`` and ``names`` nor one single array.
     """
-    try:
-        with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            arrays = {"vectors": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); expected arrays of NumPy") from error
-    # A damaged archive makes NumPy and zipfile raise almost anything (BadZipFile, EOFError, zlib.error, KeyError, …).
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{path}: expected arrays of numbers and text, got pickled objects or a damaged file ({reason}); "
-            "write it with numpy.savez(path, names=numpy.array(names, dtype=str), vectors=vectors)"
-        ) from error
+    remedy = "write it with numpy.savez(path, names=numpy.array(names, dtype=str), vectors=vectors)"
+    arrays = read_npz(path, DataError, "arrays of numbers and text without pickled objects", remedy)
     if len(arrays) == 1:
         return None, next(iter(arrays.values()))
     if set(arrays) != {"names", "vectors"}:
-        raise DataError(f"{path}: expected the arrays 'names' and 'vectors', or one array, got {sorted(arrays)}")
+        got = ", ".join(sorted(arrays))
+        raise DataError(f"{path}: expected the arrays 'names' and 'vectors', or one array, got {got}; {remedy}")
     return arrays["names"], arrays["vectors"]
 
 
