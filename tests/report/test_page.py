@@ -260,7 +260,7 @@ def test_features_have_no_pictures_and_a_damaged_record_is_named(features: Bench
     assert reported.examples == ()
     assert reported.metrics["test"]["H"] == pytest.approx(reported.analysis.metrics()["H"])
     texts = Page(render_report({"toy": reported})).texts
-    assert reported.settings["data"]["sha256"]["inputs"] in texts
+    assert reported.settings["data"]["sha256"] in texts
     (run / "metrics.json").write_text("{")
     with pytest.raises(
         RunDirectoryError, match=r"metrics.json: expected a JSON object, got a damaged file \(.*\); restore the file"
