@@ -3,6 +3,7 @@
 A block under the comment ``<!-- not run: reason -->`` is only compiled, or its options are only parsed.
 """
 
+import re
 import shlex
 from importlib import import_module
 from pathlib import Path
@@ -18,13 +19,15 @@ from rezsl.files import read_yaml
 from tests.docs.pages import CodeBlock, code_blocks, command_lines
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = sorted(page for page in DOCS.rglob("*.md") if code_blocks(page))
+README = DOCS.parent / "README.md"
+PAGES = [README, *sorted(page for page in DOCS.rglob("*.md") if code_blocks(page))]
 LANGUAGES = {"python", "sh", "yaml", "text", "csv"}
 OTHER_PROGRAMS = {"make", "python", "pip"}
-HOURS = {"results.md": "hours of training", "benchmarks.md": "the speed of a quiet machine"}
+HOURS = {"README.md": "half a minute of training", "results.md": "hours of training", "benchmarks.md": "the speed of a quiet machine"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS.parent).as_posix())
 @pytest.mark.filterwarnings("default:.*fork:DeprecationWarning")
 def test_code_of_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -35,6 +38,8 @@ def test_code_of_page_runs(
     for block in blocks_of(page):
         where = f"{page.relative_to(DOCS.parent)}:{block.line}"
         assert block.language in LANGUAGES, f"{where}: expected one of {LANGUAGES}, got {block.language!r}"
+        if block.code.startswith(">>> "):
+            continue  # The collector of doctests runs it.
         if block.language == "python":
             run_python(block, where, namespace)
         elif block.language == "sh":
@@ -102,6 +107,28 @@ def test_no_page_without_a_place_in_the_navigation() -> None:
     assert [page for page in pages if f" {page}\n" not in navigation] == []
 
 
+def test_every_cited_test_exists() -> None:
+    """The pages on theory and speed cite tests by their names, below the name of their file."""
+    functions = {
+        name
+        for file in (DOCS.parent / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    files = {file.name for file in (DOCS.parent / "tests").rglob("test_*.py")}
+    text = "".join(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    cited = set(re.findall(r"::`?\n? *`?(test_\w+)`", text))
+    assert len(cited) > 40
+    assert cited - functions == set()
+    assert set(re.findall(r"\b(test_\w+\.py)", text)) - files == set()
+
+
+def test_every_link_of_the_readme_leads_to_a_file() -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", README.read_text(encoding="utf-8"))
+    local = [link for link in links if not link.startswith("http")]
+    assert len(local) > 10
+    assert [link for link in local if not (README.parent / link).exists()] == []
+
+
 def test_every_public_room_has_its_page() -> None:
     import rezsl  # noqa: PLC0415 - only this test needs it
 
@@ -109,7 +136,7 @@ def test_every_public_room_has_its_page() -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS.parent).as_posix())
 def test_no_fence_escapes_the_collector(page: Path) -> None:
     fences = [
         line for line in page.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith(("```", "~~~"))
