@@ -31,6 +31,8 @@ from rezsl.experiments.plan import read_plan
 from rezsl.experiments.runner import JobRunner, run_plan
 from rezsl.experiments.workers import WorkerError
 
+pytestmark = pytest.mark.slow
+
 SEARCH = {"trials": 2, "space": {"loss_weight": [0.5, 2.0]}, "losses": {"none": {"loss_weight": None}}}
 
 

@@ -142,6 +142,7 @@ def test_the_published_figures_stand_under_their_networks_name(name: str, networ
     assert "chosen on the test classes" in comment
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "network"), EACH)
 def test_the_command_runs_under_both_protocols(
     name: str, network: str, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]

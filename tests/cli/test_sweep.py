@@ -6,6 +6,8 @@ import yaml
 from rezsl.cli.main import USER_ERROR, main
 from tests.cli.test_compare import toy  # noqa: F401 - a fixture, asked for by name
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def config(toy: Path, tmp_path: Path) -> Path:  # noqa: F811 - the fixture

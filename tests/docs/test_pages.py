@@ -23,7 +23,11 @@ README = DOCS.parent / "README.md"
 PAGES = [README, *sorted(page for page in DOCS.rglob("*.md") if code_blocks(page))]
 LANGUAGES = {"python", "sh", "yaml", "text", "csv"}
 OTHER_PROGRAMS = {"make", "python", "pip"}
-HOURS = {"README.md": "half a minute of training", "results.md": "hours of training", "benchmarks.md": "the speed of a quiet machine"}
+HOURS = {
+    "README.md": "half a minute of training",
+    "results.md": "hours of training",
+    "benchmarks.md": "the speed of a quiet machine",
+}
 
 
 @pytest.mark.slow

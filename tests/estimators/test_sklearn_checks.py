@@ -1,10 +1,13 @@
 from typing import Any
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from rezsl import estimators
 from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, SmoothedZSL, ZeroShotEstimator
 from rezsl.training import Batches
+
+pytestmark = pytest.mark.slow
 
 # Few and long steps, for most checks look at the contract, not at the accuracy.
 BRIEF: dict[str, Any] = {

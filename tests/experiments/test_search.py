@@ -14,6 +14,8 @@ from rezsl.experiments.search import search
 from rezsl.experiments.space import read_space
 from rezsl.training import Choice
 
+pytestmark = pytest.mark.slow
+
 SPACE = {"x": {"low": 0.0, "high": 1.0}, "idle": [None, "a", [1, 2]]}
 
 

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
@@ -14,6 +15,8 @@ from rezsl.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.losses import ReMSELoss
 from rezsl.semantics import ClassSemantics
+
+pytestmark = pytest.mark.slow
 
 PROCESSES = 2
 

@@ -14,6 +14,8 @@ from rezsl.report import ReportedRun, save_report
 from tests.report.browser import Browser, find_chromium
 from tests.report.test_page import analysis_of
 
+pytestmark = pytest.mark.slow
+
 CANVAS = "document.querySelector('section:not([hidden]) canvas')"
 FRAME = "document.querySelector('section:not([hidden]) .frame')"
 READOUT = "document.querySelector('section:not([hidden]) .readout').textContent"
