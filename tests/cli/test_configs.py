@@ -20,7 +20,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 class Experiment(NamedTuple):
-    """What the paper says of a data set."""
+    """The settings and published figures of the paper for one data set."""
 
     learning_rate: float
     step_factor: float
@@ -67,14 +67,14 @@ EACH = [(name, network) for name in PAPER for network in BACKBONES]
 
 
 def command_of(config: Path) -> list[str]:
-    """The arguments after ``rezsl`` of the command in a file's first comment."""
+    """Return the arguments after ``rezsl`` of the command in a file's first comment."""
     command = re.search(r"^#   rezsl (fit .*?[^\\])$", config.read_text(), re.MULTILINE | re.DOTALL)
     assert command is not None
     return shlex.split(command[1].replace("\\\n#", ""))
 
 
 def tiny_command(name: str, network: str, root: Path, folder: Path) -> list[str]:
-    """The command of an experiment, with a tiny data set, word vectors and network in place of the real ones."""
+    """Return the command of an experiment, with a tiny data set, word vectors and network in place of the real ones."""
     tiny = TINY_DATA[name]
     images = [f"/x/images/{file}" for file in tiny.files]
     splits = proposed(folder / "splits", images, [row // 4 for row in range(len(images))], tiny.classes, unseen=[1])
@@ -158,10 +158,8 @@ def test_the_command_runs_under_both_protocols(
         assert ("test (oracle" in capsys.readouterr().out) == (protocol == "oracle")
         assert json.loads((run / "metrics.json").read_text())["test"]["protocol"] == protocol
         model = json.loads((run / "model.json").read_text())
-        assert tuple(model["backbone"]["arguments"][name] for name in ("image_size", "resize")) == (
-            32,
-            37,
-        )  # 8/7 of it, upwards
+        backbone = model["backbone"]["arguments"]
+        assert (backbone["image_size"], backbone["resize"]) == (32, 37)  # 8/7 of it, upwards
         sizes = {"attention_dim": paper.attention_dim, "hidden_dim": paper.hidden_dim}
         assert model["network"] == {"class": "AttentionNet", "options": sizes}
         assert model["scale"] == paper.scale
