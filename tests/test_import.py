@@ -86,7 +86,7 @@ def test_core_works_without_any_extra(core_packages: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("code", "package", "extra"),
     [
-        ("rezsl.fit", "lightning", "train"),
+        ("rezsl.fit", "lightning_fabric", "train"),
         ("rezsl.estimators", "sklearn", "estimators"),
         ("rezsl.load_digits()", "sklearn", "estimators"),
         ("rezsl.load_image_folder('.')", "PIL", "images"),
@@ -115,7 +115,7 @@ def test_import_stays_light() -> None:
 
 @pytest.mark.slow
 def test_evaluating_needs_no_training_library() -> None:
-    heavy = {"lightning", "lightning_fabric", "kornia", "sklearn"}
+    heavy = {"lightning_fabric", "kornia", "sklearn"}
     code = f"import sys, rezsl; rezsl.evaluate, rezsl.load_model; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
