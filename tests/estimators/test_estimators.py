@@ -20,14 +20,19 @@ from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZS
 from rezsl.losses import MSELoss
 from rezsl.semantics import ClassSemantics
 
-GRADIENT: dict[str, Any] = {"accelerator": "cpu", "max_epochs": 3, "learning_rate": 0.02}
+GRADIENT: dict[str, Any] = {
+    "training__accelerator": "cpu",
+    "training__max_epochs": 3,
+    "training__optimization__learning_rate": 0.02,
+}
+SMALL: dict[str, Any] = {"model__hidden_dim": 64, "model__dropout": 0.0, **GRADIENT}
 EVERY = [
     ESZSL(),
     SAE(),
     DAP(),
     LinearZSL(**GRADIENT),
-    MLPZSL(hidden_dim=64, dropout=0.0, **GRADIENT),
-    SmoothedZSL(hidden_dim=64, dropout=0.0, **GRADIENT),
+    MLPZSL(**SMALL),
+    SmoothedZSL(**SMALL),
     ALE(**GRADIENT),
     DeViSE(**GRADIENT),
     SJE(**GRADIENT),
@@ -73,7 +78,7 @@ def test_a_gradient_estimator_has_the_weights_that_fit_gives(learnable: Benchmar
         training=rezsl.Training(loss=MSELoss(), max_epochs=1, seed=5, accelerator="cpu"),
         progress=False,
     ).model
-    estimator = LinearZSL(loss=MSELoss, max_epochs=1, random_state=5, accelerator="cpu")
+    estimator = LinearZSL(training=rezsl.Training(loss=MSELoss(), max_epochs=1, accelerator="cpu"), random_state=5)
     _assert_same_semantics(estimator.fit(*rows(learnable, "trainval"), learnable.semantics), reference, learnable)
 
 
@@ -162,7 +167,7 @@ def test_scores_of_classes_in_training_lose_gamma(learnable: Benchmark) -> None:
 def test_equal_seeds_give_equal_weights_and_no_generator_is_touched(features: Benchmark, unchecked: None) -> None:
     # Unchecked: beartype draws from Python's generator which element of a list it looks at.
     X, y = rows(features, "trainval")
-    estimator = LinearZSL(max_epochs=1, accelerator="cpu", random_state=3)
+    estimator = LinearZSL(training__max_epochs=1, training__accelerator="cpu", random_state=3)
     before = torch.get_rng_state(), _state_of_numpy(), random.getstate()
     first, second = (clone(estimator).fit(X, y, features.semantics).predict_semantics(X) for _ in range(2))
     assert (first == second).all()
@@ -195,11 +200,56 @@ def test_errors_say_what_to_do(features: Benchmark, unchecked: None) -> None:
     with pytest.raises(DataError, match=r"^classes: expected labels, .* got an array of shape \(0,\)$"):
         fit().predict(X, classes=[])
     with pytest.raises(ArgumentError, match=r"^max_epochs: expected at least 1, got 0$"):
-        LinearZSL(max_epochs=0).fit(X, y)
+        LinearZSL(training__max_epochs=0).fit(X, y)
     with pytest.raises(ArgumentError, match=r"^loss, classification: expected at least one of them, got none$"):
-        LinearZSL(loss=None, classification=None, accelerator="cpu").fit(X, y)
+        LinearZSL(training__loss=None, training__classification=None).fit(X, y)
 
 
 def _state_of_numpy() -> list[int]:
     words: list[int] = np.random.get_state(legacy=False)["state"]["key"].tolist()
     return words
+
+
+def test_nested_parameters_are_options_of_the_model_and_fields_of_the_training() -> None:
+    estimator = ZeroShotEstimator("mlp", model__hidden_dim=8, training__optimization__learning_rate=0.5)
+    params = estimator.get_params()
+    assert (params["model__hidden_dim"], params["model__dropout"]) == (8, 0.8)
+    assert (params["training__optimization__learning_rate"], params["training__max_epochs"]) == (0.5, 20)
+    copied = clone(estimator).set_params(model__dropout=0.1, training__optimization__momentum=0.5)
+    params = copied.get_params()
+    assert (params["model__hidden_dim"], params["model__dropout"]) == (8, 0.1)
+    assert (params["training__optimization__learning_rate"], params["training__optimization__momentum"]) == (0.5, 0.5)
+    assert estimator.get_params()["model__dropout"] == 0.8
+    # The order in which a model and its options are set does not matter.
+    assert ZeroShotEstimator(model__penalty=3.0).set_params(model=models.SAE).get_params()["model__penalty"] == 3.0
+
+
+def test_nested_parameters_decide_the_model(features: Benchmark) -> None:
+    fitted = ZeroShotEstimator(models.SAE, model__penalty=2.5).fit(*rows(features, "trainval"), features.semantics)
+    assert fitted.classifier_.network.arguments["penalty"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "model__hiden_dim",
+            r"^model__hiden_dim: expected a parameter of the model \(model__hidden_dim, .*got this one$",
+        ),
+        ("training__epochs", r"^training__epochs: expected a parameter of the training \(training__loss, "),
+        ("training__batches__way", r"^training__batches__way: expected a parameter of the training \("),
+        (
+            "modell__hidden_dim",
+            r"^modell__hidden_dim: expected a nested parameter model__… or training__…, got this one$",
+        ),
+        ("penalty", r"^penalty: expected a parameter of MLPZSL \(gamma, model, random_state, training, model__…, "),
+    ],
+)
+def test_an_unknown_parameter_is_refused(name: str, message: str, features: Benchmark) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        MLPZSL().set_params(**{name: 1}).fit(*rows(features, "trainval"))
+
+
+def test_an_unknown_model_is_refused(features: Benchmark) -> None:
+    with pytest.raises(ArgumentError, match=r"^model: expected a model or one of .*mlp.*, got 'mpl'$"):
+        ZeroShotEstimator("mpl").fit(*rows(features, "trainval"))

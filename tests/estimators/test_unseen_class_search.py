@@ -54,18 +54,18 @@ def test_accuracy_is_the_mean_over_the_classes_that_occur() -> None:
 def test_a_search_scores_among_the_classes_left_out(learnable: Benchmark) -> None:
     """Each figure of the search is that of a model fitted by hand without the fold's classes."""
     X, y = rows(learnable, "trainval")
-    table, grid = learnable.semantics, {"eszsl__feature_penalty": [1e-3, 1e4]}
+    table, grid = learnable.semantics, {"eszsl__model__feature_penalty": [1e-3, 1e4]}
     pipeline = make_pipeline(StandardScaler(), ESZSL())
     folds = UnseenClassKFold(3, shuffle=True, random_state=0)
     search = GridSearchCV(pipeline, grid, cv=folds, scoring=t1_score).fit(X, y, eszsl__class_semantics=table)
     for number, (train, test) in enumerate(folds.split(X, y)):
         scaler, left_out = StandardScaler().fit(X[train]), np.unique(y[test])
-        by_hand = ESZSL(feature_penalty=1e-3).fit(scaler.transform(X[train]), y[train], class_semantics=table)
+        by_hand = ESZSL(model__feature_penalty=1e-3).fit(scaler.transform(X[train]), y[train], class_semantics=table)
         assert not set(left_out) & set(by_hand.seen_classes_)
         predicted = by_hand.predict(scaler.transform(X[test]), classes=left_out)
         expected = np.mean([(predicted[y[test] == name] == name).mean() for name in left_out])
         assert search.cv_results_[f"split{number}_test_score"][0] == pytest.approx(expected)
-    assert search.best_params_ == {"eszsl__feature_penalty": 1e-3}
+    assert search.best_params_ == {"eszsl__model__feature_penalty": 1e-3}
     X_unseen, y_unseen = rows(learnable, "test_unseen")
     assert t1_score(search.best_estimator_, X_unseen, y_unseen) > 0.7  # of four classes
     assert isinstance(search.best_estimator_, Pipeline)

@@ -114,7 +114,7 @@ def test_evaluation_looks_at_the_memory_but_leaves_it() -> None:
 def test_a_changed_number_of_semantics_is_refused() -> None:
     loss = ReMSELoss(memory="running")
     loss(*batch(0, semantics=5))
-    with pytest.raises(ArgumentError, match="expected 5 semantics as before, got 6"):
+    with pytest.raises(ArgumentError, match="expected 5 attributes as before, got 6"):
         loss(*batch(0, semantics=6))
 
 

@@ -1,69 +1,120 @@
-"""What every estimator has in common: scikit-learn's methods around one trained classifier."""
+"""A scikit-learn classifier around any model of features and any training."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.errors import DataError
-from rezsl.estimators.class_averaged_accuracy import class_averaged_accuracy
-from rezsl.estimators.described_classes import DescribedClasses, Frame, Semantics
-from rezsl.estimators.training_samples import TrainingSamples
-from rezsl.models import SemanticModel
+from rezsl.data import Benchmark, Split
+from rezsl.errors import ArgumentError, DataError
+from rezsl.estimators._described_classes import DescribedClasses, Frame, Semantics
+from rezsl.estimators._nested import dataclass_fields, model_options, with_fields, with_model_options
+from rezsl.estimators.selection import class_averaged_accuracy
+from rezsl.models import MODELS, MLPRegressor, SemanticModel
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Stage, Training, own_randomness, train_stage
 
 ROWS = 4096
 
+Builder = Callable[..., SemanticModel]
 Candidates = ClassSemantics | Mapping[Any, Any] | Frame | Shaped[np.ndarray, "K"] | list[Any] | tuple[Any, ...]
 
 
-class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn is untyped
-    """A scikit-learn classifier that also recognises classes that it was not trained on, from their semantics.
+class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn is untyped
+    """A scikit-learn classifier that also recognises classes without training samples, from their class semantics.
+
+    Options of the model and fields of the training are nested parameters: ``model__hidden_dim=256``,
+    ``training__max_epochs=5`` and ``training__optimization__learning_rate=0.01`` are accepted by the constructor, by
+    ``set_params`` and in the grids of searches, and ``get_params`` lists them.
+
+    Args:
+        model: a class of :mod:`rezsl.models`, its name on the command line, or any function from ``(region_dim,
+            semantics)`` to a model; None takes the default of the estimator.
+        training: how the model is trained, for exactly ``max_epochs`` epochs; a model in closed form is solved for
+            and uses ``scale`` alone. None takes the default of the estimator. Augmentation is of images and is ignored.
+        gamma: γ of calibrated stacking: the scores of classes in training are lowered by it. It may be set after
+            fitting.
+        random_state: the seed of the training; None draws one from numpy's global generator.
+        nested__parameters: nested parameters of the model and of the training.
 
     Attributes:
-        classes_: the labels that ``predict`` chooses among by default, ``[C]``, ascending: all that have semantics.
-        seen_classes_: those that occurred in training, ascending.
-        class_semantics_: the semantics of ``classes_``, row for row.
+        classes_: the labels that ``predict`` chooses among by default, ``[C]``, ascending: all with class semantics.
+        seen_classes_: the labels that occurred in training, ascending.
+        class_semantics_: the class semantics of ``classes_``, row for row.
         n_features_in_: D.
         classifier_: the trained :class:`~rezsl.ZeroShotClassifier`; its class names are the labels as text.
     """
 
-    scale: float
-    gamma: float
-    random_state: int | np.random.RandomState | None
+    default_model: ClassVar[type[SemanticModel]] = MLPRegressor
+    default_training: ClassVar[Training] = Training()
 
-    @abstractmethod
-    def _network(self, feature_dim: int, semantics: ClassSemantics) -> SemanticModel:
-        """A fresh network for features ``[N, feature_dim]``."""
+    def __init__(
+        self,
+        model: str | Builder | None = None,
+        *,
+        training: Training | None = None,
+        gamma: float = 0.0,
+        random_state: int | np.random.RandomState | None = 0,
+        **nested__parameters: Any,
+    ) -> None:
+        self.model = model
+        self.training = training
+        self.gamma = gamma
+        self.random_state = random_state
+        self._nested: dict[str, Any] = {}
+        self.set_params(**nested__parameters)
 
-    @abstractmethod
-    def _training(self, seed: int) -> Training:
-        """How it is trained."""
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name; with ``deep`` all nested ones, otherwise the nested ones that were set."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep:
+            # Parameters that are not valid yet are reported by fit, as scikit-learn requires.
+            with suppress(ArgumentError):
+                params |= {f"model__{name}": value for name, value in model_options(self._builder()).items()}
+                params |= {f"training__{name}": value for name, value in dataclass_fields(self._settings()).items()}
+        return params | self._nested
+
+    def set_params(self, **params: Any) -> "ZeroShotEstimator":
+        """Set parameters by name; the nested ones are laid over the model and the training, and checked by ``fit``.
+
+        Raises:
+            ArgumentError: there is no parameter of that name.
+        """
+        own = super().get_params(deep=False)
+        for name, value in params.items():
+            if "__" in name:
+                self._nested[name] = value
+            elif name in own:
+                setattr(self, name, value)
+            else:
+                expected = ", ".join([*own, "model__…", "training__…"])
+                raise ArgumentError(f"{name}: expected a parameter of {type(self).__name__} ({expected}), got this one")
+        return self
 
     def fit(self, X: Any, y: Any, class_semantics: Semantics | None = None) -> "ZeroShotEstimator":
-        """Train on features and labels.
+        """Train on features and labels; return the estimator.
 
         Args:
             X: features, ``[N, D]``.
             y: labels, ``[N]``.
-            class_semantics: what describes the classes in ``y``, and any others that ``predict`` may choose: a table,
-                whose class names are the labels; a mapping from label to row; a data frame with the labels as its
-                index; or an array ``[C, S]`` whose row c describes the label c. None makes each class its own semantic:
-                an ordinary classifier.
+            class_semantics: the description of the classes in ``y``, and of any others that ``predict`` may choose: a
+                table, whose class names are the labels; a mapping from label to row; a data frame with the labels as
+                its index; or an array ``[C, S]`` whose row c describes the label c. None gives each class an attribute
+                of its own, which makes an ordinary classifier.
 
         Raises:
-            DataError: a label has no semantics, or the semantics are not in order.
+            DataError: a label has no class semantics, or these are not valid.
             ArgumentError: a parameter of the estimator is out of its range.
         """
         X, y = validate_data(self, X, y, dtype=np.float32)
@@ -71,49 +122,46 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
         seen = np.unique(y)
         described = DescribedClasses.one_hot(seen) if class_semantics is None else DescribedClasses.of(class_semantics)
         described = described.in_order()
-        features = _tensor(X)
-        samples = TrainingSamples(features, torch.tensor(described.rows(y, "y")), described.semantics)
-        seed = self._seed()
+        features, training = _tensor(X), replace(self._settings(), augmentation=None, seed=self._seed())
+        samples = _TrainingSamples(features, torch.tensor(described.rows(y, "y")), described.semantics)
         with own_randomness():
-            torch.manual_seed(seed)
+            torch.manual_seed(training.seed)
             self.classifier_ = ZeroShotClassifier(
                 FeatureScaler.from_features(features),
-                self._network(X.shape[1], described.semantics),
+                self._builder()(X.shape[1], described.semantics),
                 described.semantics,
                 described.only(seen, "y").semantics.classes,
-                scale=self.scale,
+                scale=training.scale,
             )
-            training = self._training(seed)
-            stage = Stage("fit", self.classifier_, training.max_epochs)
-            train_stage(stage, samples, samples.split.trainval, training)
-        # In double precision the order of rows does not show in their scores, as scikit-learn promises to within 1e-7.
+            train_stage(Stage("fit", self.classifier_, training.max_epochs), samples, samples.split.trainval, training)
+        # In double precision the scores do not depend on the order of rows to within 1e-7, as scikit-learn requires.
         self.classifier_.eval().requires_grad_(False).double()
         self._described = described
         self.classes_, self.seen_classes_, self.class_semantics_ = described.labels, seen, described.semantics
         return self
 
     def predict_semantics(self, X: Any) -> Float[np.ndarray, "N S"]:
-        """Predicted semantics, ``[N, D] -> [N, S]``."""
+        """Return predicted attributes, ``[N, D] -> [N, S]``."""
         return self._predictions(X).numpy()
 
     def class_scores(self, X: Any, classes: Candidates | None = None) -> Float[np.ndarray, "N K"]:
-        """The score of every candidate class, less ``gamma`` for those in training.
+        """Return the score of every candidate class, lowered by ``gamma`` for those in training, ``[N, K]``.
 
         Args:
             X: features, ``[N, D]``.
-            classes: as for :meth:`predict`; the columns follow it.
+            classes: as for :meth:`predict`; the columns are in their order.
         """
         return self._scores(X, self._candidates(classes))
 
     def decision_function(
         self, X: Any, classes: Candidates | None = None
     ) -> Float[np.ndarray, "N K"] | Float[np.ndarray, "N"]:
-        """:meth:`class_scores`; of two classes the second's less the first's, ``[N]``, as scikit-learn has it."""
+        """Return :meth:`class_scores`; of two classes the difference second − first, ``[N]``, as in scikit-learn."""
         scores = self.class_scores(X, classes)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def predict(self, X: Any, classes: Candidates | None = None) -> Shaped[np.ndarray, "N"]:
-        """The label of the candidate with the highest score.
+        """Return the label of the candidate with the highest score, ``[N]``.
 
         Args:
             X: features, ``[N, D]``.
@@ -122,26 +170,47 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
                 ``classes_``.
 
         Raises:
-            DataError: a label has no semantics, or new classes are described by other attributes.
+            DataError: a label has no class semantics, or new classes are described by other attributes.
         """
         candidates = self._candidates(classes)
         predicted: np.ndarray = candidates.labels[self._scores(X, candidates).argmax(axis=1)]
         return predicted
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, classes: Candidates | None = None) -> float:
-        """Accuracy in ``[0, 1]``, averaged over the classes in ``y``.
+        """Return the accuracy averaged over the classes in ``y``, in ``[0, 1]``.
 
         Args:
             X: features, ``[N, D]``.
             y: right labels, ``[N]``.
-            sample_weight: how much each sample counts within its class, ``[N]``; None counts all alike.
+            sample_weight: the weight of each sample within its class, ``[N]``; None gives all the same weight.
             classes: as for :meth:`predict`.
         """
         return class_averaged_accuracy(y, self.predict(X, classes), sample_weight)
 
+    def _builder(self) -> Builder:
+        """Return what makes the model, with the nested options."""
+        model = MODELS.get(self.model, self.model) if isinstance(self.model, str) else self.model or self.default_model
+        if not callable(model):
+            raise ArgumentError(f"model: expected a model or one of {', '.join(MODELS)}, got {model!r}")
+        return with_model_options(model, self._nested_of("model"))
+
+    def _settings(self) -> Training:
+        """Return the training, with the nested fields."""
+        training = self.default_training if self.training is None else self.training
+        if not isinstance(training, Training):
+            raise ArgumentError(f"training: expected a Training or None, got {training!r}")
+        settings: Training = with_fields(training, self._nested_of("training"))
+        return settings
+
+    def _nested_of(self, outer: str) -> dict[str, Any]:
+        if wrong := [name for name in self._nested if name.partition("__")[0] not in ("model", "training")]:
+            raise ArgumentError(f"{wrong[0]}: expected a nested parameter model__… or training__…, got this one")
+        prefix = f"{outer}__"
+        return {name.removeprefix(prefix): value for name, value in self._nested.items() if name.startswith(prefix)}
+
     def _seed(self) -> int:
         generator = check_random_state(self.random_state)
-        # A number is the seed itself, so that it means what it means to rezsl.fit.
+        # A number is the seed itself, so that it has the same effect as the seed of rezsl.fit.
         return int(self.random_state if isinstance(self.random_state, Integral) else generator.randint(2**31 - 1))
 
     def _predictions(self, X: Any) -> torch.Tensor:
@@ -151,7 +220,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
 
     def _scores(self, X: Any, candidates: DescribedClasses) -> Float[np.ndarray, "N K"]:
         predictions = self._predictions(X)
-        # Read here, so that another γ needs no new training.
+        # γ is read here, so that another value needs no new training.
         self.classifier_.gamma = self.gamma
         scores = self.classifier_.scores(predictions.to(self.classifier_.device), candidates.semantics)
         return scores.cpu().numpy()
@@ -172,5 +241,19 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[mi
 
 
 def _tensor(X: np.ndarray) -> torch.Tensor:
-    # PyTorch warns of arrays that it could not write to, although nothing writes to this one.
+    # PyTorch warns about read-only arrays, although nothing writes to this one.
     return torch.from_numpy(X if X.flags.writeable else X.copy())
+
+
+class _TrainingSamples(Benchmark):
+    """A benchmark of training samples alone, because the caller of an estimator holds out its own test samples.
+
+    A benchmark without unseen classes is refused elsewhere; training does not need any. The estimator has checked
+    features, labels and class semantics.
+    """
+
+    def __init__(self, features: Float[torch.Tensor, "N D"], labels: Int[torch.Tensor, "N"], semantics: ClassSemantics):
+        super().__init__("training samples", features, labels, semantics, Split(torch.arange(len(labels))))
+
+    def __post_init__(self) -> None:
+        """Skip the checks of a benchmark."""

@@ -67,7 +67,7 @@ class ReMSELoss(RegressionLoss):
         self.class_power, self.semantic_power = class_power, semantic_power
         self.memory, self.unit_mean, self.error, self.decay = memory, unit_mean, error, decay
         # One row per class label, NaN where no sample of the class has occurred; it grows with the highest label.
-        self.register_buffer("error_memory", torch.empty(0, 0), persistent=memory != "batch")
+        self.register_buffer("error_memory", torch.empty(0, 0) if memory != "batch" else None)
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
         """Return the loss of a batch; see :class:`RegressionLoss` for the arguments."""

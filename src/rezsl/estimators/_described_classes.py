@@ -1,4 +1,4 @@
-"""Labels of any kind, and the row of semantics that describes each."""
+"""Labels of any kind, joined with the rows of class semantics that describe them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,18 +14,18 @@ from rezsl.semantics import ClassSemantics
 
 @runtime_checkable
 class Frame(Protocol):
-    """What of a pandas or like data frame is made use of: pandas itself is not needed."""
+    """The part of a data frame that is used, so that pandas itself is not needed."""
 
     @property
     def index(self) -> Any:
-        """Labels of the rows."""
+        """Return the labels of the rows."""
 
     @property
     def columns(self) -> Any:
-        """Names of the columns."""
+        """Return the names of the columns."""
 
     def to_numpy(self) -> Any:
-        """The values."""
+        """Return the values."""
 
 
 Semantics = ClassSemantics | Mapping[Any, Any] | Frame | Shaped[np.ndarray, "C S"]
@@ -33,11 +33,11 @@ Semantics = ClassSemantics | Mapping[Any, Any] | Frame | Shaped[np.ndarray, "C S
 
 @dataclass(frozen=True, eq=False)
 class DescribedClasses:
-    """Labels joined with their semantics.
+    """Labels joined with their class semantics.
 
     Attributes:
         labels: as they occur in ``y``, ``[C]``.
-        semantics: a row for each, in the same order; its class names are the labels as text.
+        semantics: a row for each label, in the same order; its class names are the labels as text.
     """
 
     labels: Shaped[np.ndarray, "C"]
@@ -45,16 +45,16 @@ class DescribedClasses:
 
     @classmethod
     def of(cls, described: Semantics, attributes: Sequence[str] | None = None) -> "DescribedClasses":
-        """Labels and rows of a table, a mapping or an array.
+        """Return the labels and rows of a table, a mapping or an array.
 
         Args:
             described: a table, whose class names are the labels; a mapping from label to row; a data frame with the
                 labels as its index and the attributes as its columns; or an array ``[C, S]``, whose row c describes the
                 label c, so that ``described[y]`` are the semantics of samples labelled ``y``.
-            attributes: names of the S semantics where ``described`` brings none; None numbers them.
+            attributes: names of the S attributes where ``described`` has none; None numbers them.
 
         Raises:
-            DataError: rows of unequal length, or what :class:`~rezsl.ClassSemantics` refuses.
+            DataError: rows have unequal lengths, or :class:`~rezsl.ClassSemantics` refuses the table.
         """
         if isinstance(described, ClassSemantics):
             return cls(np.array(described.classes), described)
@@ -77,7 +77,7 @@ class DescribedClasses:
                     f"whose row c describes label c, got {type(described).__name__} of shape {values.shape}"
                 )
             labels = np.arange(len(values))
-        names = attributes if attributes is not None else [f"semantic {column}" for column in range(values.shape[1])]
+        names = attributes if attributes is not None else [f"attribute {column}" for column in range(values.shape[1])]
         try:
             table = torch.from_numpy(np.array(values, dtype=np.float32))
         except (TypeError, ValueError) as error:
@@ -86,30 +86,30 @@ class DescribedClasses:
 
     @classmethod
     def one_hot(cls, labels: Shaped[np.ndarray, "C"]) -> "DescribedClasses":
-        """Each class its own semantic: what is left of zero-shot learning is an ordinary classifier."""
+        """Return classes of which each has one attribute of its own, which makes an ordinary classifier."""
         names = tuple(map(str, labels.tolist()))
         return cls(labels, ClassSemantics(names, names, torch.eye(len(names))))
 
     def in_order(self) -> "DescribedClasses":
-        """The same classes, labels ascending."""
+        """Return the same classes with labels ascending."""
         return self._rows(np.argsort(self.labels).tolist())
 
     def only(self, labels: Shaped[np.ndarray, "K"], argument: str) -> "DescribedClasses":
-        """The classes of the given labels, in their order.
+        """Return the classes of the given labels, in their order.
 
         Raises:
-            DataError: some of them have no row; it names them.
+            DataError: some labels have no row; the message names them.
         """
         return self._rows(self.rows(labels, argument))
 
     def rows(self, labels: Shaped[np.ndarray, "N"], argument: str) -> list[int]:
-        """The row of each label; ``argument`` is what an error calls them."""
+        """Return the row of each label; an error message calls the labels ``argument``."""
         row = {label: position for position, label in enumerate(self.labels.tolist())}
-        wanted = labels.tolist()
-        unknown = [label for label in dict.fromkeys(wanted) if label not in row]
+        listed = labels.tolist()
+        unknown = [label for label in dict.fromkeys(listed) if label not in row]
         if unknown:
             raise DataError(f"{argument}: no semantics for {name_some(unknown)}; class_semantics needs a row for each")
-        return [row[label] for label in wanted]
+        return [row[label] for label in listed]
 
     def _rows(self, rows: list[int]) -> "DescribedClasses":
         names = tuple(self.semantics.classes[row] for row in rows)
