@@ -59,14 +59,14 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def check_positive(**numbers: float) -> None:
+def check_positive(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not above 0 and finite."""
     for name, number in numbers.items():
         if not 0 < number < float("inf"):
             raise ArgumentError(f"{name}: expected a positive number, got {number}")
 
 
-def check_not_negative(**numbers: float) -> None:
+def check_not_negative(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is below 0 or not finite."""
     for name, number in numbers.items():
         if not 0 <= number < float("inf"):
@@ -80,21 +80,21 @@ def check_choice(allowed: Any, **options: str) -> None:
             raise ArgumentError(f"{name}: expected one of {', '.join(get_args(allowed))}, got {option!r}")
 
 
-def check_at_least(least: int, **numbers: float) -> None:
+def check_at_least(least: int, **numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is below ``least``."""
     for name, number in numbers.items():
         if not number >= least:
             raise ArgumentError(f"{name}: expected at least {least}, got {number}")
 
 
-def check_share(**numbers: float) -> None:
+def check_share(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not in [0, 1)."""
     for name, number in numbers.items():
         if not 0 <= number < 1:
             raise ArgumentError(f"{name}: expected a number in [0, 1), got {number}")
 
 
-def check_between_0_and_1(**numbers: float) -> None:
+def check_between_0_and_1(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not above 0 and below 1."""
     for name, number in numbers.items():
         if not 0 < number < 1:

@@ -132,7 +132,7 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     [
         ([*DIGITS, "--shard=0/2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '0/2'"),
         ([*DIGITS, "--shard=2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '2'"),
-        ([*DIGITS, "--chunk=0"], "chunk: expected at least 1, got 0; choose a larger number"),
+        ([*DIGITS, "--chunk=0"], "chunk: expected at least 1, got 0"),
         ([*DIGITS, "--backbone.widht=3"], "--backbone: Option 'widht' is not accepted"),
         (
             ["--data", "digits", "--backbone", "small_resne"],

@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identify_inputs
-from rezsl.errors import ArgumentError, DataError, needs
+from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.files import create_atomically, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
 from rezsl.regions._manifest import (
@@ -70,23 +70,30 @@ def extract_regions(
         DataError: the benchmark has features already, an image cannot be read, a region is NaN or does not fit the
             dtype, or the directory contains another store.
     """
-    _check_arguments(benchmark, dtype, chunk, batch_size, shard)
+    check_choice(RegionDtype, dtype=dtype)
+    check_at_least(1, chunk=chunk, batch_size=batch_size)
+    if not 0 <= shard[0] < shard[1]:
+        raise ArgumentError(f"shard: expected (i, n) with 0 ≤ i < n, got {shard}; count shards from 0")
+    if benchmark.kind == "features":
+        raise DataError(f"data: expected a benchmark of images, got features ({benchmark}); fit them as they are")
     root, image_format = Path(directory), ImageFormat(backbone.image_size, backbone.channels, backbone.resize)
     with _prepared(backbone, device):
         manifest = _begin(root, benchmark, backbone, image_format, dtype, chunk, source, revision)
         mine = range(shard[0], manifest.chunks, shard[1])
         unfinished = [number for number in mine if read_record(root, manifest, number) is None]
         total = sum(len(manifest.rows(number)) for number in unfinished)
-        with _progress_bar(total, progress) as advance, (root / FEATURES).open("r+b", buffering=0) as stream:
+        with _progress_bar(total, progress) as advance, (root / FEATURES).open("r+b") as stream:
             for number in unfinished:
                 parts = torch.tensor(manifest.rows(number)).split(batch_size)
                 checksum = hashlib.sha256()
                 stream.seek(manifest.rows(number).start * manifest.row_bytes)
                 for index, images in _batches(benchmark, image_format, parts):
-                    content = _bytes(_rounded(_regions(backbone, images), dtype, index, benchmark))
-                    _write(stream, content)
+                    rounded = _rounded(_regions(backbone, images), dtype, index, benchmark)
+                    content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
+                    stream.write(content)
                     checksum.update(content)
                     advance(len(index))
+                stream.flush()
                 os.fsync(stream.fileno())
                 write_record(root, manifest, number, checksum.hexdigest())
     return manifest
@@ -123,20 +130,6 @@ def _prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
         yield
     finally:
         backbone.train(was_training).to(home)
-
-
-def _check_arguments(
-    benchmark: Benchmark, dtype: RegionDtype, chunk: int, batch_size: int, shard: tuple[int, int]
-) -> None:
-    if dtype not in DTYPES:
-        raise ArgumentError(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}; choose one of them")
-    for name, number in (("chunk", chunk), ("batch_size", batch_size)):
-        if number < 1:
-            raise ArgumentError(f"{name}: expected at least 1, got {number}; choose a larger number")
-    if not 0 <= shard[0] < shard[1]:
-        raise ArgumentError(f"shard: expected (i, n) with 0 ≤ i < n, got {shard}; count shards from 0")
-    if benchmark.kind == "features":
-        raise DataError(f"data: expected a benchmark of images, got features ({benchmark}); fit them as they are")
 
 
 def _begin(
@@ -182,11 +175,8 @@ def _make_room(root: Path, manifest: RegionManifest) -> None:
     if any((root / RECORDS).iterdir()):
         # Some chunks are recorded as written, so a new, empty file would be taken for their regions.
         check_size(root, manifest)
-    descriptor = os.open(root / FEATURES, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        os.ftruncate(descriptor, manifest.count * manifest.row_bytes)
-    finally:
-        os.close(descriptor)
+    (root / FEATURES).touch()
+    os.truncate(root / FEATURES, manifest.count * manifest.row_bytes)
 
 
 def _batches(
@@ -232,14 +222,3 @@ def _name(benchmark: Benchmark, position: int) -> str:
     if isinstance(source, Crop):
         return f"{source.path} {source.box}"
     return f"image {position}" if isinstance(source, Tensor) else str(source)
-
-
-def _bytes(regions: Tensor) -> bytes:
-    return regions.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
-
-
-def _write(stream: BinaryIO, content: bytes) -> None:
-    """Write all of the content, of which an unbuffered file may accept only a part at a time."""
-    view = memoryview(content)
-    while view:
-        view = view[stream.write(view) :]
