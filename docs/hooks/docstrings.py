@@ -6,7 +6,7 @@ import sys
 from functools import cache
 from typing import Any
 
-from griffe import Extension, Object
+from griffe import Alias, Extension, Module, Object
 
 import rezsl
 
@@ -52,7 +52,18 @@ def _link(role: re.Match[str]) -> str:
 
 
 class Docstrings(Extension):
-    """An extension of griffe that rewrites every docstring before it is parsed."""
+    """An extension of griffe that completes the packages' names, and rewrites every docstring before it is parsed."""
+
+    def on_module_members(self, *, mod: Module, **_: Any) -> None:
+        """Add the names that a package exports without listing them, because their files register themselves."""
+        if mod.path.removeprefix("rezsl.") not in rezsl._ROOMS:
+            return
+        package = importlib.import_module(mod.path)
+        listed = [name for name in package.__all__ if name not in mod.members]
+        for name in listed:
+            value = getattr(package, name)
+            mod.set_member(name, Alias(name, f"{value.__module__}.{value.__qualname__}", parent=mod))
+        mod.exports = list(package.__all__)
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Rewrite the docstring of one module, class, function or attribute."""
