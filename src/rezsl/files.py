@@ -314,8 +314,8 @@ def _shown(text: str | None) -> str:
 class Recorded:
     """An object that keeps the arguments of its constructor, so that a record of them can make an equal object.
 
-    Saving writes the arguments, loading calls the constructor with them, and the command line reads its signature: the
-    constructor is the only description of its options.
+    The constructor is the only description of an object's options: saving writes the arguments, loading calls the
+    constructor with them, and the command line reads its signature.
 
     Attributes:
         arguments: every parameter of the constructor by name, with its default where none was given.
@@ -324,7 +324,7 @@ class Recorded:
     arguments: dict[str, Any]
 
     def __new__(cls, *args: Any, **options: Any) -> "Recorded":
-        """Record the arguments; a copy that ``copy.deepcopy`` begins without any takes those of its original."""
+        """Record the arguments; ``copy.deepcopy`` makes its copy without any, and then copies those of the original."""
         made = super().__new__(cls)
         signature = inspect.signature(cls.__init__)
         bound = signature.bind_partial(made, *args, **options)
@@ -335,15 +335,15 @@ class Recorded:
                 arguments |= value
             else:
                 arguments[name] = value
-        # Past the checks of torch.nn.Module, whose own constructor has not run yet.
+        # torch.nn.Module refuses plain assignments before its own constructor has run.
         object.__setattr__(made, "arguments", arguments)
         return made
 
 
 def import_modules(package: str) -> list[ModuleType]:
-    """Import every public module of a package, so that each file in it registers what it holds.
+    """Import every public module of a package, so that each file of it registers its models, losses or readers.
 
-    Modules whose names begin with an underscore are left out: they are imported by those that need them.
+    Modules whose names begin with an underscore are left out, because other modules import them where necessary.
     """
     places = import_module(package).__path__
     names = sorted(found.name for found in pkgutil.iter_modules(places) if not found.name.startswith("_"))

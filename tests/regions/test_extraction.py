@@ -17,7 +17,7 @@ from tests.regions.test_store import images_benchmark, small_backbone
 
 
 class Changed(ImageBackbone):
-    """A backbone whose regions of some images are changed."""
+    """A backbone whose regions are changed by a function."""
 
     change: Callable[[torch.Tensor], torch.Tensor]
 
@@ -48,7 +48,7 @@ def test_what_was_interrupted_goes_on_and_ends_the_same(
     benchmark, calls = images_benchmark(generator), [0]
 
     def interrupt(regions: torch.Tensor) -> torch.Tensor:
-        # The first call only asks for the shape.
+        # The first call only determines the shape of the regions.
         calls[0] += 1
         if calls[0] == batches + 2:
             raise KeyboardInterrupt
@@ -58,7 +58,7 @@ def test_what_was_interrupted_goes_on_and_ends_the_same(
     extract_regions(benchmark, changed(torch.clone), tmp_path / "whole", chunk=10, batch_size=4, progress=False)
     with pytest.raises(KeyboardInterrupt):
         extract_regions(benchmark, backbone, tmp_path / "cut", chunk=10, batch_size=4, progress=False)
-    assert backbone.training  # as it was
+    assert backbone.training  # its mode is restored
     assert len(list((tmp_path / "cut" / "chunks").iterdir())) == batches // 3
     with pytest.raises(DataError, match="expected 5 finished chunks"):
         load_region_store(tmp_path / "cut")

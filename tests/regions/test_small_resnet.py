@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from rezsl.errors import ArgumentError, DataError
-from rezsl.regions import small_resnet
+from rezsl.regions import BACKBONES, ImageBackbone, backbone_builder, pretrained, small_resnet
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,14 @@ def test_sizes_and_channels_that_do_not_fit() -> None:
 @pytest.mark.parametrize(("natural", "seen"), [(8, 16), (40, 40), (200, 64)])
 def test_images_are_seen_at_their_own_size_within_limits(natural: int, seen: int) -> None:
     assert small_resnet(channels=1, natural_size=natural).image_size == seen
+
+
+def test_backbones_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"pretrained": pretrained, "small_resnet": small_resnet} == BACKBONES
+    monkeypatch.delitem(BACKBONES, "pretrained")
+
+    @backbone_builder("pretrained")
+    def wide(channels: int, natural_size: int, width: int = 64) -> ImageBackbone:
+        return small_resnet(channels, natural_size, width=width)
+
+    assert BACKBONES["pretrained"](1, 8).arguments["config"]["hidden_sizes"] == [128]

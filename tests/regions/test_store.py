@@ -20,7 +20,7 @@ from tests.conftest import linear_benchmark
 
 
 def images_benchmark(generator: torch.Generator) -> Benchmark:
-    """48 grey images of 8 × 8 pixels of four seen and two unseen classes, with word vectors, groups and places."""
+    """Return 48 grey images of 8 × 8 pixels of four seen and two unseen classes, with word vectors, groups and places."""
     values = torch.rand(6, 4, generator=generator) + 0.1
     words = torch.randn(4, 3, generator=generator)
     places = torch.tensor([[0.5, 0.25, 0.1], [0.5, 0.5, torch.inf], [0.0, 1.0, 0.2], [0.5, 0.5, 0.5]])
@@ -39,7 +39,7 @@ def small_backbone() -> ImageBackbone:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished store of five chunks."""
+    """Return a finished store of five chunks."""
     root = tmp_path_factory.mktemp("stores") / "kept"
     benchmark = images_benchmark(torch.Generator().manual_seed(0))
     extract_regions(benchmark, small_backbone(), root, chunk=10, batch_size=4, progress=False)
@@ -48,7 +48,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(kept: Path, tmp_path: Path) -> Path:
-    """The same, to be damaged."""
+    """Return a copy of the store, to be damaged."""
     return Path(shutil.copytree(kept, tmp_path / "store"))
 
 
@@ -58,7 +58,7 @@ def test_a_store_is_the_benchmark_with_regions_for_images(kept: Path, generator:
     with torch.inference_mode():
         expected = small_backbone().eval()(before.inputs)
     assert after.inputs.shape == expected.shape
-    # Half a unit in the last place of 11 bits.
+    # The tolerance is half a unit in the last of 11 bits.
     torch.testing.assert_close(after.inputs.float(), expected, rtol=2**-11, atol=2**-24)
     assert (after.name, after.notes, after.kind) == ("toy images", ("a note",), "features")
     assert torch.equal(after.labels, before.labels)
@@ -152,15 +152,15 @@ def test_a_store_need_not_be_writable_and_is_never_written(store: Path) -> None:
 
 
 def resident_bytes() -> int:
-    """Memory of this process, pages of mapped files included."""
+    """Return the memory of this process in bytes, with the pages of mapped files."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process where Linux tells it")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from a file of Linux")
 def test_memory_does_not_grow_with_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, semantics: ClassSemantics, generator: torch.Generator
 ) -> None:
-    """A hole of 2.3 GiB: whatever reads it as a whole maps all of it, and mapped pages count."""
+    """The file is sparse and 2.3 GiB long: code that reads all of it maps all of its pages, which count as memory."""
     plain = linear_benchmark(semantics, generator, seen=4, per_class=2000, dim=3)
     backbone = {"class": "ImageBackbone", "arguments": {}, "sha256": "", "source": "nowhere"}
     names = list(range(12000))
@@ -212,7 +212,7 @@ def test_scaler_of_many_rows_is_estimated_from_some_of_all(
         FeatureScaler.from_features(regions, index).mean, FeatureScaler.from_features(regions[::2]).mean
     )
     monkeypatch.setattr("rezsl.regions.feature_scaler.MOST_NUMBERS", 15 * 1000)
-    # The first half is moved far away: rows are spread over both halves.
+    # The first half is moved far away, so that the estimate is only right if its rows come from both halves.
     regions[:2000] += 100
     estimate, exact_of_both = FeatureScaler.from_features(regions), regions.mean(dim=(0, 1))
     torch.testing.assert_close(estimate.mean, exact_of_both, rtol=0, atol=0.5)
