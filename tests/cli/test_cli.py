@@ -224,8 +224,8 @@ def test_wrong_files_are_named_and_the_run_stays(run: Path, tmp_path: Path, caps
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty").mkdir()
-    assert "text.png: not a readable image" in error_of(capsys, "predict", run, tmp_path / "text.png")
-    assert "none.png: no such image" in error_of(capsys, "predict", run, tmp_path / "none.png")
+    assert "text.png: cannot be read" in error_of(capsys, "predict", run, tmp_path / "text.png")
+    assert "none.png: cannot be read (No such file" in error_of(capsys, "predict", run, tmp_path / "none.png")
     assert "expected a folder with images, found none" in error_of(capsys, "predict", run, tmp_path / "empty")
     assert "other.csv: cannot be read" in error_of(capsys, "predict", run, "x.png", "--classes", tmp_path / "other.csv")
     assert "holds a finished run" in error_of(capsys, "fit", "--data", "digits", "--run-dir", run)

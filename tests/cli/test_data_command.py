@@ -75,7 +75,7 @@ def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]
     photo.write_bytes(photo.read_bytes()[:44])
     assert "can be used as it is" in printed(capsys, 0, "check", root)
     out = printed(capsys, INCOMPLETE, "check", root, "--decode")
-    assert f"problems:\n  {photo}: not a readable image" in out
+    assert f"problems:\n  {photo}: cannot be read (OSError: image file is truncated); expected an image" in out
     assert "can be used" not in out
     (root / "images" / "yak").mkdir()
     content = json.loads(printed(capsys, INCOMPLETE, "check", root, "--format=json"))

@@ -172,7 +172,7 @@ def test_nested_name_cells(root: Path) -> None:
         (
             "res101",
             {"labels": np.full((24, 1), 7)},
-            "expected labels from 1 to 6, the classes of the split file, got 7 to 7",
+            r"expected labels from 1 to 6, the classes of att_splits\.mat, got 7 to 7; take both",
         ),
         ("res101", {"labels": np.full((24, 1), 1.5)}, "res101.mat: expected whole numbers in 'labels', got 1.5"),
         ("res101", {"labels": np.full((24, 1), np.nan)}, "res101.mat: expected whole numbers in 'labels', got nan"),

@@ -1,4 +1,4 @@
-"""Official archives: their parts, where each may lie, what to download for it, and the published totals."""
+"""Official archives: their parts and published totals, their check, and the benchmark under a split."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -6,8 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, counts_of, refuse_decoding
-from rezsl.data._split_file import XLSA17, find_splits
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rezsl.data._benchmark import Benchmark
+from rezsl.data._held_out import draw_split
+from rezsl.data._images import Crop, file_of
+from rezsl.data._proposed_split import join_split, read_proposed_split
+from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, counts_of
+from rezsl.data._split import Split
+from rezsl.data._split_file import XLSA17
+from rezsl.data._text_files import naming
+from rezsl.errors import DataError, name_some
+from rezsl.semantics import ClassSemantics
 
 
 @dataclass(frozen=True)
@@ -25,24 +37,28 @@ class Part:
     download: str
 
     def locate(self, root: Path) -> Path | None:
-        """Path of the part, or None where it is in none of its places."""
-        candidates = (root / place for place in self.places)
-        return next((candidate for candidate in candidates if candidate.exists()), None)
+        """Return the path of the part, or None where it is in none of its places."""
+        return next((root / place for place in self.places if (root / place).exists()), None)
 
 
 def within(folder: str, *places: str) -> tuple[str, ...]:
-    """Places of a part for users who name the unpacked folder, and for users who name its parent."""
+    """Return places of a part for users who name the unpacked folder, and for users who name its parent."""
     return (*places, *(f"{folder}/{place}" for place in places))
 
 
 def parts_within(folder: str, download: str, *names: str) -> tuple[Part, ...]:
-    """Parts that lie in the unpacked folder under their own names."""
+    """Return parts that lie in the unpacked folder under their own names."""
     return tuple(Part(name, within(folder, name), download) for name in names)
+
+
+def specific(*signs: str) -> dict[str, int]:
+    """Return signs that only one data set has, for :attr:`rezsl.data.Reader.signs`."""
+    return dict.fromkeys(signs, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Published totals of a data set, by which a complete one is told from a part of it.
+    """Published totals of a data set, which show whether a directory contains all of it.
 
     Attributes:
         title: its name in papers.
@@ -73,15 +89,6 @@ class Totals:
         """What to download for the proposed split."""
         return f"the {self.title} version of {XLSA17}" if self.proposed_split == "required" else XLSA17
 
-    def shortfall(self, images: int, classes: int) -> tuple[str, ...]:
-        """A note where the numbers differ from the published ones; no note where they are equal."""
-        if (images, classes) == (self.images, self.classes):
-            return ()
-        return (
-            f"{images:,} images of {classes:,} classes, where the whole of {self.title} has {self.images:,} of "
-            f"{self.classes:,}: figures on this part cannot be compared with published ones",
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Archive(Totals):
@@ -100,14 +107,9 @@ class Archive(Totals):
         compare=False
     )
 
-    def at(self, root: str | Path) -> "Unpacked":
-        """The archive in a user's directory."""
-        return Unpacked(self, Path(root))
-
-    def check(self, reader: Reader, root: Path, decode: bool) -> Inventory:
+    def check(self, reader: Reader, root: Path, _: bool) -> Inventory:
         """Run the reader on a directory, and report what is there and what is missing."""
-        refuse_decoding(root, decode)
-        here, damaged = self.at(root), list[str]()
+        here, damaged = Unpacked(self, root), list[str]()
         absent = [part for part in self.parts if part.locate(root) is None]
         missing, downloads = [part.name for part in absent], [part.download for part in absent]
         benchmark = attempt(lambda: reader.load(root), damaged)
@@ -123,7 +125,7 @@ class Archive(Totals):
         if (splits := here.find_splits()) is not None:
             notes = (f"proposed split found in {splits}",)
         elif self.proposed_split == "required":
-            missing.append("att_splits.mat and a feature file with image_files, which hold the class semantics")
+            missing.append("att_splits.mat, with the class semantics, and a feature file with image_files")
             downloads.append(self.split_download)
         elif self.proposed_split == "exists":
             notes = (
@@ -154,7 +156,7 @@ class Unpacked:
     root: Path
 
     def path(self, name: str) -> Path:
-        """Path of a part.
+        """Return the path of a part.
 
         Raises:
             MissingPartError: the part is in none of its places; the message says what to download.
@@ -168,11 +170,16 @@ class Unpacked:
         return found
 
     def find_splits(self) -> Path | None:
-        """Directory of the proposed split in or beside the archive, or None."""
-        return None if self.archive.proposed_split == "none" else find_splits(self.root, self.archive.title)
+        """Return the directory of the proposed split: the archive, or one of xlsa17 in or beside it; None without."""
+        if self.archive.proposed_split == "none":
+            return None
+        title = self.archive.title
+        above = [place / "xlsa17" / "data" for place in (self.root, self.root.parent)]
+        places = [self.root, *(place / name for place in above for name in dict.fromkeys((title, title.upper())))]
+        return next((place for place in places if (place / "att_splits.mat").is_file()), None)
 
     def count_files(self, name: str, suffix: str) -> int:
-        """Number of files below a part, a folder, whose names end with a suffix; hidden files are not counted."""
+        """Return the number of files below a folder whose names end with a suffix, without hidden files."""
         return sum(
             file.lower().endswith(suffix) and not file.startswith(".")
             for _, _, files in os.walk(self.path(name))
@@ -180,7 +187,86 @@ class Unpacked:
         )
 
     def count_present(self, name: str, files: Sequence[str]) -> int:
-        """Number of the entries of a list that are files in a part, a folder; repeated entries count repeatedly."""
+        """Return the number of entries of a list that are files in a folder; repeated entries count repeatedly."""
         folder = self.path(name)
         there = {file: (folder / file).is_file() for file in set(files)}
         return sum(there[file] for file in files)
+
+    def check_present(self, inputs: Sequence[Path | Crop]) -> None:
+        """Raise a :class:`DataError` that counts the images that do not exist, and names some."""
+        files = dict.fromkeys(file_of(source) for source in inputs)
+        if absent := [file for file in files if not file.is_file()]:
+            names = [os.path.relpath(file, self.root) for file in absent]
+            raise DataError(
+                f"{self.root}: {len(absent):,} of {len(files):,} images do not exist: {name_some(names, most=3)}; "
+                f"unpack the archive of images again"
+            )
+
+    def split(
+        self,
+        inputs: Sequence[Path | Crop],
+        labels: Int[Tensor, "N"],
+        classes: Sequence[str],
+        splits: str | Path | None = None,
+        seed: int = 0,
+        groups: Int[Tensor, "N"] | None = None,
+        agreeing: int = 2,
+    ) -> tuple[Split, list[str]]:
+        """Return the proposed split if it exists, otherwise a split drawn by a seed, and notes on it.
+
+        Args:
+            inputs: image files or boxes in them.
+            labels: class of every input, ``[N]``.
+            classes: names of the classes.
+            splits: xlsa17's split file or its directory; None searches for it in and beside the archive.
+            seed: seed of the draws if there is no proposed split; its shares are the published numbers of classes.
+            groups: number of the object that an input shows, ``[N]``.
+            agreeing: how many of the last parts of an image's path must be equal in the split's list of images.
+
+        Raises:
+            DataError: an image does not exist, a file of the split is damaged, or its images or classes are not those
+                of the archive.
+        """
+        self.check_present(inputs)
+        place = self.find_splits() if splits is None else Path(splits)
+        if place is not None:
+            proposed = read_proposed_split(place)
+            names = [classes[label] for label in labels.tolist()]
+            split = join_split(proposed, self.root, [file_of(source) for source in inputs], names, agreeing)
+            # The archive's own class semantics are used, so notes on those of the split file do not apply.
+            return split, [proposed.note, *(note for note in proposed.file.notes if "class semantics" not in note)]
+        unseen_share = self.archive.unseen / self.archive.classes
+        validation_share = self.archive.validation / (self.archive.classes - self.archive.unseen)
+        with naming(self.root):
+            split = draw_split(labels, groups, unseen_share, validation_share, seed)
+        unseen = [classes[row] for row in labels[split.test_unseen].unique().tolist()]
+        return split, [
+            f"no proposed split: seed {seed} drew {len(unseen)} unseen classes ({name_some(unseen)}), "
+            f"{len(labels[split.val].unique())} validation classes, and a fifth of each seen class's images to test on"
+        ]
+
+    def benchmark(
+        self,
+        inputs: Sequence[Path | Crop],
+        labels: Int[Tensor, "N"],
+        semantics: ClassSemantics,
+        split: Split,
+        groups: Int[Tensor, "N"] | None = None,
+        notes: Sequence[str] = (),
+    ) -> Benchmark:
+        """Return the benchmark, with a note where the archive is not whole."""
+        whole = self.archive
+        if (len(inputs), len(semantics.classes)) != (whole.images, whole.classes):
+            part = (
+                f"{len(inputs):,} images of {len(semantics.classes):,} classes, where the whole of {whole.title} has "
+                f"{whole.images:,} of {whole.classes:,}: metrics on this part cannot be compared with published ones"
+            )
+            notes = (part, *notes)
+        with naming(self.root):
+            return Benchmark(whole.title, inputs, labels, semantics, split, groups, notes=tuple(notes))
+
+
+def class_means(labels: Int[Tensor, "N"], values: Float[Tensor, "N S"], class_count: int) -> Float[Tensor, "C S"]:
+    """Return the mean of the rows of each class; every class must have one."""
+    sums = torch.zeros(class_count, values.shape[1], dtype=values.dtype).index_add(0, labels, values)
+    return sums / labels.bincount(minlength=class_count).unsqueeze(1)

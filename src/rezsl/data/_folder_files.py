@@ -1,7 +1,9 @@
-"""The files of a user's own folder: ``images/<class>/*``, and tables of these images."""
+"""The files of a user's own folder: ``images/<class>/*``, tables of these images, and groups that show one object."""
 
 import posixpath
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +12,16 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data._images import find_images
+from rezsl.data._split import group_numbers
 from rezsl.data._text_files import naming
-from rezsl.errors import DataError, name_some
+from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import csv_text, read_csv
 from rezsl.semantics import ClassSemantics
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
+
+ALONE = ""
+"""The group of an image that belongs to no group, as in ``splits.csv``."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,7 @@ def labelled_images(root: Path) -> list[tuple[str, str]]:
 
 
 def labels_of(class_names: Sequence[str], semantics: ClassSemantics, root: Path) -> Int[Tensor, "N"]:
-    """Return the row of every image's class in the table of the folder.
-
-    Raises:
-        DataError: a class has no row.
-    """
+    """Return the row of every image's class in the table of the folder; a class without a row is a DataError."""
     with naming(root / "semantics.csv"):
         return torch.tensor(semantics.index(class_names), dtype=torch.int64)
 
@@ -82,35 +84,99 @@ def read_rows(path: Path) -> list[ImageRow]:
     Raises:
         DataError: the file cannot be read, lacks a column, or has an unknown split; the message names the line.
     """
-    columns, lines = read_csv(path, DataError, ("file", "class", "split"))
     rows = []
-    for line, cells in lines:
-        row = dict(zip(columns, cells, strict=True))
+    for place, row in _read_table(path, "file", "class", "split"):
         if row["split"] not in SPLIT_NAMES:
-            raise DataError(f"{path}, line {line}: expected a split of {', '.join(SPLIT_NAMES)}, got {row['split']!r}")
+            raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {row['split']!r}")
         rows.append(ImageRow(row["file"], row["class"], row.get("group"), row["split"]))
     return rows
 
 
 def rows_text(rows: Sequence[ImageRow]) -> str:
     """Return the text of ``splits.csv``."""
-    return csv_text(
-        ["file", "class", "group", "split"], [(row.file, row.class_name, row.group or "", row.split) for row in rows]
-    )
+    cells = [(row.file, row.class_name, row.group or ALONE, row.split) for row in rows]
+    return csv_text(["file", "class", "group", "split"], cells)
 
 
-def read_groups(path: Path) -> dict[str, str]:
-    """Read a table with the columns ``file`` and ``group``, such as ``splits.csv``; blank groups are empty.
+def number_groups(groups: Iterable[tuple[str, str]]) -> Int[Tensor, "N"]:
+    """Return a number per pair of file and group, equal within a group; a file without a group has its own number."""
+    return group_numbers([(group, ALONE if group else file) for file, group in groups])
+
+
+def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Read groups from a CSV file with the columns ``file`` and ``group``, such as an older ``splits.csv``.
+
+    Args:
+        path: the table; its files are relative to the data set's folder. A blank group means no group.
+        classes: class of every image file.
+
+    Returns:
+        The group of every image (:data:`ALONE` where the table has none), and notes.
 
     Raises:
-        DataError: the file cannot be read, lacks a column, or lists an image twice.
+        DataError: the table is missing or lacks a column, lists no image at all or one twice, or a group has images
+            of several classes.
     """
-    columns, lines = read_csv(path, DataError, ("file", "group"))
-    groups: dict[str, str] = {}
-    for line, cells in lines:
-        row = dict(zip(columns, cells, strict=True))
+    listed: dict[str, str] = {}
+    for place, row in _read_table(path, "file", "group"):
         name = posixpath.normpath(row["file"].replace("\\", "/"))
-        if name in groups:
-            raise DataError(f"{path}, line {line}: {name!r} is listed more than once; list it once")
-        groups[name] = row["group"].strip()
-    return groups
+        if name in listed:
+            raise DataError(f"{place}: {name!r} is listed more than once; list it once")
+        listed[name] = row["group"].strip()
+    if not listed.keys() & classes.keys():
+        raise DataError(f"{path}: lists none of the {len(classes)} images; expected files such as {min(classes)!r}")
+    notes = []
+    if unlisted := [file for file in classes if file not in listed]:
+        notes.append(f"{len(unlisted)} images are not in {path.name} and have no group: {name_some(unlisted, most=3)}")
+    if absent := [file for file in listed if file not in classes]:
+        notes.append(f"{len(absent)} files in {path.name} are no images of the folder: {name_some(absent, most=3)}")
+    groups = {file: listed.get(file, ALONE) for file in classes}
+    members = defaultdict(set)
+    for file, group in groups.items():
+        members[group].add(classes[file])
+    for group, names in members.items():
+        if group != ALONE and len(names) > 1:
+            raise DataError(
+                f"{path}: group {group!r} has images of {name_some(sorted(names), most=2)}; a group is one object, so "
+                f"of one class: write the class into the group's name"
+            )
+    return groups, tuple(notes)
+
+
+def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Find the group of each image, within its class, by a regular expression in the file's name without its folders.
+
+    Args:
+        pattern: searched for in the name. The part in parentheses names the group, or the whole match if it has no
+            parentheses: ``^(.+)_`` puts ``07_001.png`` and ``07_002.png`` into the group 07 of their class.
+        classes: class of every image file.
+
+    Returns:
+        The group of every image (:data:`ALONE` where nothing is found), and notes.
+
+    Raises:
+        ArgumentError: the pattern is no regular expression, or is found in no name.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ArgumentError(f"group_pattern: expected a regular expression, got {pattern!r} ({error})") from error
+    groups = {}
+    for file, class_name in classes.items():
+        match, text = expression.search(posixpath.basename(file)), ""
+        if match is not None:
+            text = "-".join(part for part in match.groups() if part is not None) if match.re.groups else match[0]
+        # Cameras and scripts number the images of each folder anew, so 0001 of two classes is not one object.
+        groups[file] = f"{class_name}/{text}" if text else ALONE
+    alone = [file for file, group in groups.items() if group == ALONE]
+    if len(alone) == len(classes):
+        example = posixpath.basename(min(classes))
+        raise ArgumentError(f"group_pattern: '{pattern}' is found in none of the file names, such as {example!r}")
+    note = f"{len(alone)} images do not match the group pattern and have no group: {name_some(alone, most=3)}"
+    return groups, (note,) if alone else ()
+
+
+def _read_table(path: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the place of each row, for messages, and its cells by column."""
+    header, rows = read_csv(path, DataError, columns)
+    return ((f"{path}, line {line}", dict(zip(header, cells, strict=True))) for line, cells in rows)

@@ -1,11 +1,13 @@
 """Image files, or boxes in them, are read as tensors of one size."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +16,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rezsl.errors import DataError, needs
+from rezsl.files import reading
 
 if TYPE_CHECKING:
     from PIL import Image
+
+Value = TypeVar("Value")
 
 MOST_PIXELS = 100_000_000
 """A larger image is refused before it is decoded, because a few kilobytes on disk can become gigabytes."""
@@ -48,6 +53,11 @@ class Crop:
             )
 
 
+def file_of(source: str | Path | Crop) -> Path:
+    """Return the file of an image, or of a box in one."""
+    return Path(source.path if isinstance(source, Crop) else source)
+
+
 def read_image(
     source: str | Path | Crop,
     size: int,
@@ -71,42 +81,26 @@ def read_image(
         DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels, or the box does
             not lie inside it.
     """
-    with needs("images", "reading images"):
-        from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 - an optional package
-
-    path = source.path if isinstance(source, Crop) else source
-    try:
-        # The file is opened here, because Pillow would leave it open when decoding fails.
-        with Path(path).open("rb") as stream, Image.open(stream) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise DataError(
-                    f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down"
-                )
-            if isinstance(source, Crop):
-                part = _cropped(image, source)
-            else:
-                # Decoding at reduced size is quicker, but changes the pixels that a box counts.
-                image.draft("RGB", (2 * (resize or size), 2 * (resize or size)))
-                part = image
-            upright = ImageOps.exif_transpose(part)
-            mode = "RGB" if channels == 3 else "L"
-            fitted = _window(_opaque(upright).convert(mode), size, resize or size, centre)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such image") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not a readable image ({error})") from error
+    path, resize = file_of(source), resize or size
+    with _opened(path) as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise DataError(f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down")
+        part = image
+        if isinstance(source, Crop):
+            part = _cropped(image, source)
+        else:
+            # Decoding at reduced size is quicker, but changes the pixels that a box counts.
+            image.draft("RGB", (2 * resize, 2 * resize))
+        upright = _opaque(_pillow().ImageOps.exif_transpose(part))
+        fitted = _window(upright.convert("RGB" if channels == 3 else "L"), size, resize, centre)
     pixels = torch.from_numpy(np.array(fitted))
     return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1).contiguous()
 
 
 def find_images(folder: Path) -> list[Path]:
     """Return the image files below a folder, sorted, without hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``)."""
-    with needs("images", "reading images"):
-        from PIL import Image  # noqa: PLC0415 - an optional package
-
-    readable = {suffix for suffix, format_name in Image.registered_extensions().items() if format_name in Image.OPEN}
+    pillow = _pillow().Image
+    readable = {suffix for suffix, format_name in pillow.registered_extensions().items() if format_name in pillow.OPEN}
     return sorted(
         file
         for file in folder.rglob("*")
@@ -125,14 +119,15 @@ def read_images(
 ) -> UInt8[Tensor, "N channels size size"]:
     """Decode several images, on several threads; see :func:`read_image`. ``centres`` are the middle by default."""
     places = [(0.5, 0.5)] * len(sources) if centres is None else [(left, top) for left, top in centres.tolist()]
+    return torch.stack(
+        on_threads(lambda number: read_image(sources[number], size, channels, resize, places[number]), len(sources))
+    )
+
+
+def on_threads(call: Callable[[int], Value], count: int) -> list[Value]:
+    """Return the values of a function at 0, 1, … ``count`` − 1, which several threads call."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
-        return torch.stack(
-            list(
-                threads.map(
-                    lambda item: read_image(item[0], size, channels, resize, item[1]), zip(sources, places, strict=True)
-                )
-            )
-        )
+        return list(threads.map(call, range(count)))
 
 
 def fit_images(
@@ -167,30 +162,40 @@ def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
     """Return the images' own size in pixels: of files, the median of the shorter sides of every n-th of them."""
     if isinstance(inputs, Tensor):
         return int(min(inputs.shape[2:]))
-    with needs("images", "reading images"):
-        from PIL import Image  # noqa: PLC0415 - an optional package
-
     sides: list[int] = []
-    for path in inputs[:: max(1, len(inputs) // 100)]:
-        if isinstance(path, Crop):
-            left, top, right, bottom = path.box
+    for source in inputs[:: max(1, len(inputs) // 100)]:
+        if isinstance(source, Crop):
+            left, top, right, bottom = source.box
             sides.append(min(right - left, bottom - top))
-            continue
-        try:
-            with Image.open(path) as image:
+        else:
+            with _opened(source) as image:
                 sides.append(min(image.size))
-        except (OSError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path}: not a readable image ({error})") from error
     return sorted(sides)[len(sides) // 2]
+
+
+def _pillow() -> ModuleType:
+    with needs("images", "reading images"):
+        import PIL.Image  # noqa: PLC0415 - an optional package
+        import PIL.ImageOps  # noqa: PLC0415 - the same
+
+    return PIL
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["Image.Image"]:
+    """Open an image; every error inside the block becomes one that names the file."""
+    pillow = _pillow().Image
+    remedy = "restore it from a copy, or leave it out"
+    # The file is opened here, because Pillow would leave it open when decoding fails.
+    with reading(path, "an image", DataError, remedy), path.open("rb") as stream, pillow.open(stream) as image:
+        yield image
 
 
 def _window(image: "Image.Image", size: int, resize: int, centre: tuple[float, float]) -> "Image.Image":
     """Return the square that is ``size`` pixels wide after the shorter side is scaled to ``resize``, scaled once."""
-    from PIL import Image  # noqa: PLC0415 - an optional package
-
     square = min(image.size) * size / resize
     left, top = ((side - square) * share for side, share in zip(image.size, centre, strict=True))
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
+    return image.resize((size, size), _pillow().Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
 
 
 def _cropped(image: "Image.Image", crop: Crop) -> "Image.Image":

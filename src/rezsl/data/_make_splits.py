@@ -21,15 +21,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from rezsl.data._class_roles import ClassRoles, choose_roles
-from rezsl.data._folder_files import SPLIT_NAMES, ImageRow, labelled_images, labels_of, rows_text
+from rezsl.data._folder_files import (
+    ALONE,
+    SPLIT_NAMES,
+    ImageRow,
+    groups_from_names,
+    groups_from_table,
+    labelled_images,
+    labels_of,
+    number_groups,
+    rows_text,
+)
 from rezsl.data._held_out import hold_out_samples
-from rezsl.data._image_groups import ALONE, groups_from_names, groups_from_table
-from rezsl.data._split import group_numbers
-from rezsl.data._xlsa17_writer import XLSA17_FOLDER, xlsa17_files
+from rezsl.data._split_file import XLSA17_FOLDER, split_files
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import write_atomically
 from rezsl.semantics import ClassSemantics
@@ -95,11 +101,16 @@ def make_splits(
     classes = dict(sorted(labelled_images(root), key=lambda item: (item[1], item[0])))
     labels = labels_of(list(classes.values()), semantics, root)
     group_of, notes = _groups(groups, group_pattern, classes)
-    unseen_seed, validation_seed, image_seed = _seeds(seed)
+    # With a single seed, the same positions would be drawn each time.
+    unseen_seed, validation_seed, image_seed = torch.randint(
+        2**62, (3,), generator=torch.Generator().manual_seed(seed)
+    ).tolist()
     roles = choose_roles(semantics, labels, unseen, validation, unseen_seed, validation_seed)
     seen_rows = torch.tensor(semantics.index([*roles.train, *roles.validation]))
     seen = torch.isin(labels, seen_rows).nonzero().squeeze(1)
-    _, test_seen = hold_out_samples(seen, labels, _numbers(group_of), test_seen_share, image_seed, nearest=True)
+    _, test_seen = hold_out_samples(
+        seen, labels, number_groups(group_of.items()), test_seen_share, image_seed, nearest=True
+    )
     if test_seen_share and (whole := sorted(set(labels[seen].tolist()) - set(labels[test_seen].tolist()))):
         names = name_some([semantics.classes[row] for row in whole])
         notes += (f"classes with a single image or group are trained on and have no test_seen images: {names}",)
@@ -108,7 +119,7 @@ def make_splits(
     rows = _rows(classes, group_of, roles, set(test_seen.tolist()))
     contents: dict[str, bytes] = {"splits.csv": rows_text(rows).encode()}
     if mat:
-        files, more = xlsa17_files(semantics, labels, list(classes), [row.split for row in rows])
+        files, more = split_files(semantics, labels, list(classes), [row.split for row in rows])
         contents |= {f"{XLSA17_FOLDER}/{name}": content for name, content in files.items()}
         notes += more
     elif (root / XLSA17_FOLDER / "att_splits.mat").exists():
@@ -135,18 +146,6 @@ def _groups(
     if pattern is not None:
         return groups_from_names(pattern, classes)
     return dict.fromkeys(classes, ALONE), ()
-
-
-def _seeds(seed: int) -> list[int]:
-    """Return one seed per draw; with a single seed, the same positions would be drawn each time."""
-    drawn: list[int] = torch.randint(2**62, (3,), generator=torch.Generator().manual_seed(seed)).tolist()
-    return drawn
-
-
-def _numbers(group_of: dict[str, str]) -> Int[Tensor, "N"]:
-    """Return a number per image, equal within a group; an image without a group has its own."""
-    keys = [(group, "" if group else file) for file, group in group_of.items()]
-    return group_numbers(keys)
 
 
 def _rows(

@@ -30,7 +30,7 @@ class Count:
 
     Attributes:
         what: images, classes or attributes.
-        found: the number, or None where the file that holds it is missing or damaged.
+        found: the number, or None where the file that contains it is missing or damaged.
         expected: the published number, or None where the data set has none.
     """
 
@@ -74,6 +74,35 @@ class Inventory:
         return self.kind != "unknown" and not self.missing and all(count.right for count in self.counts)
 
 
+@dataclass(frozen=True, kw_only=True)
+class FolderReport(Inventory):
+    """The result of the check of a folder with ``images/<class>/*`` and ``semantics.csv``.
+
+    Attributes:
+        classes: number of image files by class: the table's classes in its order, then folders without a row.
+        splits: number of images by class and split, as :func:`rezsl.data.load_image_folder` reads them; empty where it
+            cannot read the folder. Without validation classes, ``train`` is everything that is trained on.
+        without_images: classes of the table that have no image.
+        unlisted: image files that ``splits.csv`` leaves out.
+        unreadable: a sentence per image file that cannot be decoded; empty where none was decoded.
+        decoded: whether every image file was decoded.
+        problems: a sentence per finding that keeps the folder from being used as it is, unreadable images included.
+    """
+
+    classes: dict[str, int]
+    splits: dict[str, dict[str, int]]
+    without_images: tuple[str, ...]
+    unlisted: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    decoded: bool
+    problems: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the folder can be trained on as it is."""
+        return not self.problems
+
+
 @dataclass(frozen=True)
 class Reader:
     """A data set that rezsl reads.
@@ -98,7 +127,7 @@ class Reader:
     totals: "Totals | None" = None
 
     def weight(self, root: Path) -> int:
-        """Weight of the heaviest sign in a directory; 0 where it has none."""
+        """Return the weight of the heaviest sign in a directory; 0 where it has none."""
         return max((weight for sign, weight in self.signs.items() if any(root.glob(sign))), default=0)
 
 
@@ -129,17 +158,6 @@ def reader(
     return register
 
 
-def specific(*signs: str) -> dict[str, int]:
-    """Signs that only one data set has, for :attr:`Reader.signs`."""
-    return dict.fromkeys(signs, 3)
-
-
-def recognize_directory(root: Path) -> Reader | None:
-    """Return the reader of a directory, or None where no reader recognizes it."""
-    best = max(READERS.values(), key=lambda candidate: candidate.weight(root), default=None)
-    return best if best is not None and best.weight(root) else None
-
-
 def check_directory(root: str | Path, decode: bool = False) -> Inventory:
     """Check which data set a directory contains, and whether it is complete.
 
@@ -158,17 +176,28 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
     if not root.is_dir():
         got = "a file" if root.exists() else "nothing"
         raise DataError(f"{root}: expected a directory, got {got}; name the directory of a data set")
-    found = recognize_directory(root)
-    if found is None or found.check is None:
-        refuse_decoding(root, decode)
-        return _unrecognized(root)
-    return found.check(found, root, decode)
-
-
-def refuse_decoding(root: Path, decode: bool) -> None:
-    """Raise an :class:`ArgumentError` where decoding is asked of a directory that is not a user's own folder."""
-    if decode:
+    found = _recognize(root)
+    if decode and (found is None or found.name != "folder"):
         raise ArgumentError(f"--decode: expected a folder of one's own images, but {root} has no semantics.csv")
+    if found is not None and found.check is not None:
+        return found.check(found, root, decode)
+    entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
+    inside = [(entry.name, _recognize(entry)) for entry in entries if entry.is_dir()]
+    titles = ", ".join(candidate.title for candidate in READERS.values() if candidate.check)
+    return Inventory(
+        root=root,
+        kind="unknown",
+        title=root.resolve().name,
+        found=tuple(entry.name for entry in entries[:10]),
+        missing=(f"a directory of one of: {titles}",),
+        notes=tuple(f"{name} contains {known.name}: name that directory" for name, known in inside if known),
+    )
+
+
+def _recognize(root: Path) -> Reader | None:
+    """Return the reader that checks a directory, or None where the directory has no sign of any."""
+    best = max(READERS.values(), key=lambda candidate: candidate.weight(root))
+    return best if best.weight(root) else None
 
 
 def attempt(read: Callable[[], Value], damaged: list[str]) -> Value | None:
@@ -184,19 +213,5 @@ def attempt(read: Callable[[], Value], damaged: list[str]) -> Value | None:
 
 
 def counts_of(found: Sequence[int | None], expected: Sequence[int | None] = (None, None, None)) -> tuple[Count, ...]:
-    """Counts of images, classes and attributes, in this order."""
+    """Return the counts of images, classes and attributes, in this order."""
     return tuple(map(Count, ("images", "classes", "attributes"), found, expected))
-
-
-def _unrecognized(root: Path) -> Inventory:
-    entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
-    inside = [(entry.name, recognize_directory(entry)) for entry in entries if entry.is_dir()]
-    titles = ", ".join(candidate.title for candidate in READERS.values() if candidate.check)
-    return Inventory(
-        root=root,
-        kind="unknown",
-        title=root.resolve().name,
-        found=tuple(entry.name for entry in entries[:10]),
-        missing=(f"a directory of one of: {titles}",),
-        notes=tuple(f"{name} holds {found.name}: name that directory" for name, found in inside if found is not None),
-    )

@@ -43,6 +43,10 @@ class Split:
         """The five index arrays by name."""
         return {name: getattr(self, name) for name in ("trainval", "test_seen", "test_unseen", "train", "val")}
 
+    def moved(self, position: Int[Tensor, "N"]) -> "Split":
+        """Return the split of the images that stand at ``position``, one for each image that this split divides."""
+        return Split(**{name: position[index] for name, index in self.parts().items()})
+
     def check(self, labels: Int[Tensor, "N"], class_names: tuple[str, ...]) -> None:
         """Refuse a split under which zero-shot metrics would be meaningless.
 
@@ -57,36 +61,24 @@ class Split:
                 raise DataError(f"split.{name}: an image is listed more than once")
         if not len(self.trainval):
             raise DataError("split.trainval: expected at least one training image, got none")
-        for left, right in (
-            ("trainval", "test_seen"),
-            ("trainval", "test_unseen"),
-            ("test_seen", "test_unseen"),
-            ("train", "val"),
-        ):
-            self._check_disjoint(left, right)
+        tested = (("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"))
+        for left, right in (*tested, ("train", "val")):
+            if shared := int(torch.isin(getattr(self, left), getattr(self, right)).sum()):
+                raise DataError(f"split.{left} and split.{right}: expected no image in both, got {shared}")
         for name in ("train", "val"):
             outside = ~torch.isin(getattr(self, name), self.trainval)
             if bool(outside.any()):
                 raise DataError(f"split.{name}: {int(outside.sum())} images are not part of trainval")
 
-        def classes(name: str) -> set[int]:
-            return set(labels[getattr(self, name)].tolist())
-
-        def name_class(numbers: set[int]) -> str:
+        def first(numbers: set[int]) -> str:
             return repr(class_names[min(numbers)])
 
-        if shared := classes("trainval") & classes("test_unseen"):
-            raise DataError(f"split.test_unseen: class {name_class(shared)} also has training images; it is not unseen")
-        if alone := classes("test_seen") - classes("trainval"):
-            raise DataError(f"split.test_seen: class {name_class(alone)} has no training image; it is not seen")
-        if shared := classes("train") & classes("val"):
-            raise DataError(
-                f"split.val: class {name_class(shared)} is also a training class; validation classes are disjoint"
-            )
+        classes = {name: set(labels[index].tolist()) for name, index in self.parts().items()}
+        if both := classes["trainval"] & classes["test_unseen"]:
+            raise DataError(f"split.test_unseen: class {first(both)} also has training images; it is not unseen")
+        if alone := classes["test_seen"] - classes["trainval"]:
+            raise DataError(f"split.test_seen: class {first(alone)} has no training image; it is not seen")
+        if both := classes["train"] & classes["val"]:
+            raise DataError(f"split.val: class {first(both)} is also a training class; validation classes are disjoint")
         if bool(len(self.train)) != bool(len(self.val)):
             raise DataError("split.train and split.val: expected both or neither, got one of them empty")
-
-    def _check_disjoint(self, left: str, right: str) -> None:
-        shared = int(torch.isin(getattr(self, left), getattr(self, right)).sum())
-        if shared:
-            raise DataError(f"split.{left} and split.{right}: expected no image in both, got {shared}")

@@ -1,18 +1,21 @@
-"""Split files of xlsa17: class semantics, and index arrays that count the rows of a feature file."""
+"""Split files of xlsa17 (Xian et al., TPAMI 2018), read and written: class semantics, and indices of images from 1."""
 
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Int
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from rezsl.data._feature_files import read_matlab, strings_of, whole_numbers
 from rezsl.data._split import Split
-from rezsl.data._text_files import naming
-from rezsl.errors import ArgumentError, DataError
+from rezsl.data._text_files import naming, read_lines
+from rezsl.errors import DataError, check_choice, name_some
 from rezsl.semantics import ClassSemantics
 
 XLSA17 = (
@@ -20,10 +23,14 @@ XLSA17 = (
 )
 """What to download: features and proposed splits of CUB, AWA1, AWA2, SUN and aPY."""
 
+XLSA17_FOLDER = "xlsa17"
+"""Name of the folder of written files, in the folder of the images."""
+
 Missing = Literal["mean", "keep"]
 """Treatment of unknown attribute values."""
 
-_TEST_PARTS = ("trainval_loc", "test_seen_loc", "test_unseen_loc")
+_HEADER = b"MATLAB 5.0 MAT-file, written by rezsl".ljust(116)
+"""It replaces scipy's header, which contains the time, so that equal splits are equal bytes."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,12 +38,14 @@ class SplitFile:
     """The contents of a split file.
 
     Attributes:
+        path: the file.
         semantics: the class semantics.
         named: whether the file names its classes; otherwise ``semantics`` calls them by their numbers.
         split: indices of rows of a feature file.
         notes: repairs made in reading, one sentence each.
     """
 
+    path: Path
     semantics: ClassSemantics
     named: bool
     split: Split
@@ -54,70 +63,69 @@ def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
         DataError: the file is missing or damaged, or lacks ``att``, ``trainval_loc``, ``test_seen_loc`` or
             ``test_unseen_loc``.
     """
-    check_missing(missing)
-    content = read_matlab(path, required=("att", *_TEST_PARTS))
-    if content["att"].ndim != 2 or content["att"].dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected 'att' as attributes × classes, got shape {content['att'].shape}")
-    notes: list[str] = []
-    values = _known_values(content, missing, path, notes)
+    content = read_matlab(path, required=("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"))
+    table, original = content["att"], content.get("original_att")
+    if table.ndim != 2 or table.dtype.kind not in "fiu":
+        raise DataError(f"{path}: expected 'att' as attributes × classes, got shape {table.shape}")
+    if original is not None and original.shape != table.shape:
+        raise DataError(f"{path}: expected 'original_att' of the shape of 'att', got {original.shape}")
+    values = np.array(table.T, dtype=np.float64, order="C")
+    unknown = np.zeros(values.shape, dtype=bool) if original is None else original.T == -1
+    values, notes = fill_unknown(values, unknown, missing)
     class_count, attribute_count = values.shape
     named = "allclasses_names" in content
-    names = (
-        strings_of(content["allclasses_names"])
-        if named
-        else [f"class {number}" for number in range(1, class_count + 1)]
-    )
+    numbers = [f"class {number}" for number in range(1, class_count + 1)]
+    names = strings_of(content["allclasses_names"]) if named else numbers
     if len(names) != class_count:
         raise DataError(f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}")
     attributes = _attribute_names(path.parent / "attributes.txt", attribute_count)
     with naming(path):
         semantics = ClassSemantics(tuple(names), attributes, torch.from_numpy(values))
-    split = _split(content, path, notes)
-    return SplitFile(semantics=semantics, named=named, split=split, notes=tuple(notes))
+    split = _read_split(content, path, notes)
+    return SplitFile(path=path, semantics=semantics, named=named, split=split, notes=tuple(notes))
 
 
-def check_missing(missing: str) -> None:
-    """Refuse an unknown treatment of unknown attribute values."""
-    if missing not in ("mean", "keep"):
-        raise ArgumentError(f"missing: expected 'mean' or 'keep', got {missing!r}")
+def fill_unknown(values: np.ndarray, unknown: np.ndarray, missing: Missing) -> tuple[np.ndarray, list[str]]:
+    """Replace unknown values by the mean of their attribute over the other classes, unless they are to be kept.
+
+    Args:
+        values: ``[C, S]``, float64.
+        unknown: which of them are unknown, ``[C, S]``.
+        missing: whether they take the mean or are kept.
+
+    Returns:
+        The values, and a note where some were replaced.
+
+    Raises:
+        ArgumentError: ``missing`` is another word.
+    """
+    check_choice(Missing, missing=missing)
+    if missing == "keep" or not unknown.any():
+        return values, []
+    known_mean = np.nanmean(np.where(unknown, np.nan, values), axis=0)
+    note = f"{int(unknown.sum())} unknown class semantics (-1) took the mean of their attribute"
+    return np.where(unknown, known_mean, values), [note]
 
 
-def unknown_note(count: int) -> str:
-    """Return the note on attribute values that were marked as unknown."""
-    return f"{count} unknown class semantics (-1) took the mean of their attribute"
+def read_labels(content: dict[str, np.ndarray], path: Path, file: SplitFile) -> Int[Tensor, "N"]:
+    """Return the class of every row of a feature file, counted from 0.
+
+    Raises:
+        DataError: a label is not the number of a class of the split file.
+    """
+    labels = whole_numbers(content, "labels", path)
+    if not labels.size:
+        raise DataError(f"{path}: expected a label per image in 'labels', got none")
+    low, high, count = labels.min(), labels.max(), len(file.semantics.classes)
+    if low < 1 or high > count:
+        raise DataError(
+            f"{path}: expected labels from 1 to {count}, the classes of {file.path.name}, got {low} to {high}; take "
+            f"both from one folder of xlsa17"
+        )
+    return torch.from_numpy(labels - 1)
 
 
-def table_shape(path: Path) -> tuple[int, int]:
-    """Return the numbers of attributes and of classes of a split file, without reading the rest of it."""
-    table = read_matlab(path, ["att"], required=["att"])["att"]
-    if table.ndim != 2:
-        raise DataError(f"{path}: expected 'att' as attributes × classes, got shape {table.shape}")
-    return table.shape[0], table.shape[1]
-
-
-def listed_count(path: Path) -> int | None:
-    """Return the number of images that a split file divides; None where it divides none."""
-    content = read_matlab(path, _TEST_PARTS)
-    return len(np.unique(np.concatenate([content[name].ravel() for name in content]))) if content else None
-
-
-def _known_values(content: dict[str, np.ndarray], missing: Missing, path: Path, notes: list[str]) -> np.ndarray:
-    """Return the class semantics [C, S], with unknown values filled in."""
-    values = np.array(content["att"].T, dtype=np.float64, order="C")
-    if "original_att" not in content:
-        return values
-    original = content["original_att"].T
-    if original.shape != values.shape:
-        raise DataError(f"{path}: expected 'original_att' of the shape of 'att', got {original.T.shape}")
-    unknown = original == -1
-    if missing == "mean" and unknown.any():
-        known_mean = np.nanmean(np.where(unknown, np.nan, values), axis=0)
-        values = np.where(unknown, known_mean, values)
-        notes.append(unknown_note(int(unknown.sum())))
-    return values
-
-
-def _split(content: dict[str, np.ndarray], path: Path, notes: list[str]) -> Split:
+def _read_split(content: dict[str, np.ndarray], path: Path, notes: list[str]) -> Split:
     def index(name: str) -> Tensor:
         if name not in content:
             return torch.empty(0, dtype=torch.int64)
@@ -133,106 +141,77 @@ def _split(content: dict[str, np.ndarray], path: Path, notes: list[str]) -> Spli
         if len(kept) < len(positions):
             notes.append(f"{len(positions) - len(kept)} images of {name}_loc are test images and were left out of it")
         inside[name] = kept
-    return Split(trainval, index("test_seen_loc"), index("test_unseen_loc"), inside["train"], inside["val"])
+    return Split(trainval, index("test_seen_loc"), index("test_unseen_loc"), **inside)
 
 
 def _attribute_names(path: Path, count: int) -> tuple[str, ...]:
     if not path.is_file():
         return tuple(f"attribute {number}" for number in range(1, count + 1))
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    names = [line for line in read_lines(path) if line]
     if len(names) != count:
         raise DataError(f"{path}: expected {count} names, one per line, got {len(names)}")
     return tuple(names)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class ProposedSplit(SplitFile):
-    """A split file, and the list of images that its indices count.
+def split_files(
+    semantics: ClassSemantics, labels: Int[Tensor, "N"], files: Sequence[str], splits: Sequence[str]
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return the contents of ``att_splits.mat``, ``image_files.mat`` and ``attributes.txt``.
 
-    Attributes:
-        split_path: the split file.
-        feature_path: the file with the list of images.
-        image_files: path of every row's image on the computer where the file was made.
-        labels: class of every row, ``[N]``, a row of ``semantics``.
-    """
-
-    split_path: Path
-    feature_path: Path
-    image_files: tuple[str, ...]
-    labels: Int[Tensor, "N"]
-
-
-def read_proposed_split(splits: Path) -> ProposedSplit:
-    """Read ``att_splits.mat`` (or the named file) and ``image_files`` of the feature file beside it.
+    - Images are numbered from 1 in the order of ``image_files.mat``; columns of features must be brought into it.
+    - ``trainval_loc`` are the images of ``train`` and ``val``; ``train_loc`` and ``val_loc`` are its parts by class,
+      and contain no test image (in the files of 2018 they do). Both are left out if there are no validation classes.
+    - ``original_att`` is the unchanged table, attributes × classes; in ``att`` each class is scaled to unit length.
 
     Args:
-        splits: the split file, or the directory that contains it.
+        semantics: the class semantics of all classes.
+        labels: row of every image's class.
+        files: every image, in the order of the numbers.
+        splits: train, val, test_seen or test_unseen for every image.
+
+    Returns:
+        Contents by file name, and notes.
 
     Raises:
-        DataError: a file is missing or damaged, or the two do not belong together.
+        DataError: the name of an attribute has more than one line, so that it cannot be listed line by line.
     """
-    split_path = _split_path(splits)
-    file = read_split_file(split_path)
-    feature_path, image_files, labels = _image_list(split_path)
-    low, high, class_count = int(labels.min()) + 1, int(labels.max()) + 1, len(file.semantics.classes)
-    remedy = "take both from one folder of xlsa17"
-    if low < 1 or high > class_count:
-        raise DataError(
-            f"{feature_path}: expected labels from 1 to {class_count}, the classes of {split_path.name}, "
-            f"got {low} to {high}; {remedy}"
-        )
-    last = max(int(index.max()) for index in file.split.parts().values() if len(index))
-    if last >= len(image_files):
-        raise DataError(
-            f"{split_path}: lists image {last + 1:,}, but {feature_path.name} has {len(image_files):,}; {remedy}"
-        )
-    return ProposedSplit(
-        **vars(file), split_path=split_path, feature_path=feature_path, image_files=image_files, labels=labels
-    )
+    if broken := [name for name in semantics.attributes if len(name.splitlines()) != 1]:
+        raise DataError(f"attributes: expected names of one line for attributes.txt, got {name_some(broken)}")
+    original = semantics.values.double().numpy().T
+    content = {
+        "att": original / np.linalg.norm(original, axis=0),
+        "original_att": original,
+        "allclasses_names": _cells(semantics.classes),
+    }
+    members = {"trainval": ("train", "val"), "test_seen": ("test_seen",), "test_unseen": ("test_unseen",)}
+    if "val" in splits:
+        members |= {"train": ("train",), "val": ("val",)}
+    for name, parts in members.items():
+        content[f"{name}_loc"] = _column([number for number, split in enumerate(splits, start=1) if split in parts])
+    notes: tuple[str, ...] = ()
+    if (original == -1).any():
+        # In such files -1 means "unknown", and readers replace it.
+        del content["original_att"]
+        notes = ("att_splits.mat is without original_att: there -1 means unknown, and the table has values of -1",)
+    return {
+        "att_splits.mat": _matlab(content),
+        "image_files.mat": _matlab({"image_files": _cells(files), "labels": _column(labels.numpy() + 1)}),
+        "attributes.txt": ("\n".join(semantics.attributes) + "\n").encode(),
+    }, notes
 
 
-def find_splits(root: Path, title: str) -> Path | None:
-    """Return the directory with ``att_splits.mat``: ``root``, ``xlsa17/data/<title>`` in or beside it, or None."""
-    names = dict.fromkeys((title, title.upper(), {"aPY": "APY"}.get(title, title)))
-    places = [root]
-    places += [above / "xlsa17" / "data" / name for above in (root, root.parent) for name in names]
-    return next((place for place in places if (place / "att_splits.mat").is_file()), None)
+def _column(values: ArrayLike) -> np.ndarray:
+    """Return a column of doubles, MATLAB's own numbers, so that code that subtracts 1 or divides cannot overflow."""
+    return np.asarray(values, dtype=np.float64).reshape(-1, 1)
 
 
-def _split_path(splits: Path) -> Path:
-    if not splits.is_dir():
-        return splits
-    if (splits / "att_splits.mat").is_file():
-        return splits / "att_splits.mat"
-    found = sorted(splits.glob("*_splits.mat"))
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(file.name for file in found) or "none"
-    raise DataError(f"{splits}: expected att_splits.mat, got {names}; name the split file, or download {XLSA17}")
+def _cells(texts: Sequence[str]) -> np.ndarray:
+    return np.array(texts, dtype=object).reshape(-1, 1)
 
 
-def _image_list(split_path: Path) -> tuple[Path, tuple[str, ...], Tensor]:
-    """Return the feature file that lists images, its images and labels; ``res101.mat`` comes first."""
-    preferred = split_path.parent / "res101.mat"
-    others = [file for file in sorted(split_path.parent.glob("*.mat")) if not file.stem.endswith("_splits")]
-    for path in [preferred, *others] if preferred.is_file() else others:
-        # The features, up to a gigabyte, are not read, because only the list of images is needed.
-        content = read_matlab(path, ("image_files", "labels"))
-        if content.keys() < {"image_files", "labels"}:
-            continue
-        image_files = tuple(name.replace("\\", "/") for name in strings_of(content["image_files"]))
-        labels = torch.from_numpy(np.asarray(content["labels"]).ravel().astype(np.int64) - 1)
-        if len(labels) != len(image_files) or not image_files:
-            raise DataError(
-                f"{path}: expected one label per image, got {len(image_files):,} in 'image_files' and {len(labels):,} "
-                f"in 'labels'; download {XLSA17}"
-            )
-        return path, image_files, labels
-    # A file that was cut off within its features reads as one without further variables.
-    tried = (
-        f"only {', '.join(file.name for file in others)} without them, perhaps cut short in copying" if others else ""
-    )
-    raise DataError(
-        f"{split_path.parent}: expected res101.mat or another feature file with 'image_files' and 'labels' beside "
-        f"{split_path.name}, whose indices count its rows, got {tried or 'none'}; download {XLSA17}"
-    )
+def _matlab(variables: dict[str, Any]) -> bytes:
+    from scipy.io import savemat  # noqa: PLC0415 - a quarter of a second for this writer only
+
+    stream = io.BytesIO()
+    savemat(stream, variables, do_compression=True)  # type: ignore[arg-type] # open files work, but are not in its stubs
+    return _HEADER + stream.getvalue()[len(_HEADER) :]

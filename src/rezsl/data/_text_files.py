@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.errors import DataError, name_some
+from rezsl.errors import DataError
 from rezsl.files import reading
 
 
@@ -80,21 +80,3 @@ def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
         return [float(cell) for cell in cells]
     except ValueError as error:
         raise DataError(f"{place}: expected numbers ({error}); unpack the archive again") from error
-
-
-def check_present(paths: Sequence[Path], root: Path) -> None:
-    """Refuse a list of images of which some do not exist.
-
-    Raises:
-        DataError: some do not exist; the message counts them and names some.
-    """
-    absent = [
-        str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-        for path in dict.fromkeys(paths)
-        if not path.is_file()
-    ]
-    if absent:
-        raise DataError(
-            f"{root}: {len(absent):,} of {len(set(paths)):,} images do not exist: {name_some(absent, most=3)}; "
-            f"unpack the archive of images again"
-        )

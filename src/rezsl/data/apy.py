@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, parts_within
+from rezsl.data._archive import Archive, Part, Unpacked, class_means, parts_within, specific
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._contents import Contents, class_means
 from rezsl.data._images import Crop
-from rezsl.data._readers import MissingPartError, reader, specific
+from rezsl.data._readers import MissingPartError, reader
 from rezsl.data._split import group_numbers
-from rezsl.data._text_files import check_present, naming, numbers, read_lines
+from rezsl.data._text_files import naming, numbers, read_lines
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -81,29 +80,23 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    here = APY.at(root)
-    root = here.root
+    here = Unpacked(APY, Path(root))
     classes = read_lines(here.path("class_names.txt"))
     names = read_lines(here.path("attribute_names.txt"))
     found = [item for file in _LISTS for item in _read_list(here, file, classes, len(names))]
-    paths = [item.crop.path for item in found]
-    check_present(paths, root)
+    crops = [item.crop for item in found]
+    here.check_present(crops)
     labels = torch.tensor([item.label for item in found])
     values = torch.tensor([item.attributes for item in found], dtype=torch.float64)
-    counts = labels.bincount(minlength=len(classes))
-    if not bool(counts.all()):
-        empty = [name for name, count in zip(classes, counts.tolist(), strict=True) if not count]
-        raise DataError(f"{root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again")
-    with naming(root):
+    if empty := [name for row, name in enumerate(classes) if not bool((labels == row).any())]:
+        raise DataError(
+            f"{here.root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again"
+        )
+    with naming(here.root):
         semantics = ClassSemantics(tuple(classes), tuple(names), class_means(labels, values, len(classes)))
-    return Contents(
-        here=here,
-        inputs=[item.crop for item in found],
-        files=[f"{path.parent.name}/{path.name}" for path in paths],
-        labels=labels,
-        semantics=semantics,
-        groups=group_numbers(paths),
-    ).with_split(splits, seed, agreeing=1)
+    groups = group_numbers([crop.path for crop in crops])
+    split, notes = here.split(crops, labels, classes, splits, seed, groups, agreeing=1)
+    return here.benchmark(crops, labels, semantics, split, groups, notes)
 
 
 def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Annotated]:

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from rezsl.data._archive import Archive, parts_within
+from rezsl.data._archive import Archive, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._contents import Contents
 from rezsl.data._images import find_images
-from rezsl.data._readers import reader, specific
-from rezsl.data._split_file import Missing, check_missing, unknown_note
+from rezsl.data._readers import reader
+from rezsl.data._split_file import Missing, fill_unknown
 from rezsl.data._text_files import naming, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
@@ -79,44 +76,27 @@ def load_awa2(
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    check_missing(missing)
-    here = AWA2.at(root)
-    images = here.path("JPEGImages")
+    here = Unpacked(AWA2, Path(root))
+    folder = here.path("JPEGImages")
     classes = read_numbered(here.path("classes.txt"))
     attributes = read_numbered(here.path("predicates.txt"))
     path = here.path("predicate-matrix-continuous.txt")
-    values, notes = _known_percentages(read_matrix(path, len(classes), len(attributes)), missing)
+    percent = read_matrix(path, len(classes), len(attributes)).numpy()
+    percent, notes = fill_unknown(percent, percent == -1, missing)
     with naming(path):
-        semantics = ClassSemantics(tuple(classes), tuple(attributes), values / 100, groups=awa_groups(attributes))
-    files, labels = _images_of(images, classes)
-    return Contents(
-        here=here,
-        inputs=[images / file for file in files],
-        files=files,
-        labels=torch.tensor(labels),
-        semantics=semantics,
-        notes=notes,
-    ).with_split(splits, seed, agreeing=2)
-
-
-def _known_percentages(values: Float[Tensor, "C S"], missing: Missing) -> tuple[Tensor, tuple[str, ...]]:
-    unknown = values == -1
-    if missing == "keep" or not bool(unknown.any()):
-        return values, ()
-    known_mean = values.masked_fill(unknown, float("nan")).nanmean(dim=0)
-    return torch.where(unknown, known_mean, values), (unknown_note(int(unknown.sum())),)
-
-
-def _images_of(folder: Path, classes: list[str]) -> tuple[list[str], list[int]]:
-    """Return the files relative to the folder, sorted within each class, and their classes."""
-    by_class = {name: find_images(folder / name) if (folder / name).is_dir() else [] for name in classes}
-    if empty := [name for name, found in by_class.items() if not found]:
+        semantics = ClassSemantics(
+            tuple(classes), tuple(attributes), torch.from_numpy(percent / 100), groups=awa_groups(attributes)
+        )
+    found = [find_images(folder / name) if (folder / name).is_dir() else [] for name in classes]
+    if empty := [name for name, images in zip(classes, found, strict=True) if not images]:
         raise DataError(
             f"{folder}: expected a folder of images for each of {len(classes)} classes, {len(empty)} have none: "
             f"{name_some(empty)}; unpack the archive of images again"
         )
-    files = [file.relative_to(folder).as_posix() for found in by_class.values() for file in found]
-    return files, [label for label, found in enumerate(by_class.values()) for _ in found]
+    labels = torch.arange(len(classes)).repeat_interleave(torch.tensor([len(images) for images in found]))
+    images = [image for images in found for image in images]
+    split, more = here.split(images, labels, classes, splits, seed)
+    return here.benchmark(images, labels, semantics, split, notes=[*notes, *more])
 
 
 def awa_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:

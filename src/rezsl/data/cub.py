@@ -4,11 +4,10 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
+from rezsl.data._archive import Archive, Part, Unpacked, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._contents import Contents
-from rezsl.data._readers import reader, specific
-from rezsl.data._text_files import check_present, naming, numbers, read_lines, read_matrix, read_numbered
+from rezsl.data._readers import reader
+from rezsl.data._text_files import naming, numbers, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -59,19 +58,13 @@ def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    here = CUB.at(root)
-    images = here.path("images")
-    files = read_numbered(here.path("images.txt"))
+    here = Unpacked(CUB, Path(root))
+    folder = here.path("images")
+    images = [folder / file for file in read_numbered(here.path("images.txt"))]
     classes = read_numbered(here.path("classes.txt"))
-    labels = _read_labels(here.path("image_class_labels.txt"), len(files), len(classes))
-    check_present([images / file for file in files], images)
-    return Contents(
-        here=here,
-        inputs=[images / file for file in files],
-        files=files,
-        labels=torch.tensor(labels),
-        semantics=_read_semantics(here, classes),
-    ).with_split(splits, seed, agreeing=2)
+    labels = torch.tensor(_read_labels(here.path("image_class_labels.txt"), len(images), len(classes)))
+    split, notes = here.split(images, labels, classes, splits, seed)
+    return here.benchmark(images, labels, _read_semantics(here, classes), split, notes=notes)
 
 
 def attribute_group(name: str) -> str:

@@ -6,14 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rezsl.data._archive import Archive, Part, Unpacked, parts_within
+from rezsl.data._archive import Archive, Part, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._contents import Contents, split_note
 from rezsl.data._feature_files import read_variable
-from rezsl.data._joining import match_images, reindexed
-from rezsl.data._readers import MissingPartError, reader, specific
-from rezsl.data._split_file import XLSA17, ProposedSplit, read_proposed_split, table_shape
-from rezsl.data._text_files import check_present
+from rezsl.data._proposed_split import ProposedSplit, match_images, read_proposed_split
+from rezsl.data._readers import MissingPartError, reader
+from rezsl.data._split_file import XLSA17, read_split_file
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -39,7 +37,7 @@ FLO = Archive(
     counters=(
         lambda here: here.count_files("jpg", ".jpg"),
         lambda here: len(np.unique(read_variable(here.path("imagelabels.mat"), "labels"))),
-        lambda here: table_shape(_splits(here) / "att_splits.mat")[0],
+        lambda here: len(read_split_file(_splits(here) / "att_splits.mat").semantics.attributes),
     ),
 )
 
@@ -61,22 +59,16 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    here = FLO.at(root)
-    images = here.path("jpg")
+    here = Unpacked(FLO, Path(root))
+    folder = here.path("jpg")
     labels = _read_labels(here.path("imagelabels.mat"))
-    files = [f"jpg/image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
-    check_present([images.parent / file for file in files], images.parent)
+    images = [folder / f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
+    here.check_present(images)
     proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))
-    position = match_images(proposed, here.root, files, agreeing=1)
-    contents = Contents(
-        here=here,
-        inputs=[images.parent / file for file in files],
-        files=files,
-        labels=labels,
-        semantics=_renumbered(proposed, labels[position], int(labels.max()) + 1),
-    )
-    notes = (split_note(proposed.split_path), *proposed.notes)
-    return contents.benchmark(reindexed(proposed.split, position), notes)
+    position = match_images(proposed, here.root, images, agreeing=1)
+    semantics = _renumbered(proposed, labels[position], int(labels.max()) + 1)
+    split = proposed.file.split.moved(position)
+    return here.benchmark(images, labels, semantics, split, notes=[proposed.note, *proposed.file.notes])
 
 
 def _splits(here: Unpacked) -> Path:
@@ -100,16 +92,15 @@ def _read_labels(path: Path) -> Tensor:
 
 def _renumbered(proposed: ProposedSplit, labels: Tensor, class_count: int) -> ClassSemantics:
     """Return the split file's table in the archive's order of classes; ``labels`` are the archive's, by row."""
+    table = proposed.file.semantics
     pairs = set(zip(proposed.labels.tolist(), labels.tolist(), strict=True))
-    if not len(pairs) == len({row for row, _ in pairs}) == class_count == len(proposed.semantics.classes):
+    if not len(pairs) == len({row for row, _ in pairs}) == class_count == len(table.classes):
         crossed = [f"{row + 1} is {label + 1}" for row, label in sorted(pairs) if row != label]
         raise DataError(
             f"{proposed.feature_path}: expected its labels to be those of imagelabels.mat, one to one, for "
             f"{class_count} classes, got {len(pairs)} pairs{': ' + name_some(crossed, most=3) if crossed else ''}"
         )
-    row_of = {label: row for row, label in pairs}
-    table = proposed.semantics
-    names = tuple(
-        table.classes[row_of[label]] if proposed.named else f"class {label + 1}" for label in range(class_count)
-    )
-    return ClassSemantics(names, table.attributes, table.values[[row_of[label] for label in range(class_count)]])
+    rows = [row for row, _ in sorted(pairs, key=lambda pair: pair[1])]
+    named = proposed.file.named
+    names = tuple(table.classes[row] if named else f"class {label + 1}" for label, row in enumerate(rows))
+    return ClassSemantics(names, table.attributes, table.values[rows])

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import torch
 
-from rezsl.data._archive import Archive, Part, within
+from rezsl.data._archive import Archive, Part, Unpacked, specific, within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._contents import Contents
 from rezsl.data._images import Crop
-from rezsl.data._readers import reader, specific
+from rezsl.data._readers import reader
 from rezsl.data._split import group_numbers
-from rezsl.data._text_files import check_present, naming
+from rezsl.data._text_files import naming
 from rezsl.errors import DataError
 from rezsl.files import read_csv
 from rezsl.semantics import ClassSemantics
@@ -68,19 +67,15 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     Raises:
         DataError: a file is missing or damaged, or a row of a ``GT-*.csv`` does not fit.
     """
-    here = GTSRB.at(root)
+    here = Unpacked(GTSRB, Path(root))
     images = here.path("Final_Training/Images")
     semantics = sign_semantics()
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
-    check_present([frame.crop.path for frame in frames], images)
-    return Contents(
-        here=here,
-        inputs=[frame.crop for frame in frames],
-        files=[f"{frame.crop.path.parent.name}/{frame.crop.path.name}" for frame in frames],
-        labels=torch.tensor([frame.label for frame in frames]),
-        semantics=semantics,
-        groups=group_numbers([frame.track for frame in frames]),
-    ).with_drawn_split(seed)
+    crops = [frame.crop for frame in frames]
+    labels = torch.tensor([frame.label for frame in frames])
+    groups = group_numbers([frame.track for frame in frames])
+    split, notes = here.split(crops, labels, semantics.classes, None, seed, groups)
+    return here.benchmark(crops, labels, semantics, split, groups, notes)
 
 
 def sign_semantics() -> ClassSemantics:

@@ -9,14 +9,73 @@ import torch
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._folder_check import check_folder
-from rezsl.data._folder_files import SPLIT_NAMES, ImageRow, labelled_images, labels_of, read_rows
+from rezsl.data._folder_files import (
+    SPLIT_NAMES,
+    ImageRow,
+    images_by_class,
+    labelled_images,
+    labels_of,
+    number_groups,
+    read_rows,
+)
 from rezsl.data._held_out import draw_split
-from rezsl.data._readers import reader
-from rezsl.data._split import Split, group_numbers
+from rezsl.data._images import file_of, on_threads, read_image
+from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
+from rezsl.data._split import Split
 from rezsl.data._text_files import naming
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.semantics import ClassSemantics, with_places
+
+
+def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
+    """Run the reader on a folder of the user's own images, and report what it reads; nothing is written."""
+    problems: list[str] = []
+    found: dict[str, list[str]] = {}
+    # Without the folder of images, splits.csv may list files anywhere below the root.
+    if (root / "images").is_dir() or not (root / "splits.csv").is_file():
+        found = attempt(lambda: images_by_class(root), problems) or {}
+    table = attempt(lambda: ClassSemantics.from_csv(root / "semantics.csv"), problems)
+    benchmark = attempt(lambda: reader.load(root), problems) if not problems else None
+    class_of = {os.path.normpath(root / file): name for name, files in found.items() for file in files}
+    listed, splits = _read_contents(benchmark) if benchmark else ({}, {})
+    unlisted = [file for file in class_of if file not in listed] if benchmark else []
+    class_of |= listed
+    counts = Counter(class_of.values())
+    unreadable: list[str] = []
+    if decode:
+        files = [*class_of]
+        on_threads(lambda number: attempt(lambda: read_image(files[number], size=16), unreadable), len(files))
+    names = table.classes if table else ()
+    parts = {name: (root / name).exists() for name in ("images", "semantics.csv", "splits.csv", "places.csv")}
+    return FolderReport(
+        root=root,
+        kind=reader.name,
+        title=root.resolve().name,
+        counts=counts_of((counts.total(), *(table.values.shape if table else (None, None)))),
+        found=tuple(name for name, there in parts.items() if there),
+        missing=tuple(f"{name}, which you write yourself" for name in ("images", "semantics.csv") if not parts[name]),
+        classes={name: counts[name] for name in dict.fromkeys([*names, *found])},
+        splits=splits,
+        without_images=tuple(name for name in names if not counts[name]),
+        unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in unlisted),
+        unreadable=tuple(sorted(unreadable)),
+        decoded=decode,
+        notes=benchmark.notes if benchmark else (),
+        problems=(*problems, *sorted(unreadable)),
+    )
+
+
+def _read_contents(benchmark: Benchmark) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+    """Return the class of every image file that is used, and the number of images by class and split."""
+    names, split = benchmark.semantics.classes, benchmark.split
+    labels = [names[row] for row in benchmark.labels.tolist()]
+    files = [os.path.normpath(file_of(source)) for source in benchmark.inputs if not isinstance(source, Tensor)]
+    parts = split.parts() | {"train": split.train if len(split.train) else split.trainval}
+    counts: dict[str, dict[str, int]] = {}
+    for part in SPLIT_NAMES:
+        for name, count in Counter(labels[image] for image in parts[part].tolist()).items():
+            counts.setdefault(name, dict.fromkeys(SPLIT_NAMES, 0))[part] = count
+    return dict(zip(files, labels, strict=True)), counts
 
 
 @reader(
@@ -57,10 +116,11 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     notes: tuple[str, ...] = ()
     if (root / "splits.csv").exists():
         rows = read_rows(root / "splits.csv")
-        files, names = [row.file for row in rows], [row.class_name for row in rows]
-        groups = _groups(rows)
         _check_rows(root, rows)
-        labels, split = labels_of(names, semantics, root), _listed_split(rows)
+        files = [row.file for row in rows]
+        labels, split = labels_of([row.class_name for row in rows], semantics, root), _listed_split(rows)
+        if any(row.group is not None for row in rows):
+            groups = number_groups((row.file, row.group or "") for row in rows)
     else:
         files, names = map(list, zip(*labelled_images(root), strict=True))
         labels = labels_of(names, semantics, root)
@@ -76,12 +136,10 @@ def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
     A model could recognize the object of such a group instead of its class.
     """
     path = root / "splits.csv"
-    files = [root / row.file for row in rows]
-    repeated = [str(file) for file, count in Counter(map(os.path.normpath, files)).items() if count > 1]
-    if repeated:
+    files = Counter(os.path.normpath(root / row.file) for row in rows)
+    if repeated := [file for file, count in files.items() if count > 1]:
         raise DataError(f"{path}: files listed more than once: {name_some(repeated, most=3)}; list each once")
-    absent = [row.file for row, file in zip(rows, files, strict=True) if not file.is_file()]
-    if absent:
+    if absent := [row.file for row in rows if not (root / row.file).is_file()]:
         raise DataError(f"{path}: {len(absent)} listed files do not exist: {name_some(absent, most=3)}")
     sides = defaultdict(set)
     for row in rows:
@@ -90,14 +148,6 @@ def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
         raise DataError(
             f"{path}: groups with images in training and in test: {name_some(straddling)}; move each to one side"
         )
-
-
-def _groups(rows: Sequence[ImageRow]) -> Tensor | None:
-    """Return the group of every row as a number; rows without a group get one each. None if no column lists groups."""
-    if all(row.group is None for row in rows):
-        return None
-    keys = [(row.group, "" if row.group else row.file) for row in rows]
-    return group_numbers(keys)
 
 
 def _listed_split(rows: Sequence[ImageRow]) -> Split:

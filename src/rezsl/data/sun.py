@@ -6,12 +6,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, parts_within, within
+from rezsl.data._archive import Archive, Part, Unpacked, class_means, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._contents import Contents, class_means
 from rezsl.data._feature_files import read_variable, strings_of
-from rezsl.data._readers import reader, specific
-from rezsl.data._text_files import check_present, naming
+from rezsl.data._readers import reader
+from rezsl.data._text_files import naming
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -62,8 +61,8 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    here = SUN.at(root)
-    images = here.path("images")
+    here = Unpacked(SUN, Path(root))
+    folder = here.path("images")
     attributes = strings_of(read_variable(here.path("attributes.mat"), "attributes"))
     files = _listed_files(here)
     names = _class_names(files, here.path("images.mat"))
@@ -74,20 +73,17 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
             f"{path}: expected 'labels_cv' as {len(files):,} images × {len(attributes)} attributes, "
             f"got shape {table.shape}; unpack the archive again"
         )
-    check_present([images / file for file in files], images)
-    classes = sorted(set(names))
-    row = {name: number for number, name in enumerate(classes)}
-    labels = torch.tensor([row[name] for name in names])
-    values = torch.from_numpy(np.array(table, dtype=np.float64))
+    classes, rows = np.unique(names, return_inverse=True)
+    labels, values = torch.from_numpy(rows), torch.from_numpy(np.array(table, dtype=np.float64))
     groups = sun_groups(attributes)
     with naming(path):
         semantics = ClassSemantics(
-            tuple(classes), tuple(attributes), class_means(labels, values, len(classes)), groups=groups
+            tuple(classes.tolist()), tuple(attributes), class_means(labels, values, len(classes)), groups=groups
         )
     notes = () if groups else ("the attributes are not in the database's order, so they have no groups",)
-    return Contents(here, [images / file for file in files], files, labels, semantics, notes=notes).with_split(
-        splits, seed, agreeing=2
-    )
+    images = [folder / file for file in files]
+    split, more = here.split(images, labels, semantics.classes, splits, seed)
+    return here.benchmark(images, labels, semantics, split, notes=[*notes, *more])
 
 
 def scene_class(file: str) -> str:

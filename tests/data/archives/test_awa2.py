@@ -23,7 +23,7 @@ def test_unknown_values_take_the_mean_of_the_other_classes_or_stay(animals: Path
 
 @pytest.mark.usefixtures("unchecked")
 def test_an_unknown_treatment_of_unknown_values_is_refused(animals: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"missing: expected 'mean' or 'keep', got 'zero'"):
+    with pytest.raises(ArgumentError, match=r"missing: expected one of mean, keep, got 'zero'"):
         load_awa2(animals, missing="zero")  # type: ignore[arg-type]
 
 

@@ -63,7 +63,9 @@ def test_missing_and_truncated_files_are_named_in_one_line(birds: Path) -> None:
     for file in bird_files()[:4]:
         (birds / "images" / file).unlink()
     numbered(birds / "image_class_labels.txt", ["1"] * 20)
-    with pytest.raises(DataError, match=r"images: 4 of 20 images do not exist: '001.*0_0\.jpg', .* and 1 more; unpack"):
+    with pytest.raises(
+        DataError, match=r"CUB_200_2011: 4 of 20 images do not exist: 'images/001.*0_0\.jpg', .* and 1 more; unpack"
+    ):
         load_cub(birds)
     (birds / "classes.txt").unlink()
     with pytest.raises(

@@ -76,7 +76,9 @@ def test_rows_that_do_not_fit_are_named(signs: Path) -> None:
             load_gtsrb(signs)
     text(path, header, *rows)
     (path.parent / "00002_00001.ppm").unlink()
-    with pytest.raises(DataError, match=r"Images: 1 of 258 images do not exist: '00007/00002_00001\.ppm'; unpack"):
+    with pytest.raises(
+        DataError, match=r"GTSRB: 1 of 258 images do not exist: 'Final_Training/Images/00007/00002_00001\.ppm'; unpack"
+    ):
         load_gtsrb(signs)
     path.unlink()
     with pytest.raises(

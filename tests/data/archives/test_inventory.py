@@ -46,7 +46,7 @@ def test_each_archive_is_recognised_and_counted_against_the_published_totals(
     assert f"{PUBLISHED[kind][1] - images:,} of {PUBLISHED[kind][1]:,} images" in found.missing
     assert found.downloads
     if kind == "flowers":
-        assert "att_splits.mat and a feature file with image_files, which hold the class semantics" in found.missing
+        assert "att_splits.mat, with the class semantics, and a feature file with image_files" in found.missing
         files = [f"/x/jpg/image_{number:05d}.jpg" for number in range(1, 21)]
         proposed(root, files, [row % 5 for row in range(20)], None, unseen=[4])
     # The same files of a data set that is no larger than this: nothing is missing.
@@ -133,6 +133,6 @@ def test_ones_own_folder_and_directories_of_nothing_known(tmp_path: Path, birds:
     (tmp_path / "several" / "b").symlink_to(birds)
     nothing = check_directory(tmp_path / "several")
     assert (nothing.kind, nothing.found, nothing.complete) == ("unknown", ("a", "b"), False)
-    assert nothing.notes == ("b holds cub: name that directory",)
+    assert nothing.notes == ("b contains cub: name that directory",)
     with pytest.raises(DataError, match=r"none: expected a directory, got nothing"):
         check_directory(tmp_path / "none")

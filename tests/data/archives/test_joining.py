@@ -76,7 +76,7 @@ def test_what_cannot_be_joined_is_counted_and_named(birds: Path, tmp_path: Path)
         load([files[0], *files[:19]], [0, *labels[:19]], list(BIRDS))
     with pytest.raises(
         DataError,
-        match=r"res101\.mat: expected the images of the archive; 3 only in .*CUB_200_2011: '197\.Marsh_Wren/Marsh_Wren_0001_400\.jpg'",
+        match=r"res101\.mat: expected the images of the archive; 3 only in .*CUB_200_2011: 'images/197\.Marsh_Wren/Marsh_Wren_0001_400\.jpg'",
     ):
         load(files[:17], labels[:17], list(BIRDS))
     with pytest.raises(

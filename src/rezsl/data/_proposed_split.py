@@ -1,7 +1,9 @@
-"""The rows of a proposed split are joined with an archive: images by the end of their paths, classes by name."""
+"""A proposed split is joined with an archive: images by the end of their paths, classes by name."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
@@ -9,20 +11,101 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rezsl.data._feature_files import read_matlab, strings_of
 from rezsl.data._split import Split
-from rezsl.data._split_file import ProposedSplit
+from rezsl.data._split_file import XLSA17, SplitFile, read_labels, read_split_file
 from rezsl.errors import DataError, name_some
 
 
+@dataclass(frozen=True, eq=False)
+class ProposedSplit:
+    """A split file, and the list of images that its indices count.
+
+    Attributes:
+        file: the contents of the split file.
+        feature_path: the file with the list of images.
+        image_files: path of every row's image on the computer where the file was made.
+        labels: class of every row, ``[N]``, a row of the class semantics.
+    """
+
+    file: SplitFile
+    feature_path: Path
+    image_files: tuple[str, ...]
+    labels: Int[Tensor, "N"]
+
+    @property
+    def note(self) -> str:
+        """The note of a benchmark under this split."""
+        return f"proposed split of {self.file.path}"
+
+
+def read_proposed_split(splits: Path) -> ProposedSplit:
+    """Read ``att_splits.mat`` (or the named file) and ``image_files`` of the feature file beside it.
+
+    Args:
+        splits: the split file, or the directory that contains it.
+
+    Raises:
+        DataError: a file is missing or damaged, or the two do not belong together.
+    """
+    file = read_split_file(_split_path(splits))
+    feature_path, image_files, labels = _image_list(file)
+    last = max(int(index.max()) for index in file.split.parts().values() if len(index))
+    if last >= len(image_files):
+        raise DataError(
+            f"{file.path}: lists image {last + 1:,}, but {feature_path.name} has {len(image_files):,}; take both from "
+            f"one folder of xlsa17"
+        )
+    return ProposedSplit(file, feature_path, image_files, labels)
+
+
+def _split_path(splits: Path) -> Path:
+    if not splits.is_dir():
+        return splits
+    if (splits / "att_splits.mat").is_file():
+        return splits / "att_splits.mat"
+    found = sorted(splits.glob("*_splits.mat"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(file.name for file in found) or "none"
+    raise DataError(f"{splits}: expected att_splits.mat, got {names}; name the split file, or download {XLSA17}")
+
+
+def _image_list(file: SplitFile) -> tuple[Path, tuple[str, ...], Tensor]:
+    """Return the feature file that lists images, its images and labels; ``res101.mat`` comes first."""
+    folder = file.path.parent
+    others = [path for path in sorted(folder.glob("*.mat")) if not path.stem.endswith("_splits")]
+    for path in sorted(others, key=lambda path: path.name != "res101.mat"):
+        # The features, up to a gigabyte, are not read, because only the list of images is needed.
+        content = read_matlab(path, ("image_files", "labels"))
+        if content.keys() < {"image_files", "labels"}:
+            continue
+        image_files = tuple(name.replace("\\", "/") for name in strings_of(content["image_files"]))
+        labels = read_labels(content, path, file)
+        if len(labels) != len(image_files):
+            raise DataError(
+                f"{path}: expected one label per image, got {len(image_files):,} in 'image_files' and {len(labels):,} "
+                f"in 'labels'; download {XLSA17}"
+            )
+        return path, image_files, labels
+    # A file that was cut off within its features reads as one without further variables.
+    tried = ", ".join(path.name for path in others)
+    got = f"only {tried} without them, perhaps cut short in copying" if others else "none"
+    raise DataError(
+        f"{folder}: expected res101.mat or another feature file with 'image_files' and 'labels' beside "
+        f"{file.path.name}, whose indices count its rows, got {got}; download {XLSA17}"
+    )
+
+
 def join_split(
-    proposed: ProposedSplit, root: Path, files: Sequence[str], class_names: Sequence[str], agreeing: int
+    proposed: ProposedSplit, root: Path, files: Sequence[Path], class_names: Sequence[str], agreeing: int
 ) -> Split:
     """Return the proposed split as indices into an archive's images.
 
     Args:
         proposed: the split, in rows of its feature file. Its classes must be named.
         root: the archive, for messages.
-        files: path of every image within the archive; an image of several objects occurs several times.
+        files: path of every image of the archive; an image of several objects occurs several times.
         class_names: class of every image of the archive.
         agreeing: how many of the last parts of two paths must be equal: 2 for ``<class folder>/<file>``.
 
@@ -30,8 +113,8 @@ def join_split(
         DataError: a class or an image is on one side only, an image fits several, or labels contradict each other;
             the message counts them and names some.
     """
-    names = proposed.semantics.classes
-    _check_same(names, tuple(dict.fromkeys(class_names)), "classes", proposed.split_path, root)
+    names = proposed.file.semantics.classes
+    _check_same(names, tuple(dict.fromkeys(class_names)), "classes", proposed.file.path, root)
     listed = [names[label] for label in proposed.labels.tolist()]
     position = match_images(proposed, root, files, agreeing, (listed, class_names))
     wrong = [
@@ -41,21 +124,16 @@ def join_split(
     ]
     if wrong:
         raise DataError(
-            f"{proposed.feature_path}: {len(wrong):,} labels, read with the names in {proposed.split_path.name}, "
+            f"{proposed.feature_path}: {len(wrong):,} labels, read with the names in {proposed.file.path.name}, "
             f"contradict the archive: {name_some(wrong, most=2)}; take both files from one folder of xlsa17"
         )
-    return reindexed(proposed.split, position)
-
-
-def reindexed(split: Split, position: Int[Tensor, "N"]) -> Split:
-    """Return a split of rows as a split of the images that the rows were joined with."""
-    return Split(**{name: position[index] for name, index in split.parts().items()})
+    return proposed.file.split.moved(position)
 
 
 def match_images(
     proposed: ProposedSplit,
     root: Path,
-    files: Sequence[str],
+    files: Sequence[Path],
     agreeing: int,
     class_names: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Int[Tensor, "N"]:
@@ -66,19 +144,19 @@ def match_images(
 
     Args:
         proposed: the list of images.
-        root: the archive, for messages.
-        files: path of every image within the archive.
-        agreeing: how many of the last parts of the paths must be equal.
+        root: see :func:`join_split`, as ``files`` and ``agreeing``.
+        files: see above.
+        agreeing: see above.
         class_names: class of every row, and of every entry of ``files``.
 
     Raises:
         DataError: some images are on one side only, or fit several.
     """
-    paths = [tuple(reversed(file.split("/"))) for file in files]
+    paths = [file.parts[::-1] for file in files]
     by_name: defaultdict[str, list[int]] = defaultdict(list)
     for entry, path in enumerate(paths):
         by_name[path[0]].append(entry)
-    taken: Counter[tuple[str, str]] = Counter()
+    taken: Counter[tuple[Path, str]] = Counter()
     position, unmatched, ambiguous = [], [], []
     for row, image in enumerate(proposed.image_files):
         best = _nearest(tuple(reversed(image.split("/"))), paths, by_name, agreeing)
@@ -103,7 +181,8 @@ def match_images(
                 f"is the archive whole, and of the same data set?"
             )
     joined = set(position)
-    _check_same((), [file for entry, file in enumerate(files) if entry not in joined], "images", source, root)
+    rest = [os.path.relpath(file, root) for entry, file in enumerate(files) if entry not in joined]
+    _check_same((), rest, "images", source, root)
     return torch.tensor(position)
 
 
