@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.label_bins import Kernel
+from rezsl.functional.binning import Kernel
 from rezsl.losses import InverseFrequencyLoss, LDSLoss
 from rezsl.losses.regression import ErrorKind
 from tests.losses.batches import Problem, check_against

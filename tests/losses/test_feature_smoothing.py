@@ -7,9 +7,9 @@ import torch
 import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.functional.label_bins import Kernel
+from rezsl.functional.binning import Kernel, smoothing_matrix
 from rezsl.models import SmoothedRegressor
-from rezsl.models.smoothed_regressor import FeatureStatistics
+from rezsl.models.mlp import FeatureStatistics
 from rezsl.training import Batches, Callback
 from tests.models.tables import table
 from tests.oracles import feature_smoothing as oracle
@@ -22,7 +22,7 @@ def test_calibration_matches_the_literal_loops(kernel: Kernel, generator: torch.
     """Three epochs of two batches; a class of the table that no batch shows, and one that comes late."""
     bins, momentum = 5, 0.7
     table = torch.rand(6, 3, generator=generator, dtype=torch.float64)
-    statistics = FeatureStatistics(3, 4, bins, kernel, 2, 1.3, momentum).double()
+    statistics = FeatureStatistics(3, 4, smoothing_matrix(kernel, 2, 1.3, bins), momentum).double()
     statistics.prepare(table)
     place = [[bin_of(float(value), table[:, s].tolist(), bins) for value in table[:, s]] for s in range(3)]
     literal = [[oracle.RunningBins(momentum) for _ in range(4)] for _ in range(3)]
@@ -99,7 +99,7 @@ def test_batches_in_parts_are_refused(features: Benchmark) -> None:
 def test_options_out_of_range_are_named() -> None:
     with pytest.raises(ArgumentError, match=r"momentum: expected a number in \[0, 1\), got 1"):
         SmoothedRegressor(3, table(2), momentum=1.0)
-    with pytest.raises(ArgumentError, match="hidden_dim and dropout: expected at least 1 and a share"):
+    with pytest.raises(ArgumentError, match="hidden_dim: expected at least 1, got 0"):
         SmoothedRegressor(3, table(2), hidden_dim=0)
 
 

@@ -118,11 +118,6 @@ def test_a_changed_number_of_semantics_is_refused() -> None:
         loss(*batch(0, semantics=6))
 
 
-def test_an_empty_batch_is_refused() -> None:
-    with pytest.raises(ArgumentError, match="prediction: expected at least one sample"):
-        ReMSELoss()(torch.empty(0, 3), torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -177,5 +177,5 @@ def test_autocast_does_not_leak_into_full_precision() -> None:
 )
 def test_a_size_out_of_range_is_named(name: str, sizes: tuple[int, int, int]) -> None:
     region_dim, attention_dim, hidden_dim = sizes
-    with pytest.raises(ArgumentError, match=f"{name}: expected a whole number"):
+    with pytest.raises(ArgumentError, match=f"{name}: expected at least"):
         AttentionNet(region_dim, torch.randn(5, 3), attention_dim, hidden_dim)

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least
 from rezsl.functional.shapes import Predictions, Regions
 
 
@@ -101,8 +101,7 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
     tensor([[0.3875, 0.2350, 0.2350, 0.1425],
             [0.2500, 0.2500, 0.2500, 0.2500]])
     """
-    if regions < 1:
-        raise ArgumentError(f"regions: expected at least 1, got {regions}")
+    check_at_least(1, regions=regions)
     side = math.isqrt(regions)
     middle = (torch.arange(side, device=places.device, dtype=places.dtype) + 0.5) / side
     row, column, spread = places[:, :, None].unbind(1)

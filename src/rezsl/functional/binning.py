@@ -1,16 +1,18 @@
-"""Bins of equal width or of equal count, and the mean of a quantity in bins of the attribute value."""
+"""Bins of numbers: of an error by the attribute value, and of the attribute values by training samples."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least, check_choice, check_positive
+from rezsl.functional.shapes import ClassMatrix
 from rezsl.functional.statistics import percentile_interval, quantiles
 
 Binning = Literal["equal_width", "equal_count"]
+Kernel = Literal["gaussian", "triangular", "laplace"]
 
 
 def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[Tensor, "edges"]:
@@ -27,10 +29,8 @@ def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[
     >>> bin_edges(torch.tensor([0.0, 1.0, 2.0, 8.0]), 2, "equal_count")
     tensor([0.0000, 1.5000, 8.0000])
     """
-    if bins < 1:
-        raise ArgumentError(f"bins: expected at least 1, got {bins}")
-    if binning not in get_args(Binning):
-        raise ArgumentError(f"binning: expected one of {', '.join(get_args(Binning))}, got {binning!r}")
+    check_at_least(1, bins=bins)
+    check_choice(Binning, binning=binning)
     low, high = values.aminmax()
     if low == high:
         return torch.stack([low, high])
@@ -120,3 +120,80 @@ def bin_by_value(
         high=high,
         quartiles=torch.stack([quantiles(cell, (0.25, 0.5, 0.75)).squeeze(1) for cell in cells]),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class LabelBins:
+    """N bins of equal width per attribute, from the lowest to the highest value of the training classes.
+
+    Attributes:
+        low: lower edge of the first bin, ``[S]``.
+        width: width of a bin, ``[S]``, in units of the attribute; 0 where all classes have the same value.
+        number: N, bins per attribute.
+    """
+
+    low: Float[Tensor, "S"]
+    width: Float[Tensor, "S"]
+    number: int
+
+    def bin_of(self, values: Float[Tensor, "M S"]) -> Int[Tensor, "M S"]:
+        """Return the bin of every value, in ``[0, N)``; values beyond the edges are in the first or the last bin."""
+        position = (values.to(self.low.dtype) - self.low) / torch.where(self.width > 0, self.width, 1.0)
+        return position.floor().clamp(0, self.number - 1).long()
+
+    def centres(self) -> Float[Tensor, "S N"]:
+        """Return the middle of every bin."""
+        steps = torch.arange(self.number, device=self.low.device, dtype=self.low.dtype) + 0.5
+        return self.low.unsqueeze(1) + self.width.unsqueeze(1) * steps
+
+    def density(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> Float[Tensor, "S N"]:
+        """Count the training samples in each bin, from the attributes and the number of samples of each class."""
+        samples = self.low.new_zeros(self.low.shape[0], self.number)
+        counts = class_counts.to(samples).unsqueeze(0).expand(samples.shape[0], -1)
+        return samples.scatter_add_(1, self.bin_of(class_semantics).T, counts)
+
+
+def label_bins(class_semantics: ClassMatrix, number: int) -> LabelBins:
+    """Divide the range of each attribute of the training classes ``[C, S]`` (C at least 1) into ``number`` bins."""
+    low, high = class_semantics.amin(dim=0), class_semantics.amax(dim=0)
+    return LabelBins(low, (high - low) / number, number)
+
+
+def smoothing_matrix(kernel: Kernel, reach: int, spread: float, bins: int) -> Float[Tensor, "N N"]:
+    """Return the weight of each bin in the smoothed value of each other bin, ``[N, N]``, float64.
+
+    The matrix is symmetric, with 1 on the diagonal and 0 beyond ``reach``. These are the kernels of label distribution
+    smoothing (Yang et al., ICML 2021), with x = |b − b'| ≤ reach:
+
+        gaussian     exp(−x² / (2 · spread²))
+        triangular   1 − x / (reach + 1)
+        laplace      exp(−x / spread)
+
+    Args:
+        kernel: shape of the kernel.
+        reach: number of bins on either side, at least 0; a window of 5 bins has reach 2.
+        spread: width of ``gaussian`` and ``laplace``, in bins, above 0.
+        bins: N, number of bins, at least 1.
+
+    Raises:
+        ArgumentError: an option is outside its range.
+
+    >>> smoothing_matrix("triangular", 1, 1.0, 3)
+    tensor([[1.0000, 0.5000, 0.0000],
+            [0.5000, 1.0000, 0.5000],
+            [0.0000, 0.5000, 1.0000]], dtype=torch.float64)
+    """
+    check_choice(Kernel, kernel=kernel)
+    check_at_least(0, reach=reach)
+    check_positive(spread=spread)
+    check_at_least(1, bins=bins)
+    place = torch.arange(bins, dtype=torch.float64)
+    distance = (place.unsqueeze(0) - place.unsqueeze(1)).abs()
+    match kernel:
+        case "gaussian":
+            weight = (-distance.square() / (2 * spread**2)).exp()
+        case "triangular":
+            weight = 1 - distance / (reach + 1)
+        case "laplace":
+            weight = (-distance / spread).exp()
+    return torch.where(distance <= reach, weight, 0.0)

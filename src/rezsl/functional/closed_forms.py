@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_positive
 from rezsl.functional.shapes import ClassMatrix, Labels
 
 COLUMNS = 256
@@ -31,6 +31,11 @@ class ClassMoments(NamedTuple):
     gram: Float[Tensor, "D D"]
     class_sums: Float[Tensor, "K D"]
     counts: Float[Tensor, "K"]
+
+    @property
+    def mean_square(self) -> float:
+        """Mean of the diagonal of XᵀX, to which penalties relate; 1 where it is 0, because any size will do then."""
+        return float(self.gram.diagonal().mean()) or 1.0
 
 
 def class_moments(batches: Iterable[tuple[Float[Tensor, "B D"], Labels]], class_count: int) -> ClassMoments:
@@ -169,9 +174,7 @@ def _shifted_solve(
 
 def _checked(class_semantics: ClassMatrix, **penalties: float) -> ClassMatrix:
     """Check the class semantics and the penalties, and return the class semantics in float64."""
-    for name, penalty in penalties.items():
-        if not 0 < penalty < float("inf"):
-            raise ArgumentError(f"{name}: expected a positive number, got {penalty}")
+    check_positive(**penalties)
     if not bool(class_semantics.isfinite().all()):
         raise ArgumentError("class_semantics: expected finite numbers, got others; check the table for nan")
     return class_semantics.double()

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_not_negative
 from rezsl.functional.shapes import Labels, Predictions
 
 
@@ -56,9 +56,7 @@ def rebalancing_weights(
     tensor([[1., 1.],
             [2., 1.]])
     """
-    for name, power in (("class_power", class_power), ("semantic_power", semantic_power)):
-        if not 0 <= power < float("inf"):
-            raise ArgumentError(f"{name}: expected a finite number of at least 0, got {power}")
+    check_not_negative(class_power=class_power, semantic_power=semantic_power)
     matrix = matrix.detach().to(torch.promote_types(matrix.dtype, torch.float32))
     if matrix.numel() == 0:
         return matrix

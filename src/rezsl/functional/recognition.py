@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least
 from rezsl.functional.binning import Binning, assign_bins, bin_edges
 from rezsl.functional.scoring import l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
@@ -119,8 +119,7 @@ def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
     >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 1]), 1).occurrence
     tensor([2, 0])
     """
-    if neighbours < 1:
-        raise ArgumentError(f"neighbours: expected at least 1, got {neighbours}")
+    check_at_least(1, neighbours=neighbours)
     classes = scores.shape[1]
     neighbours = min(neighbours, classes)
     occurrence = torch.bincount(scores.topk(neighbours, dim=1).indices.flatten(), minlength=classes)

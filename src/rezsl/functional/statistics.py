@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least, check_between_0_and_1
 from rezsl.functional.scoring import l2_normalize
 
 
@@ -45,9 +45,7 @@ def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R
     Raises:
         ArgumentError: ``count`` or ``resamples`` is below 1.
     """
-    for name, value in (("count", count), ("resamples", resamples)):
-        if value < 1:
-            raise ArgumentError(f"{name}: expected at least 1, got {value}")
+    check_at_least(1, count=count, resamples=resamples)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(count, (resamples, count), generator=generator)
     weights = torch.zeros(resamples, count, dtype=torch.float64)
@@ -64,8 +62,7 @@ def percentile_interval(draws: Float[Tensor, "R N"], level: float) -> tuple[Floa
     Raises:
         ArgumentError: ``level`` is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise ArgumentError(f"level: expected a number between 0 and 1, got {level}")
+    check_between_0_and_1(level=level)
     low, high = quantiles(draws, ((1 - level) / 2, (1 + level) / 2))
     return low, high
 

@@ -1,4 +1,4 @@
-"""Losses on predicted semantics and on class scores. Each file of this package registers its losses when imported."""
+"""Losses on predicted attributes and on class scores. Each file of this package registers its losses when imported."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run the lines b
     from rezsl.losses.classification import DeViSELoss as DeViSELoss
     from rezsl.losses.classification import RankingLoss as RankingLoss
     from rezsl.losses.classification import SJELoss as SJELoss
-    from rezsl.losses.density_weighted import DensityWeightedLoss as DensityWeightedLoss
     from rezsl.losses.density_weighted import InverseFrequencyLoss as InverseFrequencyLoss
     from rezsl.losses.density_weighted import LDSLoss as LDSLoss
     from rezsl.losses.regression import FocalRLoss as FocalRLoss

@@ -16,7 +16,10 @@ LOSSES: dict[str, type["Loss"]] = {}
 
 
 class Loss(nn.Module, Recorded, ABC):
-    """A term of the objective; ``str(loss)`` contains every argument of its constructor."""
+    """A term of the objective; ``str(loss)`` contains every argument of its constructor.
+
+    The base class describes the arguments that the docstring of a loss does not describe.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Register the class by its name."""
@@ -29,12 +32,13 @@ class Loss(nn.Module, Recorded, ABC):
 
     def extra_repr(self) -> str:
         """Return the options, which PyTorch prints in brackets and a run's settings record."""
-        options = {name: value for name, value in self.arguments.items() if not isinstance(value, nn.Module)}
-        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return ", ".join(
+            f"{name}={value!r}" for name, value in self.arguments.items() if not isinstance(value, nn.Module)
+        )
 
 
 class RegressionLoss(Loss):
-    """A loss between predicted and true semantics.
+    """A loss between predicted and true attributes.
 
     Args:
         normalize: compare directions: predictions and targets are first scaled to length 1 per row.
@@ -48,7 +52,7 @@ class RegressionLoss(Loss):
         """Take the distribution of the training samples before training begins; by default nothing happens.
 
         Args:
-            class_semantics: semantics of the training classes, ``[C, S]``; labels are rows of it.
+            class_semantics: attributes of the training classes, ``[C, S]``; labels are rows of it.
             class_counts: number of samples of each class, ``[C]``, in shuffled batches; equal numbers in class
                 episodes, which draw each class equally often.
         """
@@ -58,22 +62,27 @@ class RegressionLoss(Loss):
         """Return the loss of a batch.
 
         Args:
-            prediction: predicted semantics, ``[B, S]``.
-            target: semantics of each sample's class, ``[B, S]``.
+            prediction: predicted attributes, ``[B, S]``.
+            target: attributes of each sample's class, ``[B, S]``.
             labels: class index of each sample, ``[B]``, non-negative.
         """
 
-    def normalize_rows(self, semantics: Float[Tensor, "N S"]) -> Float[Tensor, "N S"]:
-        """Scale rows to length 1 if ``normalize`` is set; otherwise return them unchanged."""
-        return l2_normalize(semantics) if self.normalize else semantics
+    def normalize_rows(self, rows: Float[Tensor, "N S"]) -> Float[Tensor, "N S"]:
+        """Scale rows ``[N, S]`` to length 1 if ``normalize`` is set; otherwise return them unchanged."""
+        return l2_normalize(rows) if self.normalize else rows
 
-    def differences(self, prediction: Predictions, target: Predictions) -> Predictions:
-        """Return prediction minus target, normalised if ``normalize`` is set; half precision becomes float32."""
+    def compared(self, prediction: Predictions, target: Predictions) -> tuple[Predictions, Predictions]:
+        """Return prediction and target, normalised if ``normalize`` is set; half precision becomes float32."""
         if prediction.numel() == 0:
             raise ArgumentError(f"prediction: expected at least one sample, got shape {tuple(prediction.shape)}")
         if prediction.itemsize < 4:
             prediction = prediction.float()
-        return self.normalize_rows(prediction) - self.normalize_rows(target.to(prediction.dtype))
+        return self.normalize_rows(prediction), self.normalize_rows(target.to(prediction.dtype))
+
+    def differences(self, prediction: Predictions, target: Predictions) -> Predictions:
+        """Return prediction minus target after :meth:`compared`."""
+        prediction, target = self.compared(prediction, target)
+        return prediction - target
 
 
 class ClassificationLoss(Loss):

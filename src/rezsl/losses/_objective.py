@@ -31,7 +31,7 @@ class Objective(nn.Module):
     """L = classification loss over the training classes + λ · regression loss + mean penalty of the model.
 
     Args:
-        class_semantics: semantics of the K training classes, ``[K, S]``; labels are rows of it.
+        class_semantics: attributes of the K training classes, ``[K, S]``; labels are rows of it.
         loss: the regression loss, or None for none.
         loss_weight: λ, 0 or more.
         scale: scale of the class scores.

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError, check_positive, needs
-from rezsl.functional.label_bins import check_bins, label_bins
+from rezsl.errors import check_at_least, check_positive, needs
+from rezsl.functional.binning import label_bins
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 from rezsl.losses._loss import RegressionLoss, prepared
 
@@ -28,8 +28,7 @@ class BalancedMSELoss(RegressionLoss):
     p_train. σ is learnt together with the model, through its logarithm ``log_noise``.
 
     Args:
-        noise: σ at the start, positive, in units of the semantics (of their directions, if normalised).
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
+        noise: σ at the start, positive, in units of the attributes (of their directions, if normalised).
     """
 
     def __init__(self, noise: float, normalize: bool) -> None:
@@ -44,11 +43,9 @@ class BalancedMSELoss(RegressionLoss):
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
         """Return the loss of a batch; see :class:`RegressionLoss` for the arguments."""
-        zeros = torch.zeros_like(prediction)
-        compared = self.differences(prediction, zeros)
-        target = self.differences(target.to(compared.dtype), zeros)
-        variance = (2 * self.log_noise).exp().to(compared.dtype)
-        return 2 * variance.detach() * self.balanced(compared, target, labels, variance)
+        prediction, target = self.compared(prediction, target)
+        variance = (2 * self.log_noise).exp().to(prediction.dtype)
+        return 2 * variance.detach() * self.balanced(prediction, target, labels, variance)
 
 
 class BMCLoss(BalancedMSELoss):
@@ -61,8 +58,7 @@ class BMCLoss(BalancedMSELoss):
     Samples of one class have the same target, so they are no negatives of each other. A batch of one class has loss 0.
 
     Args:
-        noise: σ at the start, positive, in units of the length of a row of semantics; it is learnt.
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
+        noise: σ at the start, positive, in units of the length of a row of attributes.
 
     >>> loss = BMCLoss(noise=1.0, normalize=False)
     >>> loss(torch.tensor([[0.0], [0.0]]), torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))  # 2 ln 2
@@ -86,24 +82,23 @@ class BMCLoss(BalancedMSELoss):
 class BNILoss(BalancedMSELoss):
     """Bins (BNI, section 3.3.2): the distribution of targets in training is a histogram per attribute.
 
-    With the bins b of an attribute, their middles c_sb and the share p_sb of the training samples in each,
+    With the bins b of an attribute (of directions, if normalised), their middles c_sb and their shares p_sb of the
+    training samples,
 
         L = 2 σ² · mean over i, s of (Â_is − A_{y_i s})² / 2σ² + ln Σ_b p_sb exp(−(Â_is − c_sb)² / 2σ²)
 
     Args:
         bins: number of bins per attribute, at least 1.
-        noise: σ at the start, positive, in units of the semantics; it is learnt.
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
-            The bins are those of the scaled targets.
     """
+
+    log_share: Float[Tensor, "S N"] | None
+    centres: Float[Tensor, "S N"] | None
 
     def __init__(self, bins: int = 20, noise: float = 0.1, normalize: bool = True) -> None:
         super().__init__(noise, normalize)
-        check_bins(bins)
+        check_at_least(1, bins=bins)
         self.bins = bins
         # prepare() computes these from the training set, so the state_dict does not contain them.
-        self.log_share: Float[Tensor, "S N"] | None
-        self.centres: Float[Tensor, "S N"] | None
         self.register_buffer("log_share", None, persistent=False)
         self.register_buffer("centres", None, persistent=False)
 
@@ -125,30 +120,26 @@ class BNILoss(BalancedMSELoss):
 class GAILoss(BalancedMSELoss):
     """Closed form (GAI, section 3.3.1): the targets in training are a mixture of normal distributions per attribute.
 
-    With the weights π_sk, means μ_sk and variances v_sk of the mixture of attribute s,
+    With the weights π_sk, means μ_sk and variances v_sk of the mixture of attribute s (of directions, if normalised),
 
         L = 2 σ² · mean over i, s of −ln N(A_{y_i s}; Â_is, σ²) + ln Σ_k π_sk N(Â_is; μ_sk, v_sk + σ²)
 
     Args:
         components: number of components per mixture, at least 1; an attribute with fewer distinct values has fewer.
-        noise: σ at the start, positive, in units of the semantics; it is learnt.
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
-            The mixture is that of the scaled targets.
     """
+
+    mixture: Float[Tensor, "3 S K"] | None
 
     def __init__(self, components: int = 4, noise: float = 0.1, normalize: bool = True) -> None:
         super().__init__(noise, normalize)
-        if components < 1:
-            raise ArgumentError(f"components: expected at least 1, got {components}")
+        check_at_least(1, components=components)
         self.components = components
         # prepare() computes this from the training set, so the state_dict does not contain it.
-        self.mixture: Float[Tensor, "3 S K"] | None
         self.register_buffer("mixture", None, persistent=False)
 
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
         """Fit the mixtures; see :class:`RegressionLoss`."""
-        compared = self.normalize_rows(class_semantics)
-        self.mixture = label_mixture(compared, class_counts, self.components)
+        self.mixture = label_mixture(self.normalize_rows(class_semantics), class_counts, self.components)
 
     def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         """Return the mean in the formula."""
@@ -171,13 +162,8 @@ def label_mixture(
     samples, in proportion to about :data:`MOST_ROWS` rows in all. An attribute with fewer distinct values than
     components has weights of 0 for the others.
 
-    Args:
-        class_semantics: semantics of the training classes, ``[C, S]``.
-        class_counts: number of samples of each class, ``[C]``.
-        components: K, at least 1.
-
     Returns:
-        weights, means and variances, ``[3, S, K]``.
+        Weights, means and variances, ``[3, S, K]``.
     """
     values = class_semantics.double().cpu()
     counts = class_counts.cpu()

@@ -19,9 +19,6 @@ class MSELoss(RegressionLoss):
 
     Equal to :class:`ReMSELoss` with both powers 0.
 
-    Args:
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
-
     >>> loss = MSELoss(normalize=False)
     >>> loss(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0]]), torch.tensor([0]))
     tensor(0.5000)
@@ -37,9 +34,6 @@ class RMSELoss(RegressionLoss):
 
     Its gradient is that of :class:`MSELoss` divided by 2 L, so it does not shrink as the errors do.
 
-    Args:
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
-
     >>> loss = RMSELoss(normalize=False)
     >>> loss(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 0.0]]), torch.tensor([0]))
     tensor(1.4142)
@@ -52,9 +46,6 @@ class RMSELoss(RegressionLoss):
 
 class MAELoss(RegressionLoss):
     """L = mean over samples i and attributes s of |Â_is − A_{y_i s}|.
-
-    Args:
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
 
     >>> loss = MAELoss(normalize=False)
     >>> loss(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 0.0]]), torch.tensor([0]))
@@ -77,7 +68,6 @@ class HuberLoss(RegressionLoss):
 
     Args:
         delta: the difference at which the two meet, positive; differences of directions are a few hundredths.
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
 
     >>> loss = HuberLoss(delta=1.0, normalize=False)
     >>> loss(torch.tensor([[1.0, 3.0]]), torch.zeros(1, 2), torch.tensor([0]))  # mean of 0.5 and 2.5
@@ -112,7 +102,6 @@ class FocalRLoss(RegressionLoss):
         gamma: exponent of the weight, 0 or more; with 0 all weights are 1.
         activation: the function that gives the weight.
         error: the error that is weighted.
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
 
     >>> loss = FocalRLoss(beta=1.0, gamma=1.0, activation="tanh", normalize=False)
     >>> loss(torch.tensor([[2.0]]), torch.tensor([[0.0]]), torch.tensor([0]))  # 4 tanh(2)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError, check_choice, check_not_negative
+from rezsl.errors import ArgumentError, check_choice, check_not_negative, check_share
 from rezsl.functional import class_error_matrix, rebalancing_weights
 from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses._loss import RegressionLoss
@@ -32,7 +32,6 @@ class ReMSELoss(RegressionLoss):
     Args:
         class_power: exponent of the comparison of an attribute's errors between classes, 0 or more.
         semantic_power: exponent of the comparison of a class's errors between attributes, 0 or more.
-        normalize: compare directions: predictions and targets are first scaled to length 1 per row.
         memory: the source of e. ``batch``: this batch only (the paper's experiments); ``running``: a class that is
             absent keeps its last value; ``ema``: exponential average over the batches that contain the class.
         unit_mean: rescale the weights of each batch to mean 1, so that powers compare at equal weight of the loss.
@@ -62,8 +61,7 @@ class ReMSELoss(RegressionLoss):
         check_not_negative(class_power=class_power, semantic_power=semantic_power)
         check_choice(Memory, memory=memory)
         check_choice(ErrorKind, error=error)
-        if not 0 <= decay < 1:
-            raise ArgumentError(f"decay: expected a number in [0, 1), got {decay}")
+        check_share(decay=decay)
         self.class_power, self.semantic_power = class_power, semantic_power
         self.memory, self.unit_mean, self.error, self.decay = memory, unit_mean, error, decay
         # One row per class label, NaN where no sample of the class has occurred; it grows with the highest label.

@@ -1,9 +1,9 @@
-"""Regressor re-training: RRT ( Yang et al., ICML 2021, after Kang et al., Decoupling Representation, ICLR 2020)."""
+"""Regressor re-training: RRT (Yang et al., ICML 2021, after Kang et al., Decoupling Representation, ICLR 2020)."""
 
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_between_0_and_1
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar
 from rezsl.losses._loss import RegressionLoss
 
@@ -24,8 +24,7 @@ class RRTLoss(RegressionLoss):
 
     def __init__(self, first: RegressionLoss, second: RegressionLoss, share: float = 0.3) -> None:
         super().__init__()
-        if not 0 < share < 1:
-            raise ArgumentError(f"share: expected a number between 0 and 1, got {share}")
+        check_between_0_and_1(share=share)
         for name, part in (("first", first), ("second", second)):
             if isinstance(part, RRTLoss):
                 raise ArgumentError(f"{name}: expected a loss of one stage, got an RRTLoss")

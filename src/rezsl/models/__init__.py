@@ -7,14 +7,14 @@ from rezsl.models._semantic_model import MODELS, ClosedForm, HasAttention, Seman
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
     from rezsl.models.attention_net import AttentionNet as AttentionNet
-    from rezsl.models.bilinear import ESZSL as ESZSL
-    from rezsl.models.bilinear import Bilinear as Bilinear
     from rezsl.models.dap import DAP as DAP
     from rezsl.models.gem_net import GEMNet as GEMNet
-    from rezsl.models.regressors import LinearRegressor as LinearRegressor
-    from rezsl.models.regressors import MLPRegressor as MLPRegressor
-    from rezsl.models.sae import SAE as SAE
-    from rezsl.models.smoothed_regressor import SmoothedRegressor as SmoothedRegressor
+    from rezsl.models.linear import ESZSL as ESZSL
+    from rezsl.models.linear import SAE as SAE
+    from rezsl.models.linear import Bilinear as Bilinear
+    from rezsl.models.linear import LinearRegressor as LinearRegressor
+    from rezsl.models.mlp import MLPRegressor as MLPRegressor
+    from rezsl.models.mlp import SmoothedRegressor as SmoothedRegressor
 
 __all__ = ["MODELS", "ClosedForm", "HasAttention", "SemanticModel", "TrainingOutput", "pool"]
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least
 from rezsl.functional import CollapsedAttention, attend, attention_map, place_shares
 from rezsl.functional.shapes import Predictions, Regions
 from rezsl.models._semantic_model import Described, SemanticModel, word_vectors_of
@@ -32,27 +32,15 @@ class AttentionNet(SemanticModel, name="attention"):
     word_vectors: Float[Tensor, "S L"]
     places: Float[Tensor, "S 3"] | None
 
-    def __init__(
-        self,
-        region_dim: int,
-        semantics: Described,
-        attention_dim: int = 64,
-        hidden_dim: int = 0,
-    ) -> None:
+    def __init__(self, region_dim: int, semantics: Described, attention_dim: int = 64, hidden_dim: int = 0) -> None:
         super().__init__()
-        for name, size, least in (
-            ("region_dim", region_dim, 1),
-            ("attention_dim", attention_dim, 1),
-            ("hidden_dim", hidden_dim, 0),
-        ):
-            if size < least:
-                raise ArgumentError(f"{name}: expected a whole number of at least {least}, got {size}")
+        check_at_least(1, region_dim=region_dim, attention_dim=attention_dim)
+        check_at_least(0, hidden_dim=hidden_dim)
         word_vectors = word_vectors_of(semantics)
         num_semantics, vector_dim = word_vectors.shape
         # These buffers come from the table, which is saved with the classifier, so they are not saved a second time.
         self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
-        places = None if isinstance(semantics, Tensor) else semantics.places
-        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("places", getattr(semantics, "places", None), persistent=False)
         self.query = nn.Linear(vector_dim, attention_dim)
         self.key = nn.Linear(region_dim, attention_dim, bias=False)
         self.value = nn.Linear(region_dim, attention_dim)
@@ -66,9 +54,8 @@ class AttentionNet(SemanticModel, name="attention"):
 
     def slow_parameters(self) -> list[nn.Parameter]:
         """Return queries, keys, values and output, which overfit at the full rate because they outgrow the read-out."""
-        return [
-            parameter for part in (self.query, self.key, self.value, self.output) for parameter in part.parameters()
-        ]
+        attending = (self.query, self.key, self.value, self.output)
+        return [parameter for part in attending for parameter in part.parameters()]
 
     def readout_parameters(self) -> list[nn.Parameter]:
         """Return the read-out, which has a row per attribute."""
@@ -79,7 +66,7 @@ class AttentionNet(SemanticModel, name="attention"):
         return attend(regions, self._collapsed(), self._shares(regions))
 
     def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
-        """Return the attention of each attribute to each region, ``[B, R, D] -> [B, S, R]``; sums to 1 over regions."""
+        """Return the attention of each attribute to each region; see :class:`HasAttention`."""
         return attention_map(regions, self._collapsed().where, self._shares(regions))
 
     def _shares(self, regions: Regions) -> Float[Tensor, "S R"] | None:
@@ -92,18 +79,16 @@ class AttentionNet(SemanticModel, name="attention"):
 
     def collapse(self) -> CollapsedAttention:
         """Multiply the parameters into the matrices of the collapsed form; differentiable."""
-        readout, constant = self.readout, self.output.bias
+        pooled: Tensor = self.readout
+        of_hidden = self.readout.new_zeros(())
         if self.hidden is not None:
-            pooled = readout @ self.hidden.weight
-            constant_of_hidden = readout @ self.hidden.bias
-        else:
-            pooled, constant_of_hidden = readout, readout.new_zeros(())
+            pooled, of_hidden = self.readout @ self.hidden.weight, self.readout @ self.hidden.bias
         through_output = pooled @ self.output.weight
         return CollapsedAttention(
             where=self.query(self.word_vectors) @ self.key.weight,
             what=through_output @ self.value.weight,
             pooled=pooled,
-            constant=through_output @ self.value.bias + pooled @ constant + constant_of_hidden,
+            constant=through_output @ self.value.bias + pooled @ self.output.bias + of_hidden,
         )
 
     def _collapsed(self) -> CollapsedAttention:

@@ -6,18 +6,19 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError, check_positive
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Scores
-from rezsl.models._semantic_model import SemanticModel, pool
+from rezsl.models._semantic_model import pool
+from rezsl.models.linear import LinearModel
 from rezsl.semantics import ClassSemantics
 
 MOST_STEPS = 1000
 
 
-class DAP(SemanticModel, name="dap"):
+class DAP(LinearModel, name="dap"):
     """p(a_s | x) = σ(w_s · x + b_s); the score of class c is ln Π_s p(a_s = a_s^c | x) / p(a_s = a_s^c).
 
     A class has an attribute if its value exceeds the mean over the training classes. An attribute that all or none of
@@ -29,27 +30,24 @@ class DAP(SemanticModel, name="dap"):
     of unit deviation.
 
     Args:
-        region_dim: D, channels of a region or of a feature vector.
-        semantics: the table whose S attributes are predicted.
         penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features scaled to a mean
             square of 1; above 0.
     """
 
+    has_bias = True
     thresholds: Float[Tensor, "S"]
     priors: Float[Tensor, "S"]
 
     def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 0.03) -> None:
-        super().__init__()
+        super().__init__(region_dim, semantics)
         check_positive(penalty=penalty)
-        num_semantics = len(semantics.attributes)
-        self.readout = nn.Linear(region_dim, num_semantics)
-        self.register_buffer("thresholds", torch.zeros(num_semantics))
-        self.register_buffer("priors", torch.full((num_semantics,), 0.5))
         self.penalty = penalty
+        self.register_buffer("thresholds", torch.zeros(len(semantics.attributes)))
+        self.register_buffer("priors", torch.full_like(self.thresholds, 0.5))
 
     def forward(self, regions: Pooled) -> Predictions:
         """Predict the probability of each attribute, in (0, 1), ``[B, …, D] -> [B, S]``."""
-        probability = torch.sigmoid(self.readout(pool(regions)))
+        probability = torch.sigmoid(super().forward(regions))
         # A probability rounded to 0 or 1 would exclude classes by a single attribute.
         least = torch.finfo(probability.dtype).eps
         return probability.clamp(least, 1 - least)
@@ -59,7 +57,7 @@ class DAP(SemanticModel, name="dap"):
 
         ``scale`` is not used, because logarithms of probabilities have their own scale.
         """
-        present = self._present(class_semantics).to(predictions.dtype)
+        present = (class_semantics > self.thresholds).to(predictions.dtype)
         priors = self.priors.to(predictions.dtype)
         have = predictions.log() - priors.log()
         lack = torch.log1p(-predictions) - torch.log1p(-priors)
@@ -75,7 +73,7 @@ class DAP(SemanticModel, name="dap"):
         if not bool(features.isfinite().all()):
             raise ArgumentError("features: expected finite numbers, got others; check the features for nan")
         self.thresholds.copy_(class_semantics.double().mean(dim=0))
-        present = self._present(class_semantics)
+        present = class_semantics > self.thresholds
         learnable = present.any(dim=0) & ~present.all(dim=0) & (class_semantics != class_semantics[0]).any(dim=0)
         self.priors.copy_(torch.where(learnable, present.double().mean(dim=0), 0.5))
         self.readout.weight.zero_()
@@ -84,9 +82,6 @@ class DAP(SemanticModel, name="dap"):
             weights, bias = logistic_regressions(features, present[:, learnable][labels], self.penalty)
             self.readout.weight[learnable] = weights.to(self.readout.weight)
             self.readout.bias[learnable] = bias.to(self.readout.bias)
-
-    def _present(self, class_semantics: ClassMatrix) -> Tensor:
-        return class_semantics > self.thresholds
 
 
 def logistic_regressions(
@@ -106,7 +101,7 @@ def logistic_regressions(
     scaled, expected = features / size, targets.to(features.dtype)
     extended = torch.cat([scaled, scaled.new_ones(len(scaled), 1)], dim=1)
     penalties = torch.full((extended.shape[1], 1), penalty, dtype=torch.float64)
-    penalties[-1] = 0.0
+    penalties[-1] = 0.0  # of the bias
     # This is an upper bound of the curvature. In coordinates in which it is the identity, all directions are about
     # equally steep, so the search takes tens of steps instead of hundreds.
     curvature = (extended.T @ extended).double() / (4 * len(scaled)) + penalties.squeeze(1).diag()
@@ -122,17 +117,13 @@ def logistic_regressions(
         rotated = torch.linalg.solve_triangular(factor, gradient, upper=False)
         return float(value + (penalties * weights.square()).sum() / 2), rotated.flatten().numpy()
 
+    precision = 10 * torch.finfo(scaled.dtype).eps
     found = minimize(
         objective,
         np.zeros(shape[0] * shape[1]),
         jac=True,
         method="L-BFGS-B",
-        options={
-            "maxiter": MOST_STEPS,
-            "maxfun": 2 * MOST_STEPS,
-            "ftol": 10 * torch.finfo(scaled.dtype).eps,
-            "gtol": 0,
-        },
+        options={"maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "ftol": precision, "gtol": 0},
     )
     if found.nit >= MOST_STEPS:
         raise ArgumentError(f"penalty: expected one with {MOST_STEPS} steps at most, got {penalty:g}; increase it")

@@ -51,13 +51,13 @@ class GEMNet(SemanticModel, name="gem"):
         check_not_negative(compactness_weight=compactness_weight, decorrelation_weight=decorrelation_weight)
         if height < 0:
             raise ArgumentError(f"height: expected the rows of the map, or 0 for a square one, got {height}")
-        word_vectors = word_vectors_of(semantics)
-        num_semantics, vector_dim = word_vectors.shape
-        names = (None if isinstance(semantics, Tensor) else semantics.groups) or [""] * num_semantics
-        number = {name: position for position, name in enumerate(dict.fromkeys(names))}
-        groups = torch.tensor([number[name] for name in names])
         self.compactness_weight, self.decorrelation_weight = compactness_weight, decorrelation_weight
         self.height = height
+        word_vectors = word_vectors_of(semantics)
+        num_semantics, vector_dim = word_vectors.shape
+        names = getattr(semantics, "groups", None) or [""] * num_semantics
+        distinct = list(dict.fromkeys(names))
+        groups = torch.tensor([distinct.index(name) for name in names])
         self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
         self.register_buffer("groups", groups, persistent=False)
         self.query = nn.Linear(vector_dim, region_dim, bias=False)
@@ -74,7 +74,7 @@ class GEMNet(SemanticModel, name="gem"):
         return self._predict(regions, self.attention(regions))
 
     def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
-        """Return the attention of each attribute to each region, ``[B, S, R]``; it sums to 1 over regions."""
+        """Return the attention of each attribute to each region; see :class:`HasAttention`."""
         return torch.matmul(self.query(self.word_vectors), regions.mT).softmax(dim=2)
 
     def training_forward(self, regions: Regions, target: Predictions) -> TrainingOutput:
@@ -97,9 +97,8 @@ class GEMNet(SemanticModel, name="gem"):
 
     def _map(self, regions: int) -> tuple[int, int]:
         """Return the position of the first region of the map, and the number of rows of the map."""
-        for first in (0, 1):
-            height = self.height or math.isqrt(regions - first)
-            cells = regions - first
+        for first, cells in ((0, regions), (1, regions - 1)):
+            height = self.height or math.isqrt(cells)
             if cells and (cells % height == 0 if self.height else height**2 == cells):
                 return first, height
         expected = f"rows of {self.height} equal lengths" if self.height else "a square map"

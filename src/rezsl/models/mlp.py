@@ -1,11 +1,11 @@
-"""A read-out with one hidden layer and feature distribution smoothing (Yang et al., ICML 2021, section 3.2)."""
+"""Read-outs with one hidden layer, of which one smooths the distribution of its features."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError
-from rezsl.functional.label_bins import Kernel, LabelBins, check_bins, check_kernel, label_bins, smoothing_matrix
+from rezsl.errors import check_at_least, check_share
+from rezsl.functional.binning import Kernel, LabelBins, label_bins, smoothing_matrix
 from rezsl.functional.shapes import ClassMatrix, Pooled, Predictions
 from rezsl.models._semantic_model import SemanticModel, TrainingOutput, pool
 from rezsl.semantics import ClassSemantics
@@ -14,7 +14,42 @@ LEAST_RATIO, MOST_RATIO = 0.1, 10.0
 """The range to which the ratio of variances is clipped."""
 
 
-class SmoothedRegressor(SemanticModel, name="smoothed"):
+class MLPRegressor(SemanticModel, name="mlp"):
+    """Â = W₂ · dropout(relu(W₁ · mean_r F_r + b₁)) + b₂: BasicNet with a hidden layer.
+
+    Args:
+        region_dim: D, channels of a region or of a feature vector.
+        semantics: the table whose S attributes are predicted.
+        hidden_dim: width of the hidden layer, at least 1.
+        dropout: share of hidden units that training switches off, in ``[0, 1)``.
+    """
+
+    def __init__(
+        self, region_dim: int, semantics: ClassSemantics, hidden_dim: int = 1024, dropout: float = 0.8
+    ) -> None:
+        super().__init__()
+        check_at_least(1, hidden_dim=hidden_dim)
+        check_share(dropout=dropout)
+        self.hidden = nn.Linear(region_dim, hidden_dim)
+        self.dropout = nn.Dropout(dropout)
+        self.readout = nn.Linear(hidden_dim, len(semantics.attributes))
+
+    def readout_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the last layer."""
+        return [*self.readout.parameters()]
+
+    def features(self, regions: Pooled) -> Float[Tensor, "B H"]:
+        """Compute the hidden layer, ``[B, …, D] -> [B, H]``."""
+        hidden: Tensor = self.hidden(pool(regions)).relu()
+        return hidden
+
+    def forward(self, regions: Pooled) -> Predictions:
+        """Predict attributes, ``[B, …, D] -> [B, S]``."""
+        prediction: Tensor = self.readout(self.dropout(self.features(regions)))
+        return prediction
+
+
+class SmoothedRegressor(MLPRegressor, name="smoothed"):
     """Feature distribution smoothing (FDS): Â_s = ⟨W_s, dropout(z̃_s)⟩ + b_s with z = relu(W₁ · mean_r F_r + b₁).
 
     In training z̃_s is z calibrated in the bin of the true value of attribute s, by the statistics up to the last epoch,
@@ -22,10 +57,7 @@ class SmoothedRegressor(SemanticModel, name="smoothed"):
     for the statistics; here they are collected from the training batches.
 
     Args:
-        region_dim: channels of a region or of a feature vector.
-        semantics: the table whose S attributes are predicted.
         hidden_dim: H, width of the hidden layer; the statistics have 4 · S · bins · H numbers.
-        dropout: share of hidden units that training switches off, in ``[0, 1)``.
         bins: per attribute, at least 1.
         kernel: shape of the kernel that smooths over the bins.
         reach: number of bins on either side in the smoothing.
@@ -47,20 +79,9 @@ class SmoothedRegressor(SemanticModel, name="smoothed"):
         spread: float = 2.0,
         momentum: float = 0.9,
     ) -> None:
-        super().__init__()
-        if hidden_dim < 1 or not 0 <= dropout < 1:
-            raise ArgumentError(
-                f"hidden_dim and dropout: expected at least 1 and a share in [0, 1), got {hidden_dim} and {dropout}"
-            )
-        num_semantics = len(semantics.attributes)
-        self.hidden = nn.Linear(region_dim, hidden_dim)
-        self.statistics = FeatureStatistics(num_semantics, hidden_dim, bins, kernel, reach, spread, momentum)
-        self.dropout = nn.Dropout(dropout)
-        self.readout = nn.Linear(hidden_dim, num_semantics)
-
-    def readout_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the last layer."""
-        return [*self.readout.parameters()]
+        super().__init__(region_dim, semantics, hidden_dim, dropout)
+        smoothing = smoothing_matrix(kernel, reach, spread, bins)
+        self.statistics = FeatureStatistics(len(semantics.attributes), hidden_dim, smoothing, momentum)
 
     def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
         """Set the bins from the attributes of the classes in training."""
@@ -69,16 +90,6 @@ class SmoothedRegressor(SemanticModel, name="smoothed"):
     def start_epoch(self) -> None:
         """Update and smooth the statistics."""
         self.statistics.start_epoch()
-
-    def forward(self, regions: Pooled) -> Predictions:
-        """Predict attributes, ``[B, R, D]`` or ``[B, D] -> [B, S]``, without calibration."""
-        prediction: Tensor = self.readout(self.dropout(self.features(regions)))
-        return prediction
-
-    def features(self, regions: Pooled) -> Float[Tensor, "B H"]:
-        """Compute the hidden layer."""
-        hidden: Tensor = self.hidden(pool(regions)).relu()
-        return hidden
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
         """Predict from calibrated features, and add the features to the statistics."""
@@ -103,10 +114,7 @@ class FeatureStatistics(nn.Module):
     Args:
         num_semantics: S.
         channels: H, width of the features.
-        bins: N per attribute, at least 1.
-        kernel: shape of k, see :func:`rezsl.functional.label_bins.smoothing_matrix`.
-        reach: number of bins on either side in the smoothing.
-        spread: width of ``gaussian`` and ``laplace``, in bins.
+        kernel: k over the N bins of an attribute, ``[N, N]``, see :func:`rezsl.functional.binning.smoothing_matrix`.
         momentum: weight of the old statistics at each epoch, in ``[0, 1)``.
     """
 
@@ -119,15 +127,10 @@ class FeatureStatistics(nn.Module):
     total: Float[Tensor, "S N H"]
     squares: Float[Tensor, "S N H"]
 
-    def __init__(
-        self, num_semantics: int, channels: int, bins: int, kernel: Kernel, reach: int, spread: float, momentum: float
-    ) -> None:
+    def __init__(self, num_semantics: int, channels: int, kernel: Float[Tensor, "N N"], momentum: float) -> None:
         super().__init__()
-        check_bins(bins)
-        check_kernel(kernel, reach, spread)
-        if not 0 <= momentum < 1:
-            raise ArgumentError(f"momentum: expected a number in [0, 1), got {momentum}")
-        self.bins, self.kernel, self.reach, self.spread, self.momentum = bins, kernel, reach, spread, momentum
+        check_share(momentum=momentum)
+        self.kernel, self.momentum, bins = kernel, momentum, len(kernel)
         for name in ("low", "width"):
             self.register_buffer(name, torch.zeros(num_semantics))
         for name in ("filled", "count"):
@@ -138,14 +141,14 @@ class FeatureStatistics(nn.Module):
 
     def prepare(self, class_semantics: ClassMatrix) -> None:
         """Set the bins from the attributes of the classes in training, ``[K, S]``."""
-        bins = label_bins(class_semantics, self.bins)
+        bins = label_bins(class_semantics, len(self.kernel))
         self.low, self.width = bins.low.to(self.low), bins.width.to(self.low)
 
     @torch.no_grad()
     def add(self, features: Float[Tensor, "B H"], target: Predictions) -> None:
         """Add samples with the true attributes ``target``; they have an effect from the next epoch on."""
         features = features.to(self.total.dtype)
-        place = nn.functional.one_hot(self._bins().bin_of(target), self.bins).to(features)
+        place = nn.functional.one_hot(self._bins().bin_of(target), len(self.kernel)).to(features)
         with torch.autocast(features.device.type, enabled=False):
             self.count += place.sum(dim=0)
             self.total += torch.einsum("bsn,bd->snd", place, features)
@@ -176,7 +179,7 @@ class FeatureStatistics(nn.Module):
 
     def _calibrated(self) -> tuple[Float[Tensor, "S N H"], Float[Tensor, "S N H"]]:
         """Return scale and shift of the features in each bin."""
-        kernel = smoothing_matrix(self.kernel, self.reach, self.spread, self.bins).to(self.mean)
+        kernel = self.kernel.to(self.mean)
         filled = self.filled.unsqueeze(2)
         # The sums of a bin without samples within reach are 0, so any positive divisor will do.
         weight = (kernel @ filled).clamp(min=torch.finfo(kernel.dtype).tiny)
@@ -186,4 +189,4 @@ class FeatureStatistics(nn.Module):
         return torch.where(filled > 0, scale, 1.0), torch.where(filled > 0, mean - self.mean * scale, 0.0)
 
     def _bins(self) -> LabelBins:
-        return LabelBins(self.low, self.width, self.bins)
+        return LabelBins(self.low, self.width, len(self.kernel))
