@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attention, closed_forms, curve, region_store, remse
+from benchmarks import attention, closed_forms, curve, region_store, remse, training
 from benchmarks.timing import Comparison
 
 
@@ -19,7 +19,8 @@ def main() -> None:
     )
     for column in ("what", "literal", "rezsl", "ratio", "difference"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    for measure in (attention.measure, remse.measure, curve.measure, region_store.measure, closed_forms.measure):
+    rows = (attention, remse, curve, training, region_store, closed_forms)
+    for measure in (module.measure for module in rows):
         for row in measure():
             table.add_row(*cells(row))
     Console().print(table)
