@@ -98,7 +98,7 @@ def train(
     optimizer = training.optimization.build(
         step, classifier.network.slow_parameters(), classifier.backbone.parameters()
     )
-    fabric_optimizer = fabric.setup_optimizers(optimizer)
+    fabric_optimizer: Any = fabric.setup_optimizers(optimizer)
     loader, held_out = batches.training(fabric.device), batches.validation(fabric.device)
     rate = training.optimization.factor(len(loader), training.max_epochs, restart_epoch(loss, training.max_epochs))
     parts = {"step": step, "averaged": averaged, "optimizer": optimizer, "precision": fabric.strategy.precision}
