@@ -236,7 +236,7 @@ def test_tables_of_groups_that_do_not_fit(root: Path, text: str, message: str) -
         ({"unseen": ["class a"], "validation": ["class a"]}, "validation: expected classes that are not unseen, got 'class a'"),
         ({"unseen": list(CLASSES[:9]), "validation": [CLASSES[9]]}, "expected at least one class to be left for training"),
         ({"unseen": list(CLASSES[:8])}, "validation: expected at least 3 classes to draw from, .* got 2; name the classes"),
-        ({"test_seen_share": 1.0}, "test_seen_share: expected a share of at least 0 and below 1, got 1.0"),
+        ({"test_seen_share": 1.0}, "test_seen_share: expected a number in \\[0, 1\\), got 1.0"),
         ({"seed": -1}, "seed: expected a whole number of at least 0"),
         ({"group_pattern": "("}, r"group_pattern: expected a regular expression, got '\('"),
         ({"group_pattern": "sign"}, "group_pattern: 'sign' is found in none of the file names, such as '0_0.png'"),

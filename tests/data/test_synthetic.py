@@ -152,7 +152,7 @@ def test_a_random_table_looks_like_real_attributes(real_data: Path) -> None:
         ({"noise": -1.0}, "noise: expected a finite number of at least 0, got -1.0"),
         ({"feature_noise": math.inf}, "feature_noise: expected a finite number of at least 0, got inf"),
         ({"noise_dependence": math.nan}, "noise_dependence: expected a finite number, got nan"),
-        ({"test_seen_share": 1.0}, r"test_seen_share: expected a share in \[0, 1\), got 1.0"),
+        ({"test_seen_share": 1.0}, r"test_seen_share: expected a number in \[0, 1\), got 1.0"),
     ],
 )
 def test_what_cannot_be_made_is_refused(options: dict[str, Any], message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._images import Crop
+from rezsl.data._images import Crop, file_of
 from rezsl.errors import DataError
 from rezsl.files import fingerprint
 from rezsl.semantics import pack_semantics
@@ -27,7 +27,7 @@ def identify_inputs(inputs: Tensor | Sequence[Path | Crop]) -> list[Any]:
     if isinstance(inputs, Tensor):
         return [fingerprint(inputs)] if inputs.is_floating_point() else [fingerprint(image) for image in inputs]
     # Links are not followed, because a data set may be a folder of links to files in many places.
-    paths = [Path(os.path.abspath(source.path if isinstance(source, Crop) else source)) for source in inputs]
+    paths = [Path(os.path.abspath(file_of(source))) for source in inputs]
     common = os.path.commonpath([path.parent for path in paths])
     boxes = [list(source.box) if isinstance(source, Crop) else [] for source in inputs]
     try:

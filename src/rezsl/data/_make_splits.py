@@ -36,7 +36,7 @@ from rezsl.data._folder_files import (
 )
 from rezsl.data._held_out import hold_out_samples
 from rezsl.data._split_file import XLSA17_FOLDER, split_files
-from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.errors import ArgumentError, DataError, check_share, name_some
 from rezsl.files import write_atomically
 from rezsl.semantics import ClassSemantics
 
@@ -130,8 +130,7 @@ def make_splits(
 
 
 def _check_arguments(test_seen_share: float, seed: int, groups: str | Path | None, group_pattern: str | None) -> None:
-    if not 0 <= test_seen_share < 1:
-        raise ArgumentError(f"test_seen_share: expected a share of at least 0 and below 1, got {test_seen_share}")
+    check_share(test_seen_share=test_seen_share)
     if not 0 <= seed < 2**63:
         raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
     if groups is not None and group_pattern is not None:

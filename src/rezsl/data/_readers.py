@@ -9,7 +9,7 @@ from rezsl.data._benchmark import Benchmark
 from rezsl.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
-    from rezsl.data._archive import Archive, Totals
+    from rezsl.data._archive import Totals
 
 Loader = TypeVar("Loader", bound=Callable[..., Benchmark])
 Value = TypeVar("Value")
@@ -136,23 +136,12 @@ def reader(
     title: str = "",
     signs: Mapping[str, int] | None = None,
     check: Check | None = None,
-    archive: "Archive | None" = None,
+    totals: "Totals | None" = None,
 ) -> Callable[[Loader], Loader]:
-    """Register the decorated loader as a reader.
-
-    Args:
-        name: its name on the command line.
-        title: see :class:`Reader`, as ``signs`` and ``check``.
-        signs: see above.
-        check: see above.
-        archive: the official archive that it reads, in place of the other three.
-    """
+    """Register the decorated loader; the arguments are the attributes of :class:`Reader`."""
 
     def register(load: Loader) -> Loader:
-        if archive is not None:
-            READERS[name] = Reader(name, load, archive.title, archive.signs, archive.check, archive)
-        else:
-            READERS[name] = Reader(name, load, title, signs or {}, check)
+        READERS[name] = Reader(name, load, title, signs or {}, check, totals)
         return load
 
     return register

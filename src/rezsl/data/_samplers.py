@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor, distributed
 from torch.utils.data import Sampler
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least
 
 
 class BatchSampler(Sampler[list[int]], ABC):
@@ -17,10 +17,11 @@ class BatchSampler(Sampler[list[int]], ABC):
 
     Args:
         seed: seed of the batches, together with the epoch.
+        count: number of batches of an epoch.
     """
 
-    def __init__(self, seed: int) -> None:
-        self.seed, self.epoch = seed, 0
+    def __init__(self, seed: int, count: int) -> None:
+        self.seed, self.count, self.epoch = seed, count, 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, before each pass over the batches."""
@@ -30,12 +31,8 @@ class BatchSampler(Sampler[list[int]], ABC):
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
         """Return all batches of an epoch, as indices."""
 
-    @abstractmethod
-    def batch_count(self) -> int:
-        """Return the number of batches of an epoch."""
-
     def __len__(self) -> int:
-        return math.ceil(self.batch_count() / _world_size())
+        return math.ceil(self.count / _world_size())
 
     def __iter__(self) -> Iterator[list[int]]:
         # A stride larger than any number of epochs keeps the streams of neighbouring seeds apart.
@@ -57,20 +54,14 @@ class ShuffledBatches(BatchSampler):
     """
 
     def __init__(self, index: Int[Tensor, "N"], size: int, seed: int) -> None:
-        super().__init__(seed)
-        if size < 1:
-            raise ArgumentError(f"size: expected a batch size of at least 1, got {size}")
+        check_at_least(1, size=size)
+        full, rest = divmod(len(index), size)
+        super().__init__(seed, max(1, full + (rest > 1)))
         self.index, self.size = index, size
-
-    def batch_count(self) -> int:
-        """Return the number of batches of an epoch."""
-        full, rest = divmod(len(self.index), self.size)
-        return max(1, full + (rest > 1 or (rest == 1 and self.size == 1)))
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
         """Return a new order of the samples, divided into batches."""
-        order = self.index[torch.randperm(len(self.index), generator=generator)]
-        batches = list(order.split(self.size))
+        batches = list(self.index[torch.randperm(len(self.index), generator=generator)].split(self.size))
         if len(batches) > 1 and len(batches[-1]) == 1 and self.size > 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
@@ -94,16 +85,10 @@ class EpisodicBatches(BatchSampler):
     def __init__(
         self, index: Int[Tensor, "N"], labels: Int[Tensor, "N"], ways: int, shots: int, count: int, seed: int
     ) -> None:
-        super().__init__(seed)
-        for name, number in (("ways", ways), ("shots", shots), ("count", count)):
-            if number < 1:
-                raise ArgumentError(f"{name}: expected at least 1, got {number}")
+        super().__init__(seed, count)
+        check_at_least(1, ways=ways, shots=shots, count=count)
         self.members = [index[labels == label] for label in labels.unique()]
-        self.ways, self.shots, self.count = min(ways, len(self.members)), shots, count
-
-    def batch_count(self) -> int:
-        """Return the number of batches of an epoch."""
-        return self.count
+        self.ways, self.shots = min(ways, len(self.members)), shots
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
         """Draw the classes, and then their images."""

@@ -63,7 +63,7 @@ class _Annotated(NamedTuple):
     attributes: list[float]
 
 
-@reader("apy", archive=APY)
+@reader("apy", APY.title, APY.signs, APY.check, APY)
 def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo.
 

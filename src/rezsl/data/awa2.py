@@ -58,7 +58,7 @@ GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.sp
 """Group of every attribute."""
 
 
-@reader("awa2", archive=AWA2)
+@reader("awa2", AWA2.title, AWA2.signs, AWA2.check, AWA2)
 def load_awa2(
     root: str | Path, splits: str | Path | None = None, missing: Missing = "mean", seed: int = 0
 ) -> Benchmark:

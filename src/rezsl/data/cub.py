@@ -7,7 +7,7 @@ import torch
 from rezsl.data._archive import Archive, Part, Unpacked, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._readers import reader
-from rezsl.data._text_files import naming, numbers, read_lines, read_matrix, read_numbered
+from rezsl.data._text_files import naming, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -41,7 +41,7 @@ CUB = Archive(
 )
 
 
-@reader("cub", archive=CUB)
+@reader("cub", CUB.title, CUB.signs, CUB.check, CUB)
 def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked CUB_200_2011.tgz.
 
@@ -90,10 +90,9 @@ def _read_semantics(here: Unpacked, classes: list[str]) -> ClassSemantics:
 
 def _read_labels(path: Path, image_count: int, class_count: int) -> list[int]:
     """Return the class of every image, counted from 0."""
-    labels = []
-    for number, entry in enumerate(read_numbered(path, image_count), start=1):
-        (label,) = numbers([entry], 1, f"{path}, line {number}")
-        if label not in range(1, class_count + 1):
-            raise DataError(f"{path}, line {number}: expected a class from 1 to {class_count}, got {entry}")
-        labels.append(int(label) - 1)
-    return labels
+    row = {str(number): number - 1 for number in range(1, class_count + 1)}
+    entries = read_numbered(path, image_count)
+    for line, entry in enumerate(entries, start=1):
+        if entry not in row:
+            raise DataError(f"{path}, line {line}: expected a class from 1 to {class_count}, got {entry}")
+    return [row[entry] for entry in entries]

@@ -42,7 +42,7 @@ FLO = Archive(
 )
 
 
-@reader("flowers", archive=FLO)
+@reader("flowers", FLO.title, FLO.signs, FLO.check, FLO)
 def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmark:
     """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also holds the class semantics.
 

@@ -51,7 +51,7 @@ class _Frame(NamedTuple):
     track: str
 
 
-@reader("gtsrb", archive=GTSRB)
+@reader("gtsrb", GTSRB.title, GTSRB.signs, GTSRB.check, GTSRB)
 def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     """Read the unpacked GTSRB_Final_Training_Images.zip.
 

@@ -23,7 +23,7 @@ from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.data._split import Split
 from rezsl.data._text_files import naming
-from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.semantics import ClassSemantics, with_places
 
 
@@ -106,8 +106,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     Raises:
         DataError: a file is missing, a class has images but no semantics or a folder but no images, a row does not fit.
     """
-    if not 0 < unseen_share < 1:
-        raise ArgumentError(f"unseen_share: expected a number between 0 and 1, got {unseen_share}")
+    check_between_0_and_1(unseen_share=unseen_share)
     root = Path(root)
     semantics = ClassSemantics.from_csv(root / "semantics.csv")
     if (root / "places.csv").exists():

@@ -46,7 +46,7 @@ SUN = Archive(
 _FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties", "natural": "spatial envelope"}
 
 
-@reader("sun", archive=SUN)
+@reader("sun", SUN.title, SUN.signs, SUN.check, SUN)
 def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._readers import reader
 from rezsl.data._split import Split
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_at_least, check_not_negative, check_positive, check_share
 from rezsl.functional.shapes import ClassMatrix
 from rezsl.semantics import ClassSemantics
 
@@ -70,8 +70,16 @@ def load_synthetic(
     table = _table(semantics, classes, attributes, skew, generator)
     sizes = _class_sizes(samples, len(table.classes))
     order = torch.randperm(len(table.classes), generator=generator)
-    _check(len(order), dim, unseen, validation, test_seen_share)
-    _check_noise(noise, noise_dependence, feature_noise)
+    check_at_least(1, dim=dim)
+    check_not_negative(noise=noise, feature_noise=feature_noise)
+    if not abs(noise_dependence) < float("inf"):
+        raise ArgumentError(f"noise_dependence: expected a finite number, got {noise_dependence}")
+    check_share(test_seen_share=test_seen_share)
+    if unseen < 1 or validation < 0 or unseen + validation >= len(order):
+        raise ArgumentError(
+            f"unseen and validation: expected at least 1 and 0, and fewer than the {len(order)} classes together, "
+            f"got {unseen} and {validation}"
+        )
     values = table.values
     mixing = torch.randn(values.shape[1], dim, generator=generator)
     between_classes = float(values.double().var(dim=0, correction=0).sum()) ** 0.5
@@ -114,8 +122,7 @@ def _table(
         raise ArgumentError(
             f"classes and attributes: expected at least 2 classes and 1 attribute, got {classes} and {attributes}"
         )
-    if not 0 < skew < float("inf"):
-        raise ArgumentError(f"skew: expected a positive number, got {skew}")
+    check_positive(skew=skew)
     # The numbers are in (0, 1], so that no class has only zeros.
     uniform = 1 - torch.rand(classes, attributes, generator=generator)
     return ClassSemantics(
@@ -136,26 +143,6 @@ def _class_sizes(samples: int | Sequence[int], class_count: int) -> Int[Tensor, 
     if int(sizes.min()) < 1:
         raise ArgumentError(f"samples: expected at least one of each of the {class_count} classes, got {sizes.min()}")
     return sizes
-
-
-def _check(class_count: int, dim: int, unseen: int, validation: int, test_seen_share: float) -> None:
-    if dim < 1:
-        raise ArgumentError(f"dim: expected at least 1, got {dim}")
-    if unseen < 1 or validation < 0 or unseen + validation >= class_count:
-        raise ArgumentError(
-            f"unseen and validation: expected at least 1 and 0, and fewer than the {class_count} classes together, "
-            f"got {unseen} and {validation}"
-        )
-    if not 0 <= test_seen_share < 1:
-        raise ArgumentError(f"test_seen_share: expected a share in [0, 1), got {test_seen_share}")
-
-
-def _check_noise(noise: float, noise_dependence: float, feature_noise: float) -> None:
-    for name, value in (("noise", noise), ("feature_noise", feature_noise)):
-        if not 0 <= value < float("inf"):
-            raise ArgumentError(f"{name}: expected a finite number of at least 0, got {value}")
-    if not abs(noise_dependence) < float("inf"):
-        raise ArgumentError(f"noise_dependence: expected a finite number, got {noise_dependence}")
 
 
 def _split(
