@@ -70,7 +70,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         model / "metrics.json": "all metrics",
         model: f"a model: rezsl predict {model} IMAGES…",
     }
-    if not leave_report(lambda: _reported(data, directory), page, console):
+    if not leave_report(lambda: _reported(data, directory, results), page, console):
         del worth_opening[page]
     width = max(len(str(path)) for path in worth_opening)
     show(
@@ -84,9 +84,9 @@ def _folder(directory: Path, name: str) -> Path:
     return directory / name.removeprefix("+ ").lower()
 
 
-def _reported(data: Benchmark, directory: Path) -> dict[str, ReportedRun]:
-    folders = {name: _folder(directory, name) for name in LOSSES}
-    return {name: reported_run(load_model(folder), data, folder) for name, folder in folders.items()}
+def _reported(data: Benchmark, directory: Path, results: dict[str, Evaluation]) -> dict[str, ReportedRun]:
+    folders = {name: _folder(directory, name) for name in results}
+    return {name: reported_run(load_model(folder), data, folder, results[name]) for name, folder in folders.items()}
 
 
 def _check(directory: Path, resuming: bool) -> None:

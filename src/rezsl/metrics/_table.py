@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 from rezsl.errors import ArgumentError
@@ -63,10 +62,6 @@ def define_metric(name: str, title: str, description: str, read: Callable[[Any],
     if name in METRICS:
         raise ArgumentError(f"name: expected a new name of a metric, got {name!r}, which is taken; choose another one")
     METRICS[name] = Metric(name, title, description, read, **options)
-
-
-define_percentage = partial(define_metric, unit="%", factor=100.0, digits=1)
-define_error = partial(define_metric, unit="×10⁻³", factor=1000.0, digits=1, better="down")
 
 
 def metrics_in(place: Place) -> tuple[Metric, ...]:
