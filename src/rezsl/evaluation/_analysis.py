@@ -1,21 +1,29 @@
-"""An evaluation with everything that predicted attributes show about a model."""
+"""Analyses of predicted attributes: of a model, of an evaluation, or of another program's predictions."""
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
-from rezsl.evaluation._evaluation import Evaluation
-from rezsl.evaluation._json_values import json_value
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError, DataError, check_positive
+from rezsl.evaluation._evaluation import Evaluation, PredictedSamples, json_value
+from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate_samples
 from rezsl.evaluation._options import AnalysisOptions
-from rezsl.evaluation._recognition import Recognition
-from rezsl.functional.binning import ValueBins
+from rezsl.evaluation._recognition import Recognition, recognise
+from rezsl.evaluation._saved_predictions import check_predictions
+from rezsl.functional import class_scores
+from rezsl.functional.binning import ValueBins, bin_by_value
 from rezsl.functional.error_fall import ErrorFall
-from rezsl.functional.imbalance import ErrorProfile
-from rezsl.functional.statistics import Correlations
+from rezsl.functional.imbalance import ErrorProfile, error_profile
+from rezsl.functional.statistics import Correlations, bootstrap_weights, correlations
 from rezsl.metrics import read_metrics
+from rezsl.semantics import ClassSemantics
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -56,12 +64,14 @@ class Analysis(Evaluation):
     @property
     def worst_attributes(self) -> list[tuple[str, float]]:
         """Name and mean error of the ``options.worst`` worst attributes, the worst first."""
-        return _named(self.attributes, self.attribute_errors, self.options.worst)
+        errors = self.attribute_errors
+        return [(self.attributes[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
 
     @property
     def worst_classes(self) -> list[tuple[str, float]]:
         """Name and mean error of the ``options.worst`` worst classes, the worst first."""
-        return _named(self.classes, self.class_errors, self.options.worst)
+        errors = self.class_errors
+        return [(self.classes[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
 
     def with_error_fall(self, fall: ErrorFall) -> "Analysis":
         """Return the same analysis with how fast the errors fell.
@@ -88,5 +98,123 @@ class Analysis(Evaluation):
         return {"metrics": json_value(self.metrics()), **fields}
 
 
-def _named(names: tuple[str, ...], profile: ErrorProfile, count: int) -> list[tuple[str, float]]:
-    return [(names[position], float(profile.mean[position])) for position in profile.worst(count).tolist()]
+def analyse_model(
+    model: ZeroShotClassifier,
+    benchmark: Benchmark,
+    options: AnalysisOptions = AnalysisOptions(),
+    batch_size: int = 256,
+) -> Analysis:
+    """Analyse a model on the test images of a benchmark, at the model's own γ.
+
+    As for :func:`rezsl.evaluate` the candidates are the classes that the model was trained on and the benchmark's
+    unseen ones. Test images of one kind, seen or unseen, are enough.
+
+    Args:
+        model: a trained classifier.
+        benchmark: its classes and attributes are joined with the model's by name.
+        options: bins, intervals, neighbours.
+        batch_size: number of images per forward pass.
+
+    Raises:
+        DataError: as for :func:`rezsl.evaluate`.
+    """
+    split = benchmark.split
+    if not len(split.test_seen) + len(split.test_unseen):
+        raise DataError(f"split: {benchmark.name} has no test images, so there is nothing to analyse")
+    evaluation = evaluate_samples(model, benchmark, split.test_seen, split.test_unseen, batch_size)
+    return analyse_evaluation(evaluation, options)
+
+
+@torch.inference_mode()
+def analyse(
+    predictions: Float[Tensor, "N S"],
+    labels: Int[Tensor, "N"],
+    semantics: ClassSemantics,
+    seen_classes: Sequence[str],
+    gamma: float = 0.0,
+    scale: float = 20.0,
+    scores: Float[Tensor, "N C"] | None = None,
+    options: AnalysisOptions = AnalysisOptions(),
+) -> Analysis:
+    """Analyse predicted attributes of any model.
+
+    Args:
+        predictions: predicted attributes of N test samples, ``[N, S]``, columns in the order of the table's attributes.
+        labels: row of the table of each sample, ``[N]``.
+        semantics: the table; all its classes are candidates.
+        seen_classes: names of the classes in training; all others are unseen.
+        gamma: γ of calibrated stacking, which is subtracted from the scores of seen classes.
+        scale: scale of the cosine scores; unused where ``scores`` are given.
+        scores: class scores ``[N, C]`` of a model that does not score by cosine, from which γ is not subtracted;
+            columns in the order of the table's classes. Their softmax gives the probabilities.
+        options: bins, intervals, neighbours.
+
+    Raises:
+        ArgumentError: γ or the scale is outside its range.
+        DataError: shapes do not match, a label lies outside the table, a number is not finite, or a seen class has no
+            semantics.
+
+    >>> table = ClassSemantics(("horse", "zebra"), ("mane", "stripes"), torch.tensor([[1.0, 0.0], [1.0, 1.0]]))
+    >>> found = analyse(torch.tensor([[1.0, 0.1], [1.0, 0.2]]), torch.tensor([0, 1]), table, ["horse"], gamma=1.0)
+    >>> found.point.seen, found.point.unseen, found.t1, found.generalized.most_confused(1)[0].chosen
+    (1.0, 0.0, 1.0, 'horse')
+    """
+    check_predictions(predictions, labels, semantics, scores)
+    check_positive(scale=scale)
+    if not math.isfinite(gamma):
+        raise ArgumentError(f"gamma: expected a finite number, got {gamma}")
+    semantics.index(seen_classes)  # raises an error for a class without semantics
+    # Half precision cannot distinguish similar classes.
+    predictions = predictions.to("cpu", torch.promote_types(predictions.dtype, torch.float32))
+    labels = labels.to("cpu", torch.int64)
+    found = class_scores(predictions, semantics.values, scale) if scores is None else scores.cpu()
+    evaluator = GZSLEvaluator(semantics, semantics.classes, seen_classes, class_scores, torch.float64)
+    evaluator.update(predictions.double(), labels, found)
+    samples = PredictedSamples(
+        semantics=semantics,
+        is_seen=evaluator.seen_unseen.is_seen,
+        predictions=predictions,
+        labels=labels,
+        compute_scores=lambda: found,
+        scale=scale if scores is None else None,
+    )
+    return analyse_evaluation(replace(evaluator.result(gamma), samples=samples), options)
+
+
+@torch.inference_mode()
+def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = AnalysisOptions()) -> Analysis:
+    """Add the analyses of errors and of recognition to an evaluation; the model is not run again.
+
+    Args:
+        evaluation: made by :func:`rezsl.evaluate` or :func:`rezsl.fit`, such as ``fit(…).test``.
+        options: bins, intervals, neighbours.
+
+    Raises:
+        ArgumentError: the evaluation does not have the predicted samples, as one of the validation in training.
+    """
+    samples = evaluation.samples
+    if samples is None:
+        raise ArgumentError(
+            "evaluation: expected one with the predicted samples, got one without; make it by rezsl.evaluate"
+        )
+    scores, all_classes, unseen = samples.compute_scores(), torch.ones_like(samples.is_seen), ~samples.is_seen
+    matrix, values = evaluation.error_matrix, evaluation.class_semantics
+    of_classes, of_attributes = (bootstrap_weights(count, options.resamples, options.seed) for count in matrix.shape)
+    count = torch.bincount(samples.labels)
+    return Analysis(
+        **{field.name: getattr(evaluation, field.name) for field in fields(Evaluation)},
+        groups=samples.semantics.groups,
+        class_count=count[count > 0],
+        scale=samples.scale,
+        attribute_errors=error_profile(matrix),
+        class_errors=error_profile(matrix.T),
+        correlation_over_classes=correlations(values, matrix, of_classes, options.level),
+        correlation_over_attributes=correlations(values.T, matrix.T, of_attributes, options.level),
+        error_by_value=bin_by_value(
+            matrix, values, of_classes, options.value_bins, options.value_binning, options.level
+        ),
+        generalized=recognise(samples, scores, all_classes, evaluation.gamma, options),
+        conventional=recognise(samples, scores, unseen, 0.0, options) if evaluation.has_unseen else None,
+        error_fall=None,
+        options=options,
+    )

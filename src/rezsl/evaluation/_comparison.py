@@ -1,7 +1,7 @@
 """Analyses of several models side by side, paired over classes and over attributes."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
@@ -12,13 +12,14 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, name_some
 from rezsl.evaluation._analysis import Analysis
-from rezsl.evaluation._json_values import json_value
+from rezsl.evaluation._evaluation import json_value
 from rezsl.evaluation._options import AnalysisOptions
-from rezsl.evaluation._recognition import Recognition
 from rezsl.functional.statistics import bootstrap_weights, percentile_interval
 
 PairedBy = Literal["attributes", "classes"]
 Named = dict[str, float]
+Quantities = dict[str, tuple[PairedBy, Named]]
+"""The compared quantities of one model: by what each is paired, and its values by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,56 +84,30 @@ class AnalysisComparison:
         return content
 
 
-def _attributes(read: Callable[[Analysis], Tensor]) -> tuple[PairedBy, Callable[[Analysis], Named]]:
-    return "attributes", lambda analysis: _by_name(analysis.attributes, read(analysis))
+def compare_analyses(
+    analyses: Mapping[str, Analysis], options: AnalysisOptions = AnalysisOptions()
+) -> AnalysisComparison:
+    """Compare two or more models on the same test samples, attribute by attribute and class by class.
 
+    Args:
+        analyses: one of each model, by its name.
+        options: bootstrap draws, seed and level of the intervals.
 
-def _classes(read: Callable[[Analysis], Tensor]) -> tuple[PairedBy, Callable[[Analysis], Named]]:
-    return "classes", lambda analysis: _by_name(analysis.classes, read(analysis))
-
-
-def _recognised(read: Callable[[Analysis], Recognition | None]) -> tuple[PairedBy, Callable[[Analysis], Named]]:
-    def accuracies(analysis: Analysis) -> Named:
-        found = read(analysis)
-        return {} if found is None else _by_name(found.candidates, found.class_accuracy)
-
-    return "classes", accuracies
-
-
-def _by_name(names: Sequence[str], values: Float[Tensor, "N"]) -> Named:
-    return dict(zip(names, values.tolist(), strict=True))
-
-
-QUANTITIES: Mapping[str, tuple[PairedBy, Callable[[Analysis], Named]]] = {
-    "attribute_error": _attributes(lambda analysis: analysis.attribute_errors.mean),
-    "class_error": _classes(lambda analysis: analysis.class_errors.mean),
-    "class_accuracy": _recognised(lambda analysis: analysis.generalized),
-    "unseen_class_accuracy": _recognised(lambda analysis: analysis.conventional),
-    "correlation_over_classes": _attributes(lambda analysis: analysis.correlation_over_classes.pearson.value),
-    "correlation_over_attributes": _classes(lambda analysis: analysis.correlation_over_attributes.pearson.value),
-    "absolute_correlation_over_classes": _attributes(
-        lambda analysis: analysis.correlation_over_classes.pearson.value.abs()
-    ),
-    "absolute_correlation_over_attributes": _classes(
-        lambda analysis: analysis.correlation_over_attributes.pearson.value.abs()
-    ),
-}
-"""The compared quantities: by what they are paired, and how they are read from an analysis."""
-
-
-def _paired(first: Named, second: Named) -> tuple[tuple[str, ...], Float[Tensor, "n"]]:
-    """Return the names with a value in both models, and the differences second minus first."""
-    difference = {name: second[name] - first[name] for name in first if name in second}
-    difference = {name: value for name, value in difference.items() if not math.isnan(value)}
-    return tuple(difference), torch.tensor(list(difference.values()), dtype=torch.float64)
+    Raises:
+        ArgumentError: there are fewer than two, or they were analysed on different classes or attributes.
+    """
+    _check_same_names(analyses)
+    of_models = {name: _quantities(analysis) for name, analysis in analyses.items()}
+    differences: list[PairedDifference] = []
+    for quantity in next(iter(of_models.values())):
+        compared = [_compare(quantity, pair, of_models, options) for pair in combinations(of_models, 2)]
+        corrected = holm([difference.p_value for difference in compared])
+        differences += [replace(one, p_value_holm=p) for one, p in zip(compared, corrected, strict=True)]
+    metrics = {name: analysis.metrics() for name, analysis in analyses.items()}
+    return AnalysisComparison(tuple(analyses), metrics, tuple(differences))
 
 
 def _check_same_names(analyses: Mapping[str, Analysis]) -> None:
-    """Raise an error if models were not analysed on the same classes and attributes.
-
-    Raises:
-        ArgumentError: there are fewer than two, or their classes or attributes differ; the message names some.
-    """
     if len(analyses) < 2:
         raise ArgumentError(f"analyses: expected at least two models to compare, got {len(analyses)}")
     reference, *others = analyses
@@ -146,44 +121,44 @@ def _check_same_names(analyses: Mapping[str, Analysis]) -> None:
                 )
 
 
-def compare_analyses(analyses: Mapping[str, Analysis], options: AnalysisOptions | None = None) -> AnalysisComparison:
-    """Compare two or more models on the same test samples, attribute by attribute and class by class.
+def _quantities(analysis: Analysis) -> Quantities:
+    over_classes = analysis.correlation_over_classes.pearson.value
+    over_attributes = analysis.correlation_over_attributes.pearson.value
+    unseen = analysis.conventional
 
-    Args:
-        analyses: one of each model, by its name.
-        options: bootstrap draws, seed and level of the intervals.
+    def of_attributes(values: Float[Tensor, "S"]) -> tuple[PairedBy, Named]:
+        return "attributes", dict(zip(analysis.attributes, values.tolist(), strict=True))
 
-    Raises:
-        ArgumentError: there are fewer than two, or they were analysed on different classes or attributes.
-    """
-    options = AnalysisOptions() if options is None else options
-    _check_same_names(analyses)
-    differences: list[PairedDifference] = []
-    for quantity, (paired_by, read) in QUANTITIES.items():
-        of_models = {name: read(analysis) for name, analysis in analyses.items()}
-        compared = [
-            _compare(quantity, paired_by, {name: of_models[name] for name in pair}, options)
-            for pair in combinations(of_models, 2)
-        ]
-        corrected = holm([difference.p_value for difference in compared])
-        differences += [replace(one, p_value_holm=p) for one, p in zip(compared, corrected, strict=True)]
-    metrics = {name: analysis.metrics() for name, analysis in analyses.items()}
-    return AnalysisComparison(tuple(analyses), metrics, tuple(differences))
+    def of_classes(values: Float[Tensor, "K"]) -> tuple[PairedBy, Named]:
+        return "classes", dict(zip(analysis.classes, values.tolist(), strict=True))
+
+    return {
+        "attribute_error": of_attributes(analysis.attribute_errors.mean),
+        "class_error": of_classes(analysis.class_errors.mean),
+        "class_accuracy": ("classes", analysis.generalized.accuracy_of),
+        "unseen_class_accuracy": ("classes", {} if unseen is None else unseen.accuracy_of),
+        "correlation_over_classes": of_attributes(over_classes),
+        "correlation_over_attributes": of_classes(over_attributes),
+        "absolute_correlation_over_classes": of_attributes(over_classes.abs()),
+        "absolute_correlation_over_attributes": of_classes(over_attributes.abs()),
+    }
 
 
 def _compare(
-    quantity: str, paired_by: PairedBy, pair: Mapping[str, Named], options: AnalysisOptions
+    quantity: str, pair: tuple[str, str], of_models: Mapping[str, Quantities], options: AnalysisOptions
 ) -> PairedDifference:
-    first, second = pair
-    names, difference = _paired(pair[first], pair[second])
+    (paired_by, first), (_, second) = (of_models[name][quantity] for name in pair)
+    by_name = {name: second[name] - first[name] for name in first if name in second}
+    by_name = {name: value for name, value in by_name.items() if not math.isnan(value)}
+    difference = torch.tensor(list(by_name.values()), dtype=torch.float64)
     low, high = _interval_of_mean(difference, options)
     p_value = _wilcoxon(difference)
     return PairedDifference(
         quantity=quantity,
         paired_by=paired_by,
-        first=first,
-        second=second,
-        names=names,
+        first=pair[0],
+        second=pair[1],
+        names=tuple(by_name),
         difference=difference,
         mean=float(difference.mean()),
         low=low,

@@ -20,7 +20,7 @@ def analyse_error_fall(
     error_matrices: Float[Tensor, "E K S"],
     class_semantics: Float[Tensor, "K S"],
     epochs: Sequence[float] | None = None,
-    options: AnalysisOptions | None = None,
+    options: AnalysisOptions = AnalysisOptions(),
 ) -> ErrorFall:
     """Measure how fast each error falls from epoch to epoch, and whether that depends on the attribute value.
 
@@ -38,7 +38,6 @@ def analyse_error_fall(
     >>> analyse_error_fall(matrices, torch.tensor([[1.0, 0.0]])).rate
     tensor([[0.6931, 0.0000]], dtype=torch.float64)
     """
-    options = AnalysisOptions() if options is None else options
     numbers = range(1, len(error_matrices) + 1) if epochs is None else epochs
     if len(numbers) != len(error_matrices):
         raise ArgumentError(f"epochs: expected one per error matrix, {len(error_matrices)}, got {len(numbers)}")
@@ -57,7 +56,7 @@ def analyse_error_fall(
     )
 
 
-def load_error_fall(run_dir: str | Path, options: AnalysisOptions | None = None) -> ErrorFall | None:
+def load_error_fall(run_dir: str | Path, options: AnalysisOptions = AnalysisOptions()) -> ErrorFall | None:
     """Measure how fast the validation errors of a run fell, from its ``validation_errors.npz``.
 
     Args:

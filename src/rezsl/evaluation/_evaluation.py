@@ -1,8 +1,8 @@
 """The result of a test: all metrics of one model on one set of samples."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
 
@@ -137,11 +137,27 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curve and the matrices as JSON values; an undefined metric becomes None."""
-        metrics = {name: None if math.isnan(value) else value for name, value in self.metrics().items()}
-        accuracy = dict(zip(self.classes, self.class_accuracy.tolist(), strict=True))
-        return {
-            "protocol": self.protocol,
-            **metrics,
-            "class_accuracy": accuracy,
-            "unseen_class_accuracy": self.unseen_class_accuracy,
-        }
+        content: dict[str, Any] = json_value(
+            {
+                "protocol": self.protocol,
+                **self.metrics(),
+                "class_accuracy": dict(zip(self.classes, self.class_accuracy.tolist(), strict=True)),
+                "unseen_class_accuracy": self.unseen_class_accuracy,
+            }
+        )
+        return content
+
+
+def json_value(value: Any) -> Any:
+    """Convert dataclasses and named tuples to objects, tensors and tuples to lists; NaN and infinity become None."""
+    if isinstance(value, Tensor):
+        value = value.tolist()
+    elif is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {str(name): json_value(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_value(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

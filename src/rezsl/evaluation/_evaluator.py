@@ -81,22 +81,23 @@ class GZSLEvaluator(nn.Module):
         matrix, present = self.class_error.compute()
         oracle = curve.best()
         point = oracle if gamma is None else curve.at(gamma)
-        t1_terms = self.t1.per_class()
-        is_seen = self.seen_unseen.is_seen
+        is_seen = self.seen_unseen.is_seen[present].tolist()
+        classes = [self.classes[row] for row in present.tolist()]
+        t1_terms = self.t1.per_class()[present].tolist()
         return Evaluation(
             t1=float(self.t1.compute()),
             point=point,
             oracle=oracle,
             curve=curve,
-            classes=tuple(self.classes[row] for row in present.tolist()),
+            classes=tuple(classes),
             class_accuracy=self.seen_unseen.class_accuracies(point.gamma)[present].cpu(),
             unseen_class_accuracy={
-                self.classes[row]: float(t1_terms[row]) for row in present.tolist() if not is_seen[row]
+                name: accuracy for name, accuracy, seen in zip(classes, t1_terms, is_seen, strict=True) if not seen
             },
             error_matrix=matrix.cpu(),
             class_semantics=self.directions[present].double().cpu(),
             attributes=self.attributes,
-            is_seen=tuple(is_seen[present].tolist()),
+            is_seen=tuple(is_seen),
         )
 
     def reset(self) -> None:
@@ -138,7 +139,7 @@ def evaluate(
 def evaluate_samples(
     model: ZeroShotClassifier, benchmark: Benchmark, seen_index: Tensor, unseen_index: Tensor, batch_size: int
 ) -> Evaluation:
-    """Evaluate a model on given samples, of which one kind may be missing; see :func:`evaluate`."""
+    """Evaluate a model on given samples, of which one kind, seen or unseen, may be missing; see :func:`evaluate`."""
     table = model.semantics.with_classes_of(benchmark.semantics)
     unseen = benchmark.class_names(unseen_index)
     if trained := [name for name in unseen if name in model.seen_classes]:

@@ -1,15 +1,14 @@
 """The settings of an analysis."""
 
 from dataclasses import dataclass
-from typing import get_args
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least, check_between_0_and_1, check_choice
 from rezsl.functional.binning import Binning
 
 
 @dataclass(frozen=True)
 class AnalysisOptions:
-    """Settings of an analysis, which its result keeps.
+    """Settings of an analysis, which its result keeps; an ArgumentError names a setting that is outside its range.
 
     Attributes:
         resamples: number of bootstrap draws of each interval; at least 1.
@@ -21,9 +20,6 @@ class AnalysisOptions:
         confidence_binning: the same two ways; ``equal_count`` is also called adaptive.
         neighbours: number of nearest classes that hubness counts; at least 1.
         worst: number of the worst attributes (classes) over which ``error_worst`` averages; at least 1.
-
-    Raises:
-        ArgumentError: a setting is outside its range; the message names it.
     """
 
     resamples: int = 1000
@@ -37,12 +33,9 @@ class AnalysisOptions:
     worst: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("resamples", "value_bins", "confidence_bins", "neighbours", "worst"):
-            if getattr(self, name) < 1:
-                raise ArgumentError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        if not 0 < self.level < 1:
-            raise ArgumentError(f"level: expected a number between 0 and 1, got {self.level}")
-        for name in ("value_binning", "confidence_binning"):
-            if getattr(self, name) not in get_args(Binning):
-                expected, got = ", ".join(get_args(Binning)), getattr(self, name)
-                raise ArgumentError(f"{name}: expected one of {expected}, got {got!r}")
+        check_at_least(
+            1, resamples=self.resamples, value_bins=self.value_bins, confidence_bins=self.confidence_bins,
+            neighbours=self.neighbours, worst=self.worst,
+        )  # fmt: skip
+        check_between_0_and_1(level=self.level)
+        check_choice(Binning, value_binning=self.value_binning, confidence_binning=self.confidence_binning)

@@ -7,11 +7,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rezsl.evaluation._evaluation import PredictedSamples
 from rezsl.evaluation._options import AnalysisOptions
 from rezsl.functional import class_accuracies
 from rezsl.functional.recognition import Hubness, Mistakes, Reliability, hubness, reliability, study_mistakes
 from rezsl.functional.scoring import calibrated_choice, confusion_counts
-from rezsl.functional.shapes import ClassMask, ClassMatrix
+from rezsl.functional.shapes import ClassMask, Scores
 
 
 class ConfusedPair(NamedTuple):
@@ -62,6 +63,11 @@ class Recognition:
         return float(self.class_accuracy.nanmean())
 
     @property
+    def accuracy_of(self) -> dict[str, float]:
+        """The accuracies ``class_accuracy`` by class name."""
+        return dict(zip(self.candidates, self.class_accuracy.tolist(), strict=True))
+
+    @property
     def confusion_rates(self) -> Float[Tensor, "C C"]:
         """Share of each class (row) that is recognised as each class (column); a row sums to 1, or is NaN."""
         return self.confusion / self.confusion.sum(dim=1, keepdim=True).double()
@@ -74,70 +80,44 @@ class Recognition:
 
     def most_confused(self, count: int) -> list[ConfusedPair]:
         """Return the ``count`` pairs of classes with the highest share of confused samples, the worst first."""
-        rates = self.confusion_rates.nan_to_num().fill_diagonal_(0.0).flatten()
-        pairs = []
-        for cell in rates.argsort(descending=True, stable=True)[:count].tolist():
-            row, column = divmod(cell, len(self.candidates))
-            if rates[cell] > 0:
-                times, share = int(self.confusion[row, column]), float(rates[cell])
-                pairs.append(ConfusedPair(self.candidates[row], self.candidates[column], times, share))
-        return pairs
+        rates = self.confusion_rates.nan_to_num().fill_diagonal_(0.0)
+        order = rates.flatten().argsort(descending=True, stable=True)[:count].tolist()
+        cells = (divmod(cell, len(self.candidates)) for cell in order)
+        return [
+            ConfusedPair(self.candidates[t], self.candidates[c], int(self.confusion[t, c]), float(rates[t, c]))
+            for t, c in cells
+            if rates[t, c] > 0
+        ]
 
 
-@dataclass(frozen=True, eq=False)
-class Contest:
-    """M samples to be recognised among C candidate classes.
+def recognise(
+    samples: PredictedSamples, scores: Scores, is_candidate: ClassMask, gamma: float, options: AnalysisOptions
+) -> Recognition:
+    """Recognise the samples of some classes among these classes at a given γ, and compare the choices with the truth.
 
-    Attributes:
-        candidates: names of the classes.
-        class_semantics: their semantics, ``[C, S]``.
-        is_seen: which of them are seen, ``[C]``.
-        sample: rows of the evaluated predictions that the samples are, ``[M]``.
-        predictions: predicted attributes, ``[M, S]``.
-        scores: class scores from which γ is not subtracted, ``[M, C]``.
-        truth: class of each sample, ``[M]``, a position among the candidates.
+    Args:
+        samples: N samples and C classes.
+        scores: scores of all samples for all classes, from which γ is not subtracted, ``[N, C]``.
+        is_candidate: which classes are candidates, ``[C]``; at least one of them has samples.
+        gamma: γ of calibrated stacking.
+        options: bins and neighbours.
     """
-
-    candidates: tuple[str, ...]
-    class_semantics: ClassMatrix
-    is_seen: ClassMask
-    sample: Int[Tensor, "M"]
-    predictions: Float[Tensor, "M S"]
-    scores: Float[Tensor, "M C"]
-    truth: Int[Tensor, "M"]
-
-    def among_unseen(self) -> "Contest | None":
-        """Return the samples of unseen classes with only the unseen classes as candidates; None without any."""
-        columns = (~self.is_seen).nonzero().squeeze(1)
-        rows = (~self.is_seen[self.truth]).nonzero().squeeze(1)
-        if not len(rows):
-            return None
-        return Contest(
-            candidates=tuple(self.candidates[column] for column in columns.tolist()),
-            class_semantics=self.class_semantics[columns],
-            is_seen=self.is_seen[columns],
-            sample=self.sample[rows],
-            predictions=self.predictions[rows],
-            scores=self.scores[rows][:, columns],
-            truth=torch.searchsorted(columns, self.truth[rows]),
-        )
-
-
-def recognise(contest: Contest, gamma: float, options: AnalysisOptions) -> Recognition:
-    """Recognise the samples at a given γ and compare the choices with the truth."""
-    chosen, confidence, calibrated = calibrated_choice(contest.scores, contest.is_seen, gamma)
-    accuracies, present = class_accuracies(chosen, contest.truth)
-    of_all = torch.full((len(contest.candidates),), torch.nan, dtype=torch.float64)
+    columns = is_candidate.nonzero().squeeze(1)
+    rows = is_candidate[samples.labels].nonzero().squeeze(1)
+    if len(columns) < len(is_candidate):
+        scores = scores[rows][:, columns]
+    truth = torch.searchsorted(columns, samples.labels[rows])
+    chosen, confidence, calibrated = calibrated_choice(scores, samples.is_seen[columns], gamma)
+    accuracies, present = class_accuracies(chosen, truth)
+    of_all = torch.full((len(columns),), torch.nan, dtype=torch.float64)
     return Recognition(
-        candidates=contest.candidates,
-        sample=contest.sample,
-        truth=contest.truth,
+        candidates=tuple(samples.semantics.classes[column] for column in columns.tolist()),
+        sample=rows,
+        truth=truth,
         chosen=chosen,
         class_accuracy=of_all.index_copy(0, present, accuracies),
-        confusion=confusion_counts(contest.truth, chosen, len(contest.candidates)),
-        mistakes=study_mistakes(contest.predictions, contest.class_semantics, contest.truth, chosen),
-        hubness=hubness(calibrated, contest.truth, options.neighbours),
-        reliability=reliability(
-            confidence, chosen == contest.truth, options.confidence_bins, options.confidence_binning
-        ),
+        confusion=confusion_counts(truth, chosen, len(columns)),
+        mistakes=study_mistakes(samples.predictions[rows], samples.semantics.values[columns], truth, chosen),
+        hubness=hubness(calibrated, truth, options.neighbours),
+        reliability=reliability(confidence, chosen == truth, options.confidence_bins, options.confidence_binning),
     )

@@ -1,4 +1,4 @@
-"""Read the predictions of other programs from NumPy files."""
+"""Predictions of other programs: their checks, and the NumPy files from which they are read."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.evaluation._analyse import check_predictions
 from rezsl.files import read_npz
 from rezsl.semantics import ClassSemantics
 
@@ -61,7 +60,7 @@ def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | 
         classes = _order("classes", arrays, semantics.classes)
         predictions = _numbers("predictions", arrays["predictions"], columns)
         scores = _numbers("scores", arrays["scores"], classes) if "scores" in arrays else None
-        rows = _rows(arrays, semantics)
+        rows = _rows(arrays["labels"], classes, semantics)
         check_predictions(predictions, rows, semantics, scores)
     except DataError as error:
         source = path if labels is None else f"{path} and {labels}"
@@ -81,13 +80,15 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int] | 
     """Return where in the file each name of the table is; None where the file has no names."""
     if name not in arrays:
         return None
-    given: list[str] = arrays[name].flatten().tolist()
     if arrays[name].dtype.kind != "U":
         raise DataError(f"{name}: expected names, got {arrays[name].dtype} of shape {arrays[name].shape}")
-    if len(given) != len(expected) or set(given) != set(expected):
+    given: list[str] = arrays[name].flatten().tolist()
+    if sorted(given) != sorted(expected):
         differing = sorted(set(given) ^ set(expected))
-        what = f"which differ in {name_some(differing)}" if differing else "some of them repeated"
-        raise DataError(f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {what}")
+        problem = f"which differ in {name_some(differing)}" if differing else "some of them repeated"
+        raise DataError(
+            f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {problem}"
+        )
     position = {entry: number for number, entry in enumerate(given)}
     return [position[entry] for entry in expected]
 
@@ -100,9 +101,8 @@ def _numbers(name: str, array: NDArray[Any], order: list[int] | None) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(ordered, dtype=np.float32))
 
 
-def _rows(arrays: Arrays, semantics: ClassSemantics) -> Tensor:
-    """Return rows of the table, from names or from numbers."""
-    labels = arrays["labels"]
+def _rows(labels: NDArray[Any], order: list[int] | None, semantics: ClassSemantics) -> Tensor:
+    """Return rows of the table from names, or from numbers: positions in ``classes`` where the file has an order."""
     if labels.ndim == 2 and 1 in labels.shape:  # MATLAB saves vectors as one row or one column
         labels = labels.flatten()
     if labels.ndim != 1 or labels.dtype.kind not in "iuU":
@@ -112,9 +112,36 @@ def _rows(arrays: Arrays, semantics: ClassSemantics) -> Tensor:
     if labels.dtype.kind == "U":
         return torch.tensor(semantics.index(labels.tolist()), dtype=torch.int64)
     rows = torch.from_numpy(labels.astype(np.int64))
-    if "classes" not in arrays:
+    if order is None:
         return rows
-    of_file = torch.tensor(semantics.index(arrays["classes"].flatten().tolist()))
-    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(of_file):
-        raise DataError(f"labels: expected numbers in [0, {len(of_file)}), positions in 'classes'")
-    return of_file[rows]
+    if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(order):
+        raise DataError(f"labels: expected numbers in [0, {len(order)}), positions in 'classes'")
+    return torch.tensor(order).argsort()[rows]
+
+
+def check_predictions(predictions: Tensor, labels: Tensor, semantics: ClassSemantics, scores: Tensor | None) -> None:
+    """Raise a DataError for a wrong shape or type, a label outside the table, or a number that is not finite."""
+    samples, rows = len(predictions), len(semantics.classes)
+    _check_matrix("predictions", predictions, samples, len(semantics.attributes), "attribute")
+    if not samples:
+        raise DataError("predictions: expected at least one sample, got none")
+    if labels.shape != (samples,) or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise DataError(
+            f"labels: expected a whole number per sample, {samples}, got {labels.dtype} of shape {tuple(labels.shape)}"
+        )
+    if len(outside := labels[(labels < 0) | (labels >= rows)]):
+        raise DataError(
+            f"labels: expected class numbers in [0, {rows}), the rows of the semantics table, got {int(outside[0])}"
+        )
+    if scores is not None:
+        _check_matrix("scores", scores, samples, rows, "class")
+
+
+def _check_matrix(argument: str, matrix: Tensor, rows: int, columns: int, column: str) -> None:
+    if matrix.shape != (rows, columns) or not matrix.is_floating_point():
+        raise DataError(
+            f"{argument}: expected numbers [{rows}, {columns}], a row per sample and a column per {column} of the "
+            f"semantics table, got {matrix.dtype} of shape {tuple(matrix.shape)}"
+        )
+    if len(broken := (~matrix.isfinite().all(dim=1)).nonzero()):
+        raise DataError(f"{argument}: expected finite numbers, got NaN or infinity in row {int(broken[0])}")
