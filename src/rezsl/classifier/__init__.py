@@ -2,8 +2,7 @@
 
 from rezsl.classifier._classifier import Ranked, ZeroShotClassifier
 from rezsl.classifier._explanation import Explanation, explain
-from rezsl.classifier._files import load_model, save_model
-from rezsl.classifier._images import model_of_images
+from rezsl.classifier._files import load_model, model_of_images, save_model
 
 __all__ = [
     "Explanation",

@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from rezsl.data import Crop, FeatureFormat, ImageFormat
-from rezsl.errors import ArgumentError, check_choice, check_positive
+from rezsl.errors import ArgumentError, check_at_least, check_choice, check_positive
 from rezsl.functional.shapes import Predictions, Protocol, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
@@ -35,11 +35,11 @@ class Ranked(NamedTuple):
 
 
 class ZeroShotClassifier(nn.Module):
-    """Backbone, semantic model and class semantics, which recognise any class that the semantics describe.
+    """Backbone, model and class semantics, which recognise any class that the semantics describe.
 
     Args:
         backbone: computes regions from inputs.
-        network: predicts semantics from regions.
+        network: predicts attributes from regions.
         semantics: the classes of the training table; predictions can use other classes. Word vectors, groups and places
             are replaced by those that the network was made with, so that a saved model gives the same network.
         seen_classes: names of the classes with training images.
@@ -76,12 +76,12 @@ class ZeroShotClassifier(nn.Module):
         self.gamma, self.scale, self.protocol = gamma, scale, protocol
 
     def forward(self, inputs: Tensor) -> Predictions:
-        """Predict the semantics of a batch of inputs, ``[B, S]``."""
+        """Predict the attributes of a batch of inputs, ``[B, S]``."""
         predictions: Tensor = self.network(self.backbone(inputs))
         return predictions
 
     def training_forward(self, inputs: Tensor, target: Predictions) -> TrainingOutput:
-        """Predict training inputs with the true semantics ``target`` ``[B, S]``; the output contains the penalty."""
+        """Predict training inputs with the true attributes ``target`` ``[B, S]``; the output contains the penalty."""
         return self.network.training_forward(self.backbone(inputs), target)
 
     @property
@@ -103,7 +103,7 @@ class ZeroShotClassifier(nn.Module):
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
-        """Predict the semantics of many inputs, ``[N, S]`` on the CPU, in evaluation mode; the mode is restored.
+        """Predict the attributes of many inputs, ``[N, S]`` on the CPU, in evaluation mode; the mode is restored.
 
         Args:
             inputs: features, images or files, as for :meth:`classify`.
@@ -123,7 +123,7 @@ class ZeroShotClassifier(nn.Module):
         """Return calibrated scores of the candidate classes, ``[B, C]``: the network's scores, less γ for seen classes.
 
         Args:
-            predictions: predicted semantics, ``[B, S]``.
+            predictions: predicted attributes, ``[B, S]``.
             candidates: any classes described by the same attributes, which are joined by name; None means the classes
                 of the training table. Classes without training images need no new training.
         """
@@ -142,23 +142,20 @@ class ZeroShotClassifier(nn.Module):
             candidates: as for :meth:`scores`.
             top: number of classes per input, at least 1; all classes if there are fewer.
         """
-        if top < 1:
-            raise ArgumentError(f"top: expected at least 1, got {top}")
+        check_at_least(1, top=top)
         names = (self.semantics if candidates is None else candidates).classes
-        scores = self.scores(self.predict_semantics(inputs), candidates)
-        probabilities = scores.softmax(dim=1)
-        best = scores.topk(min(top, len(names)), dim=1).indices
+        return self.rank(self.scores(self.predict_semantics(inputs), candidates), names, top)
+
+    def rank(self, scores: Scores, names: Sequence[str], top: int) -> list[list[Ranked]]:
+        """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""
+        best, columns = scores.topk(min(top, len(names)), dim=1)
+        shares = scores.softmax(dim=1).gather(1, columns)
         return [
             [
-                Ranked(
-                    names[column],
-                    float(row_scores[column]),
-                    float(row_shares[column]),
-                    names[column] in self.seen_classes,
-                )
-                for column in columns
+                Ranked(names[c], score, share, names[c] in self.seen_classes)
+                for c, score, share in zip(*row, strict=True)
             ]
-            for columns, row_scores, row_shares in zip(best.tolist(), scores, probabilities, strict=True)
+            for row in zip(columns.tolist(), best.tolist(), shares.tolist(), strict=True)
         ]
 
 

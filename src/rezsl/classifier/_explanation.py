@@ -97,13 +97,14 @@ def explain(
         weights = _attention(model.network, regions)
     finally:
         model.train(was_training)
-    scores = model.scores(prediction.cpu(), table)[0]
-    winner, runner_up = (_ranked(model, table, scores, row) for row in scores.topk(2).indices.tolist())
+    winner, runner_up = model.rank(model.scores(prediction.cpu(), table), table.classes, 2)[0]
     predicted = l2_normalize(prediction.cpu())[0]
     directions = l2_normalize(table.values[table.index([winner.name, runner_up.name])])
     share, lead = (model.scale * predicted * side for side in (directions[0], directions[0] - directions[1]))
-    is_image = isinstance(model.backbone, ImageBackbone)
-    attention, elsewhere = _placed(model.backbone, weights) if weights is not None and is_image else (None, None)
+    attention = elsewhere = None
+    if weights is not None and isinstance(model.backbone, ImageBackbone):
+        before, side = model.backbone.grid(weights.shape[1])
+        attention, elsewhere = weights[:, before:].unflatten(1, (side, side)), weights[:, :before].sum(dim=1)
     return Explanation(
         winner=winner,
         runner_up=runner_up,
@@ -114,7 +115,7 @@ def explain(
         share=share,
         lead=lead,
         calibration=model.gamma * (runner_up.seen - winner.seen),
-        image=batch[0].cpu() if is_image else None,
+        image=batch[0].cpu() if isinstance(model.backbone, ImageBackbone) else None,
         attention=attention,
         elsewhere=elsewhere,
     )
@@ -127,14 +128,3 @@ def _attention(network: SemanticModel, regions: Regions) -> Float[Tensor, "S R"]
         return None
     assert isinstance(network, HasAttention)
     return network.attention(regions)[0].cpu()
-
-
-def _ranked(model: ZeroShotClassifier, table: ClassSemantics, scores: Tensor, row: int) -> Ranked:
-    name = table.classes[row]
-    return Ranked(name, float(scores[row]), float(scores.softmax(dim=0)[row]), name in model.seen_classes)
-
-
-def _placed(backbone: object, weights: Float[Tensor, "S R"]) -> tuple[Tensor, Tensor]:
-    assert isinstance(backbone, ImageBackbone)
-    before, side = backbone.grid(weights.shape[1])
-    return weights[:, before:].unflatten(1, (side, side)), weights[:, :before].sum(dim=1)

@@ -1,4 +1,4 @@
-"""Saving and loading a trained model: ``model.safetensors`` (all tensors) and ``model.json`` (all other facts)."""
+"""Saving and loading a trained model, and joining it with the backbone of a store of regions."""
 
 from inspect import isabstract
 from pathlib import Path
@@ -7,10 +7,17 @@ from typing import Any
 import torch
 
 from rezsl.classifier._classifier import ZeroShotClassifier
-from rezsl.errors import DataError, ModelFileError
-from rezsl.files import read_json, read_tensors, sha256, tensor_bytes, write_atomically, write_json
+from rezsl.errors import ArgumentError, DataError, ModelFileError
+from rezsl.files import differences, read_json, read_tensors, sha256, tensor_bytes, write_atomically, write_json
 from rezsl.models import SemanticModel
-from rezsl.regions import Backbone
+from rezsl.regions import (
+    IRRELEVANT,
+    Backbone,
+    FeatureScaler,
+    ScaledImageBackbone,
+    load_store_backbone,
+    read_manifest,
+)
 from rezsl.semantics import pack_semantics, unpack_semantics
 
 FORMAT = 1
@@ -20,8 +27,8 @@ FORMAT = 1
 def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     """Write a classifier into a directory, which is created if necessary; an earlier model there is replaced.
 
-    The JSON file contains a checksum of the tensors and is written last, so that an incomplete pair is recognised. No
-    file is a pickle, so loading never runs code from a file.
+    ``model.safetensors`` contains all tensors, ``model.json`` all other facts and a checksum of the tensors; it is
+    written last, so that an incomplete pair is recognised. No file is a pickle, so loading never runs code from a file.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -100,12 +107,10 @@ def _read_description(path: Path) -> dict[str, Any]:
 
 def _class_named(directory: Path, name: str, base: Any) -> Any:
     """Return the imported subclass of that name; if the class was defined again, as in a notebook, the last one."""
-    found, remaining = [], [base]
-    while remaining:
-        candidate = remaining.pop(0)
-        remaining += candidate.__subclasses__()
-        if candidate.__name__ == name and not isabstract(candidate):
-            found.append(candidate)
+    classes = [base]
+    for candidate in classes:
+        classes += candidate.__subclasses__()
+    found = [candidate for candidate in classes if candidate.__name__ == name and not isabstract(candidate)]
     places = dict.fromkeys(f"{candidate.__module__}.{candidate.__qualname__}" for candidate in found)
     if not found:
         raise ModelFileError(
@@ -116,3 +121,31 @@ def _class_named(directory: Path, name: str, base: Any) -> Any:
             f"{directory}: expected one imported class of the name {name!r}, got {', '.join(places)}; rename yours"
         )
     return found[-1]
+
+
+def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotClassifier:
+    """Return a model that was trained on a store of regions, preceded by the store's backbone, in evaluation mode.
+
+    Once saved with :func:`rezsl.save_model`, it does not need the store.
+
+    Args:
+        model: the result of :func:`rezsl.load_model`.
+        store: directory of the store, or of another store that was extracted with the same backbone.
+
+    Raises:
+        ArgumentError: the model was not trained on a store.
+        DataError: the store has another backbone, or is damaged.
+    """
+    scaler, manifest = model.backbone, read_manifest(Path(store))
+    if not isinstance(scaler, FeatureScaler) or scaler.regions is None:
+        raise ArgumentError("model: expected one that was trained on a store of regions, got another; use it as it is")
+    trained_on, found = scaler.regions, {"backbone": manifest.backbone, "dtype": manifest.dtype}
+    if changes := differences(trained_on, found, IRRELEVANT):
+        raise DataError(
+            f"{store}: expected a store of regions of {trained_on['backbone']['source']}, which the model was trained "
+            f"on, got one that differs in {'; '.join(changes[:3])}; give a store of that backbone"
+        )
+    joined = ScaledImageBackbone.join(load_store_backbone(store), scaler, manifest.dtype)
+    return ZeroShotClassifier(
+        joined, model.network, model.semantics, model.seen_classes, model.gamma, model.scale, model.protocol
+    ).eval()

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ _LONGEST_WORD = 1 << 14
 
 @dataclass
 class FoundWords:
-    """The needed words that one file contains; readers skip every other word.
+    """The needed words that one file contains; readers skip every other word, and return L, the numbers per word.
 
     Attributes:
         source: the file, for messages.
@@ -32,20 +33,12 @@ class FoundWords:
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
 
-    def add(
-        self, word: str, numbers: Iterable[float] | Iterable[bytes] | Iterable[str], position: int, place: str
-    ) -> None:
-        """Store the vector of a word; of a word that occurs twice, the first vector counts.
+    def add(self, name: str | bytes, numbers: Iterable[Any], position: int, place: str) -> None:
+        """Store the vector of a word, given as numbers or their text; the first vector of a word counts.
 
-        Args:
-            word: one of ``needed``.
-            numbers: its vector, as numbers or their text.
-            position: number of words before it in the file.
-            place: its place in the file for messages, such as "line 7".
-
-        Raises:
-            DataError: a number cannot be read, or is not finite as float32.
+        ``place`` names the word's place in the file for messages, such as "line 7".
         """
+        word = name.decode() if isinstance(name, bytes) else name
         if word in self.vectors:
             return
         try:
@@ -68,24 +61,12 @@ def read_text(stream: BufferedIOBase, found: FoundWords, dimension: int | None) 
     glove.840B contain spaces and characters that Unicode counts as blanks. Without a header the first line determines
     how many numbers there are, so its word must not contain a space. The number of fields is checked in every line, the
     numbers themselves only in the needed lines.
-
-    Args:
-        stream: the file.
-        found: receives the words.
-        dimension: L, numbers per word, if the caller requires one.
-
-    Returns:
-        L.
-
-    Raises:
-        DataError: a line has too few or too many numbers or a field that is not a number, or the file has another
-            number of words than its header says.
     """
-    needed = {word.encode(): word for word in found.needed}
+    needed = {word.encode() for word in found.needed}
     lines = _lines(stream, found.source)
     number, first = next(lines, (0, b""))
-    header = _header(first, dimension)
-    count, length = header if header else (None, dimension or first.count(b" "))
+    header = None if dimension == 1 else _header(first)
+    count, length = header or (None, dimension or first.count(b" "))
     if length < 1:
         raise DataError(
             f"{found.source}, line 1: expected a word and its numbers, with a space between, got {first[:60]!r}"
@@ -94,7 +75,7 @@ def read_text(stream: BufferedIOBase, found: FoundWords, dimension: int | None) 
     read = 0
     for number, name, line in _named(rows, length, found.source):
         if name in needed:
-            found.add(needed[name], line.rsplit(b" ", length)[1:], read, f"line {number}")
+            found.add(name, line.rsplit(b" ", length)[1:], read, f"line {number}")
         read += 1
     if count is not None and read != count:
         raise DataError(f"{found.source}: expected {count} words, as its header says, got {read}; copy the file again")
@@ -114,11 +95,9 @@ def _lines(stream: BufferedIOBase, source: str) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _header(line: bytes, dimension: int | None) -> tuple[int, int] | None:
+def _header(line: bytes) -> tuple[int, int] | None:
     fields = line.split(b" ")
-    if len(fields) != 2 or not all(field.isdigit() for field in fields) or dimension == 1:
-        return None
-    return int(fields[0]), int(fields[1])
+    return (int(fields[0]), int(fields[1])) if len(fields) == 2 and all(map(bytes.isdigit, fields)) else None
 
 
 def _named(rows: Iterable[tuple[int, bytes]], length: int, source: str) -> Iterator[tuple[int, bytes, bytes]]:
@@ -138,27 +117,16 @@ def _named(rows: Iterable[tuple[int, bytes]], length: int, source: str) -> Itera
 
 
 def read_binary(stream: BufferedIOBase, found: FoundWords) -> int:
-    """Find words in word2vec's binary file: a line ``count dimension``, then word, space and little-endian float32.
-
-    Args:
-        stream: the file.
-        found: receives the words.
-
-    Returns:
-        L, numbers per word.
-
-    Raises:
-        DataError: the header is missing, or the file has fewer or more words than the header says.
-    """
-    header = stream.readline(100).split()
-    if len(header) != 2 or not all(field.isdigit() for field in header) or int(header[1]) < 1:
-        raise DataError(f"{found.source}: expected word2vec's header 'count dimension', got {b' '.join(header)[:40]!r}")
-    count, length = map(int, header)
-    needed = {word.encode(): word for word in found.needed}
+    """Find words in word2vec's binary file: a line ``count dimension``, then word, space and little-endian float32."""
+    first = b" ".join(stream.readline(100).split())
+    count, length = _header(first) or (0, 0)
+    if length < 1:
+        raise DataError(f"{found.source}: expected word2vec's header 'count dimension', got {first[:40]!r}")
+    needed = {word.encode() for word in found.needed}
     for position, (name, buffer, start) in enumerate(_records(stream, count, 4 * length, found.source)):
         if name in needed:
             numbers = np.frombuffer(buffer, "<f4", length, start)
-            found.add(needed[name], numbers.tolist(), position, f"word {position + 1}")
+            found.add(name, numbers.tolist(), position, f"word {position + 1}")
     return length
 
 

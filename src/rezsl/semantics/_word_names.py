@@ -53,11 +53,11 @@ def words_of(attribute: str) -> Term:
     Raises:
         DataError: the name has no letter and no digit.
     """
-    phrases = [_phrase(tokens) for tokens in _phrases(attribute)]
+    phrases = tuple(map(_phrase, _phrases(attribute)))
     if not phrases:
         raise DataError(f"attribute {attribute!r}: expected a name with a letter or a digit; rename it")
     # A single word such as "Wings" is tried in lower case first, because capitals mark names of bands or teams.
-    return Term(attribute, () if attribute.isalpha() else (attribute,), tuple(phrases))
+    return Term(attribute, () if attribute.isalpha() else (attribute,), phrases)
 
 
 def text_of(attribute: str) -> str:
@@ -69,13 +69,11 @@ def text_of(attribute: str) -> str:
 def _phrases(attribute: str) -> list[list[str]]:
     """Return the tokens of each phrase; a token has a letter or a digit and no blank."""
     name = re.sub(r"['’]s\b", "", attribute)
-    phrases = [
-        [token for token in re.split(r"[\s_]+", segment) if _WORD.search(token)] for segment in _SEGMENTS.split(name)
-    ]
-    phrases = [phrase for phrase in phrases if phrase]
+    segments = [re.split(r"[\s_]+", segment) for segment in _SEGMENTS.split(name)]
+    phrases = list(filter(None, ([token for token in tokens if _WORD.search(token)] for tokens in segments)))
     if phrases and phrases[0][0] == "has" and sum(map(len, phrases)) > 1:
-        phrases[0] = phrases[0][1:]
-    return [phrase for phrase in phrases if phrase]
+        del phrases[0][0]
+    return list(filter(None, phrases))
 
 
 def _phrase(tokens: list[str]) -> Term:
@@ -95,9 +93,7 @@ def _token(token: str) -> Term:
 
 def _word(word: str) -> Term:
     lower = word.lower()
-    spellings = [lower, word, word.title(), word.upper()]
-    if lower in _RESPELT:
-        spellings.append(_RESPELT[lower])
+    spellings = [lower, word, word.title(), word.upper(), _RESPELT.get(lower, lower)]
     cuts = range(_SHORTEST_HALF, len(lower) - _SHORTEST_HALF + 1)
     halves = tuple((lower[:cut], lower[cut:]) for cut in cuts) if word.isalpha() else ()
     return Term(lower, _unique(spellings), halves=halves)
@@ -111,11 +107,8 @@ def resolve(term: Term, positions: Mapping[str, int]) -> tuple[tuple[str, ...], 
     """Choose the words of a file that stand for a term.
 
     The whole term is preferred to its parts. Where a word can be cut in two in several ways ("nest spot", "nests pot"),
-    the cut whose rarer half is the most frequent is taken: files of word vectors are sorted by falling frequency.
-
-    Args:
-        term: from :func:`words_of`.
-        positions: number of words before each word that was found in the file.
+    the cut whose rarer half is the most frequent is taken: files of word vectors are sorted by falling frequency, and
+    ``positions`` are the numbers of words before each word that was found.
 
     Returns:
         The words, and the labels of the pieces for which none was found.

@@ -49,20 +49,26 @@ class ClassSemantics:
             )
         if not self.classes or not self.attributes:
             raise DataError("values: expected at least one class and one attribute, got an empty table")
-        _refuse_repeated("classes", self.classes)
-        _refuse_repeated("attributes", self.attributes)
-        self._check_rows()
-        if self.word_vectors is not None:
-            _check_word_vectors(self.word_vectors, len(self.attributes))
-        if self.groups is not None and len(self.groups) != len(self.attributes):
-            raise DataError(f"groups: expected {len(self.attributes)} names, one per attribute, got {len(self.groups)}")
+        for argument, names in (("classes", self.classes), ("attributes", self.attributes)):
+            repeated = [name for name, count in Counter(names).items() if count > 1]
+            if repeated:
+                raise DataError(f"{argument}: expected unique names, got {name_some(repeated)} more than once")
+            if "" in names:
+                raise DataError(f"{argument}: expected names, got an empty one; name it")
+        self._check_values()
+        vectors, groups, count = self.word_vectors, self.groups, len(self.attributes)
+        if vectors is not None and (vectors.ndim != 2 or len(vectors) != count or not bool(vectors.isfinite().all())):
+            got = tuple(vectors.shape)
+            raise DataError(f"word_vectors: expected {count} finite rows, one per attribute, got shape {got}")
+        if groups is not None and len(groups) != count:
+            raise DataError(f"groups: expected {count} names, one per attribute, got {len(groups)}")
         if self.places is not None:
             _check_places(self.places, self.attributes)
 
-    def _check_rows(self) -> None:
-        bad = (~self.values.isfinite()).nonzero()
-        if len(bad):
-            row, column = bad[0].tolist()
+    def _check_values(self) -> None:
+        bad = (~self.values.isfinite()).nonzero().tolist()
+        if bad:
+            row, column = bad[0]
             raise DataError(
                 f"values: expected finite numbers, got {self.values[row, column]} for class "
                 f"{self.classes[row]!r}, attribute {self.attributes[column]!r}"
@@ -147,37 +153,18 @@ class ClassSemantics:
             raise DataError(f"{path}: expected the header 'class,<attribute>,…', got {','.join(header)[:80]!r}")
         if not rows:
             raise DataError(f"{path}: expected a row per class below the header, got none; add rows")
-        names, values = [], []
-        for line, row in rows:
-            names.append(row[0].strip())
-            values.append([_number(cell, path, line, header[column]) for column, cell in enumerate(row) if column])
+        values = [[_number(*cell, path, line) for cell in zip(row[1:], header[1:], strict=True)] for line, row in rows]
         try:
-            return cls(tuple(names), tuple(header[1:]), torch.tensor(values))
+            return cls(tuple(row[0].strip() for _, row in rows), tuple(header[1:]), torch.tensor(values))
         except DataError as error:
             raise DataError(f"{path}: {error}") from error
 
 
-def _number(cell: str, path: Path, line: int, attribute: str) -> float:
+def _number(cell: str, attribute: str, path: Path, line: int) -> float:
     try:
         return float(cell)
     except ValueError:
         raise DataError(f"{path}, line {line}, attribute {attribute!r}: expected a number, got {cell!r}") from None
-
-
-def _refuse_repeated(argument: str, names: Sequence[str]) -> None:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise DataError(f"{argument}: expected unique names, got {name_some(repeated)} more than once")
-    if "" in names:
-        raise DataError(f"{argument}: expected names, got an empty one; name it")
-
-
-def _check_word_vectors(word_vectors: Tensor, attribute_count: int) -> None:
-    if word_vectors.ndim != 2 or len(word_vectors) != attribute_count or not bool(word_vectors.isfinite().all()):
-        raise DataError(
-            f"word_vectors: expected {attribute_count} finite rows, one per attribute, "
-            f"got shape {tuple(word_vectors.shape)}"
-        )
 
 
 def _check_places(places: Tensor, attributes: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some, needs
@@ -67,13 +67,13 @@ def _load(source: str) -> tuple[Any, Any]:
     except Exception as error:
         if Path(source).is_dir():
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            expected = f"expected a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
-        else:
-            expected = (
-                f"expected a directory or a model in the local cache, with its tokenizer and weights in safetensors, "
-                f"got {source!r}; download it on a machine with a network, or give a directory"
-            )
-        raise DataError(f"source: {expected}") from error
+            raise DataError(
+                f"source: expected a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
+            ) from error
+        raise DataError(
+            f"source: expected a directory or a model in the local cache, with its tokenizer and weights in "
+            f"safetensors, got {source!r}; download it on a machine with a network, or give a directory"
+        ) from error
     # Checkpoints of language models often lack the pooler, which is not used here, so only its weights may be missing.
     lost = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if lost:
@@ -103,14 +103,11 @@ def _encode(model: Any, tokens: Any) -> Float[Tensor, "S L"]:
         features = model.get_text_features(**tokens)
         pooled = features if isinstance(features, Tensor) else features.pooler_output
         return pooled
-    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
-    output = encoder(**tokens)
+    output = (model.get_encoder() if model.config.is_encoder_decoder else model)(**tokens)
     if model.config.model_type in _TEXT_TOWERS:
         pooled = output.pooler_output
         return pooled
-    return _mean(output.last_hidden_state, tokens["attention_mask"])
-
-
-def _mean(states: Float[Tensor, "S T L"], mask: Int[Tensor, "S T"]) -> Float[Tensor, "S L"]:
-    weights = mask.unsqueeze(2).to(states.dtype)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1)
+    states = output.last_hidden_state
+    weights = tokens["attention_mask"].unsqueeze(2).to(states.dtype)
+    mean: Tensor = (states * weights).sum(dim=1) / weights.sum(dim=1)
+    return mean

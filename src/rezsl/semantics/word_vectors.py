@@ -57,18 +57,14 @@ class WordVectors:
         without = [name for name, words in named.items() if not words]
         if without:
             parts.append(f"no word of {name_some(without)} was found, the mean of the other vectors is used")
-        lost = {word: name for name, words in self.missing.items() if named[name] for word in words}
+        lost = dict.fromkeys(word for name, words in self.missing.items() if named[name] for word in words)
         if lost:
             parts.append(f"words that were not found and are left out: {name_some([*lost])}")
-        cut = {f"{first} + {second}": name for name, words in named.items() for first, second in _cut(name, words)}
+        pairs = [(name.lower(), *pair) for name, words in named.items() for pair in pairwise(words)]
+        cut = dict.fromkeys(f"{one} + {other}" for name, one, other in pairs if (one + other).lower() in name)
         if cut:
             parts.append(f"words found in two halves: {name_some([*cut])}")
         return "; ".join(parts)
-
-
-def _cut(name: str, words: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of successive words that are one word in the name."""
-    return [pair for pair in pairwise(words) if "".join(pair).lower() in name.lower()]
 
 
 def load_word_vectors(
@@ -111,27 +107,25 @@ def load_word_vectors(
         )
     compressed = path.suffix.lower() == ".gz"
     kind = Path(path.stem).suffix.lower() if compressed else path.suffix.lower()
-    _refuse(path, kind, compressed)
-    found = FoundWords(str(path), frozenset(word for name in names for word in words_of(name).candidates()))
-    if kind in {".npy", ".npz"}:
-        labels, array = read_arrays(path)
-        if labels is None:
-            rows = check_rows(array, names, str(path))
-            _check_dimension(path, rows.shape[1], dimension)
-            return WordVectors(names, rows, tuple((name,) for name in names), {})
-        length = find_rows(labels, array, found)
-    else:
-        length = _stream(path, kind, compressed, found, dimension)
-    _check_dimension(path, length, dimension)
-    return _assemble(found, names, combine, allow_missing)
-
-
-def _refuse(path: Path, kind: str, compressed: bool) -> None:
-    reason = _REFUSED.get(kind)
-    if compressed and kind in {".npy", ".npz"}:
-        reason = "compressed arrays; unpack them"
+    reason = "compressed arrays; unpack them" if compressed and kind in {".npy", ".npz"} else _REFUSED.get(kind)
     if reason:
         raise DataError(f"{path}: expected a file of word vectors (.npy, .npz, .csv, .bin, .txt), got {reason}")
+    found = FoundWords(str(path), frozenset(word for name in names for word in words_of(name).candidates()))
+    rows = None
+    if kind not in {".npy", ".npz"}:
+        length = _stream(path, kind, compressed, found, dimension)
+    else:
+        labels, array = read_arrays(path)
+        if labels is None:
+            rows = check_rows(array, names, path)
+        length = array.shape[1] if labels is None else find_rows(labels, array, found)
+    if dimension not in {None, length}:
+        raise DataError(
+            f"{path}: expected vectors of dimension {dimension}, got {length}; give the file of that dimension"
+        )
+    if rows is not None:
+        return WordVectors(names, rows, tuple((name,) for name in names), {})
+    return _assemble(found, names, combine, allow_missing)
 
 
 def _stream(path: Path, kind: str, compressed: bool, found: FoundWords, dimension: int | None) -> int:
@@ -143,13 +137,6 @@ def _stream(path: Path, kind: str, compressed: bool, found: FoundWords, dimensio
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"{path}: cannot be read ({reason}); expected a file of word vectors") from error
-
-
-def _check_dimension(path: Path, length: int, dimension: int | None) -> None:
-    if dimension is not None and length != dimension:
-        raise DataError(
-            f"{path}: expected vectors of dimension {dimension}, got {length}; give the file of that dimension"
-        )
 
 
 def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_missing: bool) -> WordVectors:
