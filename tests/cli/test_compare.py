@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,13 @@ from PIL import Image
 from rich.console import Console
 from scipy.io import savemat
 
-from rezsl.cli.compare import compare, prepare
+from rezsl.cli.compare import compare, parser
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
-from rezsl.cli.options import COMMANDS
+from rezsl.cli.options import COMMANDS, parse
 from rezsl.errors import RunDirectoryError
-from rezsl.experiments.jobs import Folder, Job
-from rezsl.experiments.lock import held
+from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import read_plan
-from rezsl.experiments.runner import JobRunner, run_plan
-from rezsl.experiments.workers import WorkerError
+from rezsl.experiments.workers import WorkerError, Workers, locked
 
 pytestmark = pytest.mark.slow
 
@@ -69,21 +67,34 @@ def content(**changes: Any) -> dict[str, Any]:
     }
 
 
-class InProcess:
+class InProcess(Workers):
     """Runs the commands here: an import of PyTorch for each would take the longest."""
 
-    def __init__(self) -> None:
-        self.ran: list[str] = []
+    def __init__(self, processes: int = 1) -> None:
+        self.processes, self.ran = processes, list[str]()
 
-    def __call__(self, job: Job) -> str | None:
-        self.ran.append(job.name)
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        with job.log.open("w") as log, redirect_stdout(log), redirect_stderr(log):
-            code = main(job.arguments)
-        return None if code == 0 else job.log.read_text().splitlines()[-1].removeprefix("rezsl: error: ")
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        command, line, log = arguments
+        self.ran.append(name_of(log))
+        with log.open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
+            return ended(command(line))
 
-    def stop(self) -> None:
+    def result(self, future: Future[Any]) -> Any:
+        return future.result()
+
+    def close(self) -> None:
         """Nothing is running."""
+
+
+def ended(code: int) -> Future[int]:
+    future: Future[int] = Future()
+    future.set_result(code)
+    return future
+
+
+def name_of(log: Path) -> str:
+    """Return the name of the job that writes a log, such as ``toy/linear/none seed 0``."""
+    return f"{'/'.join(log.parent.parts[-3:])} {log.stem.replace('-', ' ')}"
 
 
 def job(folder: Path, number: int, *arguments: str) -> Job:
@@ -97,27 +108,25 @@ def die(*_: object) -> int:
 
 
 def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_a_dead_one(tmp_path: Path) -> None:
-    runner = JobRunner(main, 1)
-    try:
-        assert runner(job(tmp_path, 1, "--version")) is None
-        assert runner(job(tmp_path, 2, "fitt")) == (
-            "unknown command 'fitt' (did you mean fit?); commands: " + ", ".join(COMMANDS)
-        )
-        assert runner(job(tmp_path, 3)) is None
-        first = runner.workers.run(os.getpid)
-        assert runner.workers.run(os.getpid) == first
-        assert runner.workers.run(os.getenv, "OMP_NUM_THREADS") == str(os.cpu_count())
+    with closing(Workers(1)) as workers:
+
+        def run(call: Callable[..., Any], *arguments: object) -> Any:
+            return workers.result(workers.submit(call, *arguments))
+
+        jobs = [job(tmp_path, 1, "--version"), job(tmp_path, 2, "fitt"), job(tmp_path, 3)]
+        unknown = "unknown command 'fitt' (did you mean fit?); commands: " + ", ".join(COMMANDS)
+        assert run_jobs(jobs, workers, main) == {"job 2": unknown}
+        first = run(os.getpid)
+        assert run(os.getpid) == first
+        assert run(os.getenv, "OMP_NUM_THREADS") == str(os.cpu_count())
         with pytest.raises(WorkerError, match=r"^ended by SIGKILL$"):
-            runner.workers.run(die)
-        assert runner(job(tmp_path, 4, "--version")) is None
-        second = runner.workers.run(os.getpid)
+            run(die)
+        assert run_jobs([job(tmp_path, 4, "--version")], workers, main) == {}
+        second = run(os.getpid)
         os.kill(second, signal.SIGKILL)  # while it is idle
         wait_until(lambda: not Path(f"/proc/{second}").exists())
-        assert runner(job(tmp_path, 4, "--version")) is None
-        assert len({first, second, third := runner.workers.run(os.getpid)}) == 3
-    finally:
-        runner.stop()
-    assert runner(job(tmp_path, 5, "--version")) == "interrupted"
+        assert run_jobs([job(tmp_path, 4, "--version")], workers, main) == {}
+        assert len({first, second, third := run(os.getpid)}) == 3
     assert not any(Path(f"/proc/{process}").exists() for process in (first, second, third))
     said = [(tmp_path / "logs" / f"{number}.log").read_text() for number in (1, 2, 3, 4)]
     assert said[0] == said[3] == f"rezsl {version('rezsl')}\n"
@@ -125,28 +134,33 @@ def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_
     assert said[2].startswith("usage: rezsl COMMAND")
 
 
+def die_once(arguments: Sequence[str]) -> int:
+    """Die at the first job; the other one waits until that is reported."""
+    if arguments[0] == "die":
+        die()
+    with open(arguments[0]) as pipe:
+        sys.stdout.write(pipe.read())
+    return 0
+
+
 def test_a_process_that_dies_takes_one_job_with_it(tmp_path: Path) -> None:
-    runner = JobRunner(main, 2)
-    dying = JobRunner(die, 1)
-    dying.workers = runner.workers
-    pipe = tmp_path / "plan.yaml"
+    pipe = tmp_path / "pipe"
     os.mkfifo(pipe)  # the job that reads it waits for what is written below
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(runner, job(tmp_path, 1, "compare", str(pipe), "-o", str(tmp_path / "out")))
-            with pipe.open("w") as stream:
-                assert dying(job(tmp_path, 2)) == "ended by SIGKILL"
-                stream.write("seeds: 1")
-            assert "plan.yaml" in str(other.result(60))
-    finally:
-        runner.stop()
+
+    def report(job: Job, reason: str | None) -> None:
+        if reason == "ended by SIGKILL":
+            pipe.write_text("seeds: 1")
+
+    with closing(Workers(2)) as workers:
+        jobs = [job(tmp_path, 1, str(pipe)), job(tmp_path, 2, "die")]
+        assert run_jobs(jobs, workers, die_once, report) == {"job 2": "ended by SIGKILL"}
+    assert (tmp_path / "logs" / "1.log").read_text() == "seeds: 1"
 
 
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from rezsl.experiments.lock import held
-from rezsl.experiments.workers import Workers
+from rezsl.experiments.workers import Workers, locked
 
 def work(log):
     try:
@@ -157,8 +171,9 @@ def work(log):
         Path(log).write_text("saved")
 
 if __name__ == "__main__":
-    with held(Path(sys.argv[1]), "output") as lock:
-        Workers(1, lock).run(work, sys.argv[2])
+    with locked(Path(sys.argv[1]), "output") as lock:
+        workers = Workers(1, lock)
+        workers.submit(work, sys.argv[2]).result()
 """
 
 
@@ -172,11 +187,11 @@ def test_after_kill_9_the_jobs_save_their_work_at_once_and_hold_the_directory_un
     worker = log.read_text()
     parent.kill()
     parent.wait()
-    with pytest.raises(RunDirectoryError, match="another process uses"), held(out, "output"):
+    with pytest.raises(RunDirectoryError, match="another process uses"), locked(out, "output"):
         pass
     wait_until(lambda: not Path(f"/proc/{worker}").exists(), seconds=10)
     assert log.read_text() == "saved"
-    with held(out, "output"):
+    with locked(out, "output"):
         pass
 
 
@@ -189,19 +204,19 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
 
 def test_a_directory_is_held_until_the_last_heir_has_ended(tmp_path: Path) -> None:
     busy = f"output: expected a free directory, got {tmp_path / 'out'}, which another process uses; wait for its end"
-    with held(tmp_path / "out", "output") as lock:
+    with locked(tmp_path / "out", "output") as lock:
         heir = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=lock)
-        with pytest.raises(RunDirectoryError, match=re.escape(busy)), held(tmp_path / "out", "output"):
+        with pytest.raises(RunDirectoryError, match=re.escape(busy)), locked(tmp_path / "out", "output"):
             pass
-    with pytest.raises(RunDirectoryError, match=re.escape(busy)), held(tmp_path / "out", "output"):
+    with pytest.raises(RunDirectoryError, match=re.escape(busy)), locked(tmp_path / "out", "output"):
         pass
     heir.communicate(b"\n")
-    with held(tmp_path / "out", "output"):
+    with locked(tmp_path / "out", "output"):
         pass
     (tmp_path / "file").touch()
     with (
         pytest.raises(RunDirectoryError, match=f"^output: expected a directory, got the file {tmp_path / 'file'}$"),
-        held(tmp_path / "file", "output"),
+        locked(tmp_path / "file", "output"),
     ):
         pass
 
@@ -215,7 +230,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
     out, runner, roots = tmp_path / "out", InProcess(), {"toy": str(toy)}
     # Not the standard output: the runs, in a thread of their own, turn that to their logs.
     told = Console(file=io.StringIO(), width=200)
-    found = compare(read_plan(content(), "plan.yaml", roots), out, runner, console=told)
+    found = compare(Folder(out, read_plan(content(), "plan.yaml", roots)), runner, console=told)
     assert runner.ran[:3] == ["toy/linear/none seed 0", "toy/linear/none seed 1", "toy/linear/MSE search"]
     assert set(runner.ran[3:]) == {
         *(f"toy/linear/MSE seed {seed}" for seed in (0, 1)), *(f"toy/broken/none seed {seed}" for seed in (0, 1)),
@@ -251,7 +266,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
 
     # Only what failed or is new is run again.
     again = InProcess()
-    compare(read_plan(content(seeds=[0, 1, 2]), "plan.yaml", roots), out, again, console=told)
+    compare(Folder(out, read_plan(content(seeds=[0, 1, 2]), "plan.yaml", roots)), again, console=told)
     assert set(again.ran) == {
         "toy/linear/none seed 2", "toy/linear/MSE seed 2", *(f"toy/broken/none seed {seed}" for seed in (0, 1, 2)),
     }  # fmt: skip
@@ -264,7 +279,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
 
 
 def test_the_exit_code_tells_of_failed_runs(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rezsl.cli.compare.JobRunner", lambda *arguments: InProcess())
+    monkeypatch.setattr("rezsl.cli.compare.Workers", lambda *arguments: InProcess())
     for pairs, code in (({"linear": ["none"], "broken": ["none"]}, 1), ({"linear": ["none"]}, 0)):
         path = tmp_path / f"{code}.yaml"
         methods = {name: options for name, options in content()["methods"].items() if name in pairs}
@@ -273,10 +288,10 @@ def test_the_exit_code_tells_of_failed_runs(toy: Path, tmp_path: Path, monkeypat
         assert main(["compare", str(path), "-o", str(tmp_path / str(code)), "--data-root", f"toy={toy}"]) == code
 
 
-def test_data_roots_may_be_given_one_by_one_or_together() -> None:
-    expected = ["plan.yaml", "-o", "out", "--data_root", "a=1", "b=2"]
-    assert prepare(["--data_root", "a=1", "--data_root=b=2", "plan.yaml", "-o", "out"]) == expected
-    assert prepare(["plan.yaml", "--data_root", "a=1", "b=2", "-o", "out"]) == expected
+@pytest.mark.parametrize("roots", [["--data_root", "a=1", "--data_root=b=2"], ["--data_root", "a=1", "b=2"]])
+def test_data_roots_may_be_given_one_by_one_or_together(roots: list[str]) -> None:
+    for line in ([*roots, "-o", "out"], ["-o", "out", *roots]):
+        assert parse(parser(), ["plan.yaml", *line]).data_root == ["a=1", "b=2"]
 
 
 def test_ctrl_c_ends_the_children_and_says_how_to_go_on(toy: Path, tmp_path: Path) -> None:
@@ -294,19 +309,19 @@ def test_ctrl_c_ends_the_children_and_says_how_to_go_on(toy: Path, tmp_path: Pat
     assert process.returncode == INTERRUPTED
     assert "rezsl: interrupted; the same command goes on; finished runs are kept" in errors
     assert (history.parent / "model.safetensors").exists()  # the child had its time
-    folder = Folder(tmp_path / "out")
     described = read_plan(plan, "plan.yaml", {"toy": str(toy)})
-    assert "--resume" in folder.run_job(described.cells[0], described, 0).arguments
+    assert "--resume" in Folder(tmp_path / "out", described).run_job(described.cells[0], 0).arguments
 
 
 def test_a_search_that_fails_takes_its_seeds_with_it(tmp_path: Path) -> None:
     class Failing(InProcess):
-        def __call__(self, job: Job) -> str | None:
-            return "no luck" if "search" in job.name else None
+        def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            log = arguments[2]
+            log.write_text("rezsl: error: no luck\n")
+            return ended(int(log.stem == "search"))
 
-    plan = read_plan(content(), "plan.yaml")
-    failures = run_plan(plan, Folder(tmp_path), Failing(), 2)
-    assert failures == {
+    folder = Folder(tmp_path, read_plan(content(), "plan.yaml"))
+    assert run_jobs(folder.jobs(), Failing(2), main) == {
         "toy/linear/MSE search": "no luck",
         **{f"toy/linear/MSE seed {seed}": "its search failed: no luck" for seed in (0, 1)},
     }

@@ -5,6 +5,7 @@ import math
 import pytest
 from rich.console import Console
 
+from rezsl.experiments.plan import Plan
 from rezsl.experiments.results import COMPARED, Comparison, Row
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table
 from rezsl.report._comparison import notes
@@ -31,7 +32,14 @@ def comparison() -> Comparison:
         row("partly", [0.1], 2),
         row("not", [], 3),
     )
-    return Comparison(rows, ("base_line", "none"), (0, 1, 2), 0, "H", ("honest",), "t")
+    plan = Plan(
+        datasets={"data & co": None},
+        methods={row.method: None for row in rows},
+        losses={"none": None},
+        seeds=[0, 1, 2],
+        baseline={"method": "base_line", "loss": "none"},
+    )
+    return Comparison(plan, rows, ("honest",), "t")
 
 
 def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(

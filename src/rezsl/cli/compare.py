@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,12 @@ from rezsl.cli import sweep as sweep_command
 from rezsl.cli.console import advice_when_interrupted, show
 from rezsl.cli.main import main
 from rezsl.cli.options import new_parser
-from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
-from rezsl.experiments.jobs import Folder, Job
-from rezsl.experiments.lock import held
+from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least
+from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import Plan, read_plan
-from rezsl.experiments.results import Comparison, collect
-from rezsl.experiments.runner import JobRunner, Runner, run_plan
-from rezsl.experiments.significance import PairedTest
+from rezsl.experiments.results import Comparison, PairedTest, collect
 from rezsl.experiments.space import read_space
+from rezsl.experiments.workers import Workers, locked
 from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 
@@ -33,60 +32,41 @@ def parser() -> ArgumentParser:
     options.add_argument("-o", "--output", type=Path, required=True, help="where runs, searches and tables are kept")
     options.add_argument("--processes", type=int, default=1, help="runs at a time; they share the cores")
     options.add_argument(
-        "--data_root", metavar="NAME=PATH", nargs="+", default=[], help="the directories of the plan's data sets"
-    )
+        "--data_root", metavar="NAME=PATH", nargs="+", action="extend", default=[],
+        help="the directories of the plan's data sets",
+    )  # fmt: skip
     options.add_argument("--test", type=PairedTest, default="t", help="test of paired differences from the baseline")
     return options
 
 
-def prepare(arguments: list[str]) -> list[str]:
-    """Join the values of several ``--data-root``."""
-    rest, roots, inside = [], [], False
-    for argument in arguments:
-        name, equals, value = argument.partition("=")
-        inside = name == "--data_root" or (inside and bool(equals) and not name.startswith("-"))
-        if not inside:
-            rest.append(argument)
-        elif name != "--data_root":
-            roots.append(argument)
-        elif equals:
-            roots.append(value)
-    return [*rest, *(["--data_root", *roots] if roots else [])]
-
-
 def run(options: ArgumentParser, settings: Namespace) -> int:
     """Run the missing runs, then write and print the tables; return the exit code 1 if a run has failed."""
-    if settings.processes < 1:
-        raise ArgumentError(f"processes: expected at least 1, got {settings.processes}")
+    check_at_least(1, processes=settings.processes)
     plan = read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan), _roots(settings.data_root))
     check_plan(plan)
     # A scheduler ends a process by SIGTERM, after which the running jobs must save their work as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The worker processes hold the lock too: after a crash of this process they take a moment to end.
-    with held(settings.output, "output") as lock:
-        runner = JobRunner(main, settings.processes, lock)
-        found = compare(plan, settings.output, runner, settings.processes, settings.test, Console())
+    with locked(settings.output, "output") as lock:
+        workers = Workers(settings.processes, lock)
+        found = compare(Folder(settings.output, plan), workers, settings.test, Console())
     return int(any(row.failures for row in found.rows))
 
 
-def compare(
-    plan: Plan, output: Path, runner: Runner, processes: int = 1, test: PairedTest = "t", console: Console | None = None
-) -> Comparison:
-    """Run a plan and write its tables.
+def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: Console | None = None) -> Comparison:
+    """Run the plan of a directory and write its tables; see :func:`check_plan`.
 
     Args:
-        plan: the runs; see :func:`check_plan`.
-        output: directory of the comparison; its finished runs are not run again.
-        runner: runs a single command.
-        processes: the number of commands at a time.
+        folder: the directory with its plan; finished runs in it are not run again.
+        workers: the processes of the runs, which are ended.
         test: of paired differences from the baseline.
         console: shows the progress and the table.
     """
-    console = console or Console()
-    folder = Folder(output)
-    _keep(plan, folder)
-    jobs = folder.jobs(plan)
-    total, done = len(jobs), sum(job.is_finished for job in jobs)
+    console, plan, output = console or Console(), folder.plan, folder.path
+    _keep(folder)
+    jobs = folder.jobs()
+    each = [job for first in jobs for job in (first, *first.then)]
+    total, done = len(each), sum(job.is_finished for job in each)
     show(
         console,
         f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} of them finished before",
@@ -98,9 +78,9 @@ def compare(
         failed = f"failed: {job.name}: {reason}; see {job.log}"
         show(console, f"[{done}/{total}] {job.name}" if reason is None else failed)
 
-    with advice_when_interrupted("the same command goes on; finished runs are kept"):
-        failures = run_plan(plan, folder, runner, processes, report)
-    comparison = collect(plan, folder, failures, test)
+    with advice_when_interrupted("the same command goes on; finished runs are kept"), closing(workers):
+        failures = run_jobs(jobs, workers, main, report)
+    comparison = collect(folder, failures, test)
     _write(comparison, output)
     for dataset in comparison.datasets:
         console.print(comparison_table(comparison, dataset))
@@ -138,11 +118,11 @@ def _roots(given: list[str]) -> dict[str, str]:
     return {name: os.path.abspath(path) for name, _, path in (entry.partition("=") for entry in given)}
 
 
-def _keep(plan: Plan, folder: Folder) -> None:
+def _keep(folder: Folder) -> None:
     """Write the plan and the options of each row; refuse a directory that holds another comparison."""
-    record = json.loads(json.dumps(plan.record, default=str))
-    if folder.plan.exists():
-        changed = _changes(read_json(folder.plan, RunDirectoryError, "the plan of a comparison"), record)
+    record, kept = json.loads(json.dumps(folder.plan.record, default=str)), folder.path / "plan.json"
+    if kept.exists():
+        changed = _changes(read_json(kept, RunDirectoryError, "the plan of a comparison"), record)
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
             raise RunDirectoryError(
@@ -152,8 +132,8 @@ def _keep(plan: Plan, folder: Folder) -> None:
     elif folder.path.is_dir() and any(folder.path.iterdir()):
         raise RunDirectoryError(f"output: {folder.path} holds other files; choose a new directory")
     folder.path.mkdir(parents=True, exist_ok=True)
-    write_json(folder.plan, record)
-    folder.write_configs(plan)
+    write_json(kept, record)
+    folder.write_configs()
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +30,8 @@ SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "outp
 PLACES = (*fit_command.OWN, "run_dir", "resume")
 """Options of rezsl fit that a trial does not have, because it leaves no run directory."""
 
-MACHINE = ("data.init_args.root", "data.init_args.splits", "word_vectors", "text_encoder", "workers", "accelerator")
-"""Options of the machine, in which several machines that share a study may differ."""
+OF_MACHINE = ("root", "splits", "word_vectors", "text_encoder", "workers", "accelerator")
+"""Options in which several machines that share a study may differ."""
 
 
 def parser() -> ArgumentParser:
@@ -81,10 +80,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             settings.storage or str(settings.output.with_suffix(".journal")),
             settings.study,
             settings.objective,
-            _recorded(yaml.safe_load(text)),
+            yaml.safe_load(text),
             settings.seed,
             lambda line: show(console, line),
             settings.processes,
+            OF_MACHINE,
         )
     best = with_values(text, result.values)
     write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))
@@ -128,19 +128,6 @@ def _check_value(text: str, name: str, value: Any, source: str) -> None:
         with_values(text, {name: value})
     except RezslError as error:
         raise ArgumentError(f"{source}: {name}: {str(error).replace('rezsl sweep', 'rezsl fit')}") from error
-
-
-def _recorded(base: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that decide the outcome of a trial, on whatever machine it is run."""
-    kept = deepcopy(base)
-    for name in MACHINE:
-        *folders, last = name.split(".")
-        inside: Any = kept
-        for folder in folders:
-            inside = inside.get(folder) if isinstance(inside, dict) else None
-        if isinstance(inside, dict):
-            inside.pop(last, None)
-    return kept
 
 
 def _options_of_fit(settings: Namespace) -> str:

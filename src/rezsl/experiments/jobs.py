@@ -1,9 +1,13 @@
-"""The command lines of a comparison: the search of each cell, and after it the runs with each seed."""
+"""The jobs of a comparison: the search of each cell, and after it the runs with each seed, several at a time."""
 
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from rezsl.experiments.plan import Cell, Plan
+from rezsl.experiments.workers import WorkerError, Workers, run_logged
 from rezsl.files import write_json
 
 
@@ -16,17 +20,25 @@ class Job:
         arguments: the command line after ``rezsl``.
         finished: a file that exists once the command has succeeded.
         log: the file of its output.
+        then: the jobs that begin after it.
     """
 
     name: str
     arguments: tuple[str, ...]
     finished: Path
     log: Path
+    then: tuple["Job", ...] = ()
 
     @property
     def is_finished(self) -> bool:
         """Whether the command has succeeded already."""
         return self.finished.exists()
+
+    def reason(self, code: int) -> str:
+        """Return why the job ended with an exit code that is not 0, from the end of its log."""
+        lines = [line.strip() for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        errors = [line.removeprefix("rezsl: error: ") for line in lines if line.startswith("rezsl: error: ")]
+        return [f"exit code {code}", *filter(None, lines), *errors][-1]
 
 
 class Folder:
@@ -34,36 +46,23 @@ class Folder:
 
     Args:
         path: the directory.
+        plan: the plan of the comparison.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, plan: Plan) -> None:
+        self.path, self.plan = path, plan
 
-    @property
-    def plan(self) -> Path:
-        """The file of the plan."""
-        return self.path / "plan.json"
+    def jobs(self) -> list[Job]:
+        """Return the jobs that wait for no other one: the search of a cell, or the runs of a cell without one."""
+        jobs: list[Job] = []
+        for cell in self.plan.cells:
+            runs = tuple(self.run_job(cell, seed) for seed in self.plan.seeds)
+            jobs += [self._search_job(cell, runs)] if cell.space else runs
+        return jobs
 
-    def jobs(self, plan: Plan) -> list[Job]:
-        """Return every command of the comparison."""
-        searches = [self.search_job(cell, plan) for cell in plan.cells]
-        runs = [self.run_job(cell, plan, seed) for cell in plan.cells for seed in plan.seeds]
-        return [job for job in searches if job is not None] + runs
-
-    def search_job(self, cell: Cell, plan: Plan) -> Job | None:
-        """Return the command that searches for a cell; None if nothing is searched."""
-        if not cell.space:
-            return None
-        best = self._best(cell)
-        arguments = (
-            "sweep", str(self._config(cell)), "--space", str(self._space(cell)), "--trials", str(plan.search.trials),
-            "--objective", plan.search.objective, "--seed", str(plan.seeds[0]), "-o", str(best),
-        )  # fmt: skip
-        return Job(f"{cell.name} search", arguments, best, self.path / "logs" / cell.name / "search.log")
-
-    def run_job(self, cell: Cell, plan: Plan, seed: int) -> Job:
+    def run_job(self, cell: Cell, seed: int) -> Job:
         """Return the command that trains and tests a cell with a seed, and resumes an interrupted run."""
-        config = self._best(cell) if self.search_job(cell, plan) is not None else self._config(cell)
+        config = self._best(cell) if cell.space else self._config(cell)
         run = self.path / "runs" / cell.name / f"seed-{seed}"
         # Plots and pages take longer than many trainings, so they are left to rezsl report.
         arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
@@ -72,9 +71,17 @@ class Folder:
         log = self.path / "logs" / cell.name / f"seed-{seed}.log"
         return Job(f"{cell.name} seed {seed}", tuple(arguments), run / "metrics.json", log)
 
-    def write_configs(self, plan: Plan) -> None:
+    def _search_job(self, cell: Cell, runs: tuple[Job, ...]) -> Job:
+        search, best = self.plan.search, self._best(cell)
+        arguments = (
+            "sweep", str(self._config(cell)), "--space", str(self._space(cell)), "--trials", str(search.trials),
+            "--objective", search.objective, "--seed", str(self.plan.seeds[0]), "-o", str(best),
+        )  # fmt: skip
+        return Job(f"{cell.name} search", arguments, best, self.path / "logs" / cell.name / "search.log", runs)
+
+    def write_configs(self) -> None:
         """Write the options and the search space of every cell, as JSON, which is also YAML."""
-        for cell in plan.cells:
+        for cell in self.plan.cells:
             self._config(cell).parent.mkdir(parents=True, exist_ok=True)
             self._best(cell).parent.mkdir(parents=True, exist_ok=True)
             write_json(self._config(cell), cell.options)
@@ -88,3 +95,51 @@ class Folder:
 
     def _best(self, cell: Cell) -> Path:
         return self.path / "search" / f"{cell.name}.yaml"
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    workers: Workers,
+    command: Callable[[Sequence[str]], int],
+    report: Callable[[Job, str | None], None] = lambda job, reason: None,
+) -> dict[str, str]:
+    """Run the jobs that are not finished, and those that follow them; a job that fails does not end the others.
+
+    Args:
+        jobs: the jobs that wait for no other one.
+        workers: the processes. They are closed by the caller, also after Ctrl-C, so that running jobs save their work.
+        command: runs a command line in a process, and returns its exit code.
+        report: called with each job that has ended, and the reason if it failed.
+
+    Returns:
+        The reason of each failed job, by ``Job.name``; jobs that follow a failed one fail with it.
+    """
+    failures: dict[str, str] = {}
+    running: dict[Future[int], Job] = {}
+    waiting = deque(jobs)
+    while waiting or running:
+        while waiting and len(running) < workers.processes:
+            job = waiting.popleft()
+            if job.is_finished:
+                waiting.extendleft(reversed(job.then))
+                continue
+            job.log.parent.mkdir(parents=True, exist_ok=True)
+            running[workers.submit(run_logged, command, job.arguments, job.log)] = job
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            job = running.pop(future)
+            reason = _failure(job, future, workers)
+            report(job, reason)
+            if reason is None:
+                waiting.extend(job.then)
+            else:
+                failures[job.name] = reason
+                failures |= {later.name: f"its search failed: {reason}" for later in job.then}
+    return failures
+
+
+def _failure(job: Job, future: Future[int], workers: Workers) -> str | None:
+    try:
+        code = workers.result(future)
+    except WorkerError as error:
+        return str(error)
+    return None if code == 0 else job.reason(code)

@@ -19,12 +19,12 @@ Entries = TypeVar("Entries")
 
 @dataclass(frozen=True)
 class Cell:
-    """One method with one loss on one data set.
+    """One method with one loss on one data set, by their names in the plan.
 
     Attributes:
-        dataset: its name in the plan.
-        method: its name in the plan.
-        loss: its name in the plan.
+        dataset: name of the data set.
+        method: name of the method.
+        loss: name of the loss.
         options: options of ``rezsl fit``.
         space: entries of the search space, see :func:`rezsl.experiments.space.read_space`; empty without a search.
     """
@@ -62,19 +62,18 @@ class Search:
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise ArgumentError(f"objective: expected {' or '.join(OBJECTIVES)}, got {self.objective}")
-        for part in ("methods", "losses"):
-            for name, options in getattr(self, part).items():
-                _check_options(options, f"{part}: {name}")
+        _check_options("methods", self.methods)
+        _check_options("losses", self.losses)
 
     def of(self, method: str, loss: str) -> Options:
         """Return the entries of the search space of a method with a loss."""
         entries = {**self.space, **(self.methods.get(method) or {}), **(self.losses.get(loss) or {})}
-        return {name: entry for name, entry in entries.items() if entry is not None}
+        return {name: entry for name, entry in entries.items() if entry is not None} if self.trials else {}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a comparison; all but the last two attributes are entries of the plan's file.
+    """The runs of a comparison; all attributes but ``record`` are entries of the plan's file.
 
     Attributes:
         datasets: names of data sets with options of ``rezsl fit``.
@@ -103,23 +102,28 @@ class Plan:
             named = getattr(self, part)
             if not named:
                 raise ArgumentError(f"{part}: expected names with options of rezsl fit, got {named}")
-            for name, options in named.items():
-                _check_name(name, part)
-                _check_options(options, f"{part}: {name}")
+            for name in named:
+                if not isinstance(name, str) or not name or name.startswith(".") or set(name) & set('/\\:*?"<>|'):
+                    raise ArgumentError(
+                        f"{part}: expected names that can name a folder, got {name!r}; put odd ones in quotes"
+                    )
+            _check_options(part, named)
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
             raise ArgumentError(f"seeds: expected a list of different whole numbers of at least 0, got {self.seeds}")
-        _check_known(self.pairs, self.methods, "pairs", "method")
+        _check_known("pairs", self.pairs, self.methods, "method")
         for method, losses in self.pairs.items():
             if not losses or not set(losses) <= set(self.losses):
                 raise ArgumentError(f"pairs: {method}: expected a list of {', '.join(self.losses)}, got {losses}")
-        if (
-            set(self.baseline) != {"method", "loss"}
-            or (self.baseline["method"], self.baseline["loss"]) not in self.rows
-        ):
+        if self.baseline not in [{"method": method, "loss": loss} for method, loss in self.rows]:
             shown = ", ".join(f"{method} with {loss}" for method, loss in self.rows)
             raise ArgumentError(
                 f"baseline: expected {{method, loss}} of one of the rows ({shown}), got {self.baseline}"
             )
+        _check_known("search: methods", self.search.methods, self.methods, "name")
+        _check_known("search: losses", self.search.losses, self.losses, "name")
+        for cell in self.cells:
+            if cell.space:
+                read_space(cell.space, "search")
 
     @property
     def rows(self) -> list[tuple[str, str]]:
@@ -134,8 +138,8 @@ class Plan:
                 dataset,
                 method,
                 loss,
-                merged(self.options, options or {}, self.methods[method] or {}, self.losses[loss] or {}),
-                self.search.of(method, loss) if self.search.trials else {},
+                merged(self.options, options, self.methods[method], self.losses[loss]),
+                self.search.of(method, loss),
             )
             for dataset, options in self.datasets.items()
             for method, loss in self.rows
@@ -157,30 +161,31 @@ def read_plan(content: object, source: str, roots: Mapping[str, str] | None = No
         raise ArgumentError(
             f"{source}: expected a plan with datasets, methods and losses, got {type(content).__name__}"
         )
-    plan = _read(Plan, {name: entry for name, entry in content.items() if name != "search"}, source, "record")
+    search = Search()
     if content.get("search") is not None:
-        where = f"{source}: search"
-        search = _read(Search, content["search"], where)
+        search = _read(Search, content["search"], f"{source}: search")
         if search.trials < 1:
-            raise ArgumentError(f"{where}: expected trials of at least 1, got {search.trials}; or leave search out")
-        for part, known in (("methods", plan.methods), ("losses", plan.losses)):
-            _check_known(getattr(search, part), known, f"{where}: {part}", "name")
-        plan = replace(plan, search=search)
-        for cell in plan.cells:
-            if cell.space:
-                read_space(cell.space, where)
-    return replace(plan, datasets=_placed(plan.datasets, roots or {}, source), record=deepcopy(dict(content)))
+            raise ArgumentError(
+                f"{source}: search: expected trials of at least 1, got {search.trials}; or leave search out"
+            )
+    plan = _read(Plan, content, source, search=search, record=deepcopy(dict(content)))
+    if unknown := set(roots or {}) - set(plan.datasets):
+        raise ArgumentError(f"data_root: {source} has no data set {min(unknown)!r}; it has {', '.join(plan.datasets)}")
+    datasets = dict(plan.datasets)
+    for name, root in (roots or {}).items():
+        datasets[name] = merged(datasets[name], {"data": {"init_args": {"root": root}}})
+    return replace(plan, datasets=datasets)
 
 
-def merged(*parts: Mapping[str, Any]) -> Options:
-    """Lay options over options: mappings are merged entry by entry, and everything else is replaced.
+def merged(*parts: Mapping[str, Any] | None) -> Options:
+    """Lay options over options: mappings are merged entry by entry, and everything else is replaced; None is empty.
 
     Two descriptions of one class, with ``class_path`` and ``init_args`` or by the class's name alone, are merged; the
     arguments of another class are dropped.
     """
     result: Options = {}
     for part in parts:
-        for name, value in part.items():
+        for name, value in (part or {}).items():
             before = result.get(name)
             if isinstance(before, str) and isinstance(value, Mapping) and "init_args" in value:
                 before = {"class_path": before}
@@ -195,18 +200,18 @@ def _is_same_class(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return bool(after.get("class_path", before.get("class_path")) == before.get("class_path"))
 
 
-def _read(entries: type[Entries], content: object, source: str, hidden: str = "") -> Entries:
-    """Make a dataclass from a mapping of its fields, with messages that name the file and the entry."""
-    known = ", ".join(entry.name for entry in fields(entries) if entry.name != hidden)  # type: ignore[arg-type]
+def _read(entries: type[Entries], content: object, source: str, **made: Any) -> Entries:
+    """Make a dataclass from a mapping of its fields and from fields that are made already."""
+    known = ", ".join(entry.name for entry in fields(entries) if entry.name != "record")  # type: ignore[arg-type]
     if not isinstance(content, Mapping):
         raise ArgumentError(f"{source}: expected {known}, got {content}")
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(entries, "read", skip={hidden, "search"})
+    parser.add_class_arguments(entries, "read", skip=set(made))
     # An entry that is null is an entry that is left out.
-    given = {str(name): entry for name, entry in content.items() if entry is not None}
+    given = {str(name): entry for name, entry in content.items() if entry is not None and name != "search"}
     try:
         # Not parser.instantiate, which would build every class that an option describes.
-        return entries(**vars(parser.parse_object({"read": given}).read))
+        return entries(**vars(parser.parse_object({"read": given}).read), **made)
     except EntryError as error:
         message = " ".join(str(error).split()).replace("read.", "")
         if unknown := re.search(r"option '([^']+)'", message, re.IGNORECASE):
@@ -220,29 +225,12 @@ def _read(entries: type[Entries], content: object, source: str, hidden: str = ""
         raise ArgumentError(f"{source}: {error}") from error
 
 
-def _check_name(name: object, part: str) -> None:
-    """Check that a name can be the name of a folder."""
-    if not isinstance(name, str) or not name or name.startswith(".") or set(name) & set('/\\:*?"<>|'):
-        raise ArgumentError(f"{part}: expected names that can name a folder, got {name!r}; put odd ones in quotes")
+def _check_options(part: str, named: Mapping[Any, Any]) -> None:
+    for name, options in named.items():
+        if options is not None and not isinstance(options, Mapping):
+            raise ArgumentError(f"{part}: {name}: expected options of rezsl fit, got {options}")
 
 
-def _check_options(options: object, where: str) -> None:
-    if options is not None and not isinstance(options, Mapping):
-        raise ArgumentError(f"{where}: expected options of rezsl fit, got {options}")
-
-
-def _check_known(names: Iterable[str], known: Iterable[str], where: str, kind: str) -> None:
+def _check_known(part: str, names: Iterable[str], known: Iterable[str], kind: str) -> None:
     if unknown := set(names) - set(known):
-        raise ArgumentError(f"{where}: unknown {kind} {min(unknown)!r}; expected {', '.join(known)}")
-
-
-def _placed(datasets: Mapping[str, Options | None], roots: Mapping[str, str], source: str) -> dict[str, Options]:
-    """Return the data sets' options with the directories that were given for them."""
-    if unknown := set(roots) - set(datasets):
-        raise ArgumentError(f"data_root: {source} has no data set {min(unknown)!r}; it has {', '.join(datasets)}")
-    result = {name: dict(options or {}) for name, options in datasets.items()}
-    for name, root in roots.items():
-        data = result[name].get("data")
-        named = {"data": {"class_path": data} if isinstance(data, str) else data or {}}
-        result[name] = merged(result[name], named, {"data": {"init_args": {"root": root}}})
-    return result
+        raise ArgumentError(f"{part}: unknown {kind} {min(unknown)!r}; expected {', '.join(known)}")

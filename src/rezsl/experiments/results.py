@@ -1,19 +1,24 @@
-"""The results of a comparison: the metrics of every run, and their means over seeds."""
+"""The results of a comparison: the metrics of every run, their means over seeds, and tests of their differences."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder
 from rezsl.experiments.plan import Plan
-from rezsl.experiments.significance import PairedTest, p_value
 from rezsl.files import read_json, reading
 from rezsl.metrics import metrics_in
 
 COMPARED = metrics_in("comparison")
 """The metrics of a run that comparisons show."""
+
+PairedTest = Literal["t", "wilcoxon"]
+
+LEAST_PAIRS = 3
+"""With fewer pairs their spread cannot be estimated."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +61,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows of a comparison, with the settings that led to them.
+    """All rows of a comparison, with the plan that led to them.
 
     Attributes:
+        plan: the plan.
         rows: the rows in the order of the plan.
-        baseline: method and loss that the other rows are compared with.
-        seeds: seeds of the plan.
-        trials: number of trials of each search; 0 where there was none.
-        objective: validation metric that the searches maximised.
         protocols: protocols of the finished runs.
         test: test of significance.
     """
 
+    plan: Plan
     rows: tuple[Row, ...]
-    baseline: tuple[str, str]
-    seeds: tuple[int, ...]
-    trials: int
-    objective: str
     protocols: tuple[str, ...]
     test: PairedTest
+
+    @property
+    def baseline(self) -> str:
+        """The name of the row that the others are compared with."""
+        return f"{self.plan.baseline['method']} + {self.plan.baseline['loss']}"
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -87,7 +91,7 @@ class Comparison:
 
     def is_baseline(self, row: Row) -> bool:
         """Return whether the other rows are compared with this one."""
-        return (row.method, row.loss) == self.baseline
+        return row.name == self.baseline
 
     def significance(self, row: Row, metric: str) -> tuple[float, int]:
         """Return p of a row's difference from the baseline on its data set, and the number of seeds that both have."""
@@ -100,27 +104,56 @@ class Comparison:
         return p_value([ours for ours, _ in pairs], [theirs for _, theirs in pairs], self.test), len(pairs)
 
 
-def collect(plan: Plan, folder: Folder, failures: Mapping[str, str], test: PairedTest = "t") -> Comparison:
+def p_value(ours: Sequence[float], theirs: Sequence[float], test: PairedTest = "t") -> float:
+    """Return the two-sided p of the paired differences, not corrected for the number of comparisons.
+
+    The paired t-test assumes normal differences. Wilcoxon's signed-rank test does not, but with n seeds its p is at
+    least 2^(1−n), which is 0.0625 for five.
+
+    Args:
+        ours: a metric for each seed.
+        theirs: the metric of the other method for the same seeds.
+        test: ``t`` for the paired t-test, ``wilcoxon`` for Wilcoxon's test.
+
+    Returns:
+        p; NaN below three pairs, or if all pairs differ by the same amount; 1 if none differs.
+    """
+    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
+    if len(differences) < LEAST_PAIRS:
+        return math.nan
+    if not any(differences):
+        return 1.0
+    # The differences of deterministic methods vary only by rounding, which is not a spread.
+    largest = max(map(abs, differences))
+    if max(differences) - min(differences) <= 1e-9 * largest:
+        return math.nan
+    from scipy.stats import ttest_1samp, wilcoxon  # noqa: PLC0415 - the import takes half a second, and only tables use it
+
+    if test == "t":
+        return float(ttest_1samp(differences, 0.0).pvalue)
+    return float(
+        wilcoxon(differences, method="exact" if len(set(map(abs, differences))) == len(differences) else "auto").pvalue
+    )
+
+
+def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t") -> Comparison:
     """Read the records of all runs.
 
     Raises:
         RunDirectoryError: a record is damaged; the message names it.
     """
-    rows, protocols = [], set()
+    rows, protocols, plan = [], set(), folder.plan
     for cell in plan.cells:
         runs, missing = {}, {}
         for seed in plan.seeds:
-            job = folder.run_job(cell, plan, seed)
+            job = folder.run_job(cell, seed)
             if job.is_finished:
                 runs[seed], protocol = _read_metrics(job.finished)
                 protocols.add(protocol)
             else:
                 missing[seed] = failures.get(job.name, "not run")
         rows.append(Row(cell.dataset, cell.method, cell.loss, runs, missing, tuple(cell.space)))
-    return Comparison(
-        tuple(rows), (plan.baseline["method"], plan.baseline["loss"]), tuple(plan.seeds), plan.search.trials,
-        plan.search.objective, tuple(sorted(protocols)), test,
-    )  # fmt: skip
+    return Comparison(plan, tuple(rows), tuple(sorted(protocols)), test)
 
 
 def _read_metrics(path: Path) -> tuple[dict[str, float], str]:

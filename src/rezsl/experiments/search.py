@@ -3,22 +3,23 @@
 import json
 import logging
 import math
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, needs
+from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least, needs
 
 with needs("experiments", "searches"):
     import optuna
     from optuna.importance import get_param_importances
+    from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
     from optuna.trial import FrozenTrial, TrialState
 
 from rezsl.experiments.space import SearchSpace
-from rezsl.experiments.storage import explained_errors, open_storage
 from rezsl.experiments.workers import WorkerError, Workers
 from rezsl.files import differences
 from rezsl.metrics import METRICS
@@ -63,6 +64,7 @@ def search(
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
     processes: int = 1,
+    ignored: Sequence[str] = (),
 ) -> SearchResult:
     """Try settings on validation classes until the study has ``trials`` trials, those of other processes included.
 
@@ -73,7 +75,7 @@ def search(
             processes it is pickled.
         space: the options that are varied.
         trials: how many trials the study has at the end; an earlier study that has them all is only read.
-        storage: see :func:`rezsl.experiments.storage.open_storage`.
+        storage: a database by its URL, such as ``sqlite:///study.db``, or a local journal file by its path.
         study: name of the study in the storage.
         objective: name of the metric to maximise, one of :data:`rezsl.metrics.OBJECTIVES`.
         record: everything else that decides the outcome; a study is only continued with the record, the space and the
@@ -81,34 +83,26 @@ def search(
         seed: seed of the draws.
         report: called with a line per finished trial.
         processes: how many trials run at a time, each in a process; with one, they run in this process.
+        ignored: names of the record, at any depth, in which several machines that share a study may differ.
 
     Raises:
         RunDirectoryError: the study began otherwise; the message names the difference.
         ArgumentError: fewer than one trial or process, a storage that cannot be opened, a process that died, or no
             trial that ran to its end.
     """
-    for name, number in (("trials", trials), ("processes", processes)):
-        if number < 1:
-            raise ArgumentError(f"{name}: expected at least 1, got {number}")
+    check_at_least(1, trials=trials, processes=processes)
     run = _Trials(train, space, trials, storage, study, objective)
-    with _quiet(), explained_errors(storage):
-        kept = optuna.create_study(
-            storage=open_storage(storage), study_name=study, direction="maximize", load_if_exists=True
-        )
-        _agree(kept, {"space": {name: str(entry) for name, entry in space.items()}, "objective": objective,
-                      "config": dict(record or {})}, study, storage)  # fmt: skip
+    with _opened(storage) as opened:
+        kept = optuna.create_study(storage=opened, study_name=study, direction="maximize", load_if_exists=True)
+        shown = {name: str(entry) for name, entry in space.items()}
+        _agree(kept, {"space": shown, "objective": objective, "config": dict(record or {})}, storage, ignored)
         seed += len(kept.trials)
-
-        def show(_: optuna.Study, trial: FrozenTrial) -> None:
-            report(_line(trial, objective))
-            if _counted(kept) >= trials:
-                kept.stop()
-
         if processes > 1:
-            _run_in_processes(run, kept, seed, lambda trial: report(_line(trial, objective)), processes)
-        elif _counted(kept) < trials:
+            run.run_in_processes(kept, seed, processes, report)
+        else:
             run.prepare(kept, seed)
-            kept.optimize(run.score, callbacks=[show], catch=(RezslError,))
+            while _counted(kept) < trials:
+                report(run.run_one(kept))
         return _result(kept, space, objective)
 
 
@@ -130,18 +124,58 @@ class _Trials:
         )
         study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
-    def score(self, trial: optuna.Trial) -> float:
+    def run_one(self, study: optuna.Study) -> str:
+        """Run one trial and return a line about it."""
+        lines: list[str] = []
+        study.optimize(
+            self._score,
+            n_trials=1,
+            callbacks=[lambda _, trial: lines.append(_line(trial, self.objective))],
+            catch=(RezslError,),
+        )
+        return lines[0]
+
+    def run_in_worker(self, seed: int) -> str:
+        """Run one trial in a worker process, which shares the study through its storage."""
+        with _opened(self.storage) as opened:
+            study = optuna.load_study(storage=opened, study_name=self.study)
+            self.prepare(study, seed, parallel=True)
+            return self.run_one(study)
+
+    def run_in_processes(self, study: optuna.Study, seed: int, processes: int, report: Callable[[str], None]) -> None:
+        """Run trials until the study has enough, several at a time, and never more than it lacks."""
+        running: set[Future[str]] = set()
+        with closing(Workers(processes)) as workers:
+            while True:
+                while len(running) < processes and _counted(study) + len(running) < self.trials:
+                    running.add(workers.submit(self.run_in_worker, seed))
+                    seed += 1
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    try:
+                        report(workers.result(future))
+                    except WorkerError as error:
+                        raise ArgumentError(
+                            f"processes: the process of a trial was {error}; the same command goes on with the study"
+                        ) from error
+
+    def _score(self, trial: optuna.Trial) -> float:
         """Run one trial and return its validation value of the objective."""
         values = {name: entry.suggest(name, trial) for name, entry in self.space.items()}
         trial.set_user_attr("values", values)
 
+        def value(choice: Choice) -> float:
+            return float(getattr(choice, METRICS[self.objective].choice))
+
         def watch(epoch: Choice) -> None:
-            trial.report(_score(epoch, self.objective), epoch.epochs)
+            trial.report(value(epoch), epoch.epochs)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
         try:
-            score = _score(self.train(values, watch), self.objective)
+            score = value(self.train(values, watch))
             if not math.isfinite(score):
                 raise ArgumentError(
                     f"validation {self.objective}: expected a number, got {score}; the training diverged"
@@ -151,100 +185,40 @@ class _Trials:
             trial.set_user_attr("reason", " ".join(str(error).split()))
             raise
 
-    def run_one(self, seed: int) -> FrozenTrial:
-        """Run one trial in a worker process, which shares the study through its storage."""
-        with _quiet(), explained_errors(self.storage):
-            study = optuna.load_study(storage=open_storage(self.storage), study_name=self.study)
-            self.prepare(study, seed, parallel=True)
-            finished: list[FrozenTrial] = []
-            study.optimize(
-                self.score, n_trials=1, callbacks=[lambda _, trial: finished.append(trial)], catch=(RezslError,)
-            )
-            return finished[0]
 
-
-def _run_in_processes(
-    run: _Trials, study: optuna.Study, seed: int, report: Callable[[FrozenTrial], None], processes: int
-) -> None:
-    """Run trials until the study has enough, several at a time, and never more than it lacks."""
-    lock, begun, running, stopped = threading.Lock(), 0, 0, False
-    workers = Workers(processes)
-
-    def run_trials() -> None:
-        nonlocal begun, running, stopped
-        while True:
-            with lock:
-                if stopped or _counted(study) + running >= run.trials:
-                    return
-                number = begun
-                begun, running = begun + 1, running + 1
-            try:
-                trial = workers.run(run.run_one, seed + number)
-            except BaseException:
-                stopped = True
-                raise
-            with lock:
-                running -= 1
-                report(trial)
-
-    try:
-        with ThreadPoolExecutor(processes) as pool:
-            threads = [pool.submit(run_trials) for _ in range(processes)]
-            try:
-                for thread in threads:
-                    thread.result()
-            finally:
-                stopped = True
-                workers.stop()
-    except WorkerError as error:
-        raise ArgumentError(
-            f"processes: the process of a trial was {error}; the same command goes on with the study"
-        ) from error
-
-
-def _score(choice: Choice, objective: str) -> float:
-    return float(getattr(choice, METRICS[objective].choice))
-
-
-def _agree(study: optuna.Study, record: dict[str, Any], name: str, storage: str) -> None:
+def _agree(study: optuna.Study, record: dict[str, Any], storage: str, ignored: Sequence[str]) -> None:
     """Keep the record of a new study, and refuse a study that began with another record."""
     # The study's storage returns the record as JSON does, with lists for tuples.
     record = json.loads(json.dumps(record, default=str))
     before = study.user_attrs.get("rezsl")
     if before is None:
         study.set_user_attr("rezsl", record)
-    elif changed := differences(before, record):
+    elif changed := differences(before, record, ignored):
+        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise RunDirectoryError(
-            f"study: {name!r} in {storage} was begun with another {changed[0]}"
-            f"{f' (and {len(changed) - 1} more)' if len(changed) > 1 else ''}; continue it as it was, or give --study "
-            f"another name"
+            f"study: {study.study_name!r} in {storage} was begun with another {changed[0]}{more}; continue it as it "
+            f"was, or give --study another name"
         )
 
 
 def _counted(study: optuna.Study) -> int:
     """Count the trials that are over; a trial that Ctrl-C has ended is not one of them."""
-    return sum(_is_over(trial) for trial in study.get_trials(deepcopy=False))
-
-
-def _is_over(trial: FrozenTrial) -> bool:
-    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or "reason" in trial.user_attrs
+    over = (TrialState.COMPLETE, TrialState.PRUNED)
+    return sum(trial.state in over or "reason" in trial.user_attrs for trial in study.get_trials(deepcopy=False))
 
 
 def _line(trial: FrozenTrial, objective: str) -> str:
-    settings = ", ".join(f"{name} {_shown(value)}" for name, value in trial.user_attrs.get("values", {}).items())
-    match trial.state:
-        case TrialState.COMPLETE:
-            assert trial.value is not None
-            outcome = f"{objective} {100 * trial.value:.1f} %"
-        case TrialState.PRUNED:
-            outcome = f"given up after epoch {max(trial.intermediate_values, default=0)}"
-        case _:
-            outcome = f"failed: {trial.user_attrs.get('reason', 'interrupted')}"
+    values = trial.user_attrs.get("values", {})
+    settings = ", ".join(
+        f"{name} {f'{value:.4g}' if isinstance(value, float) else value}" for name, value in values.items()
+    )
+    if trial.state == TrialState.COMPLETE:
+        outcome = f"{objective} {100 * (trial.value or 0.0):.1f} %"
+    elif trial.state == TrialState.PRUNED:
+        outcome = f"given up after epoch {max(trial.intermediate_values, default=0)}"
+    else:
+        outcome = f"failed: {trial.user_attrs.get('reason', 'interrupted')}"
     return f"trial {trial.number + 1}: {outcome}  ({settings})"
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _result(study: optuna.Study, space: SearchSpace, objective: str) -> SearchResult:
@@ -254,33 +228,57 @@ def _result(study: optuna.Study, space: SearchSpace, objective: str) -> SearchRe
     if not complete:
         why = f"; the last one failed: {reasons[-1]}" if reasons else ""
         raise ArgumentError(f"trials: expected at least one that runs to its end, got none{why}")
-    best = study.best_trial
-    assert best.value is not None
+    # Too few trials, or equal ones, have no differences that options could explain.
+    is_known = len(complete) >= 4 and len({trial.value for trial in complete}) > 1
+    importance = get_param_importances(study, params=list(space)) if is_known else {}
     return SearchResult(
-        values=dict(best.user_attrs["values"]),
-        score=best.value,
+        values=dict(study.best_trial.user_attrs["values"]),
+        score=study.best_value,
         objective=objective,
-        importance=_importance(study, complete, space),
+        importance=importance if sum(importance.values()) > 0 else {},
         finished=len(complete),
         pruned=sum(trial.state == TrialState.PRUNED for trial in trials),
         failed=len(reasons),
     )
 
 
-def _importance(study: optuna.Study, complete: list[FrozenTrial], space: SearchSpace) -> dict[str, float]:
-    """Return each option's share of importance; there are none where too few trials differ."""
-    if len(complete) < 4 or len({trial.value for trial in complete}) < 2:
-        return {}
-    shares = get_param_importances(study, params=list(space))
-    return shares if sum(shares.values()) > 0 else {}
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Switch off Optuna's own lines, because rezsl reports the trials itself."""
+def _opened(location: str) -> Iterator[BaseStorage]:
+    """Open the storage of a study; a failure of a database inside the block becomes an error of one line."""
     level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(logging.ERROR)
+    optuna.logging.set_verbosity(logging.ERROR)  # rezsl reports the trials itself
     try:
-        yield
+        if "://" in location:
+            yield RDBStorage(location)
+        elif Path(location).absolute().parent.is_dir():
+            yield JournalStorage(JournalFileBackend(location))
+        else:
+            raise ArgumentError(f"storage: expected a file in a folder that exists, got {location}; make the folder")
+    except Exception as error:
+        if "://" in location and not isinstance(error, RezslError):
+            _raise_explained(error, location.partition("://")[0])
+        raise
     finally:
         optuna.logging.set_verbosity(level)
+
+
+def _raise_explained(error: Exception, scheme: str) -> None:
+    """Raise an error of one line if a database has failed or is not known."""
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError  # noqa: PLC0415 - takes long, for databases only
+
+    # Optuna's own code fails after a lost connection, so the reason can be deep in the chain of exceptions.
+    chain: list[BaseException] = [error]
+    while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(deeper)
+    missing = [part.name for part in chain if isinstance(part, ModuleNotFoundError)]
+    of_database = [part for part in chain if isinstance(part, SQLAlchemyError)]
+    if isinstance(error, NoSuchModuleError):
+        raise ArgumentError(f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}") from error
+    if missing:
+        raise ArgumentError(
+            f"storage: {scheme}:// needs the Python package {missing[-1]}, which is not installed; install it, or "
+            f"name another driver, as in {scheme.partition('+')[0]}+DRIVER://"
+        ) from error
+    if of_database:
+        reason = str(of_database[-1].__cause__ or of_database[-1]).splitlines()[0]
+        raise ArgumentError(f"storage: the {scheme} database cannot be used ({reason})") from error

@@ -30,9 +30,20 @@ class Range:
     log: bool = False
     step: Number | None = None
 
+    def __post_init__(self) -> None:
+        low, high, step = self.low, self.high, self.step
+        if low >= high:
+            raise ArgumentError(f"expected low below high, got {low} to {high}; the range is empty")
+        if self.log and (low <= 0 or step is not None):
+            raise ArgumentError(f"expected low above 0 and no step with log, got low {low}, step {step}")
+        if step is not None and not 0 < step <= high - low:
+            raise ArgumentError(f"expected a step above 0 and at most high - low, got {step}")
+        if step is not None and not math.isclose((high - low) / step, round((high - low) / step)):
+            raise ArgumentError(f"expected high to be low plus whole steps, got {low} to {high} in steps of {step}")
+
     @property
     def samples(self) -> tuple[Any, ...]:
-        """Return values such that an option that accepts them accepts all."""
+        """Values such that an option that accepts them accepts all."""
         return (self.low, self.high)
 
     def suggest(self, name: str, trial: "Trial") -> Any:
@@ -49,23 +60,23 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """A list of values of any types that YAML has."""
+    """At least two different values, of any types that YAML has."""
 
-    values: tuple[Any, ...]
+    samples: tuple[Any, ...]
 
-    @property
-    def samples(self) -> tuple[Any, ...]:
-        """Return values such that an option that accepts them accepts all."""
-        return self.values
+    def __post_init__(self) -> None:
+        if len(self.samples) < 2:
+            raise ArgumentError(f"expected at least two choices, got {_shown(self.samples)}; set it in the run instead")
+        if any(value in self.samples[:place] for place, value in enumerate(self.samples)):
+            raise ArgumentError(f"expected choices that differ, got {_shown(self.samples)}")
 
     def suggest(self, name: str, trial: "Trial") -> Any:
         """Draw the value for a trial."""
-        # A study stores only text, numbers, booleans and None, so other values are stored as JSON.
-        labels = {value if _is_plain(value) else json.dumps(value): value for value in self.values}
-        return labels[trial.suggest_categorical(name, list(labels))]
+        # A study stores only text, numbers, booleans and None, so all values are stored as JSON.
+        return json.loads(trial.suggest_categorical(name, [json.dumps(value) for value in self.samples]))
 
     def __str__(self) -> str:
-        return ", ".join(map(str, self.values))
+        return ", ".join(map(str, self.samples))
 
 
 SearchSpace = dict[str, Range | Choices]
@@ -87,42 +98,25 @@ def read_space(content: object, source: str) -> SearchSpace:
 
 
 def _entry(entry: object, where: str) -> Range | Choices:
-    if isinstance(entry, list):
-        if len(entry) < 2:
-            raise ArgumentError(
-                f"{where}: expected at least two choices, got {_shown(entry)}; set it in the run instead"
-            )
-        if any(value in entry[:place] for place, value in enumerate(entry)):
-            raise ArgumentError(f"{where}: expected choices that differ, got {_shown(entry)}")
-        return Choices(tuple(entry))
-    if not isinstance(entry, Mapping) or not {"low", "high"} <= set(entry) <= {"low", "high", "log", "step"}:
-        raise ArgumentError(
-            f"{where}: expected {{low, high}}, optionally with log or step, or a list of choices, got {_shown(entry)}"
-        )
-    low, high, step, log = (entry.get(name) for name in ("low", "high", "step", "log"))
-    for name, number in (("low", low), ("high", high), *([("step", step)] if step is not None else [])):
+    try:
+        if isinstance(entry, list):
+            return Choices(tuple(entry))
+        if isinstance(entry, Mapping) and {"low", "high"} <= set(entry) <= {"low", "high", "log", "step"}:
+            return _range(**entry)
+    except ArgumentError as error:
+        raise ArgumentError(f"{where}: {error}") from error
+    raise ArgumentError(
+        f"{where}: expected {{low, high}}, optionally with log or step, or a list of choices, got {_shown(entry)}"
+    )
+
+
+def _range(low: Any, high: Any, log: Any = None, step: Any = None) -> Range:
+    for name, number in (("low", low), ("high", high), ("step", 1 if step is None else step)):
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            hint = "; YAML reads 1e-4 as text, write 1.0e-4" if isinstance(number, str) else ""
-            raise ArgumentError(f"{where}: expected {name} to be a number, got {_shown(number)}{hint}")
-    assert isinstance(low, int | float)
-    assert isinstance(high, int | float)
-    if low >= high:
-        raise ArgumentError(f"{where}: expected low below high, got {low} to {high}; the range is empty")
+            raise ArgumentError(f"expected {name} to be a number, got {_shown(number)}")
     if log not in (None, True, False):
-        raise ArgumentError(f"{where}: expected log to be true or false, got {_shown(log)}")
-    if log and (low <= 0 or step is not None):
-        raise ArgumentError(f"{where}: expected low above 0 and no step with log, got low {low}, step {step}")
-    if step is not None and not 0 < step <= high - low:
-        raise ArgumentError(f"{where}: expected a step above 0 and at most high - low, got {step}")
-    if step is not None and not math.isclose((high - low) / step, round((high - low) / step)):
-        raise ArgumentError(
-            f"{where}: expected high to be low plus whole steps, got {low} to {high} in steps of {step}"
-        )
+        raise ArgumentError(f"expected log to be true or false, got {_shown(log)}")
     return Range(low, high, bool(log), step)
-
-
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
 
 
 def _shown(value: object) -> str:

@@ -1,5 +1,6 @@
-"""Processes that run one call after the other, on joblib's loky."""
+"""Processes that run one call after the other, on joblib's loky, and the lock of the directory that they write."""
 
+import fcntl
 import gc
 import os
 import re
@@ -7,14 +8,17 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, TypeVar
 
 from joblib.externals.loky import process_executor
+
+from rezsl.errors import RunDirectoryError
 
 Result = TypeVar("Result")
 Executor = Any
@@ -34,14 +38,15 @@ class Workers:
 
     Each process has an executor of its own, because loky ends all processes of an executor with the first one that
     dies: here, a process that dies takes one call with it, and the next call starts another one. Ctrl-C reaches this
-    process alone, which interrupts the others in :meth:`stop`. They also end when this process does, however it ends.
+    process alone, which interrupts the others in :meth:`close`. They also end when this process does, however it ends.
 
     Args:
-        processes: the number of processes that share the cores.
+        processes: the number of processes that share the cores, and so of calls that may run at a time.
         kept_open: file descriptors that the processes keep open until they end, such as the one of a lock.
     """
 
     def __init__(self, processes: int, kept_open: Sequence[int] = ()) -> None:
+        self.processes = processes
         self._environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
         # The processes wait for the end of this pipe, which is closed when this process ends, whatever ended it.
         read_end, self._alive = Pipe(duplex=False)
@@ -49,48 +54,35 @@ class Workers:
         self._inherited = (read_end, *(Connection(os.dup(descriptor)) for descriptor in kept_open))
         self._idle: list[Executor] = []
         self._running: dict[Future[Any], Executor] = {}
-        self._lock, self._stopped = threading.Lock(), False
 
-    def run(self, call: Callable[..., Result], *arguments: Any) -> Result:
-        """Run a call in a process and return what it returns; several threads may do so at the same time.
+    def submit(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Begin a call in a process that is idle, or else in a new one."""
+        executor = self._executor()
+        future: Future[Result] = executor.submit(_run, call, *arguments)
+        self._running[future] = executor
+        return future
+
+    def result(self, future: Future[Result]) -> Result:
+        """Return what a call returned, after which its process is idle.
 
         Raises:
-            WorkerError: the process ended before the call did, or :meth:`stop` came first.
+            WorkerError: the process ended before the call did.
         """
-        with self._lock:
-            if self._stopped:
-                raise WorkerError("interrupted")
-            executor = self._executor()
-            future = executor.submit(_run, call, *arguments)
-            self._running[future] = executor
-        try:
-            result: Result = future.result()
-        except process_executor.BrokenProcessPool as error:
-            with self._lock:
-                del self._running[future]
+        executor, error = self._running.pop(future), future.exception()
+        if isinstance(error, process_executor.BrokenProcessPool):
             signals = re.findall(r"SIG\w+", str(error))
             raise WorkerError(f"ended by {signals[0]}" if signals else "its process has ended") from error
-        except BaseException:
-            self._release(future)
-            raise
-        self._release(future)
-        return result
+        self._idle.append(executor)
+        return future.result()
 
-    def stop(self) -> None:
-        """Interrupt the calls as Ctrl-C would, end the processes, and run nothing more."""
-        with self._lock:
-            self._stopped = True
-            executors, running = [*self._idle, *self._running.values()], list(self._running)
+    def close(self) -> None:
+        """Interrupt the calls as Ctrl-C would, and end the processes."""
         self._alive.close()
-        still_running = wait(running, SECONDS_TO_END).not_done
-        for executor in executors:
+        still_running = wait(self._running, SECONDS_TO_END).not_done
+        for executor in (*self._idle, *self._running.values()):
             executor.shutdown(wait=True, kill_workers=bool(still_running))
         for connection in self._inherited:
             connection.close()
-
-    def _release(self, future: Future[Any]) -> None:
-        with self._lock:
-            self._idle.append(self._running.pop(future))
 
     def _executor(self) -> Executor:
         while self._idle:
@@ -137,9 +129,9 @@ def _run(call: Callable[..., Result], *arguments: Any) -> Result:
         return call(*arguments)
 
 
-def run_logged(command: Callable[[Sequence[str]], int], arguments: Sequence[str], log: str) -> int:
+def run_logged(command: Callable[[Sequence[str]], int], arguments: Sequence[str], log: Path) -> int:
     """Run a command line in a worker process, with all output of the process in a file, and return the exit code."""
-    with open(log, "wb") as file:
+    with log.open("wb") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
     try:
@@ -156,3 +148,39 @@ def run_logged(command: Callable[[Sequence[str]], int], arguments: Sequence[str]
             stream.flush()
         # Models and optimizers refer to each other in circles, and their memory is for the next run.
         gc.collect()
+
+
+@contextmanager
+def locked(directory: Path, argument: str) -> Iterator[tuple[int, ...]]:
+    """Lock a directory, which is made if it does not exist, and yield the descriptor of the lock.
+
+    Processes that inherit the descriptor share the lock, which ends with the last of them, however they end. On a file
+    system without such locks the directory is not locked, and there is no descriptor.
+
+    Args:
+        directory: the directory.
+        argument: the name of the directory's argument, for messages.
+
+    Raises:
+        RunDirectoryError: another process has locked the directory, or it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RunDirectoryError(f"{argument}: expected a directory, got the file {error.filename}") from error
+    except OSError as error:
+        raise RunDirectoryError(f"{argument}: {directory} cannot be made ({error.strerror})") from error
+    kept_open: tuple[int, ...] = (descriptor,)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunDirectoryError(
+                f"{argument}: expected a free directory, got {directory}, which another process uses; wait for its end"
+            ) from None
+        except OSError:
+            kept_open = ()
+        yield kept_open
+    finally:
+        os.close(descriptor)

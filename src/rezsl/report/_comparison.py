@@ -80,7 +80,7 @@ def as_csv(comparison: Comparison) -> str:
     lines = []
     for row in comparison.rows:
         pairs = comparison.significance(row, "H")[1]
-        trials = comparison.trials if row.searched else 0
+        trials = comparison.plan.search.trials if row.searched else 0
         counts = [len(row.runs), len(row.failures), pairs, comparison.test, trials]
         values = [
             value
@@ -96,7 +96,7 @@ def runs_csv(comparison: Comparison) -> str:
     names = [metric.name for metric in COMPARED]
     lines: list[list[object]] = []
     for row in comparison.rows:
-        for seed in comparison.seeds:
+        for seed in comparison.plan.seeds:
             run = row.runs.get(seed)
             values = [_raw(run[name]) if run is not None else "" for name in names]
             lines.append([row.dataset, row.method, row.loss, seed, *values, row.failures.get(seed, "")])
@@ -105,32 +105,32 @@ def runs_csv(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """Return notes on the tables, one sentence each."""
-    baseline = " + ".join(comparison.baseline)
     pairs = {
         comparison.significance(row, "H")[1] for row in comparison.rows if row.runs and not comparison.is_baseline(row)
     }
     counts = f"n = {min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"n = {min(pairs, default=0)}"
     return [
-        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.seeds))}. Accuracies in percent; "
-        "error and its spread over attributes × 10⁻³; corr: Pearson, class semantics with error.",
+        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.plan.seeds))}. Accuracies in "
+        "percent; error and its spread over attributes × 10⁻³; corr: Pearson, class semantics with error.",
         _searched(comparison),
         *(PROTOCOLS[protocol] for protocol in comparison.protocols),
         "H_oracle takes the γ that is best on test, as published tables report.",
-        f"p: {TESTS[comparison.test]} over seeds against {baseline}, two-sided, {counts} seeds in common, not "
-        "corrected for the number of comparisons; none below 3 seeds. All seeds use the same data, so p does not "
+        f"p: {TESTS[comparison.test]} over seeds against {comparison.baseline}, two-sided, {counts} seeds in common, "
+        "not corrected for the number of comparisons; none below 3 seeds. All seeds use the same data, so p does not "
         "extend to other data sets.",
         *_failures(comparison),
     ]
 
 
 def _searched(comparison: Comparison) -> str:
-    if not comparison.trials:
+    search = comparison.plan.search
+    if not search.trials:
         return "No search: every row has the settings of the plan."
     without = [row.name for row in comparison.rows if not row.searched]
     rest = f"; without a search, by the plan: {', '.join(dict.fromkeys(without))}" if without else ""
     return (
-        f"Search: {comparison.trials} trials per row and data set for validation {comparison.objective}, with seed "
-        f"{comparison.seeds[0]}; no test image is used{rest}."
+        f"Search: {search.trials} trials per row and data set for validation {search.objective}, with seed "
+        f"{comparison.plan.seeds[0]}; no test image is used{rest}."
     )
 
 

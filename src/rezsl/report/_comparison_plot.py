@@ -82,8 +82,9 @@ def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: M
 
 def _caption(comparison: Comparison) -> str:
     """Explain the marks, with the number of seeds and trials."""
-    budget = f"{comparison.trials} trials of search per row" if comparison.trials else "no search"
+    trials = comparison.plan.search.trials
+    budget = f"{trials} trials of search per row" if trials else "no search"
     return (
-        f"points: seeds ({len(comparison.seeds)});  diamond and bar: mean ± standard deviation;  dashed: "
-        f"{' + '.join(comparison.baseline)};  {budget}"
+        f"points: seeds ({len(comparison.plan.seeds)});  diamond and bar: mean ± standard deviation;  dashed: "
+        f"{comparison.baseline};  {budget}"
     )

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from rezsl.experiments.significance import p_value
+from rezsl.experiments.results import p_value
 
 
 def test_the_paired_t_test_is_the_one_of_the_books() -> None:
