@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.error_fall import error_fall_rate
+from rezsl.functional.imbalance import error_fall_rate
 from tests.oracles import analysis_errors as oracle
 
 

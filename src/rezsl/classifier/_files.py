@@ -108,7 +108,7 @@ def _read_description(path: Path) -> dict[str, Any]:
 def _class_named(directory: Path, name: str, base: Any) -> Any:
     """Return the imported subclass of that name; if the class was defined again, as in a notebook, the last one."""
     classes = [base]
-    for candidate in classes:
+    for candidate in classes:  # the list grows by subclasses of subclasses
         classes += candidate.__subclasses__()
     found = [candidate for candidate in classes if candidate.__name__ == name and not isabstract(candidate)]
     places = dict.fromkeys(f"{candidate.__module__}.{candidate.__qualname__}" for candidate in found)

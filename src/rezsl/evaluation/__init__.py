@@ -9,8 +9,7 @@ from rezsl.evaluation._options import AnalysisOptions
 from rezsl.evaluation._recognition import ConfusedPair, Recognition
 from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions
 from rezsl.functional.binning import ValueBins
-from rezsl.functional.error_fall import ErrorFall
-from rezsl.functional.imbalance import QUANTILE_LEVELS, ErrorProfile
+from rezsl.functional.imbalance import QUANTILE_LEVELS, ErrorFall, ErrorProfile
 from rezsl.functional.recognition import Hubness, Mistakes, Reliability
 from rezsl.functional.statistics import CorrelationEstimate, Correlations
 

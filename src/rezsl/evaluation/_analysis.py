@@ -19,8 +19,7 @@ from rezsl.evaluation._recognition import Recognition, recognise
 from rezsl.evaluation._saved_predictions import check_predictions
 from rezsl.functional import class_scores
 from rezsl.functional.binning import ValueBins, bin_by_value
-from rezsl.functional.error_fall import ErrorFall
-from rezsl.functional.imbalance import ErrorProfile, error_profile
+from rezsl.functional.imbalance import ErrorFall, ErrorProfile, error_profile
 from rezsl.functional.statistics import Correlations, bootstrap_weights, correlations
 from rezsl.metrics import read_metrics
 from rezsl.semantics import ClassSemantics

@@ -11,7 +11,7 @@ from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation._options import AnalysisOptions
 from rezsl.files import read_npz, reading
 from rezsl.functional.binning import bin_by_value
-from rezsl.functional.error_fall import ErrorFall, error_fall_rate
+from rezsl.functional.imbalance import ErrorFall, error_fall_rate
 from rezsl.functional.statistics import bootstrap_weights, correlations
 
 

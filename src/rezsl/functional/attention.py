@@ -43,15 +43,12 @@ class CollapsedAttention(NamedTuple):
 
 
 def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor, "S R"] | None = None) -> Predictions:
-    """Predict every attribute from the regions, by the collapsed form in the description of this module.
+    """Predict every attribute, ``[B, S]``, from the regions by the collapsed form in the description of this module.
 
     Args:
         regions: F, ``[B, R, D]``.
         collapsed: the parameters, multiplied out.
         shares: w, the share of each attribute in each region, ``[S, R]``; None means equal shares.
-
-    Returns:
-        Predicted attributes, ``[B, S]``.
     """
     if shares is None:
         projection = torch.cat([collapsed.where, collapsed.what])

@@ -56,9 +56,8 @@ class ValueBins:
     """A quantity (the error, or its rate of fall) in B bins of the attribute value.
 
     Attributes:
-        binning: ``equal_width``, or ``equal_count`` as far as ties allow, because equal values share a bin.
-        edges: edges of the bins, ascending, ``[B + 1]``, in units of the attribute value. A bin includes its upper
-            edge, the first bin also its lower edge.
+        binning: the rule by which the edges were chosen, see :func:`bin_edges`.
+        edges: edges of the bins, ascending, ``[B + 1]``, in units of the attribute value; see :func:`assign_bins`.
         count: number of cells in each bin, ``[B]``, without those where the quantity is NaN.
         value: mean attribute value of the cells of each bin, ``[B]``; NaN in an empty bin.
         mean: mean of the quantity, ``[B]``; NaN in an empty bin.
@@ -90,10 +89,9 @@ def bin_by_value(
     Args:
         quantity: a number for each cell, ``[K, S]``; NaN where it is undefined.
         values: attribute value of each cell, ``[K, S]``.
-        weights: number of times that each class occurs in each draw of the bootstrap, ``[R, K]``, see
-            :func:`bootstrap_weights`.
-        bins: largest number of bins, at least 1.
-        binning: ``equal_width`` or ``equal_count``.
+        weights: draws of the bootstrap over classes, ``[R, K]``, see :func:`bootstrap_weights`.
+        bins: largest number of bins, see :func:`bin_edges`.
+        binning: the rule for the edges, see :func:`bin_edges`.
         level: coverage of the intervals, between 0 and 1.
 
     Raises:

@@ -83,7 +83,7 @@ def eszsl(
     W = (AᵀA + λI)⁻¹ AᵀYᵀX (XᵀX + γI)⁻¹.
 
     Args:
-        moments: moments of the features.
+        moments: moments of the features X.
         class_semantics: A, ``[K, S]``.
         feature_penalty: γ, above 0.
         semantic_penalty: λ, above 0.
@@ -136,10 +136,9 @@ def _shifted_rows(
     from scipy.linalg import lapack  # noqa: PLC0415 - the import of scipy takes long, and only SAE uses it
 
     if len(gram) < 3:
-        identity = torch.eye(len(gram), dtype=gram.dtype)
-        systems = shifts[:, None, None] * identity + penalty * gram
-        solutions: Tensor = torch.linalg.solve(systems, target[:, :, None])
-        return solutions.squeeze(2)
+        systems = shifts[:, None, None] * torch.eye(len(gram), dtype=gram.dtype) + penalty * gram
+        solutions: Tensor = torch.linalg.solve(systems, target)
+        return solutions
     length, _ = lapack.dsytrd_lwork(len(gram), lower=1)
     reflectors, diagonal, beside, tau, _ = lapack.dsytrd(gram.cpu().numpy().T, lower=1, lwork=int(length))
     # Below the first row, dsytrd stores its reflectors like those of a QR decomposition.

@@ -34,13 +34,10 @@ class CurvePoint(NamedTuple):
 class SeenUnseenCurve(NamedTuple):
     """Seen and unseen accuracy as step functions of γ.
 
-    ``seen[k]`` and ``unseen[k]`` are the accuracies for γ in ``[gamma[k], gamma[k+1])``. At ``gamma[0]``, which is −∞,
-    only seen classes are chosen.
-
     Attributes:
-        gamma: begin of each step, ascending, ``[M]``.
-        seen: S, class-averaged accuracy of seen samples, falling, ``[M]``.
-        unseen: U, class-averaged accuracy of unseen samples, rising, ``[M]``.
+        gamma: begin of each step, ascending, ``[M]``. At the first, −∞, only seen classes are chosen.
+        seen: S for γ in ``[gamma[k], gamma[k+1])``, class-averaged, falling, ``[M]``.
+        unseen: U in the same steps, class-averaged, rising, ``[M]``.
     """
 
     gamma: Float[Tensor, "M"]
@@ -66,8 +63,8 @@ class SeenUnseenCurve(NamedTuple):
         """
         if bool((self.seen + self.unseen).isnan().all()):
             return CurvePoint(math.nan, math.nan, math.nan)
-        total = self.seen + self.unseen
-        harmonic_mean = torch.where(total > 0, 2 * self.seen * self.unseen / torch.where(total > 0, total, 1.0), 0.0)
+        # Where both accuracies are 0, the quotient is NaN and the harmonic mean 0.
+        harmonic_mean = (2 * self.seen * self.unseen / (self.seen + self.unseen)).nan_to_num(0.0)
         step = int(harmonic_mean.argmax())
         if harmonic_mean[step] == 0:
             return self.at(0.0)
@@ -82,12 +79,7 @@ class SeenUnseenCurve(NamedTuple):
 def seen_unseen_margins(
     scores: Scores, labels: Labels, is_seen: ClassMask
 ) -> tuple[Float[Tensor, "B"], Bool[Tensor, "B"]]:
-    """Reduce the scores of each sample to its margin and whether it is right, which determine the curve.
-
-    Args:
-        scores: class scores, ``[B, C]``.
-        labels: class index of every sample, ``[B]``, in ``[0, C)``.
-        is_seen: whether each class is seen, ``[C]``.
+    """Reduce the scores ``[B, C]`` of samples with labels in ``[0, C)`` to margins and whether the samples are right.
 
     Returns:
         ``margin [B]`` = best seen score − best unseen score (float64), and ``right [B]``: for a sample of a seen class,
@@ -108,7 +100,7 @@ def seen_unseen_margins(
 def curve_from_margins(
     margin: Float[Tensor, "N"], right: Bool[Tensor, "N"], labels: Labels, is_seen: ClassMask
 ) -> SeenUnseenCurve:
-    """Compute the curve of samples from their margins; :func:`seen_unseen_margins` describes the arguments.
+    """Compute the curve of samples from the results of :func:`seen_unseen_margins`.
 
     Without samples of seen classes S is NaN, without samples of unseen classes U; then the area and every harmonic mean
     are NaN, too.
@@ -118,24 +110,23 @@ def curve_from_margins(
     """
     if not bool(margin.isfinite().all()):
         raise ArgumentError("scores: expected finite class scores, got NaN or infinity; the model has diverged")
-    count = torch.bincount(labels, minlength=len(is_seen))
-    present = count > 0
     if not len(labels):
         raise ArgumentError("labels: expected samples of seen and of unseen classes, got none")
-    classes_on_side = torch.where(is_seen, (present & is_seen).sum(), (present & ~is_seen).sum())
+    count = torch.bincount(labels, minlength=len(is_seen))
+    seen_classes, unseen_classes = (count > 0) & is_seen, (count > 0) & ~is_seen
+    classes_on_side = torch.where(is_seen, seen_classes.sum(), unseen_classes.sum())
     share = right.double() / (classes_on_side[labels] * count[labels])
-    from_seen = is_seen[labels]
 
+    from_seen = is_seen[labels]
     gamma, step = torch.unique(margin.double(), return_inverse=True)
     lost = torch.zeros_like(gamma).index_add_(0, step[from_seen], share[from_seen])
     won = torch.zeros_like(gamma).index_add_(0, step[~from_seen], share[~from_seen])
-    start = torch.tensor([-torch.inf], dtype=gamma.dtype, device=gamma.device)
-    nothing = torch.zeros_like(start)
+    start, nothing = gamma.new_tensor([-torch.inf]), gamma.new_zeros(1)
     # The sum over the remaining seen samples runs from the far end, so that it ends at exactly 0.
     seen = torch.cat([lost.flip(0).cumsum(0).flip(0), nothing])
     unseen = torch.cat([nothing, won.cumsum(0)])
-    for accuracy, mask in ((seen, is_seen), (unseen, ~is_seen)):
-        if not bool((present & mask).any()):
+    for accuracy, classes in ((seen, seen_classes), (unseen, unseen_classes)):
+        if not bool(classes.any()):
             accuracy.fill_(torch.nan)
     return SeenUnseenCurve(torch.cat([start, gamma]), seen, unseen)
 
@@ -155,9 +146,6 @@ def seen_unseen_curve(
         unseen_scores: class scores of test samples of unseen classes, ``[N, C]``.
         unseen_labels: their classes, ``[N]``.
         is_seen: whether each class is seen, ``[C]``.
-
-    Returns:
-        A :class:`SeenUnseenCurve` with ``.gamma .seen .unseen .ausuc .best() .at(gamma)``.
 
     Raises:
         ArgumentError: all classes are seen or none, a score is not finite, or samples of one kind are missing.

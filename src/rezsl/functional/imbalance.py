@@ -1,7 +1,4 @@
-"""Measures of how unevenly attributes are predicted: spread, Gini coefficient, and correlation with their values.
-
-Section III-A of the paper (Rebalanced Zero-shot Learning) introduces the imbalance of a class error matrix.
-"""
+"""Measures of errors: how unevenly attributes are predicted, and the rate at which their errors fall in training."""
 
 from dataclasses import dataclass
 
@@ -9,33 +6,38 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.functional.statistics import pearson, quantiles
+from rezsl.errors import ArgumentError
+from rezsl.functional.binning import ValueBins
+from rezsl.functional.statistics import Correlations, pearson, quantiles
+
+QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""The quantiles in an :class:`ErrorProfile`: those of a box plot, its whiskers and the extremes."""
 
 
 @dataclass(frozen=True)
 class Imbalance:
-    """Imbalance of one class error matrix.
+    """Imbalance of one class error matrix (section III-A of Rebalanced Zero-shot Learning).
 
     Attributes:
-        semantic_error: mean error of each attribute over the classes, ``[S]``.
+        attribute_error: mean error of each attribute over the classes, ``[S]``.
         correlation_over_classes: for each attribute, the Pearson correlation over classes between its value and its
             error, ``[S]``; NaN where either is constant.
-        correlation_over_semantics: for each class, the same correlation over attributes, ``[K]``.
+        correlation_over_attributes: for each class, the same correlation over attributes, ``[K]``.
     """
 
-    semantic_error: Float[Tensor, "S"]
+    attribute_error: Float[Tensor, "S"]
     correlation_over_classes: Float[Tensor, "S"]
-    correlation_over_semantics: Float[Tensor, "K"]
+    correlation_over_attributes: Float[Tensor, "K"]
 
     @property
     def mean(self) -> float:
         """Mean over attributes of their mean error."""
-        return float(self.semantic_error.mean())
+        return float(self.attribute_error.mean())
 
     @property
     def spread(self) -> float:
         """Standard deviation over attributes of their mean error (population form)."""
-        return float(self.semantic_error.std(correction=0))
+        return float(self.attribute_error.std(correction=0))
 
     @property
     def class_correlation(self) -> float:
@@ -43,13 +45,13 @@ class Imbalance:
         return float(self.correlation_over_classes.nanmean())
 
     @property
-    def semantic_correlation(self) -> float:
-        """Mean of ``correlation_over_semantics`` where it is defined."""
-        return float(self.correlation_over_semantics.nanmean())
+    def attribute_correlation(self) -> float:
+        """Mean of ``correlation_over_attributes`` where it is defined."""
+        return float(self.correlation_over_attributes.nanmean())
 
 
 def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
-    """Compute the imbalance of a class error matrix (section III-A of the paper).
+    """Compute the imbalance of a class error matrix.
 
     Args:
         matrix: mean error of each class in each attribute, ``[K, S]``, see :func:`class_error_matrix`.
@@ -57,14 +59,10 @@ def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"
     """
     matrix, class_semantics = matrix.double(), class_semantics.double()
     return Imbalance(
-        semantic_error=matrix.mean(dim=0),
+        attribute_error=matrix.mean(dim=0),
         correlation_over_classes=pearson(class_semantics, matrix),
-        correlation_over_semantics=pearson(class_semantics.T, matrix.T),
+        correlation_over_attributes=pearson(class_semantics.T, matrix.T),
     )
-
-
-QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-"""The quantiles in an :class:`ErrorProfile`: those of a box plot, its whiskers and the extremes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +133,56 @@ def error_profile(matrix: Float[Tensor, "M N"]) -> ErrorProfile:
         gini=gini(matrix),
         quantiles=quantiles(matrix, QUANTILE_LEVELS).T,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorFall:
+    """The rate at which the errors of a run fall.
+
+    Attributes:
+        epochs: the epochs in which the errors were measured, ``[E]``.
+        rate: minus the slope of the least-squares line of ln error over epochs in every cell, ``[K, S]``, in 1/epoch.
+            At 0.1 an error falls by about 10 % per epoch; at negative rates it grows. Epochs in which the error of a
+            cell is 0 are left out of its line; NaN where fewer than two epochs are left.
+        mean_error: mean error over all cells in each epoch, ``[E]``.
+        by_value: the rate in bins of the attribute value.
+        correlation_over_classes: correlation between value and rate of each attribute, ``[S]``; NaN with any NaN rate.
+    """
+
+    epochs: Float[Tensor, "E"]
+    rate: Float[Tensor, "K S"]
+    mean_error: Float[Tensor, "E"]
+    by_value: ValueBins
+    correlation_over_classes: Correlations
+
+
+def error_fall_rate(error_matrices: Float[Tensor, "E K S"], epochs: Float[Tensor, "E"]) -> Float[Tensor, "K S"]:
+    """Compute the rate of fall in every cell; see :class:`ErrorFall`.
+
+    Args:
+        error_matrices: class error matrix of each epoch, ``[E, K, S]``, non-negative.
+        epochs: number of each epoch, ``[E]``, ascending, at least two.
+
+    Raises:
+        ArgumentError: there are fewer than two epochs, they do not ascend, or an error is negative or not finite.
+
+    >>> error_fall_rate(torch.tensor([1.0, 0.5, 0.25]).log().exp().reshape(3, 1, 1), torch.tensor([0.0, 1.0, 2.0]))
+    tensor([[0.6931]], dtype=torch.float64)
+    """
+    if len(epochs) < 2:
+        raise ArgumentError(f"error_matrices: expected those of at least two epochs, got {len(epochs)}")
+    if not bool((epochs.diff() > 0).all() & epochs.isfinite().all()):
+        raise ArgumentError(f"epochs: expected finite numbers in ascending order, got {epochs.tolist()}")
+    if not bool(((error_matrices >= 0) & error_matrices.isfinite()).all()):
+        raise ArgumentError("error_matrices: expected finite errors of at least 0, got a negative or non-finite one")
+    matrices = error_matrices.double()
+    positive = matrices > 0
+    log_error = torch.where(positive, matrices, 1.0).log()
+    count = positive.sum(dim=0).clamp(min=1)
+    time = epochs.double().reshape(-1, 1, 1)
+    time = (time - (time * positive).sum(dim=0) / count) * positive
+    # The centred times sum to 0, so the mean of ln error has no influence on the slope; it is subtracted all the same,
+    # because large logarithms would lose digits in the sum.
+    log_error = log_error - (log_error * positive).sum(dim=0) / count
+    slope = (time * log_error).sum(dim=0) / time.square().sum(dim=0)
+    return (0.0 - slope).where(positive.sum(dim=0) > 1, torch.nan)

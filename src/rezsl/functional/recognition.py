@@ -21,8 +21,7 @@ class Reliability:
 
     Attributes:
         binning: ``equal_width`` over [0, 1], or ``equal_count`` (adaptive, as far as ties allow).
-        edges: edges of the bins, ascending, ``[B + 1]``. A bin includes its upper edge, the first bin also its lower
-            edge.
+        edges: edges of the bins, ascending, ``[B + 1]``, see :func:`rezsl.functional.binning.assign_bins`.
         count: number of samples in each bin, ``[B]``.
         confidence: mean confidence of the samples in each bin, ``[B]``; NaN in an empty bin.
         accuracy: share of right choices in each bin, ``[B]``; NaN in an empty bin.
@@ -35,13 +34,9 @@ class Reliability:
     accuracy: Float[Tensor, "B"]
 
     @property
-    def _share(self) -> Float[Tensor, "B"]:
-        return self.count.double() / self.count.sum()
-
-    @property
     def ece(self) -> float:
         """Expected calibration error: the mean over samples of |accuracy − confidence| of their bin, in ``[0, 1]``."""
-        return float((self._share * (self.accuracy - self.confidence).abs()).nansum())
+        return self._mean_over_samples((self.accuracy - self.confidence).abs())
 
     @property
     def largest_error(self) -> float:
@@ -51,7 +46,10 @@ class Reliability:
     @property
     def overconfidence(self) -> float:
         """Mean confidence less accuracy, in ``[-1, 1]``; negative where the probabilities are too low."""
-        return float((self._share * (self.confidence - self.accuracy)).nansum())
+        return self._mean_over_samples(self.confidence - self.accuracy)
+
+    def _mean_over_samples(self, of_bins: Float[Tensor, "B"]) -> float:
+        return float((self.count.double() / self.count.sum() * of_bins).nansum())
 
 
 def reliability(
@@ -63,7 +61,7 @@ def reliability(
         confidence: probability of each chosen class, ``[N]``, in ``[0, 1]``.
         right: whether the chosen class is the true class, ``[N]``.
         bins: largest number of bins, at least 1.
-        binning: ``equal_width`` over [0, 1], or ``equal_count``.
+        binning: see :class:`Reliability`.
 
     Raises:
         ArgumentError: ``bins`` is below 1, or ``binning`` is unknown.
@@ -151,8 +149,8 @@ class Mistakes:
         error: mean squared error over attributes between the directions of predicted and true attributes, ``[M]``.
         cosine_to_truth: cosine between the predicted attributes and those of the true class, ``[M]``.
         cosine_to_chosen: cosine between the predicted attributes and those of the chosen class, ``[M]``.
-        neighbour_rank: rank of the chosen class among the neighbours of the true class by the cosine between their
-            attributes, ``[M]``; 1 if no other candidate is nearer to the true class.
+        neighbour_rank: rank of the chosen class among the neighbours of the true class, ``[M]``, see
+            :func:`neighbour_ranks`; 1 if no other candidate is nearer.
         right_error: mean of the error over the right samples; NaN if there are none.
         right_cosine: mean cosine to the true class over the right samples; NaN if there are none.
     """
@@ -209,8 +207,7 @@ def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth
 def neighbour_ranks(directions: ClassMatrix) -> Int[Tensor, "C C"]:
     """Rank class c (column) among the neighbours of class t (row): 1 + the number of classes nearer to t, without t.
 
-    Args:
-        directions: class semantics with rows of length 1, ``[C, S]``.
+    Nearness is the cosine between ``directions``, the class semantics with rows of length 1, ``[C, S]``.
     """
     cosine = (directions @ directions.T).fill_diagonal_(-torch.inf)
     ascending = cosine.sort(dim=1).values

@@ -17,5 +17,3 @@ ClassMask = Bool[Tensor, "C"]
 Scores = Float[Tensor, "B C"]
 Scalar = Float[Tensor, ""]
 Protocol = Literal["honest", "oracle"]
-
-__all__ = ["ClassMask", "ClassMatrix", "Labels", "Pooled", "Predictions", "Protocol", "Regions", "Scalar", "Scores"]

@@ -36,11 +36,10 @@ def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R
     """Draw ``count`` of ``count`` rows with replacement, ``resamples`` times, and count each row's occurrences.
 
     A mean over the rows weighted by these numbers is a bootstrap draw of the mean, so one matrix product computes all
-    draws.
+    draws. The same seed gives the same draws.
 
     Returns:
-        Whole numbers ``[R, M]`` (float64), ``resamples`` × ``count``; every row sums to ``count``. The same seed gives
-        the same draws.
+        Whole numbers ``[R, M]`` (float64), ``resamples`` × ``count``; every row sums to ``count``.
 
     Raises:
         ArgumentError: ``count`` or ``resamples`` is below 1.
@@ -97,8 +96,7 @@ class Correlations:
 
     Attributes:
         pearson: strength of the linear relation.
-        spearman: strength of the monotone relation, which is the Pearson correlation of the ranks; ties have their
-            mean rank.
+        spearman: strength of the monotone relation: the Pearson correlation of the ranks; ties have their mean rank.
     """
 
     pearson: CorrelationEstimate
@@ -113,8 +111,7 @@ def correlations(
     Args:
         left: N columns, ``[M, N]``.
         right: N columns, ``[M, N]``. The correlation of a pair with a NaN in either column is NaN.
-        weights: number of times that each row occurs in each draw of the bootstrap, ``[R, M]``, see
-            :func:`bootstrap_weights`.
+        weights: draws of the bootstrap over rows, ``[R, M]``, see :func:`bootstrap_weights`.
         level: coverage of the intervals, between 0 and 1.
     """
     left, right = left.double(), right.double()
@@ -192,11 +189,11 @@ def pearson_draws(
     weights = weights / weights.sum(dim=1, keepdim=True)
     left_mean, right_mean = weights @ left, weights @ right
     covariance = weights @ (left * right) - left_mean * right_mean
-    left_variance, right_variance = (
-        (weights @ side.square() - mean.square()).clamp(min=0.0)
+    left_deviation, right_deviation = (
+        (weights @ side.square() - mean.square()).clamp(min=0.0).sqrt()
         for side, mean in ((left, left_mean), (right, right_mean))
     )
-    length = left_variance.sqrt() * right_variance.sqrt()
+    length = left_deviation * right_deviation
     return torch.where(length > 0, covariance / length, torch.nan).clamp(-1, 1)
 
 

@@ -47,13 +47,10 @@ class RankingLoss(ClassificationLoss):
 class ALELoss(RankingLoss):
     """Weighted approximate ranking: the lower the right class ranks, the less each violation counts.
 
-    Akata et al., Label-Embedding for Image Classification, TPAMI 2016, equation 12. With the violations
-    h_ic = max(0, margin + s_ic − s_{i y_i}) of c ≠ y_i and their number r_i,
+    Akata et al., Label-Embedding for Image Classification, TPAMI 2016, equation 12. With the violations h_ic of
+    :class:`RankingLoss` and their number r_i,
 
         L = mean over samples i of (β_{r_i} / r_i) Σ_c h_ic,   β_r = Σ_{k=1}^{r} 1 / k
-
-    Args:
-        margin: 0 or more, in units of the scores.
 
     >>> ALELoss(margin=1.0)(torch.tensor([[3.0, 2.5, 4.0]]), torch.tensor([0]))  # (1 + 1/2) / 2 · (0.5 + 2)
     tensor(1.8750)
@@ -74,9 +71,6 @@ class DeViSELoss(RankingLoss):
 
     Frome et al., DeViSE: A Deep Visual-Semantic Embedding Model, NIPS 2013.
 
-    Args:
-        margin: 0 or more, in units of the scores.
-
     >>> DeViSELoss(margin=1.0)(torch.tensor([[3.0, 2.5, 4.0]]), torch.tensor([0]))  # 0.5 and 2
     tensor(2.5000)
     """
@@ -90,9 +84,6 @@ class SJELoss(RankingLoss):
     """L = mean over samples i of max_{c ≠ y_i} max(0, margin + s_ic − s_{i y_i}): only the largest violation counts.
 
     Akata et al., Evaluation of Output Embeddings for Fine-Grained Image Classification, CVPR 2015.
-
-    Args:
-        margin: 0 or more, in units of the scores.
 
     >>> SJELoss(margin=1.0)(torch.tensor([[3.0, 2.5, 4.0]]), torch.tensor([0]))  # of 0.5 and 2
     tensor(2.)

@@ -91,7 +91,12 @@ class ReMSELoss(RegressionLoss):
         self, matrix: Float[Tensor, "K S"], classes: Int[Tensor, "K"]
     ) -> tuple[Float[Tensor, "M S"], Int[Tensor, "M"]]:
         """Merge a batch's error matrix with the memory; return the rows of all classes so far and their labels."""
-        remembered = self._grown_memory(int(classes[-1]) + 1, matrix)
+        old = self.error_memory
+        if old.numel() and old.shape[1] != matrix.shape[1]:
+            raise ArgumentError(f"prediction: expected {old.shape[1]} attributes as before, got {matrix.shape[1]}")
+        remembered = matrix.new_full((max(int(classes[-1]) + 1, len(old)), matrix.shape[1]), torch.nan)
+        if len(old):
+            remembered[: len(old)] = old.to(matrix)
         if self.memory == "ema":
             before = remembered[classes]
             matrix = torch.where(before.isnan(), matrix, self.decay * before + (1 - self.decay) * matrix)
@@ -100,15 +105,6 @@ class ReMSELoss(RegressionLoss):
             self.error_memory = remembered
         met = (~remembered[:, 0].isnan()).nonzero().squeeze(1)
         return remembered[met], met
-
-    def _grown_memory(self, class_count: int, like: Float[Tensor, "K S"]) -> Float[Tensor, "C S"]:
-        old = self.error_memory
-        if old.numel() and old.shape[1] != like.shape[1]:
-            raise ArgumentError(f"prediction: expected {old.shape[1]} attributes as before, got {like.shape[1]}")
-        grown = like.new_full((max(class_count, len(old)), like.shape[1]), torch.nan)
-        if len(old):
-            grown[: len(old)] = old.to(grown)
-        return grown
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         saved = state_dict.get(prefix + "error_memory")

@@ -41,8 +41,8 @@ class RRTLoss(RegressionLoss):
 
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
         """Prepare both losses; see :class:`RegressionLoss`."""
-        self.first.prepare(class_semantics, class_counts)
-        self.second.prepare(class_semantics, class_counts)
+        for loss in (self.first, self.second):
+            loss.prepare(class_semantics, class_counts)
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
         """Return the loss of a batch, computed by the loss of this epoch."""

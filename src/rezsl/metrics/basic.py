@@ -80,7 +80,7 @@ define_metric(
 )  # fmt: skip
 define_metric(
     "error_correlation_within_class", "corr in class", "Pearson correlation over attributes of value and error within "
-    "a class, mean over classes.", attrgetter("imbalance.semantic_correlation"),
+    "a class, mean over classes.", attrgetter("imbalance.attribute_correlation"),
 )  # fmt: skip
 define_metric(
     "error_rank_correlation_within_class", "rank corr in class", "Spearman correlation in place of Pearson's.",
