@@ -22,7 +22,7 @@ class DataError(RezslError, ValueError):
 
 
 class ModelFileError(RezslError, ValueError):
-    """A saved model is missing, damaged, or was written by a newer version."""
+    """A saved model is missing, damaged, or was written by another version."""
 
 
 class RunDirectoryError(RezslError, ValueError):

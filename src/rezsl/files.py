@@ -10,7 +10,6 @@ import pkgutil
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -79,13 +78,14 @@ def reading(path: Path, expected: str, error: type[RezslError], remedy: str = RE
     except RezslError:
         raise
     except OSError as problem:
-        reason = problem.strerror or _one_line(problem)
+        reason = problem.strerror or one_line(problem)
         raise error(f"{path}: cannot be read ({reason}); expected {expected}; {remedy}") from problem
     except Exception as problem:
-        raise error(f"{path}: expected {expected}, got a damaged file ({_one_line(problem)}); {remedy}") from problem
+        raise error(f"{path}: expected {expected}, got a damaged file ({one_line(problem)}); {remedy}") from problem
 
 
-def _one_line(problem: Exception) -> str:
+def one_line(problem: Exception) -> str:
+    """Return the class and the message of an exception in at most 200 characters, for a message of one line."""
     return " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
 
 
@@ -168,37 +168,23 @@ def read_yaml(path: Path, error: type[RezslError], remedy: str = "correct the fi
     with needs("cli", "reading YAML files"):
         import yaml  # noqa: PLC0415 - an optional package
 
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            names = [key.value for key, _ in node.value]
+            for position, (key, _) in enumerate(node.value):
+                if key.value in names[:position]:
+                    problem = f"the key {key.value!r} occurs twice"
+                    raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            return super().construct_mapping(node, deep)
+
+    number = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
     with reading(path, "a YAML file", error, remedy):
         try:
-            return yaml.load(path.read_text(encoding="utf-8"), _yaml_loader())
+            return yaml.load(path.read_text(encoding="utf-8"), Loader)
         except yaml.MarkedYAMLError as problem:
             line = f" in line {problem.problem_mark.line + 1}" if problem.problem_mark is not None else ""
             raise error(f"{path}: expected YAML, got an error{line} ({problem.problem}); {remedy}") from problem
-
-
-@cache
-def _yaml_loader() -> Any:
-    import yaml  # noqa: PLC0415 - an optional package
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    def mapping(loader: Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-        loader.flatten_mapping(node)
-        result: dict[Any, Any] = {}
-        for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
-            if key in result:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} occurs twice", key_node.start_mark
-                )
-            result[key] = loader.construct_object(value_node, deep=True)
-        return result
-
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    number = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
-    return Loader
 
 
 def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -281,10 +267,16 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], ignored: Se
         ignored: names, at any depth, whose entries are not compared.
     """
     old, new = _flat(before, ignored), _flat(after, ignored)
-    changed = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
-    is_checksum = {name: _is_checksum(old.get(name)) and _is_checksum(new.get(name)) for name in changed}
-    lines = [f"{name}: {_shown(old.get(name))} → {_shown(new.get(name))}" for name in changed if not is_checksum[name]]
-    return lines + [name for name in changed if is_checksum[name]]
+    lines, checksums = [], []
+    for name in dict.fromkeys([*old, *new]):
+        pair = [record.get(name, "(none)") for record in (old, new)]
+        if pair[0] == pair[1]:
+            continue
+        if all(re.fullmatch('"[0-9a-f]{64}"', text) for text in pair):
+            checksums.append(name)
+        else:
+            lines.append(f"{name}: {' → '.join(map(_shown, pair))}")
+    return lines + checksums
 
 
 def _flat(content: Mapping[str, Any], ignored: Sequence[str], prefix: str = "") -> dict[str, str]:
@@ -300,13 +292,7 @@ def _flat(content: Mapping[str, Any], ignored: Sequence[str], prefix: str = "") 
     return result
 
 
-def _is_checksum(text: str | None) -> bool:
-    return text is not None and re.fullmatch(r'"[0-9a-f]{64}"', text) is not None
-
-
-def _shown(text: str | None) -> str:
-    if text is None:
-        return "(none)"
+def _shown(text: str) -> str:
     plain = text.strip('"')
     return plain if len(plain) <= 40 else f"{plain[:37]}…"
 
@@ -329,12 +315,10 @@ class Recorded:
         signature = inspect.signature(cls.__init__)
         bound = signature.bind_partial(made, *args, **options)
         bound.apply_defaults()
-        arguments: dict[str, Any] = {}
-        for name, value in list(bound.arguments.items())[1:]:
-            if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-                arguments |= value
-            else:
-                arguments[name] = value
+        arguments = dict(list(bound.arguments.items())[1:])
+        for name, parameter in signature.parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                arguments |= arguments.pop(name)
         # torch.nn.Module refuses plain assignments before its own constructor has run.
         object.__setattr__(made, "arguments", arguments)
         return made

@@ -77,9 +77,16 @@ def change(path: Path, **changes: object) -> None:
     path.write_text(json.dumps(description | changes))
 
 
-def test_a_newer_format_is_refused(saved: Path) -> None:
-    change(saved / "model.json", format=FORMAT + 1)
-    with pytest.raises(ModelFileError, match=rf"written by a newer rezsl \(format {FORMAT + 1}; .*upgrade rezsl"):
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (1, rf"written by an earlier rezsl \(format 1; this one reads format {FORMAT}\); train again$"),
+        (FORMAT + 1, rf"written by a newer rezsl \(format {FORMAT + 1}; .*\); upgrade rezsl$"),
+    ],
+)
+def test_another_format_is_refused(saved: Path, number: int, message: str) -> None:
+    change(saved / "model.json", format=number)
+    with pytest.raises(ModelFileError, match=message):
         load_model(saved)
 
 
@@ -105,7 +112,7 @@ def test_the_random_numbers_of_the_caller_are_left_alone(saved: Path) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", f'{{"format": {FORMAT}}}'])
 def test_damaged_descriptions_are_refused(saved: Path, text: str) -> None:
     (saved / "model.json").write_text(text)
     with pytest.raises(ModelFileError, match=r"expected|not a readable model"):

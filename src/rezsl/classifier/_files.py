@@ -8,7 +8,7 @@ import torch
 
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.errors import ArgumentError, DataError, ModelFileError
-from rezsl.files import differences, read_json, read_tensors, sha256, tensor_bytes, write_atomically, write_json
+from rezsl.files import differences, one_line, read_json, read_tensors, write_json, write_tensors
 from rezsl.models import SemanticModel
 from rezsl.regions import (
     IRRELEVANT,
@@ -20,8 +20,8 @@ from rezsl.regions import (
 )
 from rezsl.semantics import pack_semantics, unpack_semantics
 
-FORMAT = 1
-"""The number of the file format, which is raised when older versions cannot read new files."""
+FORMAT = 2
+"""The number of the file format, which is raised with every change that other versions of rezsl cannot read."""
 
 
 def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
@@ -33,7 +33,7 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tensors, names = pack_semantics(model.semantics)
-    weights = tensor_bytes(model.state_dict() | tensors)
+    checksum = write_tensors(directory / "model.safetensors", model.state_dict() | tensors)
     description = {
         "format": FORMAT,
         "backbone": {"class": type(model.backbone).__name__, "arguments": model.backbone.arguments},
@@ -43,9 +43,8 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
         "gamma": model.gamma,
         "scale": model.scale,
         "protocol": model.protocol,
-        "sha256": sha256(weights),
+        "sha256": checksum,
     }
-    write_atomically(directory / "model.safetensors", weights)
     write_json(directory / "model.json", description)
 
 
@@ -59,8 +58,8 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         directory: a run directory, or another directory that :func:`save_model` wrote.
 
     Raises:
-        ModelFileError: a file is missing or damaged, the two files do not belong together, a newer version wrote them,
-            or a class is not imported.
+        ModelFileError: a file is missing or damaged, the two files do not belong together, another version wrote
+            them, or a class is not imported.
     """
     directory = Path(directory)
     description = _read_description(directory / "model.json")
@@ -87,8 +86,9 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
     except ModelFileError:
         raise
     except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        detail = " ".join(str(error).split())[:200]
-        raise ModelFileError(f"{directory}: not a readable model ({type(error).__name__}: {detail})") from error
+        raise ModelFileError(
+            f"{directory}: not a readable model ({one_line(error)}); give a directory that holds a finished run"
+        ) from error
     return model.eval()
 
 
@@ -97,10 +97,10 @@ def _read_description(path: Path) -> dict[str, Any]:
     description = read_json(path, ModelFileError, expected, remedy)
     if type(description.get("format")) is not int or description["format"] < 1:
         raise ModelFileError(f"{path}: expected {expected}, got other JSON; {remedy}")
-    if description["format"] > FORMAT:
+    if description["format"] != FORMAT:
+        age, remedy = ("a newer", "upgrade rezsl") if description["format"] > FORMAT else ("an earlier", "train again")
         raise ModelFileError(
-            f"{path}: written by a newer rezsl (format {description['format']}; this one reads up to {FORMAT}); "
-            f"upgrade rezsl"
+            f"{path}: written by {age} rezsl (format {description['format']}; this one reads format {FORMAT}); {remedy}"
         )
     return description
 
