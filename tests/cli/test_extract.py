@@ -10,7 +10,7 @@ from rezsl.classifier import load_model, model_of_images, save_model
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import load_digits
 from rezsl.regions import load_region_store
-from rezsl.regions._hub import quiet
+from rezsl.regions.pretrained import quiet
 
 DIGITS = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
 SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]

@@ -45,7 +45,7 @@ def test_images_are_seen_at_their_own_size_within_limits(natural: int, seen: int
 
 def test_backbones_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"pretrained": pretrained, "small_resnet": small_resnet} == BACKBONES
-    monkeypatch.delitem(BACKBONES, "pretrained")
+    monkeypatch.setitem(BACKBONES, "pretrained", pretrained)
 
     @backbone_builder("pretrained")
     def wide(channels: int, natural_size: int, width: int = 64) -> ImageBackbone:

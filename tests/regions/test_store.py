@@ -101,12 +101,13 @@ def test_every_damage_is_named(store: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3}, "expected format 2, got format 3 of another version of rezsl; use that version, or extract"),
-        ({"format": "1"}, "expected the manifest of a store of regions, got other JSON"),
-        ({"count": -1}, "expected positive whole numbers"),
-        ({"region_dim": 8.0}, "expected positive whole numbers"),
-        ({"dtype": "float64"}, "a dtype of float16, bfloat16, got"),
-        ({"backbone": None}, "expected the manifest of a store of regions, got a damaged file"),
+        ({"format": 3}, "in format 2, got format 3; .*one of another version of rezsl must be extracted again"),
+        ({"format": "1"}, "expected the manifest of a store of regions in format 2, got format '1'; give a directory"),
+        ({"count": -1}, r"got a damaged file \(ValueError: shape \(-1, 16, 8\), .*extract again"),
+        ({"region_dim": 8.0}, r"got a damaged file \(ValueError: shape \(48, 16, 8.0\), .*extract again"),
+        ({"dtype": "float64"}, "got a damaged file .*dtype float64.*extract again"),
+        ({"backbone": None}, "expected the manifest of a store of regions, got a damaged file .*extract again"),
+        ({"backbone": {"class": "ImageBackbone"}}, "expected the manifest of a store of regions, got a damaged file"),
         ({"dataset": {}}, "got dataset.safetensors and dataset.json that differ from it in inputs, labels"),
     ],
 )
@@ -172,7 +173,7 @@ def test_memory_does_not_grow_with_the_file(
         write_record(tmp_path, manifest, chunk, "0" * 64)
     (tmp_path / "regions.bin").touch()
     os.truncate(tmp_path / "regions.bin", 12000 * 100 * 1024 * 2)
-    monkeypatch.setattr("rezsl.regions.feature_scaler.MOST_NUMBERS", 1 << 22)
+    monkeypatch.setattr("rezsl.regions._backbone.MOST_NUMBERS", 1 << 22)
 
     before = resident_bytes()
     data = load_region_store(tmp_path)
@@ -211,7 +212,7 @@ def test_scaler_of_many_rows_is_estimated_from_some_of_all(
     torch.testing.assert_close(
         FeatureScaler.from_features(regions, index).mean, FeatureScaler.from_features(regions[::2]).mean
     )
-    monkeypatch.setattr("rezsl.regions.feature_scaler.MOST_NUMBERS", 15 * 1000)
+    monkeypatch.setattr("rezsl.regions._backbone.MOST_NUMBERS", 15 * 1000)
     # The first half is moved far away, so that the estimate is only right if its rows come from both halves.
     regions[:2000] += 100
     estimate, exact_of_both = FeatureScaler.from_features(regions), regions.mean(dim=(0, 1))

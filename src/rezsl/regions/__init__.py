@@ -6,12 +6,11 @@ Each backbone is one file of this package, whose builder registers itself in :da
 from typing import TYPE_CHECKING
 
 from rezsl.files import import_modules
-from rezsl.regions._backbone import BACKBONES, Backbone, backbone_builder
+from rezsl.regions._backbone import BACKBONES, Backbone, FeatureScaler, backbone_builder
 from rezsl.regions._manifest import IRRELEVANT, RegionDtype, RegionManifest, is_region_store, read_manifest
 from rezsl.regions._recomputation import recomputed
 from rezsl.regions.extraction import extract_regions
-from rezsl.regions.feature_scaler import FeatureScaler, ScaledImageBackbone
-from rezsl.regions.image_backbone import ImageBackbone
+from rezsl.regions.image_backbone import ImageBackbone, ScaledImageBackbone
 from rezsl.regions.pretrained import weights_commit
 from rezsl.regions.store import load_region_store, load_store_backbone
 

@@ -1,13 +1,18 @@
-"""The base class of all backbones, and the registry of their builders."""
+"""The base class of all backbones, the registry of their builders, and the backbone of features."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from rezsl.errors import DataError
 from rezsl.files import Recorded
-from rezsl.functional.shapes import Regions
+from rezsl.functional.shapes import Pooled, Regions
+
+MOST_NUMBERS = 1 << 28
 
 Builder = TypeVar("Builder", bound=Callable[..., "Backbone"])
 
@@ -44,3 +49,81 @@ class Backbone(nn.Module, Recorded, ABC):
     @abstractmethod
     def forward(self, inputs: Tensor) -> Regions:
         """Return the regions of a batch of inputs, ``[B, R, D]``."""
+
+
+class FeatureScaler(Backbone):
+    """(F − mean) / deviation of features F, with a mean for each dimension and one deviation for all dimensions.
+
+    One deviation keeps the relative spread of the dimensions, which is information where they are principal components
+    or activations of a network. On validation classes of AwA it gives better results than a deviation for each.
+
+    A new scaler changes nothing; :meth:`from_features` makes one with the mean and deviation of training features.
+    Both are in the ``state_dict``.
+
+    Args:
+        region_dim: D, the number of dimensions of a feature vector.
+        regions: the backbone that computed the features and their dtype, as JSON, where these are known. A saved
+            classifier thus records which backbone its regions must come from.
+    """
+
+    mean: Float[Tensor, "D"]
+    deviation: Float[Tensor, ""]
+
+    def __init__(self, region_dim: int, regions: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(region_dim))
+        self.register_buffer("deviation", torch.ones(()))
+        self.regions = regions
+
+    @classmethod
+    def from_features(
+        cls, features: Pooled, index: Int[Tensor, "K"] | None = None, regions: dict[str, Any] | None = None
+    ) -> "FeatureScaler":
+        """Return the scaler of training features; features that are all equal are only centred.
+
+        Its numbers are exact for up to 2²⁸ numbers (a gibibyte of float32). For larger files of regions they are
+        estimated from as many rows as have that many numbers, spread evenly over ``index``, so that such a file need
+        not be read completely.
+
+        Args:
+            features: ``[N, D]``, or regions ``[N, R, D]``.
+            index: the rows of training images; None takes all.
+            regions: see the class.
+        """
+        index = torch.arange(len(features)) if index is None else index
+        most = max(1, MOST_NUMBERS // features[0].numel())
+        if len(index) > most:
+            index = index[torch.linspace(0, len(index) - 1, most, dtype=torch.float64).round().long()]
+        # The sums are taken over slices, because a float64 copy of a large feature file would double its memory.
+        parts = index.split(max(1, 8192 * features.shape[-1] // features[0].numel()))
+        count = len(index) * features[0].numel() // features.shape[-1]
+
+        def rows(part: Tensor) -> Tensor:
+            return features.index_select(0, part).flatten(0, -2).double()
+
+        mean = torch.stack([rows(part).sum(dim=0) for part in parts]).sum(dim=0) / count
+        squares = torch.stack([(rows(part) - mean).square().sum() for part in parts])
+        deviation = (squares.sum() / (count * features.shape[-1])).sqrt()
+        deviation = torch.where(deviation > 1e-6 * mean.abs().max(), deviation, 1.0)
+        scaler = cls(features.shape[-1], regions)
+        scaler.load_state_dict({"mean": mean, "deviation": deviation})
+        return scaler
+
+    @property
+    def region_dim(self) -> int:
+        """D, the number of dimensions of a feature vector."""
+        return len(self.mean)
+
+    def forward(self, inputs: Pooled) -> Regions:
+        """Scale features ``[B, D]``, each of which becomes one region, or regions ``[B, R, D]``.
+
+        Raises:
+            DataError: the features have another number of dimensions.
+        """
+        if inputs.shape[-1] != self.region_dim:
+            raise DataError(
+                f"inputs: expected features of {self.region_dim} dimensions, got {inputs.shape[-1]}; use the features "
+                f"that the model was trained on"
+            )
+        scaled = (inputs.to(self.mean.dtype) - self.mean) / self.deviation
+        return scaled.unsqueeze(1) if scaled.ndim == 2 else scaled

@@ -88,27 +88,22 @@ def read_manifest(root: Path) -> RegionManifest:
     """Read the manifest of the store in a directory.
 
     Raises:
-        DataError: the manifest is missing, damaged, or of a newer version.
+        DataError: the manifest is missing, damaged, or of another version.
     """
     path, expected = root / MANIFEST, "the manifest of a store of regions"
     remedy = "give a directory that rezsl extract has written"
     content = read_json(path, DataError, expected, remedy)
-    if not isinstance(content.get("format"), int):
-        raise DataError(f"{path}: expected {expected}, got other JSON; {remedy}")
-    if content["format"] != FORMAT:
+    if content.get("format") != FORMAT:
         raise DataError(
-            f"{path}: expected format {FORMAT}, got format {content['format']} of another version of rezsl; use that "
-            f"version, or extract again"
+            f"{path}: expected {expected} in format {FORMAT}, got format {content.get('format')!r}; {remedy}, and one "
+            f"of another version of rezsl must be extracted again"
         )
-    with reading(path, expected, DataError, remedy):
+    with reading(path, expected, DataError, f"{remedy}, or extract again"):
         manifest = RegionManifest(**{field.name: content[field.name] for field in fields(RegionManifest)})
         whole = all(type(n) is int and n > 0 for n in (*manifest.shape, manifest.chunk))
         described = {"class", "arguments", "sha256", "source"} <= set(manifest.backbone)
-    if not whole or not described or manifest.dtype not in DTYPES:
-        raise DataError(
-            f"{path}: expected positive whole numbers, a described backbone and a dtype of {', '.join(DTYPES)}, got "
-            f"shape {manifest.shape}, chunk {manifest.chunk} and {manifest.dtype}; the file is damaged, extract again"
-        )
+        if not whole or not described or manifest.dtype not in DTYPES:
+            raise ValueError(f"shape {manifest.shape}, chunk {manifest.chunk}, dtype {manifest.dtype}")
     return manifest
 
 
@@ -117,14 +112,13 @@ def is_region_store(root: Path) -> bool:
     return (root / MANIFEST).is_file()
 
 
-def record_path(root: Path, chunk: int) -> Path:
-    """Return the path of the record of a chunk."""
+def _record_path(root: Path, chunk: int) -> Path:
     return root / RECORDS / f"{chunk:06d}.json"
 
 
 def write_record(root: Path, manifest: RegionManifest, chunk: int, sha256: str) -> None:
     """Record a chunk as written; its bytes must be on the disk before."""
-    write_json(record_path(root, chunk), _record(manifest, chunk) | {"sha256": sha256}, indent=None)
+    write_json(_record_path(root, chunk), _record(manifest, chunk) | {"sha256": sha256}, indent=None)
 
 
 def read_record(root: Path, manifest: RegionManifest, chunk: int) -> str | None:
@@ -133,7 +127,7 @@ def read_record(root: Path, manifest: RegionManifest, chunk: int) -> str | None:
     Raises:
         DataError: the record is damaged, or belongs to another chunk.
     """
-    path, expected, rows = record_path(root, chunk), _record(manifest, chunk), manifest.rows(chunk)
+    path, expected, rows = _record_path(root, chunk), _record(manifest, chunk), manifest.rows(chunk)
     described = f"the record of images {rows.start} to {rows.stop - 1}"
     remedy = "remove the file and run the same rezsl extract to have them extracted again"
     if not path.exists():
@@ -180,5 +174,5 @@ def verify_chunks(root: Path, manifest: RegionManifest, sums: list[str]) -> None
                 rows = manifest.rows(chunk)
                 raise DataError(
                     f"{root / FEATURES}: the regions of images {rows.start} to {rows.stop - 1} are damaged; remove "
-                    f"{record_path(root, chunk)} and run the same rezsl extract to have them extracted again"
+                    f"{_record_path(root, chunk)} and run the same rezsl extract to have them extracted again"
                 )

@@ -5,7 +5,7 @@ takes about a third more computation.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,31 +21,24 @@ Output = TypeVar("Output")
 def recomputed(function: Callable[..., Output], network: nn.Module, *args: Any, **options: Any) -> Output:
     """Return ``function(*args, **options)`` and store only the arguments for the gradients.
 
-    The second computation draws the same random numbers, and it does not change the running statistics of batch
-    normalisation again.
-
-    Args:
-        function: a function that computes with ``network``.
-        network: the module whose layers of batch normalisation are concerned.
-        args: arguments of the function.
-        options: keyword arguments of the function.
+    The second computation draws the same random numbers, and it does not change the running statistics of the batch
+    normalisation in ``network``, with which the function computes, again.
     """
-
-    def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _without_statistics(network)
-
-    output: Output = checkpoint(function, *args, use_reentrant=False, context_fn=contexts, **options)
+    output: Output = checkpoint(
+        function,
+        *args,
+        use_reentrant=False,
+        context_fn=lambda: (nullcontext(), _without_statistics(network)),
+        **options,
+    )
     return output
 
 
 @contextmanager
 def recomputed_blocks(network: nn.Module) -> Iterator[None]:
-    """Inside the block, store only the inputs of each block of a network for the gradients.
+    """Inside the block, store only the inputs of each of the network's :func:`blocks` for the gradients.
 
     The network still processes the whole batch at once, so that batch normalisation is unchanged.
-
-    Raises:
-        ArgumentError: the blocks of this architecture are not known.
     """
     found = blocks(network)
     for block in found:
@@ -81,14 +74,11 @@ def blocks(network: nn.Module) -> list[nn.Module]:
 def _without_statistics(network: nn.Module) -> Iterator[None]:
     """Normalise by the statistics of the batch without changing the running statistics."""
     layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
-    before = [
-        (layer.momentum, layer.num_batches_tracked.clone() if layer.num_batches_tracked is not None else None)
-        for layer in layers
-    ]
+    before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
     for layer in layers:
-        layer.momentum = 0.0
+        layer.momentum, layer.num_batches_tracked = 0.0, None
     try:
         yield
     finally:
-        for layer, (momentum, count) in zip(layers, before, strict=True):
-            layer.momentum, layer.num_batches_tracked = momentum, count
+        for layer, kept in zip(layers, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = kept

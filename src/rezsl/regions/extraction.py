@@ -1,13 +1,14 @@
 """Writing a store: the regions of all images of a benchmark are computed once for many runs."""
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -166,17 +167,13 @@ def _begin(
     write_dataset(root, benchmark, names)
     create_atomically(root / BACKBONE, weights)
     (root / RECORDS).mkdir(exist_ok=True)
-    _make_room(root, manifest)
-    return manifest
-
-
-def _make_room(root: Path, manifest: RegionManifest) -> None:
-    """Create the file of regions in its full length as a sparse file, into which chunks are written in any order."""
     if any((root / RECORDS).iterdir()):
         # Some chunks are recorded as written, so a new, empty file would be taken for their regions.
         check_size(root, manifest)
+    # The file has its full length from the start and is sparse, so that chunks can be written in any order.
     (root / FEATURES).touch()
     os.truncate(root / FEATURES, manifest.count * manifest.row_bytes)
+    return manifest
 
 
 def _batches(
@@ -185,10 +182,10 @@ def _batches(
     """Yield batches of images with their indices; the next batch is decoded while one is in use."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         waiting = thread.submit(image_format.read, benchmark.inputs, parts[0])
-        for position, index in enumerate(parts):
+        for index, following in zip_longest(parts, parts[1:]):
             images = waiting.result()
-            if position + 1 < len(parts):
-                waiting = thread.submit(image_format.read, benchmark.inputs, parts[position + 1])
+            if following is not None:
+                waiting = thread.submit(image_format.read, benchmark.inputs, following)
             yield index, images
 
 
@@ -199,26 +196,18 @@ def _regions(backbone: ImageBackbone, images: Tensor) -> Regions:
 
 
 def _rounded(regions: Regions, dtype: RegionDtype, index: Int[Tensor, "B"], benchmark: Benchmark) -> Regions:
-    """Return regions in the type of the store, on the CPU.
-
-    Raises:
-        DataError: a number is NaN or infinite, before or after rounding.
-    """
-    rounded = regions.to(DTYPES[dtype])
-    finite = rounded.isfinite().flatten(1).all(dim=1).cpu()
+    """Return regions in the type of the store, on the CPU; numbers that are not finite, or too large, are refused."""
+    rounded = regions.to(DTYPES[dtype]).cpu()
+    finite = rounded.isfinite().flatten(1).all(dim=1)
     if not bool(finite.all()):
         row = int((~finite).nonzero()[0])
-        image = _name(benchmark, int(index[row]))
-        largest = float(regions[row].float().abs().max())
-        if not torch.isfinite(torch.tensor(largest)):
+        source = benchmark.inputs[int(index[row])]
+        image = f"image {int(index[row])}" if isinstance(source, Tensor) else str(source)
+        if isinstance(source, Crop):
+            image = f"{source.path} {source.box}"
+        largest = float(regions[row].abs().max())
+        if not math.isfinite(largest):
             raise DataError(f"{image}: the backbone's regions of this image contain NaN or infinity; check its weights")
         advice = "; extract with dtype bfloat16 into another directory" if dtype == "float16" else ""
         raise DataError(f"{image}: a region has the number {largest:.6g}, too large for {dtype}{advice}")
-    return rounded.cpu()
-
-
-def _name(benchmark: Benchmark, position: int) -> str:
-    source: Any = benchmark.inputs[position]
-    if isinstance(source, Crop):
-        return f"{source.path} {source.box}"
-    return f"image {position}" if isinstance(source, Tensor) else str(source)
+    return rounded

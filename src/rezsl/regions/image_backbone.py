@@ -1,4 +1,4 @@
-"""The backbone that turns images into regions by a vision network of transformers."""
+"""The backbones that turn images into regions by a vision network of transformers."""
 
 import inspect
 import math
@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError, DataError, needs
+from rezsl.errors import ArgumentError, DataError, check_at_least, needs
 from rezsl.functional.shapes import Regions
-from rezsl.regions._backbone import Backbone
+from rezsl.regions._backbone import Backbone, FeatureScaler
 from rezsl.regions._recomputation import blocks, recomputed_blocks
 
 if TYPE_CHECKING:
@@ -63,16 +63,13 @@ class ImageBackbone(Backbone):
             from transformers import AutoConfig, AutoModel  # noqa: PLC0415
 
         super().__init__()
-        if image_size < 4:
-            raise ArgumentError(f"image_size: expected at least 4 pixels, got {image_size}; choose a larger size")
-        if resize is not None and resize < image_size:
-            raise ArgumentError(
-                f"resize: expected at least image_size, {image_size}, got {resize}; choose a larger one"
-            )
+        check_at_least(4, image_size=image_size)
+        if resize is not None:
+            check_at_least(image_size, resize=resize)
         options = dict(config)
         self.config: PretrainedConfig = AutoConfig.for_model(options.pop("model_type"), **options)
         self.image_size, self.resize = image_size, resize
-        self.small_stem, self.unit_regions = small_stem, unit_regions
+        self.unit_regions = unit_regions
         # The colours are saved with the arguments and not with the weights.
         for name, colours in (("mean", mean), ("deviation", deviation)):
             values = torch.tensor([*colours] * (self.channels if len(colours) == 1 else 1)).view(-1, 1, 1)
@@ -87,7 +84,8 @@ class ImageBackbone(Backbone):
         # Convolutions of small images are a quarter faster where the channels of a pixel lie side by side in memory.
         self.network.to(memory_format=torch.channels_last)
         accepted = inspect.signature(self.network.forward).parameters
-        self._interpolates = "interpolate_pos_encoding" in accepted
+        self._options = {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in accepted else {}
+        self._gives_map = hasattr(self.config, "hidden_sizes")
         self._frozen = self._recomputing = False
 
     @property
@@ -98,14 +96,12 @@ class ImageBackbone(Backbone):
     @property
     def region_dim(self) -> int:
         """D, the number of channels of the last stage or layer."""
-        if hasattr(self.config, "hidden_sizes"):
-            return int(self.config.hidden_sizes[-1])
-        return int(self.config.hidden_size)
+        return int(self.config.hidden_sizes[-1] if self._gives_map else self.config.hidden_size)
 
     def grid(self, regions: int) -> tuple[int, int]:
         """Return how many of R regions come before the cells of the image (class tokens), and the cells on a side."""
-        patch = getattr(self.config, "patch_size", None)
-        side = self.image_size // patch if isinstance(patch, int) and _gives_tokens(self.config) else 0
+        patch = None if self._gives_map else getattr(self.config, "patch_size", None)
+        side = self.image_size // patch if isinstance(patch, int) else 0
         side = side if 0 < side**2 <= regions else math.isqrt(regions)
         return regions - side**2, side
 
@@ -146,25 +142,48 @@ class ImageBackbone(Backbone):
                 f"inputs: expected images with {self.channels} channels, got {inputs.shape[1]}; convert the images"
             )
         images = inputs if inputs.is_floating_point() else inputs.float() / 255
-        options = {"interpolate_pos_encoding": True} if self._interpolates else {}
         images = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
         learns = self.training and not self._frozen and torch.is_grad_enabled()
         with recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
-            regions = self._in_one_row(self.network(images, **options).last_hidden_state)
+            regions: Tensor = self.network(images, **self._options).last_hidden_state
+        if regions.ndim == 4:
+            regions = regions.flatten(2).mT
+        elif registers := getattr(self.config, "num_register_tokens", 0):
+            regions = torch.cat([regions[:, :1], regions[:, 1 + registers :]], dim=1)
         if self.unit_regions:
             length = regions.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True).sqrt()
             regions = regions / (length + 1e-6)
         return regions
 
-    def _in_one_row(self, output: Tensor) -> Tensor:
-        if output.ndim == 4:
-            return output.flatten(2).mT
-        registers = getattr(self.config, "num_register_tokens", 0)
-        return torch.cat([output[:, :1], output[:, 1 + registers :]], dim=1) if registers else output
 
+class ScaledImageBackbone(ImageBackbone):
+    """An image backbone whose regions are rounded and scaled, as those of a store were before a model was trained.
 
-def _gives_tokens(config: "PretrainedConfig") -> bool:
-    return not hasattr(config, "hidden_sizes")
+    Args:
+        config: configuration of the network, as for :class:`ImageBackbone`.
+        scaler: arguments of the :class:`FeatureScaler`.
+        dtype: the type to which regions are rounded, ``float16`` or ``bfloat16``.
+        options: further arguments of :class:`ImageBackbone`.
+    """
+
+    def __init__(self, config: dict[str, Any], scaler: dict[str, Any], dtype: str, **options: Any) -> None:
+        super().__init__(config, **options)
+        self.scaler, self.dtype = FeatureScaler(**scaler), dtype
+
+    @classmethod
+    def join(cls, backbone: ImageBackbone, scaler: FeatureScaler, dtype: str) -> "ScaledImageBackbone":
+        """Return copies of a backbone and a scaler, one applied after the other."""
+        joined = cls(scaler=scaler.arguments, dtype=dtype, **backbone.arguments)
+        joined.network.load_state_dict(backbone.network.state_dict())
+        joined.scaler.load_state_dict(scaler.state_dict())
+        joined.train(backbone.training)
+        return joined
+
+    def forward(self, inputs: Num[Tensor, "B channels height width"]) -> Regions:
+        """Return scaled regions ``[B, R, D]`` of uint8 images, or of floating-point images in ``[0, 1]``."""
+        rounded = super().forward(inputs).to(getattr(torch, self.dtype))
+        regions: Tensor = self.scaler(rounded)
+        return regions
 
 
 def _replace_stem(network: Any, config: "PretrainedConfig") -> None:

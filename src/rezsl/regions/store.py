@@ -1,5 +1,6 @@
 """Stores of regions: a benchmark without its images, whose regions are mapped from one file on the disk."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +12,7 @@ from torch import Tensor
 
 from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, reader
 from rezsl.errors import DataError
-from rezsl.files import (
-    create_atomically,
-    fingerprint,
-    json_text,
-    read_json,
-    read_tensors,
-    reading,
-    tensor_bytes,
-)
+from rezsl.files import create_atomically, fingerprint, json_text, read_json, read_tensors, reading, tensor_bytes
 from rezsl.regions._manifest import (
     DTYPES,
     FEATURES,
@@ -89,13 +82,7 @@ def load_store_backbone(root: str | Path) -> ImageBackbone:
 
 
 def write_dataset(root: Path, benchmark: Benchmark, inputs: Sequence[Any]) -> None:
-    """Write a benchmark without its inputs into a store; files that exist already stay as they are.
-
-    Args:
-        root: directory of the store.
-        benchmark: the benchmark.
-        inputs: the identities of its inputs, from :func:`rezsl.data.identify_inputs`.
-    """
+    """Write a benchmark with the identities of its inputs into a store; files that exist already stay as they are."""
     tensors, names = pack_semantics(benchmark.semantics)
     tensors |= {"labels": benchmark.labels}
     tensors |= {f"split.{name}": index for name, index in benchmark.split.parts().items()}
@@ -107,11 +94,7 @@ def write_dataset(root: Path, benchmark: Benchmark, inputs: Sequence[Any]) -> No
 
 
 def _read_dataset(root: Path, inputs: Tensor, origin: RegionOrigin, expected: dict[str, str]) -> Benchmark:
-    """Return the benchmark of a store, with regions as inputs.
-
-    Raises:
-        DataError: a file is missing, damaged, or differs from the checksums in the manifest.
-    """
+    """Return the benchmark of a store, with regions as inputs, if it has the expected checksums."""
     tensors = read_tensors(root / TENSORS, DataError, expected="the tensors of a benchmark", remedy=AGAIN)
     description = read_json(root / DESCRIPTION, DataError, "the names of a benchmark", AGAIN)
     with reading(root / DESCRIPTION, f"the names of the benchmark in {TENSORS}", DataError, AGAIN):
@@ -142,10 +125,5 @@ def map_regions(root: Path, manifest: RegionManifest) -> Float[Tensor, "N R D"]:
             f"one; use another machine"
         )
     # The mapping is private: the file need not be writable, and changes of the tensor are never written to it.
-    numbers = torch.from_file(
-        str(root / FEATURES),
-        shared=False,
-        size=manifest.count * manifest.row_bytes // 2,
-        dtype=DTYPES[manifest.dtype],
-    )
-    return numbers.view(manifest.shape)
+    path, dtype = str(root / FEATURES), DTYPES[manifest.dtype]
+    return torch.from_file(path, shared=False, size=math.prod(manifest.shape), dtype=dtype).view(manifest.shape)
