@@ -8,7 +8,7 @@ from rich.console import Console
 from rezsl.experiments.plan import Plan
 from rezsl.experiments.results import COMPARED, Comparison, Row
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table
-from rezsl.report._comparison import notes
+from rezsl.report._tables import notes
 
 
 def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) -> Row:

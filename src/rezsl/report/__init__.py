@@ -5,13 +5,11 @@ from rezsl.errors import needs
 with needs("report", "tables and pages"):
     import rich  # noqa: F401 - the modules below need it
 
-from rezsl.report._comparison import as_csv, as_latex, as_markdown, comparison_table, runs_csv
-from rezsl.report._comparison_plot import save_comparison
 from rezsl.report._explanation import save_explanation
 from rezsl.report._page import render_report, save_report
-from rezsl.report._plots import save_curve, save_error_matrix
+from rezsl.report._plots import save_comparison, save_curve, save_error_matrix
 from rezsl.report._run import ReportedRun, reported_run
-from rezsl.report._tables import results_table
+from rezsl.report._tables import as_csv, as_latex, as_markdown, comparison_table, results_table, runs_csv
 
 __all__ = [
     "ReportedRun",

@@ -117,8 +117,7 @@ def _draw_lead(panel: "FigureBase", explanation: Explanation) -> None:
             f"{value:+.2f}", (value, place), xytext=(4 if value >= 0 else -4, 0), textcoords="offset points",
             ha="left" if value >= 0 else "right", va="center", fontsize=8,
         )  # fmt: skip
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     total = explanation.winner.score - explanation.runner_up.score
     first, second = (_named(explanation, which) for which in ("winner", "runner_up"))
     question = (f"Why {first}", f"and not {second}: ahead by {total:.2f}")

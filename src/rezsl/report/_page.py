@@ -10,9 +10,9 @@ from typing import Any
 from rezsl.errors import ArgumentError, needs
 from rezsl.evaluation import AnalysisComparison, compare_analyses
 from rezsl.files import write_atomically
-from rezsl.report import _page_plots as plots
 from rezsl.report import _page_tables as tables
 from rezsl.report._findings import findings
+from rezsl.report._page_plots import page_plots
 from rezsl.report._run import ReportedRun
 
 
@@ -65,20 +65,13 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
 
     analysis = run.analysis
-    drawn = {
-        "curve": plots.curve(analysis, prefix),
-        "value": plots.error_by_value(analysis, prefix),
-        "worst": plots.worst_attributes(analysis, prefix),
-        "mistakes": plots.mistakes(analysis, prefix),
-        "reliability": plots.reliability(analysis, prefix),
-        "fall": plots.fall_by_value(run.error_fall, analysis.options.level, prefix),
-    }
+    plots = page_plots(analysis, run.error_fall, prefix)
     return {
         "id": prefix,
         "name": name,
         "run": run,
         "findings": findings(analysis, run.validation_classes, run.error_fall),
-        "plots": {key: Markup(svg) if svg is not None else None for key, svg in drawn.items()},
+        "plots": {name: Markup(svg) for name, svg in plots.items()},
         "confusion": tables.confusion(analysis),
         "pairs": tables.confused_pairs(analysis),
         "attributes": tables.attributes(analysis),

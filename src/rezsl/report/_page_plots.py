@@ -1,7 +1,9 @@
-"""The plots of one run, as inline SVG."""
+"""The plots of one run, as inline SVG: functions that draw on a figure and return the text for screen readers."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,163 +19,148 @@ LONGEST_NAME = 24
 RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
 
 
-def curve(analysis: Analysis, prefix: str) -> str | None:
-    """Plot the seen-unseen curve with the chosen and the best working point; None without samples of both sides."""
-    if not (analysis.has_seen and analysis.has_unseen):
-        return None
+def page_plots(analysis: Analysis, fall: ErrorFall | None, prefix: str) -> dict[str, str]:
+    """Return the plots of a run by name, without those whose values are not defined.
+
+    Args:
+        analysis: of the run.
+        fall: how fast the errors fell in training; None where that is not known.
+        prefix: begins the ids of all elements.
+    """
+    level, worst_height = analysis.options.level, 1.4 + 0.3 * min(WORST, len(analysis.attributes))
+    error = partial(_values, analysis.error_by_value, 1000.0, "error", "×10⁻³", level)
+    drawn: dict[str, tuple[float, Callable[[Figure], str]]] = {
+        "value": (4.2, error),
+        "worst": (worst_height, partial(_worst, analysis)),
+        "reliability": (4.6, partial(_reliability, analysis)),
+    }
+    if analysis.has_seen and analysis.has_unseen:
+        drawn["curve"] = (4.2, partial(_curve, analysis))
+    if len(analysis.generalized.mistakes.error):
+        drawn["mistakes"] = (3.2, partial(_mistakes, analysis))
+    if fall is not None and int(fall.by_value.count.sum()):
+        words = ("fall of ln error", "×10⁻² per epoch")
+        drawn["fall"] = (4.2, partial(_values, fall.by_value, 100.0, *words, level))
+    return {name: inline_svg(5.2, height, draw, f"{prefix}-{name}") for name, (height, draw) in drawn.items()}
+
+
+def _curve(analysis: Analysis, figure: "Figure") -> str:
+    """Plot the seen-unseen curve with the chosen and the best working point."""
     found, point, oracle = analysis.curve, analysis.point, analysis.oracle
-
-    def draw(figure: "Figure") -> None:
-        axes = figure.subplots()
-        axes.plot((100 * found.unseen).tolist(), (100 * found.seen).tolist(), color=FIRST, linewidth=2)
-        chosen = f"chosen γ: H {100 * point.harmonic_mean:.1f} %"
-        best = f"best γ on test: H {100 * oracle.harmonic_mean:.1f} %"
-        for place, marker, label, size in ((point, "o", chosen, 9), (oracle, "*", best, 14)):
-            axes.plot(
-                [100 * place.unseen], [100 * place.seen], marker, color=SECOND, markersize=size,
-                markeredgecolor=PAPER, label=label, clip_on=False, zorder=4,
-            )  # fmt: skip
-        axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="accuracy on unseen classes, U (%)")
-        axes.set_ylabel("accuracy on seen classes, S (%)")
-        figure.legend(loc="outside lower center", ncols=2)
-
+    axes = figure.subplots()
+    axes.plot((100 * found.unseen).tolist(), (100 * found.seen).tolist(), color=FIRST, linewidth=2)
+    chosen = f"chosen γ: H {100 * point.harmonic_mean:.1f} %"
+    best = f"best γ on test: H {100 * oracle.harmonic_mean:.1f} %"
+    for place, marker, label, size in ((point, "o", chosen, 9), (oracle, "*", best, 14)):
+        axes.plot(
+            [100 * place.unseen], [100 * place.seen], marker, color=SECOND, markersize=size,
+            markeredgecolor=PAPER, label=label, clip_on=False, zorder=4,
+        )  # fmt: skip
+    axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="accuracy on unseen classes, U (%)")
+    axes.set_ylabel("accuracy on seen classes, S (%)")
+    figure.legend(loc="outside lower center", ncols=2)
     at_point = f"S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} % at the γ of the model"
-    label = f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, {at_point}."
-    return inline_svg(5.2, 4.2, draw, f"{prefix}-curve", label)
+    return f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, {at_point}."
 
 
-def error_by_value(analysis: Analysis, prefix: str) -> str:
-    """Plot the error in bins of the attribute value: mean with interval, and quartiles of the cells."""
-    name, unit, level = "error", "×10⁻³", analysis.options.level
-    return _by_value(analysis.error_by_value, 1000.0, name, unit, level, f"{prefix}-value")
-
-
-def fall_by_value(fall: ErrorFall | None, level: float, prefix: str) -> str | None:
-    """Plot how fast the errors fell in training, in bins of the attribute value; None where that is not known."""
-    if fall is None or not int(fall.by_value.count.sum()):
-        return None
-    return _by_value(fall.by_value, 100.0, "fall of ln error", "×10⁻² per epoch", level, f"{prefix}-fall")
-
-
-def _by_value(bins: ValueBins, factor: float, name: str, unit: str, level: float, prefix: str) -> str:
-    rows = [row for row, count in enumerate(bins.count.tolist()) if count]
-    centre, mean, low, high = (side[rows] for side in (bins.value, factor * bins.mean, factor * bins.low,
-                                                       factor * bins.high))  # fmt: skip
-    quartiles = factor * bins.quartiles[rows]
+def _values(bins: ValueBins, factor: float, name: str, unit: str, level: float, figure: "Figure") -> str:
+    """Plot a quantity in bins of the attribute value: mean with interval, and quartiles of the cells."""
+    filled = bins.count > 0
+    centre, quartiles = bins.value[filled], factor * bins.quartiles[filled]
+    mean, low, high = (factor * side[filled] for side in (bins.mean, bins.low, bins.high))
     # An interval may be undefined, and rounding may put its end on the wrong side of the mean.
     ends = torch.stack([mean - low, high - mean]).nan_to_num().clamp(min=0.0)
-
-    def draw(figure: "Figure") -> None:
-        axes = figure.subplots()
-        axes.fill_between(
-            centre.tolist(), quartiles[:, 0].tolist(), quartiles[:, 2].tolist(), color=FIRST, alpha=0.18, linewidth=0,
-            label="middle half of the cells",
-        )  # fmt: skip
-        axes.errorbar(
-            centre.tolist(), mean.tolist(), yerr=ends.tolist(), fmt="o-", color=FIRST, capsize=3,
-            label=f"mean with {100 * level:.0f} % interval",
-        )  # fmt: skip
-        axes.set(xlabel="attribute value (rows of length 1)", ylabel=f"{name} ({unit})")
-        if float(quartiles.min()) >= 0 <= float((mean - ends[0]).min()):
-            axes.set_ylim(bottom=0)
-        else:
-            axes.axhline(0, color=SOFT, linewidth=1)
-        figure.legend(loc="outside lower center", ncols=2)
-
+    axes = figure.subplots()
+    axes.fill_between(
+        centre.tolist(), quartiles[:, 0].tolist(), quartiles[:, 2].tolist(), color=FIRST, alpha=0.18, linewidth=0,
+        label="middle half of the cells",
+    )  # fmt: skip
+    axes.errorbar(
+        centre.tolist(), mean.tolist(), yerr=ends.tolist(), fmt="o-", color=FIRST, capsize=3,
+        label=f"mean with {100 * level:.0f} % interval",
+    )  # fmt: skip
+    axes.set(xlabel="attribute value (rows of length 1)", ylabel=f"{name} ({unit})")
+    if float(quartiles.min()) >= 0 <= float((mean - ends[0]).min()):
+        axes.set_ylim(bottom=0)
+    else:
+        axes.axhline(0, color=SOFT, linewidth=1)
+    figure.legend(loc="outside lower center", ncols=2)
     reached = ", ".join(f"{float(mean[end]):.1f} at {float(centre[end]):.2f}" for end in (0, -1))
-    label = (
-        f"Mean {name} ({unit}) in {len(rows)} bins of the attribute value, from the lowest to the highest: {reached}."
-    )
-    return inline_svg(5.2, 4.2, draw, prefix, label)
+    bins_of = f"in {len(mean)} bins of the attribute value, from the lowest to the highest"
+    return f"Mean {name} ({unit}) {bins_of}: {reached}."
 
 
-def worst_attributes(analysis: Analysis, prefix: str) -> str:
+def _worst(analysis: Analysis, figure: "Figure") -> str:
     """Plot the errors of the worst attributes over classes, as boxes."""
     profile = analysis.attribute_errors
     rows = profile.worst(WORST).tolist()
+    boxes = []
+    for row in rows:
+        # The whiskers end at 5 % and 95 %.
+        _, low, first, median, third, high, _ = (1000 * profile.quantiles[row]).tolist()
+        mean = 1000 * float(profile.mean[row])
+        boxes.append({"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "mean": mean})
+    axes = figure.subplots()
+    drawn = axes.bxp(
+        boxes, orientation="horizontal", showfliers=False, showmeans=True, patch_artist=True, widths=0.6,
+        boxprops={"facecolor": FIRST, "edgecolor": FIRST, "alpha": 0.55}, medianprops={"color": INK},
+        whiskerprops={"color": SOFT}, capprops={"color": SOFT},
+        meanprops={"marker": "D", "markerfacecolor": SECOND, "markeredgecolor": PAPER, "markersize": 6},
+    )  # fmt: skip
+    mean_label = "mean of all attributes"
+    axes.axvline(1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label=mean_label)
+    drawn["means"][0].set_label("mean over classes")
+    axes.set_yticks(range(1, len(rows) + 1), [shortened(analysis.attributes[row], LONGEST_NAME) for row in rows])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.set_xlim(left=0)
+    axes.set_xlabel("error (×10⁻³)")
+    figure.legend(loc="outside lower center", ncols=2)
+    worst = f"{analysis.attributes[rows[0]]}, mean {boxes[0]['mean']:.1f} ×10⁻³"
+    return f"Boxes of the errors of the {len(rows)} worst predicted attributes over classes, the worst first: {worst}."
 
-    def draw(figure: "Figure") -> None:
-        axes = figure.subplots()
-        boxes = [_box(profile.quantiles[row].tolist(), float(profile.mean[row])) for row in rows]
-        drawn = axes.bxp(
-            boxes, orientation="horizontal", showfliers=False, showmeans=True, patch_artist=True, widths=0.6,
-            boxprops={"facecolor": FIRST, "edgecolor": FIRST, "alpha": 0.55}, medianprops={"color": INK},
-            whiskerprops={"color": SOFT}, capprops={"color": SOFT},
-            meanprops={"marker": "D", "markerfacecolor": SECOND, "markeredgecolor": PAPER, "markersize": 6},
-        )  # fmt: skip
-        axes.axvline(
-            1000 * profile.mean_of_means, color=SOFT, linestyle="--", linewidth=1, label="mean of all attributes"
-        )
-        drawn["means"][0].set_label("mean over classes")
-        axes.set_yticks(range(1, len(rows) + 1), [shortened(analysis.attributes[row], LONGEST_NAME) for row in rows])
-        axes.invert_yaxis()
-        axes.grid(visible=False, axis="y")
-        axes.set_xlim(left=0)
-        axes.set_xlabel("error (×10⁻³)")
-        figure.legend(loc="outside lower center", ncols=2)
 
-    worst = f"{analysis.attributes[rows[0]]}, mean {1000 * float(profile.mean[rows[0]]):.1f} ×10⁻³"
-    label = f"Boxes of the errors of the {len(rows)} worst predicted attributes over classes, the worst first: {worst}."
-    return inline_svg(5.2, 1.4 + 0.3 * len(rows), draw, f"{prefix}-worst", label)
-
-
-def mistakes(analysis: Analysis, prefix: str) -> str | None:
-    """Plot how similar the chosen class is to the true one, and the error in each case; None without mistakes."""
+def _mistakes(analysis: Analysis, figure: "Figure") -> str:
+    """Plot how similar the chosen class is to the true one, and the error in each case."""
     wrong = analysis.generalized.mistakes
-    if not len(wrong.error):
-        return None
     names, shares, errors = [], [], []
     for first, last in (bounds for bounds in RANKS if bounds[0] < len(analysis.generalized.candidates)):
         within = (wrong.neighbour_rank >= first) & (wrong.neighbour_rank <= (last or wrong.neighbour_rank.max()))
         names.append(f"{first}" if first == last else f"{first}–{last}" if last else f"≥ {first}")
         shares.append(100 * float(within.double().mean()))
-        errors.append(1000 * float(wrong.error[within].mean()) if bool(within.any()) else math.nan)
-
-    def draw(figure: "Figure") -> None:
-        left, right = figure.subplots(1, 2)
-        left.bar(names, shares, color=FIRST, width=0.7)
-        left.set_ylabel("share of the mistakes (%)")
-        right.plot(names, errors, "o", color=SECOND, markersize=8, label="mistakes")
-        if not math.isnan(wrong.right_error):
-            right.axhline(1000 * wrong.right_error, color=SOFT, linestyle="--", label="right images")
-        right.set_ylabel("mean error (×10⁻³)")
-        # Room for half a marker above the highest, however near to each other they all lie.
-        right.set_ylim(0, 1.1 * right.dataLim.ymax)
-        figure.legend(loc="outside lower right", ncols=2)
-        for axes in (left, right):
-            axes.set_xlabel("rank of the chosen class")
-            axes.grid(visible=False, axis="x")
-
+        errors.append(1000 * float(wrong.error[within].mean()))
+    left, right = figure.subplots(1, 2)
+    left.bar(names, shares, color=FIRST, width=0.7)
+    left.set_ylabel("share of the mistakes (%)")
+    right.plot(names, errors, "o", color=SECOND, markersize=8, label="mistakes")
+    if not math.isnan(wrong.right_error):
+        right.axhline(1000 * wrong.right_error, color=SOFT, linestyle="--", label="right images")
+    right.set_ylabel("mean error (×10⁻³)")
+    # Room for half a marker above the highest, however near to each other they all lie.
+    right.set_ylim(0, 1.1 * right.dataLim.ymax)
+    figure.legend(loc="outside lower right", ncols=2)
+    for axes in (left, right):
+        axes.set_xlabel("rank of the chosen class")
+        axes.grid(visible=False, axis="x")
     shown = ", ".join(f"{share:.0f} % at rank {name}" for name, share in zip(names, shares, strict=True))
-    label = f"{len(wrong.error)} mistakes by the chosen class's rank among the true one's neighbours: {shown}."
-    return inline_svg(5.2, 3.2, draw, f"{prefix}-mistakes", label)
+    return f"{len(wrong.error)} mistakes by the chosen class's rank among the true one's neighbours: {shown}."
 
 
-def reliability(analysis: Analysis, prefix: str) -> str:
+def _reliability(analysis: Analysis, figure: "Figure") -> str:
     """Plot confidence against accuracy, among all classes and among the unseen ones."""
-    known: list[tuple[str, Any, str, str]] = [("all classes", analysis.generalized.reliability, FIRST, "o-")]
+    known = [("all classes", analysis.generalized.reliability, FIRST, "o-")]
     if analysis.conventional is not None and len(analysis.conventional.candidates) > 1:
         known.append(("unseen classes only", analysis.conventional.reliability, SECOND, "s--"))
-
-    def draw(figure: "Figure") -> None:
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-        above.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle=":")
-        for name, diagram, color, style in known:
-            rows = diagram.count > 0
-            label = f"{name} (ECE {100 * diagram.ece:.1f} %)"
-            places, heights = (100 * side[rows] for side in (diagram.confidence, diagram.accuracy))
-            above.plot(places.tolist(), heights.tolist(), style, color=color, markersize=5, label=label)
-            edges = (100 * diagram.edges).tolist()
-            below.stairs(diagram.count.tolist(), edges, color=color, linewidth=1.5)
-        above.set(xlim=(0, 100), ylim=(0, 102), ylabel="accuracy (%)")
-        figure.legend(loc="outside lower center", ncols=2)
-        below.set(xlabel="probability of the chosen class (%)", ylabel="images")
-
-    label = "; ".join(f"{name}: expected calibration error {100 * diagram.ece:.1f} %" for name, diagram, *_ in known)
-    return inline_svg(5.2, 4.6, draw, f"{prefix}-reliability", f"Reliability diagram. {label}.")
-
-
-def _box(quantiles: list[float], mean: float) -> dict[str, float]:
-    """Return the statistics of a box, with whiskers at 5 % and 95 %."""
-    _, low, first, median, third, high, _ = (1000 * value for value in quantiles)
-    return {"whislo": low, "q1": first, "med": median, "q3": third, "whishi": high, "mean": 1000 * mean}
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    above.plot([0, 100], [0, 100], color=SOFT, linewidth=1, linestyle=":")
+    for name, diagram, color, style in known:
+        rows = diagram.count > 0
+        label = f"{name} (ECE {100 * diagram.ece:.1f} %)"
+        places, heights = (100 * side[rows] for side in (diagram.confidence, diagram.accuracy))
+        above.plot(places.tolist(), heights.tolist(), style, color=color, markersize=5, label=label)
+        below.stairs(diagram.count.tolist(), (100 * diagram.edges).tolist(), color=color, linewidth=1.5)
+    above.set(xlim=(0, 100), ylim=(0, 102), ylabel="accuracy (%)")
+    figure.legend(loc="outside lower center", ncols=2)
+    below.set(xlabel="probability of the chosen class (%)", ylabel="images")
+    errors = "; ".join(f"{name}: expected calibration error {100 * diagram.ece:.1f} %" for name, diagram, *_ in known)
+    return f"Reliability diagram. {errors}."

@@ -10,8 +10,7 @@ from torch import Tensor
 from rezsl.evaluation import Analysis, AnalysisComparison, PairedDifference
 from rezsl.metrics import metrics_in
 from rezsl.report._run import ReportedRun
-from rezsl.report._tables import named_with_protocol
-from rezsl.report._text import number, p_value, signed
+from rezsl.report._text import named_with_protocol, number, p_value, signed
 
 MATRIX_CLASSES = 30
 """The most unseen classes for which the page has a confusion matrix besides the list of the worst pairs."""

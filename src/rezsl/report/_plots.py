@@ -1,5 +1,6 @@
-"""Plots of evaluations, as files."""
+"""Plots of evaluations and of comparisons, as files."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,14 +10,28 @@ import numpy as np
 
 from rezsl.errors import needs
 from rezsl.evaluation import Evaluation
+from rezsl.experiments.results import Comparison, Row
 from rezsl.functional import CurvePoint
-from rezsl.report._tables import named_with_protocol
+from rezsl.metrics import Metric
+from rezsl.report._tables import TESTED
+from rezsl.report._text import named_with_protocol
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, whose colours differ for colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+
+
+NAMED = 60
+"""The most classes, and the most attributes, whose names stand beside an error matrix."""
+
+PANELS = {
+    "H": "H on test ({unit}), at the γ chosen on {where}",
+    "error_spread": "spread of errors over attributes ({unit})",
+}
+"""Words below the plots of some metrics; another metric has its title there."""
 
 
 @contextmanager
@@ -27,6 +42,15 @@ def plain_text() -> Iterator[None]:
 
     with rc_context({"text.parse_math": False}):
         yield
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of Matplotlib, with its size in inches."""
+    # Not by pyplot, which would keep figures in memory and change the caller's backend.
+    with needs("report", "plots"):
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
+
+    return Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
 @plain_text()
@@ -43,13 +67,8 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
     if any(evaluation.protocol == "honest" for evaluation in evaluations.values()):
         axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
     axes.plot([], [], "*", color="0.35", markersize=11, label="γ best on test (oracle)")
-    axes.set(
-        xlabel="accuracy on unseen classes, U (%)",
-        ylabel="accuracy on seen classes, S (%)",
-        title="Seen-unseen curve",
-        xlim=(0, 102),
-        ylim=(0, 102),
-    )
+    axes.set(xlabel="accuracy on unseen classes, U (%)", ylabel="accuracy on seen classes, S (%)")
+    axes.set(title="Seen-unseen curve", xlim=(0, 102), ylim=(0, 102))
     axes.grid(color="0.9", zorder=0)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
     figure.savefig(path)
@@ -59,11 +78,11 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
 def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
     """Draw the class × attribute error matrix above the class semantics, with unseen classes below a line."""
     order = sorted(range(len(evaluation.classes)), key=lambda row: not evaluation.is_seen[row])
-    seen_count = sum(evaluation.is_seen)
+    class_names = [evaluation.classes[row] if len(order) <= NAMED else "" for row in order]
     by_error = evaluation.error_matrix.mean(dim=0).argsort(descending=True).numpy()
     errors = 1000 * evaluation.error_matrix.numpy()[order][:, by_error]
     values = evaluation.class_semantics.numpy()[order][:, by_error]
-    named = len(by_error) <= 60
+    named = len(by_error) <= NAMED
     width = min(24.0, 4.5 + 0.21 * len(by_error)) if named else 14.0
     height = 2 * min(11.0, max(1.6, 0.24 * len(order))) + (3.0 if named else 1.6)
     figure = new_figure(width, height)
@@ -74,8 +93,8 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
     ):
         image = axes.imshow(matrix, aspect="auto", interpolation="nearest", **_colors(matrix, color_map))
         axes.set_title(title, loc="left", fontsize=11)
-        axes.axhline(seen_count - 0.5, color="black", linewidth=1.2)
-        axes.set_yticks(range(len(order)), [_class_label(evaluation, row) for row in order], fontsize=8)
+        axes.axhline(sum(evaluation.is_seen) - 0.5, color="black", linewidth=1.2)
+        axes.set_yticks(range(len(order)), class_names, fontsize=8)
         axes.set_xticks([])
         figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=_extend(matrix, *image.get_clim()))
     if named:
@@ -102,14 +121,60 @@ def _percent(point: CurvePoint) -> tuple[list[float], list[float]]:
     return [100 * point.unseen], [100 * point.seen]
 
 
-def _class_label(evaluation: Evaluation, row: int) -> str:
-    return evaluation.classes[row] if len(evaluation.classes) <= 60 else ""
+@plain_text()
+def save_comparison(comparison: Comparison, path: Path) -> None:
+    """Draw H and the spread of errors of every row: seeds as points, their mean ± standard deviation beside them.
+
+    One line of panels per data set; rows of one loss have one colour; the baseline's mean is a dashed line.
+    """
+    losses = list(dict.fromkeys(row.loss for row in comparison.rows))
+    colors = {loss: COLORS[place % len(COLORS)] for place, loss in enumerate(losses)}
+    heights = [1.1 + 0.36 * len(comparison.of(dataset)) for dataset in comparison.datasets]
+    longest = max(len(row.name) for row in comparison.rows)
+    figure = new_figure(8.6 + 0.07 * longest, sum(heights) + 0.7)
+    grid = figure.subplots(len(heights), len(TESTED), squeeze=False, height_ratios=heights)
+    where = "the test classes" if comparison.protocols == ("oracle",) else "validation classes"
+    for line, dataset in enumerate(comparison.datasets):
+        rows = comparison.of(dataset)
+        for place, metric in enumerate(TESTED):
+            axes = grid[line, place]
+            _draw(axes, comparison, rows, metric, colors)
+            axes.set_yticks(range(len(rows)), [row.name for row in rows] if place == 0 else [])
+            if line == len(heights) - 1:
+                title = PANELS.get(metric.name, f"{metric.title} ({{unit}})")
+                axes.set_xlabel(title.format(unit=metric.unit, where=where), fontsize=10, color="0.25")
+        grid[line, 0].set_title(dataset, loc="left", fontsize=12, fontweight="bold", pad=8)
+    trials = comparison.plan.search.trials
+    budget = f"{trials} trials of search per row" if trials else "no search"
+    caption = (
+        f"points: seeds ({len(comparison.plan.seeds)});  diamond and bar: mean ± standard deviation;  dashed: "
+        f"{comparison.baseline};  {budget}"
+    )
+    figure.supxlabel(caption, fontsize=8.5, color="0.45", x=0.01, ha="left")
+    figure.savefig(path)
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of Matplotlib, with its size in inches."""
-    # Not by pyplot, which would keep figures in memory and change the caller's backend.
-    with needs("report", "plots"):
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
-
-    return Figure(figsize=(width, height), dpi=130, layout="constrained")
+def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: Metric, colors: dict[str, str]) -> None:
+    """Draw one panel, the first row on top."""
+    for height, row in enumerate(rows):
+        color = colors[row.loss]
+        values = [metric.factor * value for value in row.values(metric.name)]
+        if not values:
+            across = axes.get_yaxis_transform()
+            axes.text(0.02, height, "failed", transform=across, va="center", color="0.5", style="italic")
+            continue
+        mean, deviation = (metric.factor * number for number in row.summary(metric.name))
+        axes.plot(values, [height + 0.2] * len(values), "o", color=color, alpha=0.45, markersize=5, markeredgewidth=0)
+        if not math.isnan(deviation):
+            ends = [mean - deviation, mean + deviation]
+            axes.plot(ends, [height, height], color=color, linewidth=2.2, solid_capstyle="round")
+        axes.plot(mean, height, "D", color=color, markersize=7, markeredgecolor="white", zorder=4)
+        if comparison.is_baseline(row):
+            axes.axvline(mean, color="0.55", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.margins(x=0.08)
+    axes.grid(axis="x", color="0.92", zorder=0)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, colors="0.25", labelsize=9.5)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color("0.8")

@@ -10,26 +10,21 @@ from rezsl.errors import needs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Each of these colours is replaced by a colour of the page's light or dark theme; no plot uses them otherwise.
-INK, SOFT, GRID, FIRST, SECOND, THIRD, PAPER = (f"#0102{number:02x}" for number in range(3, 10))
-_THEME = dict(
-    zip(
-        (INK, SOFT, GRID, FIRST, SECOND, THIRD, PAPER),
-        ("ink", "soft", "line", "first", "second", "third", "paper"),
-        strict=True,
-    )
-)
+NAMES = ("ink", "soft", "line", "first", "second", "paper")
+THEME = {f"#0102{number:02x}": name for number, name in enumerate(NAMES)}
+"""Each of these colours is replaced by a colour of the page's light or dark theme; no plot uses them otherwise."""
+
+INK, SOFT, GRID, FIRST, SECOND, PAPER = THEME
 
 
-def inline_svg(width: float, height: float, draw: Callable[["Figure"], None], prefix: str, label: str) -> str:
+def inline_svg(width: float, height: float, draw: Callable[["Figure"], str], prefix: str) -> str:
     """Draw a plot and return it as an ``<svg>`` element.
 
     Args:
         width: in inches.
         height: in inches.
-        draw: function that draws on an empty figure of Matplotlib.
+        draw: function that draws on an empty figure of Matplotlib, and returns the plain text for screen readers.
         prefix: begins all ids, so that the ids of two plots of one page differ.
-        label: text for screen readers; plain text.
     """
     from markupsafe import escape  # noqa: PLC0415 - comes with Jinja, which only pages need
 
@@ -46,23 +41,20 @@ def inline_svg(width: float, height: float, draw: Callable[["Figure"], None], pr
     stream = io.StringIO()
     with rc_context(settings):
         figure = Figure(figsize=(width, height), layout="constrained")
-        draw(figure)
+        label = draw(figure)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return _embedded(stream.getvalue(), prefix, str(escape(label)))
-
-
-def _embedded(text: str, prefix: str, label: str) -> str:
+    text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\s+xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href=", "href=")
     text = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", text)
     text = re.sub(r"font:[^;\"]*?([\d.]+)px[^;\"]*", r"font-size: \1px", text)
-    for color, name in _THEME.items():
+    for color, name in THEME.items():
         text = text.replace(color, f"var(--{name})")
-    view = re.search(r'viewBox="[^"]*"', text)
-    width = re.search(r'width="([\d.]+)pt"', text)
+    view, points = re.search(r'viewBox="[^"]*"', text), re.search(r'width="([\d.]+)pt"', text)
     assert view is not None
-    assert width is not None
-    opening = f'<svg role="img" aria-label="{label}" {view[0]} style="max-width: {float(width[1]) * 4 / 3:.0f}px">'
+    assert points is not None
+    style = f"max-width: {float(points[1]) * 4 / 3:.0f}px"
+    opening = f'<svg role="img" aria-label="{escape(label)}" {view[0]} style="{style}">'
     return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)

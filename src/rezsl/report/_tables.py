@@ -1,13 +1,29 @@
-"""Evaluations of several models as one table for the terminal."""
+"""Tables of evaluations and of comparisons over seeds: for the terminal, and as Markdown, LaTeX and CSV."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
+from rich.padding import PaddingDimensions
 from rich.table import Table
 
 from rezsl.evaluation import Evaluation
-from rezsl.metrics import metrics_in
+from rezsl.experiments.results import COMPARED, Comparison, Row
+from rezsl.files import csv_text
+from rezsl.metrics import Metric, metrics_in
+from rezsl.report._text import named_with_protocol, p_value
+
+TESTED = tuple(metric for metric in COMPARED if metric.tested)
+"""The metrics whose difference from the baseline is tested in the tables; table.csv has the p of all metrics."""
+
+TESTS = {"t": "paired t-test", "wilcoxon": "Wilcoxon's signed-rank test"}
+
+PROTOCOLS = {
+    "honest": "Honest protocol: epoch and γ chosen on validation classes; each model tested once.",
+    "oracle": "Oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic.",
+}
 
 CHOSEN = {
     "honest": "U, S, H: at the γ chosen on validation classes",
@@ -25,8 +41,7 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
         "corr: Pearson, class semantics with error",
         *(f"note: {note}" for note in dict.fromkeys(note for evaluation in found for note in evaluation.notes)),
     ]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=escape(title), title_justify="left")
-    table.caption, table.caption_justify = "\n".join(caption), "left"
+    table = _table(title, "\n".join(caption), (0, 1, 0, 0))
     table.add_column("")  # a long name takes two lines in a narrow terminal, so that no number is cut short
     metrics = metrics_in("table")
     for metric in metrics:
@@ -38,6 +53,208 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
     return table
 
 
-def named_with_protocol(name: str, protocol: str) -> str:
-    """Return a name for tables and legends that shows where a number was chosen on test classes."""
-    return f"{name} (oracle protocol)" if protocol == "oracle" else name
+def _table(title: str, caption: str | None, padding: PaddingDimensions) -> Table:
+    return Table(
+        box=SIMPLE_HEAD, pad_edge=False, padding=padding,
+        title=escape(title), title_justify="left", caption=caption, caption_justify="left",
+    )  # fmt: skip
+
+
+class Cell(NamedTuple):
+    """One metric of one row of a comparison as text, which is empty where a value is undefined."""
+
+    metric: Metric
+    mean: str
+    deviation: str
+    p: str
+    is_best: bool
+
+
+def comparison_table(comparison: Comparison, dataset: str) -> Table:
+    """Return the rows of a data set for the terminal: with standard deviations and p below the means."""
+    is_last = dataset == comparison.datasets[-1]
+    table = _table(dataset, escape("\n".join(notes(comparison))) if is_last else None, 0)
+    table.add_column("", min_width=9, overflow="fold")
+    for metric in COMPARED:
+        table.add_column(metric.title.replace(" ", "\n"), justify="right", no_wrap=True)
+    for row, cells in _rows(comparison, dataset):
+        missing = f" [dim]{_missing_runs(row)}[/dim]" if row.failures else ""
+        table.add_row(escape(row.name) + missing, *(_terminal_cell(cell) if row.runs else "–" for cell in cells))
+    return table
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """Return a table per data set, and the notes."""
+    titles = [metric.title for metric in COMPARED] + [f"p ({metric.title})" for metric in TESTED]
+    lines = ["# Comparison", ""]
+    for dataset in comparison.datasets:
+        lines += [f"## {_markdown(dataset)}", ""]
+        lines += [f"| method | {' | '.join(titles)} |", "|---" + "|--:" * len(titles) + "|"]
+        lines += [f"| {' | '.join(row)} |" for row in _written_rows(comparison, dataset, _markdown_cell, _markdown)]
+        lines.append("")
+    return "\n".join([*lines, *(f"- {_markdown(note)}" for note in notes(comparison))]) + "\n"
+
+
+def as_latex(comparison: Comparison) -> str:
+    """Return one ``tabular`` with the rules of booktabs, one data set below the other, and the notes as comments."""
+    titles = [_latex(metric.title) for metric in COMPARED]
+    # A title of one letter is a symbol.
+    titles += [f"$p$ ({f'${metric.title}$' if len(metric.title) == 1 else _latex(metric.title)})" for metric in TESTED]
+    lines = [f"% {note}" for note in notes(comparison)] + ["% needs: \\usepackage{booktabs}"]
+    lines += [f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", "\\toprule", f"method & {' & '.join(titles)} \\\\"]
+    for dataset in comparison.datasets:
+        lines += ["\\midrule", f"\\multicolumn{{{len(titles) + 1}}}{{l}}{{\\emph{{{_latex(dataset)}}}}} \\\\"]
+        lines += [f"{' & '.join(row)} \\\\" for row in _written_rows(comparison, dataset, _latex_cell, _latex)]
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """Return a line per row: means, standard deviations and p of every metric, none of them in percent."""
+    names = [f"{metric.name}_{kind}" for metric in COMPARED for kind in ("mean", "sd", "p")]
+    lines = []
+    for row in comparison.rows:
+        pairs = comparison.significance(row, "H")[1]
+        trials = comparison.plan.search.trials if row.searched else 0
+        counts = [len(row.runs), len(row.failures), pairs, comparison.test, trials]
+        values = [
+            value
+            for metric in COMPARED
+            for value in (*row.summary(metric.name), comparison.significance(row, metric.name)[0])
+        ]
+        lines.append([row.dataset, row.method, row.loss, *counts, *map(_raw, values)])
+    return csv_text(["dataset", "method", "loss", "seeds", "failed", "pairs", "test", "trials", *names], lines)
+
+
+def runs_csv(comparison: Comparison) -> str:
+    """Return a line per run, the failed ones with their reason."""
+    names = [metric.name for metric in COMPARED]
+    lines: list[list[object]] = []
+    for row in comparison.rows:
+        for seed in comparison.plan.seeds:
+            run = row.runs.get(seed)
+            values = [_raw(run[name]) if run is not None else "" for name in names]
+            lines.append([row.dataset, row.method, row.loss, seed, *values, row.failures.get(seed, "")])
+    return csv_text(["dataset", "method", "loss", "seed", *names, "failure"], lines)
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return notes on the tables, one sentence each."""
+    pairs = {
+        comparison.significance(row, "H")[1] for row in comparison.rows if row.runs and not comparison.is_baseline(row)
+    }
+    counts = f"n = {min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"n = {min(pairs, default=0)}"
+    return [
+        f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.plan.seeds))}. Accuracies in "
+        "percent; error and its spread over attributes × 10⁻³; corr: Pearson, class semantics with error.",
+        _searched(comparison),
+        *(PROTOCOLS[protocol] for protocol in comparison.protocols),
+        "H_oracle takes the γ that is best on test, as published tables report.",
+        f"p: {TESTS[comparison.test]} over seeds against {comparison.baseline}, two-sided, {counts} seeds in common, "
+        "not corrected for the number of comparisons; none below 3 seeds. All seeds use the same data, so p does not "
+        "extend to other data sets.",
+        *_failures(comparison),
+    ]
+
+
+def _searched(comparison: Comparison) -> str:
+    search = comparison.plan.search
+    if not search.trials:
+        return "No search: every row has the settings of the plan."
+    without = [row.name for row in comparison.rows if not row.searched]
+    rest = f"; without a search, by the plan: {', '.join(dict.fromkeys(without))}" if without else ""
+    return (
+        f"Search: {search.trials} trials per row and data set for validation {search.objective}, with seed "
+        f"{comparison.plan.seeds[0]}; no test image is used{rest}."
+    )
+
+
+def _failures(comparison: Comparison) -> list[str]:
+    """Return a sentence per row and reason for which runs are missing."""
+    lines = []
+    for row in comparison.rows:
+        for reason in dict.fromkeys(row.failures.values()):
+            seeds = [str(seed) for seed, other in row.failures.items() if other == reason]
+            lines.append(f"Failed: {row.dataset}, {row.name}, seed {', '.join(seeds)}: {reason}")
+    return lines
+
+
+def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell]]]:
+    """Yield each row of a data set with its cells, one of each compared metric."""
+    rows = comparison.of(dataset)
+    best = {metric.name: _best(metric, [row.summary(metric.name)[0] for row in rows]) for metric in COMPARED}
+    for row in rows:
+        cells = []
+        for metric in COMPARED:
+            mean, deviation = row.summary(metric.name)
+            p = "baseline" if comparison.is_baseline(row) else p_value(comparison.significance(row, metric.name)[0])
+            cells.append(Cell(metric, _narrow(mean, metric), _narrow(deviation, metric), p, mean == best[metric.name]))
+        yield row, cells
+
+
+def _best(metric: Metric, means: list[float]) -> float:
+    """Return the best mean; NaN, which equals none of them, without a better direction or with a single mean."""
+    known = [mean for mean in means if not math.isnan(mean)]
+    if metric.better == "neither" or len(known) < 2:
+        return math.nan
+    return min(known) if metric.better == "down" else max(known)
+
+
+def _narrow(value: float, metric: Metric) -> str:
+    """Format a number for a narrow column: those of four digits before the point have none after it."""
+    if math.isnan(value):
+        return ""
+    shown = metric.factor * value
+    return metric.show(value) if abs(shown) < 1000 else f"{shown:.0f}"
+
+
+def _written_rows(
+    comparison: Comparison, dataset: str, show: Callable[[Cell], str], escaped: Callable[[str], str]
+) -> Iterator[list[str]]:
+    """Yield the texts of each row: its name, its cells, and p of the tested metrics."""
+    for row, cells in _rows(comparison, dataset):
+        name = escaped(f"{row.name} {_missing_runs(row)}".strip())
+        yield [name, *map(show, cells), *(escaped(cell.p) for cell in cells if cell.metric.tested)]
+
+
+def _missing_runs(row: Row) -> str:
+    """Return the text in brackets beside the name of a row with runs that have not finished."""
+    if not row.failures:
+        return ""
+    return f"({len(row.runs)} of {len(row.runs) + len(row.failures)} seeds)" if row.runs else "(failed)"
+
+
+def _terminal_cell(cell: Cell) -> str:
+    """Return the mean, below it the standard deviation, and below that p where the metric is tested."""
+    lines = [
+        f"[bold]{cell.mean}[/bold]" if cell.is_best else cell.mean,
+        f"[dim]±{cell.deviation}[/dim]" if cell.deviation else "",
+    ]
+    if cell.metric.tested and cell.p != "baseline":
+        p = cell.p.replace("0.", ".")
+        lines.append(f"[dim]p{p}[/dim]" if p[0] == "<" else f"[dim]p {p}[/dim]")
+    return "\n".join(lines)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    mean = f"**{cell.mean}**" if cell.is_best else cell.mean
+    return f"{mean} ± {cell.deviation}" if cell.deviation else mean or "–"
+
+
+def _latex_cell(cell: Cell) -> str:
+    mean = f"\\mathbf{{{cell.mean}}}" if cell.is_best else cell.mean
+    return f"${mean} \\pm {cell.deviation}$" if cell.deviation else f"${mean}$" if mean else "--"
+
+
+def _raw(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _latex(text: str) -> str:
+    """Escape the characters that are commands in LaTeX."""
+    special = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
+    special |= {"^": "\\textasciicircum{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
+    return "".join(special.get(sign, sign) for sign in text)

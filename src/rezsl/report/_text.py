@@ -36,3 +36,8 @@ def listed(parts: list[str], most: int) -> str:
     if more > 0:
         return f"{', '.join(parts[:most])} and {more} more"
     return ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+
+
+def named_with_protocol(name: str, protocol: str) -> str:
+    """Return a name for tables and legends that shows where a number was chosen on test classes."""
+    return f"{name} (oracle protocol)" if protocol == "oracle" else name
