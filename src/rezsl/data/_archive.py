@@ -215,17 +215,13 @@ class Unpacked:
         """Return the proposed split if it exists, otherwise a split drawn by a seed, and notes on it.
 
         Args:
-            inputs: image files or boxes in them.
+            inputs: image files or boxes in them, all of which must exist.
             labels: class of every input, ``[N]``.
             classes: names of the classes.
             splits: xlsa17's split file or its directory; None searches for it in and beside the archive.
             seed: seed of the draws if there is no proposed split; its shares are the published numbers of classes.
             groups: number of the object that an input shows, ``[N]``.
-            agreeing: how many of the last parts of an image's path must be equal in the split's list of images.
-
-        Raises:
-            DataError: an image does not exist, a file of the split is damaged, or its images or classes are not those
-                of the archive.
+            agreeing: see :func:`join_split`.
         """
         self.check_present(inputs)
         place = self.find_splits() if splits is None else Path(splits)

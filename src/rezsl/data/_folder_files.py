@@ -104,14 +104,11 @@ def number_groups(groups: Iterable[tuple[str, str]]) -> Int[Tensor, "N"]:
 
 
 def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Read groups from a CSV file with the columns ``file`` and ``group``, such as an older ``splits.csv``.
+    """Read the group of every image from a CSV file with the columns ``file`` and ``group``, and return notes too.
 
     Args:
-        path: the table; its files are relative to the data set's folder. A blank group means no group.
+        path: the table, such as an older ``splits.csv``; its files are relative to the data set's folder.
         classes: class of every image file.
-
-    Returns:
-        The group of every image (:data:`ALONE` where the table has none), and notes.
 
     Raises:
         DataError: the table is missing or lacks a column, lists no image at all or one twice, or a group has images
@@ -150,9 +147,6 @@ def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[st
         pattern: searched for in the name. The part in parentheses names the group, or the whole match if it has no
             parentheses: ``^(.+)_`` puts ``07_001.png`` and ``07_002.png`` into the group 07 of their class.
         classes: class of every image file.
-
-    Returns:
-        The group of every image (:data:`ALONE` where nothing is found), and notes.
 
     Raises:
         ArgumentError: the pattern is no regular expression, or is found in no name.

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._class_roles import ClassRoles, choose_roles
 from rezsl.data._folder_files import (
     ALONE,
     SPLIT_NAMES,
@@ -34,7 +33,7 @@ from rezsl.data._folder_files import (
     number_groups,
     rows_text,
 )
-from rezsl.data._held_out import hold_out_samples
+from rezsl.data._held_out import ClassRoles, choose_roles, hold_out_samples
 from rezsl.data._split_file import XLSA17_FOLDER, split_files
 from rezsl.errors import ArgumentError, DataError, check_share, name_some
 from rezsl.files import write_atomically

@@ -40,10 +40,7 @@ class ProposedSplit:
 
 
 def read_proposed_split(splits: Path) -> ProposedSplit:
-    """Read ``att_splits.mat`` (or the named file) and ``image_files`` of the feature file beside it.
-
-    Args:
-        splits: the split file, or the directory that contains it.
+    """Read a split file, or ``att_splits.mat`` of a directory, and ``image_files`` of the feature file beside it.
 
     Raises:
         DataError: a file is missing or damaged, or the two do not belong together.
@@ -142,12 +139,7 @@ def match_images(
     A row is joined with the image whose path has the longest end in common with the row's path. Several objects of an
     image are distinguished by class, and those of one class are joined in the order in which both sides list them.
 
-    Args:
-        proposed: the list of images.
-        root: see :func:`join_split`, as ``files`` and ``agreeing``.
-        files: see above.
-        agreeing: see above.
-        class_names: class of every row, and of every entry of ``files``.
+    The arguments are those of :func:`join_split`, but ``class_names`` are those of the rows and those of ``files``.
 
     Raises:
         DataError: some images are on one side only, or fit several.

@@ -88,16 +88,7 @@ def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
 def fill_unknown(values: np.ndarray, unknown: np.ndarray, missing: Missing) -> tuple[np.ndarray, list[str]]:
     """Replace unknown values by the mean of their attribute over the other classes, unless they are to be kept.
 
-    Args:
-        values: ``[C, S]``, float64.
-        unknown: which of them are unknown, ``[C, S]``.
-        missing: whether they take the mean or are kept.
-
-    Returns:
-        The values, and a note where some were replaced.
-
-    Raises:
-        ArgumentError: ``missing`` is another word.
+    Values and ``unknown`` are ``[C, S]``; a note is returned with the values where some were replaced.
     """
     check_choice(Missing, missing=missing)
     if missing == "keep" or not unknown.any():
@@ -108,11 +99,7 @@ def fill_unknown(values: np.ndarray, unknown: np.ndarray, missing: Missing) -> t
 
 
 def read_labels(content: dict[str, np.ndarray], path: Path, file: SplitFile) -> Int[Tensor, "N"]:
-    """Return the class of every row of a feature file, counted from 0.
-
-    Raises:
-        DataError: a label is not the number of a class of the split file.
-    """
+    """Return the class of every row of a feature file, counted from 0; all must be classes of the split file."""
     labels = whole_numbers(content, "labels", path)
     if not labels.size:
         raise DataError(f"{path}: expected a label per image in 'labels', got none")
@@ -156,7 +143,7 @@ def _attribute_names(path: Path, count: int) -> tuple[str, ...]:
 def split_files(
     semantics: ClassSemantics, labels: Int[Tensor, "N"], files: Sequence[str], splits: Sequence[str]
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return the contents of ``att_splits.mat``, ``image_files.mat`` and ``attributes.txt``.
+    """Return the contents of ``att_splits.mat``, ``image_files.mat`` and ``attributes.txt`` by name, and notes.
 
     - Images are numbered from 1 in the order of ``image_files.mat``; columns of features must be brought into it.
     - ``trainval_loc`` are the images of ``train`` and ``val``; ``train_loc`` and ``val_loc`` are its parts by class,
@@ -168,9 +155,6 @@ def split_files(
         labels: row of every image's class.
         files: every image, in the order of the numbers.
         splits: train, val, test_seen or test_unseen for every image.
-
-    Returns:
-        Contents by file name, and notes.
 
     Raises:
         DataError: the name of an attribute has more than one line, so that it cannot be listed line by line.
