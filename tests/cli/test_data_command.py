@@ -67,7 +67,7 @@ def test_check_of_a_sound_folder(root: Path, capsys: pytest.CaptureFixture[str])
     assert "bat[1]" in out
     assert "classes without images:\n  yeti\n" in out
     assert "images that splits.csv leaves out:\n  images/owl/later.png\n" in out
-    assert "can be used as it is (images were not decoded; --decode does)" in out
+    assert "can be used as it is (images were not decoded; add --decode for that)" in out
 
 
 def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,12 +101,12 @@ def test_check_of_the_files_of_the_field(real_data: Path, tmp_path: Path, capsys
         "xlsa17", False, str(real_data / "xlsa17-splits" / "AWA2"),
     )  # fmt: skip
     out = printed(capsys, INCOMPLETE, "check", real_data / "xlsa17-splits" / "AWA2")
-    assert "AWA2, for xlsa17\n" in out
+    assert "AWA2, for --data xlsa17\n" in out
     for heading, lines in (("missing", content["missing"]), ("to download", content["downloads"])):
         assert f"{heading}:\n" + "".join(f"  {line}\n" for line in lines) in out
     assert out.endswith("not complete\n")
     (tmp_path / "holiday").mkdir()
-    assert "holiday: nothing that rezsl reads\n" in printed(capsys, INCOMPLETE, "check", tmp_path / "holiday")
+    assert "holiday: no data set that rezsl reads\n" in printed(capsys, INCOMPLETE, "check", tmp_path / "holiday")
     (tmp_path / "images").mkdir()
     assert "semantics.csv: cannot be read" in printed(capsys, INCOMPLETE, "check", tmp_path)
 

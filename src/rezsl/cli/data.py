@@ -1,4 +1,4 @@
-"""``rezsl data``; each of its commands is a module beside this one, such as data_check."""
+"""``rezsl data`` has commands of its own, each in a module beside this one, such as data_check."""
 
 from jsonargparse import ArgumentParser
 

@@ -21,14 +21,14 @@ INCOMPLETE = 1
 def parser() -> ArgumentParser:
     """Options of the command."""
     options = new_parser("data check")
-    options.add_argument("root", type=Path, metavar="DIR", help="one's own folder, or a directory of the field's files")
-    options.add_argument("--decode", action="store_true", help="decode every image of one's own folder")
+    options.add_argument("root", type=Path, metavar="DIR", help="your own folder, or one of a published data set")
+    options.add_argument("--decode", action="store_true", help="decode every image of your own folder")
     options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the findings")
     return options
 
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
-    """Print the findings; return 0 if the directory can be used as it is, 1 if something is missing or broken."""
+    """Print the findings; return 0 if the directory can be used as it is, 1 if something is missing or damaged."""
     inventory = check_directory(settings.root, settings.decode)
     if settings.format == "json":
         content = asdict(inventory) | {"root": str(inventory.root), "complete": inventory.complete}
@@ -41,16 +41,17 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
 
 
 def _print_inventory(inventory: Inventory, console: Console) -> None:
-    known = "nothing that rezsl reads" if inventory.kind == "unknown" else f"{inventory.title}, for {inventory.kind}"
-    show(console, f"{inventory.root}: {known}")
+    unknown = inventory.kind == "unknown"
+    title = "no data set that rezsl reads" if unknown else f"{inventory.title}, for --data {inventory.kind}"
+    show(console, f"{inventory.root}: {title}")
     for count in inventory.counts:
-        found = "not known" if count.found is None else f"{count.found:,}"
+        found = "unknown" if count.found is None else f"{count.found:,}"
         expected = "" if count.expected is None or count.right else f", expected {count.expected:,}"
         show(console, f"  {count.what}: {found}{expected}")
     _print_list(console, "found", inventory.found)
     for note in inventory.notes:
         show(console, f"note: {note}")
-    _print_list(console, "expected" if inventory.kind == "unknown" else "missing", inventory.missing)
+    _print_list(console, "expected" if unknown else "missing", inventory.missing)
     _print_list(console, "to download", inventory.downloads)
     show(console, "complete" if inventory.complete else "not complete")
 
@@ -64,7 +65,7 @@ def _print_report(report: FolderReport, console: Console) -> None:
         show(console, f"note: {note}")
     _print_list(console, "problems", report.problems)
     if report.complete:
-        decoded = "every image was decoded" if report.decoded else "images were not decoded; --decode does"
+        decoded = "every image was decoded" if report.decoded else "images were not decoded; add --decode for that"
         show(console, f"can be used as it is ({decoded})")
 
 

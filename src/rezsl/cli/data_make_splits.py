@@ -1,6 +1,7 @@
-"""``rezsl data make-splits``: write ``splits.csv`` for one's own folder."""
+"""``rezsl data make-splits`` writes ``splits.csv`` for a folder of one's own images."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
@@ -28,48 +29,41 @@ def parser() -> ArgumentParser:
     options.add_argument(
         "--test_seen_share", type=float, default=0.2, help="share of each seen class's images to test on, in [0, 1)"
     )
-    options.add_argument("--seed", type=int, default=0, help="of every draw")
+    options.add_argument("--seed", type=int, default=0, help="seed of every draw")
     options.add_argument(
         "--groups", type=Path | None, default=None, metavar="FILE",
-        help="CSV file with the columns file,group: images of one group stay on one side of the test",
+        help="CSV file with the columns file,group; all images of a group are trained on, or none is",
     )  # fmt: skip
     options.add_argument(
         "--group_pattern", type=str | None, default=None, metavar="REGEX",
-        help="instead, what the parentheses of this expression enclose in a file's name is its group within its class",
+        help="instead, a regular expression for file names: its part in parentheses is the group within the class",
     )  # fmt: skip
     options.add_argument(
-        "--mat", action="store_true", help="also write xlsa17/att_splits.mat, as the field's code reads"
+        "--mat", action="store_true", help="also write xlsa17/att_splits.mat, the format of published splits"
     )
     options.add_argument("--overwrite", action="store_true", help="replace the files of an earlier call")
     return options
 
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
-    """Write the files and say what was decided."""
+    """Write the files, and print the split of every class."""
     arguments = vars(settings) | {name: _share_or_names(settings[name]) for name in ("unseen", "validation")}
     _print(make_splits(**arguments), Console())
     return 0
 
 
 def _share_or_names(values: Sequence[str]) -> float | list[str]:
-    """A single number below 1 is a share; classes may be called 2 and 5."""
-    if len(values) == 1:
-        try:
-            share = float(values[0])
-        except ValueError:
-            return list(values)
-        return share if share < 1 else list(values)
+    """Return a single number below 1 as a share, and all else as names, because classes may be called 2 and 5."""
+    with suppress(ValueError):
+        if len(values) == 1 and float(values[0]) < 1:
+            return float(values[0])
     return list(values)
 
 
 def _print(made: MadeSplits, console: Console) -> None:
-    tested = {row.class_name for row in made.rows if row.split == "test_seen"}
-    classes = {
-        "train": made.roles.train,
-        "val": made.roles.validation,
-        "test_seen": tuple(tested),
-        "test_unseen": made.roles.unseen,
-    }
+    tested = tuple({row.class_name for row in made.rows if row.split == "test_seen"})
+    roles = made.roles
+    classes = {"train": roles.train, "val": roles.validation, "test_seen": tested, "test_unseen": roles.unseen}
     table = Table()
     for heading in ("split", "images", "classes"):
         table.add_column(heading, justify="left" if heading == "split" else "right")

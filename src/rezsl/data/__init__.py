@@ -5,9 +5,8 @@ Each data set is one file of this package, whose loader registers itself in :dat
 
 from typing import TYPE_CHECKING
 
-from rezsl.data._benchmark import Benchmark, RegionOrigin
+from rezsl.data._benchmark import Benchmark, RegionOrigin, benchmark_checksums, benchmark_fingerprint, identify_inputs
 from rezsl.data._feature_files import FEATURE_SUFFIXES, read_feature_rows
-from rezsl.data._fingerprint import benchmark_checksums, benchmark_fingerprint, identify_inputs
 from rezsl.data._folder_files import SPLIT_NAMES, ImageRow
 from rezsl.data._held_out import SelectionSplit, selection_split
 from rezsl.data._images import Crop, find_images, fit_images, natural_size, read_image, read_images

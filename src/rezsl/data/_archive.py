@@ -56,7 +56,7 @@ def specific(*signs: str) -> dict[str, int]:
     return dict.fromkeys(signs, 3)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Totals:
     """Published totals of a data set, which show whether a directory contains all of it.
 
@@ -67,7 +67,7 @@ class Totals:
         attributes: number of attributes.
         unseen: number of classes without training images. Xian et al. (TPAMI 2018), table 1, except GTSRB.
         validation: number of validation classes among the other classes, from the same table.
-        proposed_split: whether a split of xlsa17 exists ("none" for GTSRB), or is required, because it contains the
+        split: whether a split of xlsa17 exists ("none" for GTSRB), or is required, because it contains the
             class semantics (FLO).
     """
 
@@ -77,7 +77,7 @@ class Totals:
     attributes: int
     unseen: int
     validation: int
-    proposed_split: Literal["exists", "required", "none"] = "exists"
+    split: Literal["exists", "required", "none"] = "exists"
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -87,20 +87,22 @@ class Totals:
     @property
     def split_download(self) -> str:
         """What to download for the proposed split."""
-        return f"the {self.title} version of {XLSA17}" if self.proposed_split == "required" else XLSA17
+        return f"the {self.title} version of {XLSA17}" if self.split == "required" else XLSA17
 
 
 @dataclass(frozen=True, kw_only=True)
-class Archive(Totals):
+class Archive:
     """The official archive of a data set.
 
     Attributes:
+        totals: its published totals.
         parts: its files and folders, all of them necessary.
         signs: see :attr:`rezsl.data.Reader.signs`.
         counters: functions that count images, classes and attributes in an archive that cannot be loaded, because
             something is missing; each reads only the parts that it needs, and opens no image.
     """
 
+    totals: Totals
     parts: tuple[Part, ...]
     signs: Mapping[str, int]
     counters: "tuple[Callable[[Unpacked], int], Callable[[Unpacked], int], Callable[[Unpacked], int]]" = field(
@@ -109,7 +111,7 @@ class Archive(Totals):
 
     def check(self, reader: Reader, root: Path, _: bool) -> Inventory:
         """Run the reader on a directory, and report what is there and what is missing."""
-        here, damaged = Unpacked(self, root), list[str]()
+        here, totals, damaged = Unpacked(self, root), self.totals, list[str]()
         absent = [part for part in self.parts if part.locate(root) is None]
         missing, downloads = [part.name for part in absent], [part.download for part in absent]
         benchmark = attempt(lambda: reader.load(root), damaged)
@@ -118,24 +120,24 @@ class Archive(Totals):
             found = (len(benchmark.labels), *benchmark.semantics.values.shape)
         else:
             found = [attempt(lambda count=count: count(here), damaged) for count in self.counters]  # type: ignore[misc] # bound at once
-        if found[0] is not None and found[0] < self.images:
-            missing.append(f"{self.images - found[0]:,} of {self.images:,} images")
+        if found[0] is not None and found[0] < totals.images:
+            missing.append(f"{totals.images - found[0]:,} of {totals.images:,} images")
             downloads.append(self.parts[-1].download)
         notes: tuple[str, ...] = ()
         if (splits := here.find_splits()) is not None:
             notes = (f"proposed split found in {splits}",)
-        elif self.proposed_split == "required":
+        elif totals.split == "required":
             missing.append("att_splits.mat, with the class semantics, and a feature file with image_files")
-            downloads.append(self.split_download)
-        elif self.proposed_split == "exists":
+            downloads.append(totals.split_download)
+        elif totals.split == "exists":
             notes = (
                 f"no proposed split in or beside it: classes would be held out by a seed; give splits, of {XLSA17}",
             )
         return Inventory(
             root=root,
             kind=reader.name,
-            title=self.title,
-            counts=counts_of(found, self.counts),
+            title=totals.title,
+            counts=counts_of(found, totals.counts),
             found=tuple(part.name for part in self.parts if part not in absent),
             missing=(*missing, *damaged),
             downloads=tuple(dict.fromkeys(downloads)),
@@ -159,21 +161,21 @@ class Unpacked:
         """Return the path of a part.
 
         Raises:
-            MissingPartError: the part is in none of its places; the message says what to download.
+            MissingPartError: the part is in none of its places; the message names the download.
         """
         part = next(part for part in self.archive.parts if part.name == name)
         found = part.locate(self.root)
         if found is None:
             raise MissingPartError(
-                f"{self.root}: expected {name} of {self.archive.title}, found none; download {part.download}"
+                f"{self.root}: expected {name} of {self.archive.totals.title}, found none; download {part.download}"
             )
         return found
 
     def find_splits(self) -> Path | None:
         """Return the directory of the proposed split: the archive, or one of xlsa17 in or beside it; None without."""
-        if self.archive.proposed_split == "none":
+        if self.archive.totals.split == "none":
             return None
-        title = self.archive.title
+        title = self.archive.totals.title
         above = [place / "xlsa17" / "data" for place in (self.root, self.root.parent)]
         places = [self.root, *(place / name for place in above for name in dict.fromkeys((title, title.upper())))]
         return next((place for place in places if (place / "att_splits.mat").is_file()), None)
@@ -185,12 +187,6 @@ class Unpacked:
             for _, _, files in os.walk(self.path(name))
             for file in files
         )
-
-    def count_present(self, name: str, files: Sequence[str]) -> int:
-        """Return the number of entries of a list that are files in a folder; repeated entries count repeatedly."""
-        folder = self.path(name)
-        there = {file: (folder / file).is_file() for file in set(files)}
-        return sum(there[file] for file in files)
 
     def check_present(self, inputs: Sequence[Path | Crop]) -> None:
         """Raise a :class:`DataError` that counts the images that do not exist, and names some."""
@@ -231,10 +227,10 @@ class Unpacked:
             split = join_split(proposed, self.root, [file_of(source) for source in inputs], names, agreeing)
             # The archive's own class semantics are used, so notes on those of the split file do not apply.
             return split, [proposed.note, *(note for note in proposed.file.notes if "class semantics" not in note)]
-        unseen_share = self.archive.unseen / self.archive.classes
-        validation_share = self.archive.validation / (self.archive.classes - self.archive.unseen)
+        whole = self.archive.totals
+        shares = whole.unseen / whole.classes, whole.validation / (whole.classes - whole.unseen)
         with naming(self.root):
-            split = draw_split(labels, groups, unseen_share, validation_share, seed)
+            split = draw_split(labels, groups, *shares, seed)
         unseen = [classes[row] for row in labels[split.test_unseen].unique().tolist()]
         return split, [
             f"no proposed split: seed {seed} drew {len(unseen)} unseen classes ({name_some(unseen)}), "
@@ -251,7 +247,7 @@ class Unpacked:
         notes: Sequence[str] = (),
     ) -> Benchmark:
         """Return the benchmark, with a note where the archive is not whole."""
-        whole = self.archive
+        whole = self.archive.totals
         if (len(inputs), len(semantics.classes)) != (whole.images, whole.classes):
             part = (
                 f"{len(inputs):,} images of {len(semantics.classes):,} classes, where the whole of {whole.title} has "

@@ -73,7 +73,7 @@ def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
     """Read features from ``.npy`` (N × D, or one vector) or ``.mat`` (variable ``features``, D × N as in xlsa17).
 
     Raises:
-        DataError: the file is missing or damaged, is of another kind or shape, or holds NaN or infinity.
+        DataError: the file is missing or damaged, is of another kind or shape, or contains NaN or infinity.
     """
     path = Path(path)
     if path.suffix == ".mat":

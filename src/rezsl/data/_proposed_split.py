@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from operator import eq
 from pathlib import Path
 
 import torch
@@ -185,10 +186,7 @@ def _nearest(
 
     All paths are reversed, so that an end in common is a beginning in common.
     """
-    lengths = {
-        entry: sum(1 for _ in takewhile(lambda parts: parts[0] == parts[1], zip(path, paths[entry], strict=False)))
-        for entry in by_name.get(path[0], ())
-    }
+    lengths = {entry: sum(takewhile(bool, map(eq, path, paths[entry]))) for entry in by_name.get(path[0], ())}
     longest = max(lengths.values(), default=0)
     return [entry for entry, length in lengths.items() if length == longest >= agreeing]
 

@@ -21,7 +21,7 @@ READERS: "dict[str, Reader]" = {}
 
 
 class MissingPartError(DataError):
-    """A part of a data set does not exist; the message says what to download."""
+    """A part of a data set does not exist; the message names what to download."""
 
 
 @dataclass(frozen=True)

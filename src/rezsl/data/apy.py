@@ -1,13 +1,12 @@
 """aPascal and aYahoo (Farhadi et al., 2009): 15,339 objects of 32 classes in boxes, 64 attributes."""
 
 from collections.abc import Iterator
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, class_means, parts_within, specific
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError, reader
@@ -26,13 +25,19 @@ _VOC = ("VOC2008/JPEGImages", "VOCdevkit/VOC2008/JPEGImages")
 _PUBLISHER = "University of Illinois, Describing Objects by their Attributes"
 _ARCHIVE = f"attribute_data.tar.gz (under 1 MB, {_PUBLISHER})"
 
+
+def _count_objects(here: Unpacked) -> int:
+    """Return the number of objects whose images exist; lists and folders that are missing count as empty."""
+    count = 0
+    for file, images in _LISTS.items():
+        with suppress(MissingPartError):
+            lines, folder = read_lines(here.path(file)), here.path(images)
+            count += sum((folder / line.split()[0]).is_file() for line in lines if line)
+    return count
+
+
 APY = Archive(
-    title="aPY",
-    images=15_339,
-    classes=32,
-    attributes=64,
-    unseen=12,
-    validation=5,
+    totals=Totals("aPY", images=15_339, classes=32, attributes=64, unseen=12, validation=5),
     parts=(
         *parts_within("attribute_data", _ARCHIVE, "attribute_names.txt", "class_names.txt", *_LISTS),
         Part(
@@ -48,22 +53,18 @@ APY = Archive(
     ),
     signs=specific(*_LISTS, "attribute_data", "ayahoo_test_images"),
     counters=(
-        lambda here: sum(map(partial(_present_objects, here), _LISTS)),
+        _count_objects,
         lambda here: len(read_lines(here.path("class_names.txt"))),
         lambda here: len(read_lines(here.path("attribute_names.txt"))),
     ),
 )
 
 
-class _Annotated(NamedTuple):
-    """An object: its box, its class, and its attributes."""
-
-    crop: Crop
-    label: int
-    attributes: list[float]
+_Object = tuple[Crop, int, list[float]]
+"""Its box, its class, and its attributes."""
 
 
-@reader("apy", APY.title, APY.signs, APY.check, APY)
+@reader("apy", APY.totals.title, APY.signs, APY.check, APY.totals)
 def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo.
 
@@ -84,10 +85,9 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     classes = read_lines(here.path("class_names.txt"))
     names = read_lines(here.path("attribute_names.txt"))
     found = [item for file in _LISTS for item in _read_list(here, file, classes, len(names))]
-    crops = [item.crop for item in found]
+    crops, rows, attributes = zip(*found, strict=True)
     here.check_present(crops)
-    labels = torch.tensor([item.label for item in found])
-    values = torch.tensor([item.attributes for item in found], dtype=torch.float64)
+    labels, values = torch.tensor(rows), torch.tensor(attributes, dtype=torch.float64)
     if empty := [name for row, name in enumerate(classes) if not bool((labels == row).any())]:
         raise DataError(
             f"{here.root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again"
@@ -99,7 +99,7 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     return here.benchmark(crops, labels, semantics, split, groups, notes)
 
 
-def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Annotated]:
+def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Object]:
     path, folder = here.path(file), here.path(_LISTS[file])
     row = {name: number for number, name in enumerate(classes)}
     for number, line in enumerate(read_lines(path), start=1):
@@ -114,12 +114,4 @@ def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: i
         box = (max(0, left - 1), max(0, top - 1), right, bottom)
         with naming(place):
             crop = Crop(folder / cells[0], box)
-        yield _Annotated(crop, row[cells[1]], values[4:])
-
-
-def _present_objects(here: Unpacked, file: str) -> int:
-    """Return the number of objects of a list whose images exist; 0 if the list or the folder of images is missing."""
-    try:
-        return here.count_present(_LISTS[file], [line.split()[0] for line in read_lines(here.path(file)) if line])
-    except MissingPartError:
-        return 0
+        yield crop, row[cells[1]], values[4:]

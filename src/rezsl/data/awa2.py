@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Unpacked, parts_within, specific
+from rezsl.data._archive import Archive, Totals, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._images import find_images
 from rezsl.data._readers import reader
@@ -19,12 +19,7 @@ _PUBLISHER = "Institute of Science and Technology Austria, Animals with Attribut
 _LISTS = ("classes.txt", "predicates.txt", "predicate-matrix-continuous.txt")
 
 AWA2 = Archive(
-    title="AWA2",
-    images=37_322,
-    classes=50,
-    attributes=85,
-    unseen=10,
-    validation=13,
+    totals=Totals("AWA2", images=37_322, classes=50, attributes=85, unseen=10, validation=13),
     parts=(
         *parts_within(_FOLDER, f"AwA2-base.zip (32 KB, {_PUBLISHER})", *_LISTS),
         *parts_within(_FOLDER, f"AwA2-data.zip (13 GB, {_PUBLISHER})", "JPEGImages"),
@@ -58,7 +53,7 @@ GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.sp
 """Group of every attribute."""
 
 
-@reader("awa2", AWA2.title, AWA2.signs, AWA2.check, AWA2)
+@reader("awa2", AWA2.totals.title, AWA2.signs, AWA2.check, AWA2.totals)
 def load_awa2(
     root: str | Path, splits: str | Path | None = None, missing: Missing = "mean", seed: int = 0
 ) -> Benchmark:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, parts_within, specific, within
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._readers import reader
 from rezsl.data._text_files import naming, read_lines, read_matrix, read_numbered
@@ -16,12 +16,7 @@ _ARCHIVE = "CUB_200_2011.tgz (about 1.2 GB, the Caltech data repository, Caltech
 _TABLE = "attributes/class_attribute_labels_continuous.txt"
 
 CUB = Archive(
-    title="CUB",
-    images=11_788,
-    classes=200,
-    attributes=312,
-    unseen=50,
-    validation=50,
+    totals=Totals("CUB", images=11_788, classes=200, attributes=312, unseen=50, validation=50),
     parts=(
         *parts_within(_FOLDER, _ARCHIVE, "images.txt", "classes.txt", "image_class_labels.txt", _TABLE),
         # The archive unpacks this list beside its folder, not into it.
@@ -41,18 +36,18 @@ CUB = Archive(
 )
 
 
-@reader("cub", CUB.title, CUB.signs, CUB.check, CUB)
+@reader("cub", CUB.totals.title, CUB.signs, CUB.check, CUB.totals)
 def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked CUB_200_2011.tgz.
 
-    Class semantics are the shares of annotators that saw the attribute, from 0 to 1. The attribute group stands before
-    ``::`` in an attribute's name: ``has_bill_shape::hooked`` belongs to "bill shape".
+    Class semantics are the shares of annotators who marked the attribute, from 0 to 1. The attribute group stands
+    before ``::`` in an attribute's name: ``has_bill_shape::hooked`` belongs to "bill shape".
 
     Args:
         root: the folder ``CUB_200_2011``, or its parent; ``attributes.txt`` lies in either.
         splits: xlsa17's split file or its directory, which also needs ``res101.mat`` or another file with
             ``image_files``. None searches for them in and beside the archive; if there are none, ``seed`` draws the
-            unseen classes in the proposed split's shares, and a note says so.
+            unseen classes in the proposed split's shares, and a note is added.
         seed: seed of that draw.
 
     Raises:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rezsl.data._archive import Archive, Part, Unpacked, parts_within, specific
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._feature_files import read_variable
 from rezsl.data._proposed_split import ProposedSplit, match_images, read_proposed_split
@@ -16,35 +16,26 @@ from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
 _PUBLISHER = "University of Oxford, Visual Geometry Group, 102 Category Flower Dataset"
+_LABELS = "imagelabels.mat"
 
 FLO = Archive(
-    title="FLO",
-    images=8_189,
-    classes=102,
-    attributes=1024,
-    unseen=20,
-    validation=20,
-    proposed_split="required",
+    totals=Totals("FLO", images=8_189, classes=102, attributes=1024, unseen=20, validation=20, split="required"),
     parts=(
-        Part(
-            "imagelabels.mat",
-            ("imagelabels.mat", "../imagelabels.mat"),
-            f"imagelabels.mat (under 1 KB, {_PUBLISHER})",
-        ),
+        Part(_LABELS, (_LABELS, f"../{_LABELS}"), f"{_LABELS} (under 1 KB, {_PUBLISHER})"),
         *parts_within("102flowers", f"102flowers.tgz (about 330 MB, {_PUBLISHER})", "jpg"),
     ),
-    signs=specific("imagelabels.mat", "jpg", "setid.mat", "102flowers"),
+    signs=specific(_LABELS, "jpg", "setid.mat", "102flowers"),
     counters=(
         lambda here: here.count_files("jpg", ".jpg"),
-        lambda here: len(np.unique(read_variable(here.path("imagelabels.mat"), "labels"))),
+        lambda here: len(np.unique(read_variable(here.path(_LABELS), "labels"))),
         lambda here: len(read_split_file(_splits(here) / "att_splits.mat").semantics.attributes),
     ),
 )
 
 
-@reader("flowers", FLO.title, FLO.signs, FLO.check, FLO)
+@reader("flowers", FLO.totals.title, FLO.signs, FLO.check, FLO.totals)
 def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmark:
-    """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also holds the class semantics.
+    """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also contains the class semantics.
 
     The archive names neither classes nor attributes: classes are called ``class 1`` to ``class 102``, numbered as in
     ``imagelabels.mat``, and their semantics are the split file's sentence embeddings (1,024 numbers). The rows of
@@ -61,7 +52,7 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     """
     here = Unpacked(FLO, Path(root))
     folder = here.path("jpg")
-    labels = _read_labels(here.path("imagelabels.mat"))
+    labels = _read_labels(here.path(_LABELS))
     images = [folder / f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
     here.check_present(images)
     proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, specific, within
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, specific, within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._images import Crop
 from rezsl.data._readers import reader
@@ -18,13 +17,8 @@ from rezsl.files import read_csv
 from rezsl.semantics import ClassSemantics
 
 GTSRB = Archive(
-    title="GTSRB",
-    images=39_209,
-    classes=43,
-    attributes=47,
-    unseen=9,  # a fifth of the classes, because no split is proposed
-    validation=8,
-    proposed_split="none",
+    # A fifth of the classes is unseen, because no split is proposed.
+    totals=Totals("GTSRB", images=39_209, classes=43, attributes=47, unseen=9, validation=8, split="none"),
     parts=(
         Part(
             "Final_Training/Images",
@@ -43,15 +37,7 @@ GTSRB = Archive(
 _COLUMNS = ("Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
 
 
-class _Frame(NamedTuple):
-    """One photo of a sign: its box, its class, and its physical sign as ``<class>/<track>``."""
-
-    crop: Crop
-    label: int
-    track: str
-
-
-@reader("gtsrb", GTSRB.title, GTSRB.signs, GTSRB.check, GTSRB)
+@reader("gtsrb", GTSRB.totals.title, GTSRB.signs, GTSRB.check, GTSRB.totals)
 def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     """Read the unpacked GTSRB_Final_Training_Images.zip.
 
@@ -71,9 +57,8 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     images = here.path("Final_Training/Images")
     semantics = sign_semantics()
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
-    crops = [frame.crop for frame in frames]
-    labels = torch.tensor([frame.label for frame in frames])
-    groups = group_numbers([frame.track for frame in frames])
+    crops, rows, tracks = zip(*frames, strict=True)
+    labels, groups = torch.tensor(rows), group_numbers(list(zip(rows, tracks, strict=True)))
     split, notes = here.split(crops, labels, semantics.classes, None, seed, groups)
     return here.benchmark(crops, labels, semantics, split, groups, notes)
 
@@ -86,29 +71,27 @@ def sign_semantics() -> ClassSemantics:
     return ClassSemantics(table.classes, names, table.values, groups=groups)
 
 
-def _read_class(folder: Path, label: int) -> Iterator[_Frame]:
+def _read_class(folder: Path, label: int) -> Iterator[tuple[Crop, int, str]]:
+    """Yield the box, the class and the track of each photo of a class."""
     path, remedy = folder / f"GT-{label:05d}.csv", "unpack the archive again"
     header, rows = read_csv(path, DataError, _COLUMNS, remedy, delimiter=";")
     if not rows:
         raise DataError(f"{path}: expected at least one frame, got none; {remedy}")
     for line, cells in rows:
-        yield _frame(folder, dict(zip(header, cells, strict=True)), label, f"{path}, line {line}")
-
-
-def _frame(folder: Path, row: dict[str, str], label: int, place: str) -> _Frame:
-    name = row["Filename"]
-    try:
-        width, height, left, top, right, bottom, listed = (int(row[column]) for column in _COLUMNS[1:])
-    except ValueError:
-        raise DataError(f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}") from None
-    if listed != label:
-        raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}")
-    track, separator, _ = name.partition("_")
-    if not separator:
-        raise DataError(f"{place}: expected a file <track>_<frame>.ppm, got {name!r}")
-    if right > width or bottom > height:
-        raise DataError(f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}")
-    with naming(place):
-        # X2 is read as the first column outside the box, because the margins left and right of a sign are then equal.
-        crop = Crop(folder / name, (left, top, right, bottom))
-    return _Frame(crop, label, f"{label}/{track}")
+        row, place = dict(zip(header, cells, strict=True)), f"{path}, line {line}"
+        try:
+            width, height, left, top, right, bottom, listed = (int(row[column]) for column in _COLUMNS[1:])
+        except ValueError:
+            raise DataError(f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}") from None
+        if listed != label:
+            raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}")
+        name = row["Filename"]
+        track, separator, _ = name.partition("_")
+        if not separator:
+            raise DataError(f"{place}: expected a file <track>_<frame>.ppm, got {name!r}")
+        if right > width or bottom > height:
+            raise DataError(f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}")
+        with naming(place):
+            # X2 is read as the first column outside the box, because a sign's left and right margins are then equal.
+            crop = Crop(folder / name, (left, top, right, bottom))
+        yield crop, label, track

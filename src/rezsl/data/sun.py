@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from rezsl.data._archive import Archive, Part, Unpacked, class_means, parts_within, specific, within
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._feature_files import read_variable, strings_of
 from rezsl.data._readers import reader
@@ -20,12 +20,7 @@ _LISTS = ("attributes.mat", "images.mat", "attributeLabels_continuous.mat")
 _IMAGES = ("SUNAttributeDB_Images/images", "../images", "../SUNAttributeDB_Images/images")
 
 SUN = Archive(
-    title="SUN",
-    images=14_340,
-    classes=717,
-    attributes=102,
-    unseen=72,
-    validation=65,
+    totals=Totals("SUN", images=14_340, classes=717, attributes=102, unseen=72, validation=65),
     parts=(
         *parts_within(_FOLDER, f"SUNAttributeDB.tar.gz (a few MB, {_PUBLISHER})", *_LISTS),
         Part(
@@ -36,7 +31,7 @@ SUN = Archive(
     ),
     signs=specific("attributeLabels_continuous.mat", _FOLDER, "SUNAttributeDB_Images"),
     counters=(
-        lambda here: here.count_present("images", _listed_files(here)),
+        lambda here: here.count_files("images", ".jpg"),
         lambda here: len(set(map(scene_class, _listed_files(here)))),
         lambda here: len(strings_of(read_variable(here.path("attributes.mat"), "attributes"))),
     ),
@@ -46,7 +41,7 @@ SUN = Archive(
 _FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties", "natural": "spatial envelope"}
 
 
-@reader("sun", SUN.title, SUN.signs, SUN.check, SUN)
+@reader("sun", SUN.totals.title, SUN.signs, SUN.check, SUN.totals)
 def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz.
 

@@ -19,7 +19,7 @@ from rezsl.data._split_file import XLSA17, Missing, SplitFile, read_labels, read
 from rezsl.data._text_files import naming
 from rezsl.errors import DataError
 
-AWA1 = Totals(title="AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
+AWA1 = Totals("AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
 """A data set whose images are not published, so that it exists as features only."""
 
 
@@ -63,7 +63,7 @@ def check_xlsa17(reader: Reader, root: Path, _: bool) -> Inventory:
 def _data_set(root: Path, classes: int | None, images: tuple[int | None, int | None]) -> Totals | None:
     """Return the known data set of this number of classes; of several, that with this number of images or this name."""
     published = [AWA1, *(known.totals for known in READERS.values() if known.totals)]
-    alike = [known for known in published if known.classes == classes and known.proposed_split != "none"]
+    alike = [known for known in published if known.classes == classes and known.split != "none"]
     exact = [known for known in alike if known.images in images]
     named = [known for known in alike if known.title.upper() == root.resolve().name.upper()]
     return next(iter([*exact, *named, *(alike if len(alike) == 1 else [])]), None)
