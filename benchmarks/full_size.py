@@ -25,7 +25,7 @@ from rezsl.losses import Objective, ReMSELoss
 from rezsl.models import AttentionNet
 from rezsl.regions import ImageBackbone
 from rezsl.semantics import ClassSemantics
-from rezsl.training._parts import forward_in_parts
+from rezsl.training._step import forward_in_parts
 
 SEMANTICS, CLASSES, ATTENTION_DIM = 312, 150, 1024
 """CUB's attributes and seen classes, and the width of the attention there."""

@@ -12,6 +12,7 @@ from rezsl.losses import Objective, ReMSELoss
 from rezsl.models import MLPRegressor
 from rezsl.regions import FeatureScaler
 from rezsl.training import Batches, Stage, train_stage
+from rezsl.training.optimization import WeightAverage
 
 STEPS, BATCH, CLASSES, SEEN, ATTRIBUTES = 100, 32, 50, 40, 85
 TRAINING = Training(
@@ -65,7 +66,7 @@ def arithmetic(data: Benchmark, start: ZeroShotClassifier, seeded: bool = False)
     assert isinstance(inputs, Tensor)
     objective = Objective(data.semantics.values[:SEEN], ReMSELoss(), 1.0, classifier.scale)
     optimization = TRAINING.optimization
-    optimizer, average = optimization.build(classifier), optimization.average(classifier)
+    optimizer, average = optimization.build(classifier), WeightAverage(classifier, optimization.averaging)
     rate = optimization.factor(STEPS, 1)
     for step, batch in enumerate(TRAINING.batches.sampler(data.split.trainval, labels, TRAINING.seed)):
         if seeded:

@@ -17,7 +17,7 @@ from transformers import (
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone
 from rezsl.regions._recomputation import blocks
-from rezsl.training._parts import forward_in_parts
+from rezsl.training._step import forward_in_parts
 
 PATCHES: dict[str, Any] = {
     "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "image_size": 16, "patch_size": 8,

@@ -424,7 +424,7 @@ def test_an_argument_out_of_range_is_named(features: Benchmark, options: dict[st
     ("settings", "message"),
     [
         (lambda: Optimization(learning_rate=0.0), "learning_rate: expected a positive number, got 0"),
-        (lambda: Optimization(weight_decay=-1.0), "weight_decay: expected a number of at least 0, got -1"),
+        (lambda: Optimization(weight_decay=-1.0), "weight_decay: expected a finite number of at least 0, got -1"),
         (lambda: Optimization(averaging=1.0), r"averaging: expected a number in \[0, 1\), got 1"),
         (lambda: Optimization(step_epochs=0), "step_epochs: expected at least 1, got 0"),
         (lambda: Optimization(schedule="linear"), "schedule: expected one of one-cycle, cosine, step, constant"),  # type: ignore[arg-type]

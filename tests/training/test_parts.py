@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from rezsl.losses import Objective, ReMSELoss
-from rezsl.training._parts import forward_in_parts
+from rezsl.training._step import forward_in_parts
 
 
 def in_parts(network: nn.Module, inputs: torch.Tensor, size: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from rezsl.training import Optimization
+from rezsl.training.optimization import WeightAverage
 
 
 def network() -> nn.Module:
@@ -29,11 +29,11 @@ def test_the_average_is_that_of_torch_also_when_resumed(keep: float) -> None:
 
     torch.manual_seed(0)
     followed = network()
-    ours = Optimization(averaging=keep).average(followed)
+    ours = WeightAverage(followed, keep)
     theirs = AveragedModel(followed, multi_avg_fn=towards, use_buffers=True)
     for step in range(30):
         if step == 11:
-            kept, ours = ours.state_dict(), Optimization(averaging=keep).average(network())
+            kept, ours = ours.state_dict(), WeightAverage(network(), keep)
             ours.load_state_dict(kept)
         change(followed)
         ours.update(followed)
@@ -45,7 +45,7 @@ def test_the_average_is_that_of_torch_also_when_resumed(keep: float) -> None:
 def test_a_step_reads_nothing_from_the_device() -> None:
     """Tensors without values stand for those of a GPU whose queue must not be waited for."""
     followed = network().to("meta")
-    average = Optimization().average(followed)
+    average = WeightAverage(followed, 0.98)
     for _ in range(3):
         average.update(followed)
     assert average.steps == 3
@@ -54,7 +54,7 @@ def test_a_step_reads_nothing_from_the_device() -> None:
 def test_an_infinite_constant_stays_what_it_is() -> None:
     followed = network()
     followed.register_buffer("constant", torch.tensor([0.5, torch.inf]))
-    average = Optimization().average(followed)
+    average = WeightAverage(followed, 0.98)
     for _ in range(3):
         average.update(followed)
     assert average.module.state_dict()["constant"].tolist() == [0.5, torch.inf]

@@ -6,8 +6,7 @@ with needs("train", "training"):
     import lightning_fabric  # noqa: F401 - the modules below need it
     import rich  # noqa: F401 - the modules below need it
 
-from rezsl.training._assembly import with_word_vectors
-from rezsl.training._randomness import own_randomness
+from rezsl.training._assembly import own_randomness, with_word_vectors
 from rezsl.training._stage import train_stage
 from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
 from rezsl.training.optimization import Optimization

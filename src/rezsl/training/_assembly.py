@@ -1,6 +1,7 @@
 """From a benchmark and two builders to a fresh classifier."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -25,6 +26,14 @@ BackboneBuilder = Callable[[int, int], ImageBackbone]
 MOST_CACHED_BYTES = 2 << 30
 
 _decoded: WeakKeyDictionary[Benchmark, Tensor] = WeakKeyDictionary()
+
+
+@contextmanager
+def own_randomness() -> Iterator[None]:
+    """Restore the caller's random number generators afterwards, whatever is seeded and drawn inside."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    with torch.random.fork_rng(devices):
+        yield
 
 
 def new_classifier(

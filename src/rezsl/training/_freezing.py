@@ -9,7 +9,7 @@ from rezsl.errors import ArgumentError
 from rezsl.losses import RegressionLoss, RRTLoss
 from rezsl.models import SemanticModel
 from rezsl.regions import ImageBackbone
-from rezsl.training._randomness import seed_step
+from rezsl.training._step import seed_step
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
 

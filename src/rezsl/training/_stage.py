@@ -19,8 +19,9 @@ from rezsl.models import ClosedForm
 from rezsl.regions import ImageBackbone
 from rezsl.training._batch_loading import StageBatches
 from rezsl.training._freezing import check_readout
+from rezsl.training._step import TrainingStep
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
-from rezsl.training.loop import TrainingStep, train
+from rezsl.training.loop import train
 from rezsl.training.settings import Training
 
 ROWS = 4096

@@ -7,63 +7,18 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
-from rezsl.classifier import ZeroShotClassifier
 from rezsl.evaluation import Evaluation, GZSLEvaluator
-from rezsl.losses import Objective, ObjectiveTerms
+from rezsl.losses import ObjectiveTerms
 from rezsl.training._batch_loading import Batch, StageBatches
-from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
+from rezsl.training._checkpoints import restore_training, save_training
 from rezsl.training._freezing import prepare_epoch, release_all, restart_epoch
-from rezsl.training._parts import forward_in_parts
-from rezsl.training._randomness import seed_step
+from rezsl.training._step import TrainingStep, seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
+from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
-
-
-class TrainingStep(nn.Module):
-    """The forward pass of a training step: from inputs and labels to the terms of the objective.
-
-    Args:
-        classifier: the model in training.
-        objective: over the K classes in training.
-        positions: for each row of the semantics table, its place among those classes, ``[C]``.
-        augmentation: changes training images in ``[0, 1]``; None leaves inputs as they are.
-        micro: samples that go through the classifier at a time; 0 takes the whole batch.
-    """
-
-    positions: Tensor
-
-    def __init__(
-        self,
-        classifier: ZeroShotClassifier,
-        objective: Objective,
-        positions: Tensor,
-        augmentation: nn.Module | None,
-        micro: int,
-    ) -> None:
-        super().__init__()
-        self.classifier, self.objective = classifier, objective
-        self.augmentation, self.micro = augmentation, micro
-        self.register_buffer("positions", positions, persistent=False)
-
-    def forward(self, inputs: Tensor, labels: Tensor) -> ObjectiveTerms:
-        """Return the objective and its terms for inputs ``[B, …]`` and rows ``[B]`` of the semantics table."""
-        if inputs.dtype == torch.uint8:
-            inputs = inputs.float() / 255
-            if self.augmentation is not None:
-                with torch.no_grad():
-                    inputs = self.augmentation(inputs)
-        positions = self.positions[labels]
-        target = self.objective.class_semantics[positions]
-        prediction, penalty = forward_in_parts(
-            self.classifier.training_forward, self.classifier, (inputs, target), self.micro
-        )
-        # Cosines times 20 in half precision move in steps of 0.1, so mixed precision ends before the objective.
-        with torch.autocast(inputs.device.type, enabled=False):
-            terms: ObjectiveTerms = self.objective(prediction.float(), positions, penalty.float())
-        return terms
 
 
 def train(
@@ -94,7 +49,7 @@ def train(
     fabric.launch()
     fabric.to_device(step)
     classifier, loss = step.classifier, step.objective.loss
-    averaged = training.optimization.average(classifier).eval()
+    averaged = WeightAverage(classifier, training.optimization.averaging).eval()
     optimizer = training.optimization.build(
         step, classifier.network.slow_parameters(), classifier.backbone.parameters()
     )
@@ -105,7 +60,8 @@ def train(
     frozen: list[nn.Parameter] = []
     try:
         if checkpoint is not None and checkpoint.exists():
-            _restore(checkpoint, stage, parts, callbacks)
+            restore_training(checkpoint, stage, parts, callbacks)
+        set_learning_rate(optimizer, rate(stage.step))
         for callback in callbacks:
             callback.on_training_start(stage)
         while stage.epoch < stage.epochs and not stage.stopped:
@@ -114,7 +70,6 @@ def train(
                 callback.on_epoch_start(stage)
             frozen += prepare_epoch(classifier, loss, training, stage.epoch, stage.step, optimizer, averaged)
             sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
-            set_learning_rate(optimizer, rate(stage.step))
             batches.sampler.set_epoch(stage.epoch)
             for batch in loader:
                 seed_step(training.seed, stage.step, fabric.device)
@@ -141,7 +96,7 @@ def train(
             for callback in callbacks:
                 callback.on_epoch_end(stage, record)
             if checkpoint is not None:
-                _save(checkpoint, stage, parts, callbacks)
+                save_training(checkpoint, stage, parts, callbacks)
     finally:
         classifier.load_state_dict(averaged.module.state_dict())
         release_all(classifier, frozen)
@@ -167,29 +122,3 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the learning rate of each group of parameters to a multiple of its highest one."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
-
-
-def _save(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-    """Write the training state after an epoch."""
-    write_checkpoint(
-        path,
-        {
-            "stage": {"epoch": stage.epoch, "step": stage.step, "stopped": stage.stopped},
-            "callbacks": [(type(callback).__name__, callback.state_dict()) for callback in callbacks],
-            **{name: part.state_dict() for name, part in parts.items()},
-        },
-    )
-
-
-def _restore(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-    """Continue from a training state; a callback that it does not contain begins without one."""
-    state = read_checkpoint(path, ("stage", "callbacks", *parts))
-    for name, value in state["stage"].items():
-        setattr(stage, name, value)
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    for callback in callbacks:
-        kept = next((pair for pair in state["callbacks"] if pair[0] == type(callback).__name__), None)
-        if kept is not None:
-            state["callbacks"].remove(kept)
-            callback.load_state_dict(kept[1])

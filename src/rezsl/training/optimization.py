@@ -4,27 +4,34 @@ import math
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import (
+    ArgumentError,
+    check_at_least,
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_share,
+)
 
 OptimizerName = Literal["adamw", "sgd"]
 Schedule = Literal["one-cycle", "cosine", "step", "constant"]
 
 
 class WeightAverage(nn.Module):
-    """A copy of a module that follows it, parameters and buffers.
+    """An exponential average of a module's parameters and buffers, which begins as a copy of it.
 
     The number of steps is counted on the host: ``torch.optim.swa_utils.AveragedModel`` keeps it in a buffer, and
-    reading that makes a GPU finish its queue at every step.
+    reading a buffer makes a GPU finish its queue at every step.
 
     Args:
-        module: what is followed; it stays as it is.
-        keep: what the average keeps at each step, in ``[0, 1)``.
+        module: the module to average; it stays as it is.
+        keep: the share of the average that remains at each step, in ``[0, 1)``.
     """
 
     def __init__(self, module: nn.Module, keep: float) -> None:
@@ -32,19 +39,19 @@ class WeightAverage(nn.Module):
         self.module, self.keep, self.steps = deepcopy(module).requires_grad_(False), keep, 0
 
     def forward(self, *inputs: Any) -> Any:
-        """What the averaged module gives."""
+        """Return the output of the averaged module."""
         return self.module(*inputs)
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Take a step towards the module's weights."""
-        # A short memory at first: the random weights at the start are nothing to remember.
+        """Move the average by one step towards the module's weights."""
+        # The average forgets quickly at first, because the random weights of the start have no value.
         keep = min(self.keep, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
-        for learnt, now in zip(self.module.parameters(), module.parameters(), strict=True):
-            learnt.lerp_(now.to(learnt.dtype), 1 - keep)
+        for average, current in zip(self.module.parameters(), module.parameters(), strict=True):
+            average.lerp_(current.to(average.dtype), 1 - keep)
         for average, current in zip(self.module.buffers(), module.buffers(), strict=True):
             if average.is_floating_point():
-                # A constant may be infinite (the spread of what may be anywhere): it has no average, and needs none.
+                # An infinite constant (the spread of an attribute that may be anywhere) has no average.
                 moved = average.lerp(current.to(average.dtype), 1 - keep)
                 average.copy_(torch.where(current.isinf(), current, moved))
             else:
@@ -52,11 +59,11 @@ class WeightAverage(nn.Module):
         self.steps += 1
 
     def get_extra_state(self) -> int:
-        """The number of steps, for a checkpoint."""
+        """Return the number of steps, for a checkpoint."""
         return self.steps
 
     def set_extra_state(self, state: int) -> None:
-        """Take up the number of steps of a checkpoint."""
+        """Restore the number of steps of a checkpoint."""
         self.steps = state
 
 
@@ -72,15 +79,16 @@ class Optimization:
         backbone_factor: the share of ``learning_rate`` that the backbone of images learns at.
         frozen_epochs: epochs at the start during which the backbone does not learn, and its statistics of batch
             normalisation stay as they are; −1 means all.
-        weight_decay: decay of weight matrices; biases and normalisation are left alone.
-        momentum: of ``sgd``.
+        weight_decay: decay of weight matrices; biases and normalisation have none.
+        momentum: momentum of ``sgd``.
         schedule: ``one-cycle`` rises over the first fifth and falls along a cosine, ``cosine`` only falls, ``step``
             multiplies by ``step_factor`` every ``step_epochs``, ``constant`` stays. The first two are laid over
-            ``max_epochs``; a training that stops earlier has followed the same rates up to there.
+            ``max_epochs``; a training that stops earlier has had the same rates until then.
         step_epochs: epochs between two steps of ``step``.
-        step_factor: what each of them multiplies by.
-        averaging: what an exponential average of the weights keeps at each step, in ``[0, 1)``; 0 switches it off. The
-            averaged weights are the ones validated and kept: a training that stops early in its schedule gains most.
+        step_factor: factor of the learning rate at each of them.
+        averaging: the share that an exponential average of the weights keeps at each step, in ``[0, 1)``; 0 switches
+            the average off. The averaged weights are validated and saved: a training that stops early in its schedule
+            gains most.
     """
 
     optimizer: OptimizerName = "adamw"
@@ -96,37 +104,29 @@ class Optimization:
     averaging: float = 0.98
 
     def __post_init__(self) -> None:
-        for name, allowed in (("optimizer", get_args(OptimizerName)), ("schedule", get_args(Schedule))):
-            if getattr(self, name) not in allowed:
-                raise ArgumentError(
-                    f"optimization.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
-                )
-        for name in ("learning_rate", "slow_factor", "backbone_factor", "step_factor"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ArgumentError(f"optimization.{name}: expected a positive number, got {getattr(self, name)}")
-        for name in ("weight_decay", "momentum", "averaging"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ArgumentError(f"optimization.{name}: expected a number of at least 0, got {getattr(self, name)}")
-        if self.averaging >= 1:
-            raise ArgumentError(f"optimization.averaging: expected a number in [0, 1), got {self.averaging}")
+        check_choice(OptimizerName, **{"optimization.optimizer": self.optimizer})
+        check_choice(Schedule, **{"optimization.schedule": self.schedule})
+        positive = ("learning_rate", "slow_factor", "backbone_factor", "step_factor")
+        check_positive(**{f"optimization.{name}": getattr(self, name) for name in positive})
+        check_not_negative(**{f"optimization.{name}": getattr(self, name) for name in ("weight_decay", "momentum")})
+        check_share(**{"optimization.averaging": self.averaging})
+        check_at_least(1, **{"optimization.step_epochs": self.step_epochs})
         if self.frozen_epochs < -1:
             raise ArgumentError(
                 f"optimization.frozen_epochs: expected a number of epochs, or -1 for all, got {self.frozen_epochs}"
             )
-        if self.step_epochs < 1:
-            raise ArgumentError(f"optimization.step_epochs: expected at least 1, got {self.step_epochs}")
 
     def build(
         self, module: nn.Module, slow: Iterable[nn.Parameter] = (), backbone: Iterable[nn.Parameter] = ()
     ) -> Optimizer:
-        """An optimizer of a module's parameters, each group at its share of the learning rate.
+        """Return an optimizer of a module's parameters, each group with its share of the learning rate.
 
-        Parameters of the backbone are left out where they never learn; frozen for some epochs, they are in it.
+        Parameters of a backbone that is frozen in all epochs are left out.
 
         Args:
-            module: whose parameters are optimized.
-            slow: those that learn at ``slow_factor``.
-            backbone: those that learn at ``backbone_factor``.
+            module: the module that learns.
+            slow: the parameters that learn at ``slow_factor``.
+            backbone: the parameters that learn at ``backbone_factor``.
         """
         factors = dict.fromkeys(map(id, slow), self.slow_factor)
         factors |= dict.fromkeys(map(id, backbone), self.backbone_factor if self.frozen_epochs >= 0 else 0.0)
@@ -142,42 +142,30 @@ class Optimization:
             return AdamW(groups.values(), lr=self.learning_rate)
         return SGD(groups.values(), lr=self.learning_rate, momentum=self.momentum)
 
-    def average(self, module: nn.Module) -> WeightAverage:
-        """An exponential average of a module's parameters and buffers, that starts as a copy of it."""
-        return WeightAverage(module, self.averaging)
-
     def factor(self, steps_per_epoch: int, max_epochs: int, restart: int | None = None) -> Callable[[int], float]:
         """Return the schedule: from the number of a step to its learning rate as a factor of the highest one.
 
         Args:
             steps_per_epoch: the steps of an epoch.
             max_epochs: the epochs that the schedule is laid over.
-            restart: the epoch, counted from 0, with which a second schedule begins that is laid over the rest; None
-                for one schedule.
+            restart: the epoch, counted from 0, at which a second schedule begins, which is laid over the epochs that
+                are left; None for one schedule.
         """
         if restart is not None:
             change = restart * steps_per_epoch
             first, second = (self.factor(steps_per_epoch, epochs) for epochs in (restart, max_epochs - restart))
             return lambda step: first(step) if step < change else second(step - change)
         total = max(1, steps_per_epoch * max_epochs)
+        if self.schedule == "constant":
+            return lambda step: 1.0
+        if self.schedule == "step":
+            return lambda step: float(self.step_factor ** (step // (steps_per_epoch * self.step_epochs)))
+        rise = 0.2 if self.schedule == "one-cycle" else 0.0
 
-        def at(step: int) -> float:
+        def cosine(step: int) -> float:
             progress = min(step / total, 1.0)
-            match self.schedule:
-                case "one-cycle":
-                    rise = 0.2
-                    if progress < rise:
-                        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / rise)) / 2
-                    return _cosine((progress - rise) / (1 - rise))
-                case "cosine":
-                    return _cosine(progress)
-                case "step":
-                    return float(self.step_factor ** (step // (steps_per_epoch * self.step_epochs)))
-                case "constant":
-                    return 1.0
+            if progress < rise:
+                return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / rise)) / 2
+            return 1e-3 + (1 - 1e-3) * (1 + math.cos(math.pi * ((progress - rise) / (1 - rise)))) / 2
 
-        return at
-
-
-def _cosine(progress: float) -> float:
-    return 1e-3 + (1 - 1e-3) * (1 + math.cos(math.pi * progress)) / 2
+        return cosine

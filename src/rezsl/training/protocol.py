@@ -14,10 +14,17 @@ from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.models import ClosedForm
 from rezsl.regions import small_resnet
-from rezsl.training._assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
-from rezsl.training._randomness import own_randomness
+from rezsl.training._assembly import (
+    BackboneBuilder,
+    ModelBuilder,
+    in_memory,
+    new_classifier,
+    own_randomness,
+    with_word_vectors,
+)
+from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar
 from rezsl.training._stage import train_stage
-from rezsl.training.callbacks import Callback, ErrorHistory, History, Logger, Logging, ProgressBar, Stage
+from rezsl.training.callbacks import Callback, Logger, Stage
 from rezsl.training.run import RunDirectory, describe_run
 from rezsl.training.selection import BestEpoch, Choice
 from rezsl.training.settings import Training
@@ -105,11 +112,15 @@ def fit(
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
     data = replace(with_word_vectors(data, word_vectors, text_encoder, progress))
     run = RunDirectory(run_dir, resume) if run_dir is not None else None
-    with _removed_if_it_never_began(run):
+    try:
         choice = run.read_choice() if run is not None else None
         if choice is None:
             choice = select(data, model, backbone, training, run, callbacks, logger, progress).choice
         classifier = refit(data, choice, model, backbone, training, run, callbacks, logger, progress)
+    except Exception:
+        if run is not None:
+            run.forget_beginning()
+        raise
     test_images = in_memory(data, classifier.input_format)
     test = evaluate(classifier, test_images) if len(data.split.test_unseen) else None
     if run is not None:
@@ -129,28 +140,17 @@ def select(
     logger: Logger | None = None,
     progress: bool = True,
 ) -> Selection:
-    """Choose the number of epochs and γ on validation classes.
+    """Choose the number of epochs and γ on validation classes; :func:`fit` describes the arguments.
 
-    No test image is used, except under the oracle protocol.
-
-    Args:
-        data: for this and the other arguments see :func:`fit`.
-        model: builds the semantic model.
-        backbone: builds the backbone of images.
-        training: how to train.
-        run: where to write the settings, the history, the training state and the choice; None writes nothing.
-        callbacks: called by the stage.
-        logger: receives the metrics of each epoch.
-        progress: show a progress bar.
+    No test image is used, except under the oracle protocol. With a ``run``, the settings, the history, the training
+    state and the choice are written into its directory.
     """
     parts = _selection_parts(data, training)
     with own_randomness():
         classifier = new_classifier(data, parts.train, model, backbone, training)
         _begin(run, data, classifier, training)
-        stage, best = (
-            Stage("select", classifier, training.max_epochs),
-            BestEpoch(training.patience, highest=training.protocol == "oracle"),
-        )
+        stage = Stage("select", classifier, training.max_epochs)
+        best = BestEpoch(training.patience, highest=training.protocol == "oracle")
         validation = (parts.val_seen, parts.val_unseen)
         data = in_memory(data, classifier.input_format)
         own = [best, *_own_callbacks(stage, run, logger, progress)]
@@ -177,16 +177,8 @@ def refit(
 ) -> ZeroShotClassifier:
     """Train the final classifier on all seen classes, for the chosen number of epochs and with the chosen γ.
 
-    Args:
-        data: for this and the other arguments see :func:`fit` and :func:`select`.
-        choice: what :func:`select` chose.
-        model: builds the semantic model.
-        backbone: builds the backbone of images.
-        training: how to train; the schedule is laid over its ``max_epochs``, as in the selection.
-        run: where to write the history and the training state; None writes nothing.
-        callbacks: called by the stage.
-        logger: receives the losses of each epoch.
-        progress: show a progress bar.
+    :func:`fit` describes the other arguments. The learning-rate schedule is laid over ``training.max_epochs``, as in
+    the selection. With a ``run``, the history and the training state are written into its directory.
     """
     seen = data.split.trainval
     with own_randomness():
@@ -232,17 +224,6 @@ def _own_callbacks(stage: Stage, run: RunDirectory | None, logger: Logger | None
         own += [ErrorHistory(run.validation_errors)] if stage.name == "select" else []
         own.append(History(run.history))
     return own
-
-
-@contextmanager
-def _removed_if_it_never_began(run: RunDirectory | None) -> Iterator[None]:
-    """After an error before the end of the first epoch, leave the run directory as it was."""
-    try:
-        yield
-    except Exception:
-        if run is not None:
-            run.forget_beginning()
-        raise
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The directory of a run: its files, its records, and what must not be overwritten."""
 
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, benchmark_fingerprint
@@ -23,25 +24,19 @@ def describe_run(data: Benchmark, classifier: ZeroShotClassifier, training: Trai
     Raises:
         DataError: an image file is missing.
     """
-    return {
+    backbone, network = classifier.backbone, classifier.network
+    record = {
         "rezsl": version("rezsl"),
         "torch": str(torch.__version__),
         "data": benchmark_fingerprint(data),
-        "backbone": {"class": type(classifier.backbone).__name__, "arguments": classifier.backbone.arguments},
-        "network": {"class": type(classifier.network).__name__, "options": classifier.network.options},
-        "loss": str(training.loss),
-        "loss_weight": training.loss_weight,
-        "classification": str(training.classification),
-        "scale": training.scale,
-        "protocol": training.protocol,
-        "optimization": asdict(training.optimization),
-        "batches": asdict(training.batches),
-        "augmentation": asdict(training.augmentation) if training.augmentation is not None else None,
-        "max_epochs": training.max_epochs,
-        "patience": training.patience,
-        "seed": training.seed,
-        "precision": training.precision,
+        "backbone": {"class": type(backbone).__name__, "arguments": backbone.arguments},
+        "network": {"class": type(network).__name__, "options": network.options},
     }
+    for name in sorted({field.name for field in fields(training)} - {"workers", "accelerator"}):
+        value = getattr(training, name)
+        # A loss is described by its text, which contains its options.
+        record[name] = asdict(value) if is_dataclass(value) else str(value) if isinstance(value, nn.Module) else value
+    return record
 
 
 class RunDirectory:
@@ -116,10 +111,8 @@ class RunDirectory:
         """
         if not self.selection.exists():
             return None
-        remedy = "move it away to select again"
-        return Choice.from_record(
-            read_json(self.selection, RunDirectoryError, "the choice of a run", remedy), self.selection
-        )
+        record = read_json(self.selection, RunDirectoryError, "the choice of a run", "move it away to select again")
+        return Choice.from_record(record, self.selection)
 
     def record_choice(self, choice: Choice) -> None:
         """Write the choice of the selection stage, which ends with it."""

@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from rezsl.data import BatchSampler, EpisodicBatches, ShuffledBatches
-from rezsl.errors import ArgumentError, needs
+from rezsl.errors import ArgumentError, check_at_least, check_choice, check_not_negative, check_positive, needs
 from rezsl.functional.shapes import Protocol
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, ReMSELoss
 from rezsl.training.optimization import Optimization
@@ -17,28 +17,27 @@ from rezsl.training.optimization import Optimization
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
 
-DEFAULT_LOSS = ReMSELoss()
-DEFAULT_CLASSIFICATION = CrossEntropyLoss()
+DEFAULT_LOSS, DEFAULT_CLASSIFICATION = ReMSELoss(), CrossEntropyLoss()
 
 
 @dataclass(frozen=True)
 class Batches:
     """Class episodes as in the paper, or shuffled batches.
 
-    Episodes show rare classes as often as frequent ones; on validation classes of traffic signs that is worth several
-    points of H.
+    Episodes contain rare classes as often as frequent ones; on validation classes of traffic signs this raises H by
+    several points.
 
     Attributes:
-        ways: classes per episode; 0 means plain shuffling. Where there are fewer classes, each gives more images.
+        ways: classes per episode; 0 means plain shuffling. Where there are fewer classes, each contributes more images.
         shots: images per class in an episode.
-        per_epoch: episodes per epoch; 0 means as many as it takes to draw as many images as there are.
+        per_epoch: episodes per epoch; 0 means as many as draw the number of training images.
         size: batch size of plain shuffling.
-        micro: images that go through the network at a time, 0 for the whole batch. The losses still see the whole
-            batch, ReMSE's error matrix included: each part is computed once without keeping what its gradients need,
-            and once more when they are taken. Memory falls to that of one part, for a third more computing. Batch
-            normalisation sees parts.
-        recompute: the same for each block of an image backbone instead (gradient checkpointing): only what passes from
-            block to block is kept. Batch normalisation sees the whole batch. Both together save the most.
+        micro: images that go through the network at a time, 0 for the whole batch. The losses, ReMSE's error matrix
+            included, are those of the whole batch: each part is computed once without keeping its activations, and once
+            more for the gradients. Memory falls to that of one part, for a third more computing. Batch normalisation
+            uses the statistics of the parts.
+        recompute: likewise for each block of an image backbone (gradient checkpointing): only the inputs of blocks are
+            kept. Batch normalisation uses the statistics of the whole batch. Both options together save the most.
     """
 
     ways: int = 16
@@ -49,12 +48,11 @@ class Batches:
     recompute: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("size", 1), ("ways", 0), ("shots", 1), ("per_epoch", 0), ("micro", 0)):
-            if getattr(self, name) < least:
-                raise ArgumentError(f"batches.{name}: expected at least {least}, got {getattr(self, name)}")
+        for least, names in ((1, ("size", "shots")), (0, ("ways", "per_epoch", "micro"))):
+            check_at_least(least, **{f"batches.{name}": getattr(self, name) for name in names})
 
     def sampler(self, index: Int[Tensor, "N"], labels: Int[Tensor, "N"], seed: int) -> BatchSampler:
-        """A sampler of the given samples, whose classes are ``labels``."""
+        """Return a sampler of the samples ``index``, whose classes are ``labels``."""
         if not self.ways:
             return ShuffledBatches(index, self.size, seed)
         size = self.ways * self.shots
@@ -63,10 +61,10 @@ class Batches:
         return EpisodicBatches(index, labels, ways, shots, self.per_epoch or math.ceil(len(index) / size), seed)
 
     def drawn(self, labels: Int[Tensor, "N"]) -> Int[Tensor, "K"]:
-        """How often samples of each class are drawn, classes ascending, when as many are drawn as there are labels.
+        """Return how many samples of each class, ascending, are drawn in as many draws as there are labels.
 
-        Losses that weigh by frequency must know what training shows: episodes draw classes evenly, whatever there is of
-        each.
+        Losses that weight by frequency need these numbers: episodes draw all classes equally often, whatever their
+        numbers of samples.
         """
         counts = labels.unique(return_counts=True)[1]
         return torch.full_like(counts, max(1, round(len(labels) / len(counts)))) if self.ways else counts
@@ -74,9 +72,9 @@ class Batches:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Small shifts, turns and changes of light.
+    """Small random changes to training images that leave their class as it is, on tensors through kornia.
 
-    No mirror images by default: a mirrored "turn left" is a "turn right", and a mirrored digit is none.
+    By default there are no mirror images: a mirrored "turn left" is a "turn right", and a mirrored digit is no digit.
 
     Attributes:
         rotation: largest turn in degrees.
@@ -106,13 +104,13 @@ class Augmentation:
                 raise ArgumentError(f"augmentation.{name}: expected a number from 0 to {most:g}, got {value}")
 
     def build(self, channels: int) -> nn.Module:
-        """A module from images in ``[0, 1]`` to changed images, new random numbers for each image."""
+        """Return a module that changes images in ``[0, 1]``, each with random numbers of its own."""
         with needs("images", "random changes to images"):
             from kornia import augmentation as kornia  # noqa: PLC0415 - an import that feature benchmarks never need
 
         steps: list[nn.Module] = []
-        # What changes nothing is left out: an affine map blurs a little even where it moves nothing.
-        if self.rotation or self.translation or self.scale or self.shear:
+        # Steps without effect are left out, because an affine map blurs a little even where it moves nothing.
+        if any((self.rotation, self.translation, self.scale, self.shear)):
             steps.append(
                 kornia.RandomAffine(
                     degrees=self.rotation,
@@ -176,21 +174,16 @@ class Training:
     precision: Precision = "32-true"
 
     def __post_init__(self) -> None:
-        for name, least in (("max_epochs", 1), ("patience", 1), ("workers", 0)):
-            if getattr(self, name) < least:
-                raise ArgumentError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        check_at_least(1, max_epochs=self.max_epochs, patience=self.patience)
+        check_at_least(0, workers=self.workers)
         if not 0 <= self.seed < 2**32:
             raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {self.seed}")
-        if not 0 <= self.loss_weight < float("inf"):
-            raise ArgumentError(f"loss_weight: expected a finite number of at least 0, got {self.loss_weight}")
-        if not 0 < self.scale < float("inf"):
-            raise ArgumentError(f"scale: expected a positive number, got {self.scale}")
+        check_not_negative(loss_weight=self.loss_weight)
+        check_positive(scale=self.scale)
         if self.loss is None and self.classification is None:
             raise ArgumentError("loss, classification: expected at least one of them, got none")
-        for name, allowed in (("protocol", Protocol), ("accelerator", Accelerator), ("precision", Precision)):
-            if getattr(self, name) not in get_args(allowed):
-                raise ArgumentError(
-                    f"{name}: expected one of {', '.join(get_args(allowed))}, got {getattr(self, name)!r}"
-                )
+        check_choice(Protocol, protocol=self.protocol)
+        check_choice(Accelerator, accelerator=self.accelerator)
+        check_choice(Precision, precision=self.precision)
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")

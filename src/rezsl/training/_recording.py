@@ -1,0 +1,134 @@
+"""The package's own callbacks: the files, the progress bar and the logger of a stage."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rezsl.errors import RunDirectoryError
+from rezsl.files import read_csv, read_npz, write_csv, write_npz
+from rezsl.metrics import metrics_in
+from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
+
+
+class Logging(Callback):
+    """Passes the metrics of each epoch to a logger of Lightning, under names such as ``select/H``."""
+
+    def __init__(self, logger: Logger) -> None:
+        self.logger = logger
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        metrics = {**record.metrics, "learning_rate": record.learning_rate, "seconds": record.seconds}
+        self.logger.log_metrics({f"{stage.name}/{name}": value for name, value in metrics.items()}, record.epoch)
+
+    def on_training_end(self, stage: Stage) -> None:
+        self.logger.save()
+
+
+class History(Callback):
+    """A CSV file with a row per epoch; a resumed run continues after the epochs of its checkpoint.
+
+    Args:
+        path: the file; rows of other stages in it stay.
+    """
+
+    COLUMNS = (
+        "stage", "protocol", "epoch", "seconds", "learning_rate", "total", "classification", "regression",
+        *(metric.name for metric in metrics_in("history")),
+    )  # fmt: skip
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[list[str]] = []
+
+    def on_training_start(self, stage: Stage) -> None:
+        if not self.path.exists():
+            return
+        remedy = "the file is damaged, move it away to go on without them"
+        header, rows = read_csv(self.path, RunDirectoryError, self.COLUMNS, remedy)
+        try:
+            found = [dict(zip(header, cells, strict=True)) for _, cells in rows]
+            kept = [row for row in found if row["stage"] != stage.name or int(row["epoch"]) <= stage.epoch]
+        except ValueError as error:
+            raise RunDirectoryError(f"{self.path}: expected the rows of earlier epochs ({error}); {remedy}") from error
+        self.rows = [[row[name] for name in self.COLUMNS] for row in kept]
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        row = {
+            "stage": stage.name,
+            "protocol": stage.classifier.protocol,
+            "epoch": str(record.epoch),
+            "seconds": f"{record.seconds:.2f}",
+            "learning_rate": f"{record.learning_rate:.4g}",
+            **{name: f"{value:.6g}" for name, value in record.metrics.items()},
+        }
+        self.rows.append([row.get(name, "") for name in self.COLUMNS])
+        write_csv(self.path, self.COLUMNS, self.rows)
+
+
+class ErrorHistory(Callback):
+    """The class error matrix of the validation after each epoch, which shows how fast each attribute is learnt.
+
+    The file holds ``epochs`` [E], counted from 1, ``errors`` [E, K, S], the true directions ``class_semantics`` [K, S],
+    and the names ``classes`` [K] and ``attributes`` [S].
+
+    Args:
+        path: NumPy file (``.npz``).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.epochs: list[int] = []
+        self.errors: list[NDArray[np.float32]] = []
+
+    def on_training_start(self, stage: Stage) -> None:
+        if self.path.exists():
+            remedy = "remove the file to go on without it"
+            content = read_npz(self.path, RunDirectoryError, "the errors of earlier epochs", remedy)
+            kept = content["epochs"] <= stage.epoch
+            self.epochs, self.errors = content["epochs"][kept].tolist(), list(content["errors"][kept])
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        validation = record.validation
+        if validation is None:
+            return
+        self.epochs.append(record.epoch)
+        self.errors.append(validation.error_matrix.float().numpy())
+        arrays = {
+            "epochs": np.array(self.epochs),
+            "errors": np.stack(self.errors),
+            "class_semantics": validation.class_semantics.float().numpy(),
+            "classes": np.array(validation.classes),
+            "attributes": np.array(validation.attributes),
+        }
+        write_npz(self.path, arrays)
+
+
+class ProgressBar(Callback):
+    """One progress bar per stage, over its epochs.
+
+    Args:
+        console: where it is drawn; only a terminal shows it while it runs.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.bar = Progress(
+            TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TimeElapsedColumn(), TextColumn("{task.fields[metrics]}"), console=console,
+        )  # fmt: skip
+
+    def on_training_start(self, stage: Stage) -> None:
+        self.bar.add_task(stage.name, total=stage.epochs, completed=stage.epoch, metrics="")
+        self.bar.start()
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        text = f"loss {record.losses['total']:.3f}"
+        if record.validation is not None:
+            samples = "test (oracle protocol)" if stage.classifier.protocol == "oracle" else "validation"
+            text += f"  {samples} H {100 * record.metrics['H']:.1f} %"
+        self.bar.update(self.bar.task_ids[0], completed=record.epoch, metrics=text)
+
+    def on_training_end(self, stage: Stage) -> None:
+        self.bar.stop()
