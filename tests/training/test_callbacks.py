@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning_fabric.loggers import CSVLogger
+from lightning_fabric.loggers.csv_logs import CSVLogger
 
 import rezsl
 from rezsl.data import Benchmark

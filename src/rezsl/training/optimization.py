@@ -47,8 +47,8 @@ class WeightAverage(nn.Module):
         """Move the average by one step towards the module's weights."""
         # The average forgets quickly at first, because the random weights of the start have no value.
         keep = min(self.keep, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
-        for average, current in zip(self.module.parameters(), module.parameters(), strict=True):
-            average.lerp_(current.to(average.dtype), 1 - keep)
+        for learnt, now in zip(self.module.parameters(), module.parameters(), strict=True):
+            learnt.lerp_(now.to(learnt.dtype), 1 - keep)
         for average, current in zip(self.module.buffers(), module.buffers(), strict=True):
             if average.is_floating_point():
                 # An infinite constant (the spread of an attribute that may be anywhere) has no average.

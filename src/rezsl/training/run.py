@@ -1,7 +1,7 @@
 """The directory of a run: its files, its records, and what must not be overwritten."""
 
 from contextlib import suppress
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
 from rezsl.files import differences, read_json, write_json
+from rezsl.training.optimization import Optimization
 from rezsl.training.selection import Choice
-from rezsl.training.settings import Training
+from rezsl.training.settings import Augmentation, Batches, Training
 
 
 def describe_run(data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> dict[str, Any]:
@@ -34,8 +35,10 @@ def describe_run(data: Benchmark, classifier: ZeroShotClassifier, training: Trai
     }
     for name in sorted({field.name for field in fields(training)} - {"workers", "accelerator"}):
         value = getattr(training, name)
+        if isinstance(value, Optimization | Batches | Augmentation):
+            value = asdict(value)
         # A loss is described by its text, which contains its options.
-        record[name] = asdict(value) if is_dataclass(value) else str(value) if isinstance(value, nn.Module) else value
+        record[name] = str(value) if isinstance(value, nn.Module) else value
     return record
 
 
