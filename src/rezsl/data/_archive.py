@@ -158,11 +158,7 @@ class Unpacked:
     root: Path
 
     def path(self, name: str) -> Path:
-        """Return the path of a part.
-
-        Raises:
-            MissingPartError: the part is in none of its places; the message names the download.
-        """
+        """Return the path of a part."""
         part = next(part for part in self.archive.parts if part.name == name)
         found = part.locate(self.root)
         if found is None:
@@ -208,16 +204,10 @@ class Unpacked:
         groups: Int[Tensor, "N"] | None = None,
         agreeing: int = 2,
     ) -> tuple[Split, list[str]]:
-        """Return the proposed split if it exists, otherwise a split drawn by a seed, and notes on it.
+        """Return the proposed split, or without one a split drawn by a seed in the published shares, and notes on it.
 
-        Args:
-            inputs: image files or boxes in them, all of which must exist.
-            labels: class of every input, ``[N]``.
-            classes: names of the classes.
-            splits: xlsa17's split file or its directory; None searches for it in and beside the archive.
-            seed: seed of the draws if there is no proposed split; its shares are the published numbers of classes.
-            groups: number of the object that an input shows, ``[N]``.
-            agreeing: see :func:`join_split`.
+        ``splits`` is xlsa17's split file or its directory; None searches for it in and beside the archive. The last
+        ``agreeing`` parts of an image's path must be equal in the split's list of images. All images must exist.
         """
         self.check_present(inputs)
         place = self.find_splits() if splits is None else Path(splits)

@@ -43,11 +43,7 @@ class ImageRow:
 
 
 def images_by_class(root: Path) -> dict[str, list[str]]:
-    """Return the files of each class folder relative to ``root``; classes are sorted, and a class may have no file.
-
-    Raises:
-        DataError: there is no folder ``images``.
-    """
+    """Return the files of each class folder relative to ``root``; classes are sorted, and a class may have no file."""
     folder = root / "images"
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; expected images/<class>/<image files>")
@@ -56,11 +52,7 @@ def images_by_class(root: Path) -> dict[str, list[str]]:
 
 
 def labelled_images(root: Path) -> list[tuple[str, str]]:
-    """Return every image file below ``images`` and its class.
-
-    Raises:
-        DataError: there is no class folder, or one without images.
-    """
+    """Return every image file below ``images`` and its class."""
     found = images_by_class(root)
     if empty := [name for name, files in found.items() if not files]:
         raise DataError(
@@ -79,11 +71,7 @@ def labels_of(class_names: Sequence[str], semantics: ClassSemantics, root: Path)
 
 
 def read_rows(path: Path) -> list[ImageRow]:
-    """Read ``splits.csv``: columns ``file,class,split``, and optionally ``group``.
-
-    Raises:
-        DataError: the file cannot be read, lacks a column, or has an unknown split; the message names the line.
-    """
+    """Read ``splits.csv``: columns ``file,class,split``, and optionally ``group``."""
     rows = []
     for place, row in _read_table(path, "file", "class", "split"):
         if row["split"] not in SPLIT_NAMES:
@@ -109,10 +97,6 @@ def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str,
     Args:
         path: the table, such as an older ``splits.csv``; its files are relative to the data set's folder.
         classes: class of every image file.
-
-    Raises:
-        DataError: the table is missing or lacks a column, lists no image at all or one twice, or a group has images
-            of several classes.
     """
     listed: dict[str, str] = {}
     for place, row in _read_table(path, "file", "group"):
@@ -147,9 +131,6 @@ def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[st
         pattern: searched for in the name. The part in parentheses names the group, or the whole match if it has no
             parentheses: ``^(.+)_`` puts ``07_001.png`` and ``07_002.png`` into the group 07 of their class.
         classes: class of every image file.
-
-    Raises:
-        ArgumentError: the pattern is no regular expression, or is found in no name.
     """
     try:
         expression = re.compile(pattern)

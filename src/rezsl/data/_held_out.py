@@ -62,11 +62,7 @@ def draw_split(
     validation_share: float | None,
     seed: int,
 ) -> Split:
-    """Draw unseen classes, a fifth of each seen class's images to test on, and validation classes (None: no classes).
-
-    Raises:
-        DataError: there are fewer than three classes to draw from.
-    """
+    """Draw unseen classes, a fifth of each seen class's images to test on, and validation classes (None: without)."""
     seen, unseen = hold_out_classes(torch.arange(len(labels)), labels, unseen_share, seed)
     trainval, test_seen = hold_out_samples(seen, labels, groups, share=0.2, seed=seed)
     if validation_share is None:
@@ -168,18 +164,8 @@ def choose_roles(
 ) -> ClassRoles:
     """Give every class of the table its role.
 
-    Args:
-        semantics: the classes.
-        labels: row of the table of every image.
-        unseen: names, or the share of the classes with images, in ``[0, 1)``. A share above 0 is rounded to a number
-            of classes, at least one, and leaves at least two seen.
-        validation: names, or the share of the remaining classes, in the same way.
-        unseen_seed: seed of the draw of unseen classes.
-        validation_seed: seed of the draw of validation classes.
-
-    Raises:
-        ArgumentError: a share is out of range or leaves too few classes; a name is unknown, has no images, or occurs
-            in both lists; no class at all would be unseen.
+    ``unseen`` is a list of names, or the share of the classes with images, in ``[0, 1)``. A share above 0 is rounded to
+    a number of classes, at least one, and leaves at least two seen. ``validation`` is the same of the other classes.
     """
     depicted = _names(labels, semantics)
     undepicted = tuple(name for name in semantics.classes if name not in depicted)

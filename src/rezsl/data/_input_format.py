@@ -24,11 +24,7 @@ class FeatureFormat:
     region_dim: int
 
     def read(self, inputs: Tensor | Sequence[Path | Crop], index: Int[Tensor, "B"]) -> Float[Tensor, "B ..."]:
-        """Return the inputs of a batch.
-
-        Raises:
-            DataError: the inputs are images.
-        """
+        """Return the inputs of a batch; a DataError is raised if they are images."""
         if isinstance(inputs, Tensor) and inputs.is_floating_point():
             return gather_rows(inputs, index)
         raise DataError(f"inputs: this model expects feature vectors of {self.region_dim} numbers, got images")
@@ -55,13 +51,7 @@ class ImageFormat:
         index: Int[Tensor, "B"],
         centres: Float[Tensor, "B 2"] | None = None,
     ) -> UInt8[Tensor, "B channels size size"]:
-        """Return the inputs of a batch, decoded and fitted to the size.
-
-        Args:
-            inputs: images, files or boxes in them.
-            index: their numbers, ``[B]``.
-            centres: place of the crop between left and right and between top and bottom, in ``[0, 1]``; None is the
-                middle.
+        """Return the inputs of a batch, decoded and fitted to the size, cropped at the centres or in the middle.
 
         Raises:
             DataError: the inputs are features, or a file is no readable image.

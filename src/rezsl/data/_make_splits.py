@@ -93,7 +93,9 @@ def make_splits(
         DataError: the folder or the table of groups is not as described, or a file is there already and ``overwrite``
             is false.
     """
-    _check_arguments(test_seen_share, seed, groups, group_pattern)
+    check_share(test_seen_share=test_seen_share)
+    if not 0 <= seed < 2**63:
+        raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
     root = Path(root)
     semantics = ClassSemantics.from_csv(root / "semantics.csv")
     # Sorted as text, so that the rows do not depend on how a system separates the parts of a path.
@@ -101,9 +103,8 @@ def make_splits(
     labels = labels_of(list(classes.values()), semantics, root)
     group_of, notes = _groups(groups, group_pattern, classes)
     # With a single seed, the same positions would be drawn each time.
-    unseen_seed, validation_seed, image_seed = torch.randint(
-        2**62, (3,), generator=torch.Generator().manual_seed(seed)
-    ).tolist()
+    generator = torch.Generator().manual_seed(seed)
+    unseen_seed, validation_seed, image_seed = torch.randint(2**62, (3,), generator=generator).tolist()
     roles = choose_roles(semantics, labels, unseen, validation, unseen_seed, validation_seed)
     seen_rows = torch.tensor(semantics.index([*roles.train, *roles.validation]))
     seen = torch.isin(labels, seen_rows).nonzero().squeeze(1)
@@ -128,17 +129,11 @@ def make_splits(
     return MadeSplits(rows, roles, _write(root, contents, overwrite), notes)
 
 
-def _check_arguments(test_seen_share: float, seed: int, groups: str | Path | None, group_pattern: str | None) -> None:
-    check_share(test_seen_share=test_seen_share)
-    if not 0 <= seed < 2**63:
-        raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
-    if groups is not None and group_pattern is not None:
-        raise ArgumentError("groups, group_pattern: expected one of them, got both")
-
-
 def _groups(
     table: str | Path | None, pattern: str | None, classes: dict[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
+    if table is not None and pattern is not None:
+        raise ArgumentError("groups, group_pattern: expected one of them, got both")
     if table is not None:
         return groups_from_table(Path(table), classes)
     if pattern is not None:

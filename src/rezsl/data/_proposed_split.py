@@ -41,11 +41,7 @@ class ProposedSplit:
 
 
 def read_proposed_split(splits: Path) -> ProposedSplit:
-    """Read a split file, or ``att_splits.mat`` of a directory, and ``image_files`` of the feature file beside it.
-
-    Raises:
-        DataError: a file is missing or damaged, or the two do not belong together.
-    """
+    """Read a split file, or ``att_splits.mat`` of a directory, and ``image_files`` of the feature file beside it."""
     file = read_split_file(_split_path(splits))
     feature_path, image_files, labels = _image_list(file)
     last = max(int(index.max()) for index in file.split.parts().values() if len(index))
@@ -100,16 +96,14 @@ def join_split(
 ) -> Split:
     """Return the proposed split as indices into an archive's images.
 
+    Classes or images that are on one side only, and labels that contradict each other, are an error.
+
     Args:
         proposed: the split, in rows of its feature file. Its classes must be named.
         root: the archive, for messages.
         files: path of every image of the archive; an image of several objects occurs several times.
         class_names: class of every image of the archive.
         agreeing: how many of the last parts of two paths must be equal: 2 for ``<class folder>/<file>``.
-
-    Raises:
-        DataError: a class or an image is on one side only, an image fits several, or labels contradict each other;
-            the message counts them and names some.
     """
     names = proposed.file.semantics.classes
     _check_same(names, tuple(dict.fromkeys(class_names)), "classes", proposed.file.path, root)
@@ -141,9 +135,6 @@ def match_images(
     image are distinguished by class, and those of one class are joined in the order in which both sides list them.
 
     The arguments are those of :func:`join_split`, but ``class_names`` are those of the rows and those of ``files``.
-
-    Raises:
-        DataError: some images are on one side only, or fit several.
     """
     paths = [file.parts[::-1] for file in files]
     by_name: defaultdict[str, list[int]] = defaultdict(list)

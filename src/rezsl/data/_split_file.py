@@ -155,9 +155,6 @@ def split_files(
         labels: row of every image's class.
         files: every image, in the order of the numbers.
         splits: train, val, test_seen or test_unseen for every image.
-
-    Raises:
-        DataError: the name of an attribute has more than one line, so that it cannot be listed line by line.
     """
     if broken := [name for name in semantics.attributes if len(name.splitlines()) != 1]:
         raise DataError(f"attributes: expected names of one line for attributes.txt, got {name_some(broken)}")

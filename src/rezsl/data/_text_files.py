@@ -22,11 +22,7 @@ def naming(place: Path | str) -> Iterator[None]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a file without surrounding blanks; empty lines at the end do not count.
-
-    Raises:
-        DataError: the file cannot be read, is not text, or has no line.
-    """
+    """Return the lines of a file without surrounding blanks; empty lines at the end do not count."""
     with reading(path, "UTF-8 text", DataError, "unpack the archive again"):
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     if not lines:
@@ -35,15 +31,7 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_numbered(path: Path, count: int | None = None) -> list[str]:
-    """Return the entries of a list whose lines read ``<number> <entry>``, numbered from 1.
-
-    Args:
-        path: the list.
-        count: how many entries it must have; None takes any number.
-
-    Raises:
-        DataError: a line has another number or no entry, or the count differs.
-    """
+    """Return the entries of a list whose lines read ``<number> <entry>``, numbered from 1 (to ``count``, if given)."""
     entries = []
     for number, line in enumerate(read_lines(path), start=1):
         first, _, entry = line.replace("\t", " ").partition(" ")
@@ -56,11 +44,7 @@ def read_numbered(path: Path, count: int | None = None) -> list[str]:
 
 
 def read_matrix(path: Path, rows: int, columns: int) -> Float[Tensor, "rows columns"]:
-    """Return a table of numbers separated by blanks, as float64.
-
-    Raises:
-        DataError: the shape differs, or a cell is not a number.
-    """
+    """Return a table of numbers separated by blanks, as float64."""
     lines = read_lines(path)
     values = [numbers(line.split(), columns, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
     if len(values) != rows:
@@ -69,11 +53,7 @@ def read_matrix(path: Path, rows: int, columns: int) -> Float[Tensor, "rows colu
 
 
 def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
-    """Return cells as numbers.
-
-    Raises:
-        DataError: their number differs from ``count`` or one is not a number; begins with ``place``.
-    """
+    """Return cells as numbers."""
     if len(cells) != count:
         raise DataError(f"{place}: expected {count} numbers, got {len(cells)}; unpack the archive again")
     try:
