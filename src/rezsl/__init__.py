@@ -76,19 +76,7 @@ _HOMES = {
     "training": ("FitResult", "Training", "fit"),
 }
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = (
-    "classifier",
-    "data",
-    "estimators",
-    "evaluation",
-    "functional",
-    "losses",
-    "metrics",
-    "models",
-    "regions",
-    "semantics",
-    "training",
-)
+_ROOMS = sorted({*_HOMES, "estimators", "functional", "metrics"} - {"errors"})
 
 
 def __getattr__(name: str) -> Any:

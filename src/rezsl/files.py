@@ -140,7 +140,12 @@ def read_csv(
     """
     text = "comma-separated UTF-8 text" if delimiter == "," else f"UTF-8 text separated by {delimiter!r}"
     with reading(path, text, error, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
-        (_, first), *rows = [*_numbered_rows(stream, delimiter)] or [(1, [])]
+        reader = csv.reader(stream, delimiter=delimiter)
+        found = [(cells, reader.line_num) for cells in reader]
+    # A quoted cell may contain line breaks, so a row begins on the line after the last line of the row before it.
+    begins = [1, *(last + 1 for _, last in found)]
+    numbered = [(line, cells) for line, (cells, _) in zip(begins, found, strict=False) if any(map(str.strip, cells))]
+    (_, first), *rows = numbered or [(1, [])]
     header = [cell.strip() for cell in first]
     if not set(columns) <= set(header):
         got = ", ".join(header) or "none"
@@ -151,16 +156,6 @@ def read_csv(
         if len(cells) != len(header):
             raise error(f"{path}, line {line}: expected {len(header)} cells, got {len(cells)}; {remedy}")
     return header, rows
-
-
-def _numbered_rows(stream: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(stream, delimiter=delimiter)
-    line = 1
-    for row in reader:
-        if any(map(str.strip, row)):
-            yield line, row
-        # A quoted cell may contain line breaks, so rows and lines are counted apart.
-        line = reader.line_num + 1
 
 
 def read_yaml(path: Path, error: type[RezslError], remedy: str = "correct the file") -> Any:
@@ -247,12 +242,9 @@ def fingerprint(*parts: Any) -> str:
             checksum.update(json.dumps(part, ensure_ascii=False).encode() + b"\0")
             continue
         checksum.update(f"{part.dtype} {tuple(part.shape)}\0".encode())
-        values = part if part.ndim else part.reshape(1)
-        row_bytes = values.nbytes // max(1, len(values))
-        for rows in values.split(max(1, SLICE_BYTES // max(1, row_bytes))):
-            # The numbers are read as bytes, because NumPy has no bfloat16. An empty tensor may have any stride.
-            if rows.numel():
-                checksum.update(rows.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        for numbers in part.detach().flatten().split(SLICE_BYTES // part.element_size()):
+            # The numbers are read as bytes, because NumPy has no bfloat16.
+            checksum.update(numbers.cpu().view(torch.uint8).numpy().data)
     return checksum.hexdigest()
 
 

@@ -101,8 +101,8 @@ def test_every_damage_is_named(store: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 3}, "in format 2, got format 3; .*one of another version of rezsl must be extracted again"),
-        ({"format": "1"}, "expected the manifest of a store of regions in format 2, got format '1'; give a directory"),
+        ({"format": 3}, "in format 2, got format 3; give .*or extract again with this"),
+        ({"format": "1"}, "expected the manifest of a store of regions in format 2, got format '1'"),
         ({"count": -1}, r"got a damaged file \(ValueError: shape \(-1, 16, 8\), .*extract again"),
         ({"region_dim": 8.0}, r"got a damaged file \(ValueError: shape \(48, 16, 8.0\), .*extract again"),
         ({"dtype": "float64"}, "got a damaged file .*dtype float64.*extract again"),

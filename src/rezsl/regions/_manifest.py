@@ -1,11 +1,10 @@
 """The manifest of a store of regions, and the records of its chunks."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
-
-import torch
+from typing import Any, Literal, get_args
 
 from rezsl.errors import DataError
 from rezsl.files import create_atomically, differences, json_text, read_json, reading, write_json
@@ -14,7 +13,6 @@ FORMAT = 2
 """Number of the format of stores, which increases with every change that other versions of rezsl cannot read."""
 
 RegionDtype = Literal["float16", "bfloat16"]
-DTYPES: dict[str, torch.dtype] = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 MANIFEST, FEATURES, RECORDS = "manifest.json", "regions.bin", "chunks"
 
 IRRELEVANT = ("source", "revision", "transformers_version")
@@ -91,18 +89,16 @@ def read_manifest(root: Path) -> RegionManifest:
         DataError: the manifest is missing, damaged, or of another version.
     """
     path, expected = root / MANIFEST, "the manifest of a store of regions"
-    remedy = "give a directory that rezsl extract has written"
+    remedy = "give a directory that rezsl extract has written, or extract again with this version"
     content = read_json(path, DataError, expected, remedy)
     if content.get("format") != FORMAT:
-        raise DataError(
-            f"{path}: expected {expected} in format {FORMAT}, got format {content.get('format')!r}; {remedy}, and one "
-            f"of another version of rezsl must be extracted again"
-        )
-    with reading(path, expected, DataError, f"{remedy}, or extract again"):
+        found = content.get("format")
+        raise DataError(f"{path}: expected {expected} in format {FORMAT}, got format {found!r}; {remedy}")
+    with reading(path, expected, DataError, remedy):
         manifest = RegionManifest(**{field.name: content[field.name] for field in fields(RegionManifest)})
         whole = all(type(n) is int and n > 0 for n in (*manifest.shape, manifest.chunk))
         described = {"class", "arguments", "sha256", "source"} <= set(manifest.backbone)
-        if not whole or not described or manifest.dtype not in DTYPES:
+        if not whole or not described or manifest.dtype not in get_args(RegionDtype):
             raise ValueError(f"shape {manifest.shape}, chunk {manifest.chunk}, dtype {manifest.dtype}")
     return manifest
 
@@ -122,11 +118,7 @@ def write_record(root: Path, manifest: RegionManifest, chunk: int, sha256: str) 
 
 
 def read_record(root: Path, manifest: RegionManifest, chunk: int) -> str | None:
-    """Return the sha256 of the bytes of a chunk; None where the chunk has no record yet.
-
-    Raises:
-        DataError: the record is damaged, or belongs to another chunk.
-    """
+    """Return the sha256 of the bytes of a chunk; None where the chunk has no record yet."""
     path, expected, rows = _record_path(root, chunk), _record(manifest, chunk), manifest.rows(chunk)
     described = f"the record of images {rows.start} to {rows.stop - 1}"
     remedy = "remove the file and run the same rezsl extract to have them extracted again"
@@ -144,11 +136,7 @@ def _record(manifest: RegionManifest, chunk: int) -> dict[str, int]:
 
 
 def check_size(root: Path, manifest: RegionManifest) -> None:
-    """Refuse a file of regions of another length than the manifest requires.
-
-    Raises:
-        DataError: it is missing, too short or too long.
-    """
+    """Refuse a file of regions that is missing, or has another length than the manifest requires."""
     path, expected = root / FEATURES, manifest.count * manifest.row_bytes
     size = path.stat().st_size if path.is_file() else None
     if size != expected:
@@ -159,12 +147,8 @@ def check_size(root: Path, manifest: RegionManifest) -> None:
         )
 
 
-def verify_chunks(root: Path, manifest: RegionManifest, sums: list[str]) -> None:
-    """Read the whole file of regions and compare each chunk with its checksum.
-
-    Raises:
-        DataError: a chunk is damaged.
-    """
+def verify_chunks(root: Path, manifest: RegionManifest, sums: Sequence[str | None]) -> None:
+    """Read the whole file of regions, and refuse a chunk that has another checksum than recorded."""
     with (root / FEATURES).open("rb") as stream:
         for chunk, expected in enumerate(sums):
             checksum = hashlib.sha256()

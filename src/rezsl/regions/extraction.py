@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,10 +16,9 @@ from torch import Tensor
 
 from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identify_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
-from rezsl.files import create_atomically, sha256, tensor_bytes
+from rezsl.files import create_atomically, one_line, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
 from rezsl.regions._manifest import (
-    DTYPES,
     FEATURES,
     MANIFEST,
     RECORDS,
@@ -71,6 +70,10 @@ def extract_regions(
         DataError: the benchmark has features already, an image cannot be read, a region is NaN or does not fit the
             dtype, or the directory contains another store.
     """
+    with needs("images", "extraction"):
+        from rich.console import Console  # noqa: PLC0415 - an optional package
+        from rich.progress import Progress  # noqa: PLC0415
+
     check_choice(RegionDtype, dtype=dtype)
     check_at_least(1, chunk=chunk, batch_size=batch_size)
     if not 0 <= shard[0] < shard[1]:
@@ -83,17 +86,20 @@ def extract_regions(
         mine = range(shard[0], manifest.chunks, shard[1])
         unfinished = [number for number in mine if read_record(root, manifest, number) is None]
         total = sum(len(manifest.rows(number)) for number in unfinished)
-        with _progress_bar(total, progress) as advance, (root / FEATURES).open("r+b") as stream:
+        bar = Progress(console=Console(stderr=True, quiet=not progress))
+        task = bar.add_task("extract", total=total)
+        with bar, (root / FEATURES).open("r+b") as stream:
             for number in unfinished:
                 parts = torch.tensor(manifest.rows(number)).split(batch_size)
                 checksum = hashlib.sha256()
                 stream.seek(manifest.rows(number).start * manifest.row_bytes)
                 for index, images in _batches(benchmark, image_format, parts):
-                    rounded = _rounded(_regions(backbone, images), dtype, index, benchmark)
+                    regions = backbone(images.to(backbone.mean.device))
+                    rounded = _rounded(regions, dtype, index, benchmark)
                     content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
                     stream.write(content)
                     checksum.update(content)
-                    advance(len(index))
+                    bar.advance(task, len(index))
                 stream.flush()
                 os.fsync(stream.fileno())
                 write_record(root, manifest, number, checksum.hexdigest())
@@ -101,34 +107,20 @@ def extract_regions(
 
 
 @contextmanager
-def _progress_bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar and yield the function that advances it."""
-    if not shown:
-        yield lambda _: None
-        return
-    with needs("cli", "progress bars"):
-        from rich.console import Console  # noqa: PLC0415 - an optional package
-        from rich.progress import Progress  # noqa: PLC0415
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("extract", total=total)
-        yield lambda count: bar.advance(task, count)
-
-
-@contextmanager
 def _prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
-    """Put the backbone into evaluation mode on the device, and restore its mode and device afterwards."""
+    """Use the backbone without gradients in evaluation mode on the device, and restore its mode and device."""
     was_training, home = backbone.training, backbone.mean.device
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
         torch.empty(1, device=place)
     except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA raises an AssertionError
-        reason = str(error).splitlines()[0][:100]
         raise ArgumentError(
-            f"device: expected a device of this machine, got {device!r} ({reason}); use auto or cpu"
+            f"device: expected a device of this machine, got {device!r} ({one_line(error)}); use auto or cpu"
         ) from error
     backbone.eval().to(place)
     try:
-        yield
+        with torch.inference_mode():
+            yield
     finally:
         backbone.train(was_training).to(home)
 
@@ -146,8 +138,8 @@ def _begin(
     """Create a store with everything but its regions, or accept one that was begun with the same arguments."""
     names = identify_inputs(benchmark.inputs)
     weights = tensor_bytes(backbone.state_dict())
-    like_one = torch.zeros(1, backbone.channels, backbone.image_size, backbone.image_size, dtype=torch.uint8)
-    _, regions, region_dim = _regions(backbone, like_one).shape
+    shape, device = (1, backbone.channels, backbone.image_size, backbone.image_size), backbone.mean.device
+    _, regions, region_dim = backbone(torch.zeros(shape, dtype=torch.uint8, device=device)).shape
     description = {
         "class": type(backbone).__name__,
         "source": source or "a backbone made in Python",
@@ -189,15 +181,9 @@ def _batches(
             yield index, images
 
 
-@torch.inference_mode()
-def _regions(backbone: ImageBackbone, images: Tensor) -> Regions:
-    regions: Tensor = backbone(images.to(backbone.mean.device))
-    return regions
-
-
 def _rounded(regions: Regions, dtype: RegionDtype, index: Int[Tensor, "B"], benchmark: Benchmark) -> Regions:
     """Return regions in the type of the store, on the CPU; numbers that are not finite, or too large, are refused."""
-    rounded = regions.to(DTYPES[dtype]).cpu()
+    rounded = regions.to(getattr(torch, dtype)).cpu()
     finite = rounded.isfinite().flatten(1).all(dim=1)
     if not bool(finite.all()):
         row = int((~finite).nonzero()[0])

@@ -58,7 +58,8 @@ def pretrained(
     config = _vision_config(source, revision)
     if image_size is None:
         image_size = getattr(config, "image_size", None) or 224
-    preprocessing = _preprocessing(source, revision)
+    colours = _find_file(source, "preprocessor_config.json", revision)
+    preprocessing = {} if colours is None else read_json(colours, ModelFileError, "the preprocessing of images as JSON")
     backbone = ImageBackbone(
         config.to_diff_dict() | {"model_type": config.model_type},
         image_size,
@@ -97,11 +98,6 @@ def _vision_config(source: str, revision: str | None) -> "PretrainedConfig":
             f"source: expected a vision model, got {vision.model_type!r} in {source}; choose another source"
         )
     return vision
-
-
-def _preprocessing(source: str, revision: str | None) -> dict[str, Any]:
-    path = _find_file(source, "preprocessor_config.json", revision)
-    return {} if path is None else read_json(path, ModelFileError, "the preprocessing of images as JSON")
 
 
 def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, allow_pickle: bool) -> None:

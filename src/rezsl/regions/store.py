@@ -14,7 +14,6 @@ from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, read
 from rezsl.errors import DataError
 from rezsl.files import create_atomically, fingerprint, json_text, read_json, read_tensors, reading, tensor_bytes
 from rezsl.regions._manifest import (
-    DTYPES,
     FEATURES,
     RegionManifest,
     check_size,
@@ -46,11 +45,10 @@ def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     root = Path(root)
     manifest = read_manifest(root)
     check_size(root, manifest)
-    records = [read_record(root, manifest, chunk) for chunk in range(manifest.chunks)]
-    sums = [checksum for checksum in records if checksum is not None]
-    if missing := len(records) - len(sums):
+    sums = [read_record(root, manifest, chunk) for chunk in range(manifest.chunks)]
+    if missing := sums.count(None):
         raise DataError(
-            f"{root}: expected {len(records)} finished chunks of {manifest.chunk} images, {missing} are missing; "
+            f"{root}: expected {manifest.chunks} finished chunks of {manifest.chunk} images, {missing} are missing; "
             f"run the same rezsl extract (of every shard) until it has finished"
         )
     if verify:
@@ -125,5 +123,5 @@ def map_regions(root: Path, manifest: RegionManifest) -> Float[Tensor, "N R D"]:
             f"one; use another machine"
         )
     # The mapping is private: the file need not be writable, and changes of the tensor are never written to it.
-    path, dtype = str(root / FEATURES), DTYPES[manifest.dtype]
+    path, dtype = str(root / FEATURES), getattr(torch, manifest.dtype)
     return torch.from_file(path, shared=False, size=math.prod(manifest.shape), dtype=dtype).view(manifest.shape)
