@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.padding import PaddingDimensions
 from rich.table import Table
 
 from rezsl.evaluation import Evaluation
@@ -53,7 +52,7 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
     return table
 
 
-def _table(title: str, caption: str | None, padding: PaddingDimensions) -> Table:
+def _table(title: str, caption: str | None, padding: int | tuple[int, int, int, int]) -> Table:
     return Table(
         box=SIMPLE_HEAD, pad_edge=False, padding=padding,
         title=escape(title), title_justify="left", caption=caption, caption_justify="left",
