@@ -4,8 +4,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rezsl.errors import ArgumentError
 from rezsl.functional import imbalance
-from rezsl.functional.imbalance import QUANTILE_LEVELS, error_profile, gini
+from rezsl.functional.imbalance import QUANTILE_LEVELS, error_fall_rate, error_profile, gini
 from tests.oracles import analysis_errors
 from tests.oracles import imbalance as oracle
 
@@ -72,3 +73,31 @@ def test_gini_is_in_its_range_and_independent_of_units(column: list[float], fact
 @pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e300])
 def test_gini_at_extreme_magnitudes(scale: float) -> None:
     assert gini(torch.tensor([[0.0], [scale]], dtype=torch.float64)).item() == 0.5
+
+
+def test_rates_match_the_loops_and_the_least_squares_of_numpy() -> None:
+    rng = np.random.default_rng(0)
+    matrices, epochs = rng.random((6, 3, 4)), np.array([1.0, 2.0, 4.0, 8.0, 9.0, 100.0])
+    matrices[rng.random((6, 3, 4)) < 0.2] = 0
+    matrices[:, 0, 0] = 0  # the error is always 0
+    matrices[1:, 0, 1] = 0  # the error is positive once
+    matrices[:, 0, 2] = 0.3  # the error is constant
+    matrices[:, 0, 3] = 1e-300 * np.exp(-0.25 * epochs)
+    rate = error_fall_rate(torch.from_numpy(matrices), torch.from_numpy(epochs)).numpy()
+    for k, s in np.ndindex(3, 4):
+        np.testing.assert_allclose(
+            rate[k, s], analysis_errors.fall_rate(matrices[:, k, s], epochs), rtol=1e-9, atol=1e-12
+        )
+    assert rate[0, 3] == pytest.approx(0.25)
+    positive = matrices[:, 2, 3] > 0
+    slope = np.polyfit(epochs[positive], np.log(matrices[positive, 2, 3]), 1)[0]
+    assert rate[2, 3] == pytest.approx(-slope)
+
+
+def test_what_has_no_rate() -> None:
+    with pytest.raises(ArgumentError, match="error_matrices: expected those of at least two epochs, got 1"):
+        error_fall_rate(torch.rand(1, 2, 2), torch.tensor([1.0]))
+    with pytest.raises(ArgumentError, match=r"epochs: expected finite numbers in ascending order, got \[2.0, 2.0\]"):
+        error_fall_rate(torch.rand(2, 2, 2), torch.tensor([2.0, 2.0]))
+    with pytest.raises(ArgumentError, match="error_matrices: expected finite errors of at least 0"):
+        error_fall_rate(-torch.rand(2, 2, 2), torch.tensor([1.0, 2.0]))

@@ -123,7 +123,7 @@ def explain(
 
 def _attention(network: SemanticModel, regions: Regions) -> Float[Tensor, "S R"] | None:
     """Return the attention of the first sample, or None for a model without attention."""
-    # The class is asked: an instance may have a layer of the name ``attention``.
+    # The class is tested, because an instance may have a layer of the name ``attention``.
     if not issubclass(type(network), HasAttention):
         return None
     assert isinstance(network, HasAttention)

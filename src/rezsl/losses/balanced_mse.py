@@ -113,8 +113,8 @@ class BNILoss(BalancedMSELoss):
         """Return the mean in the formula."""
         log_share, centres = prepared(self.log_share).to(prediction), prepared(self.centres).to(prediction)
         distance = (prediction.unsqueeze(2) - centres).square()
-        met = torch.logsumexp(log_share - distance / (2 * variance), dim=2)
-        return ((prediction - target).square() / (2 * variance) + met).mean()
+        normalizer = torch.logsumexp(log_share - distance / (2 * variance), dim=2)
+        return ((prediction - target).square() / (2 * variance) + normalizer).mean()
 
 
 class GAILoss(BalancedMSELoss):
@@ -145,8 +145,8 @@ class GAILoss(BalancedMSELoss):
         """Return the mean in the formula."""
         weight, mean, spread = prepared(self.mixture).to(prediction)
         log_density = _log_normal(prediction.unsqueeze(2) - mean, spread + variance)
-        met = torch.logsumexp(weight.log() + log_density, dim=2)
-        return (met - _log_normal(prediction - target, variance)).mean()
+        normalizer = torch.logsumexp(weight.log() + log_density, dim=2)
+        return (normalizer - _log_normal(prediction - target, variance)).mean()
 
 
 def _log_normal(difference: Float[Tensor, "*N"], variance: Float[Tensor, "*M"]) -> Float[Tensor, "*L"]:

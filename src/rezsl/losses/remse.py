@@ -103,8 +103,8 @@ class ReMSELoss(RegressionLoss):
         remembered[classes] = matrix
         if self.training:
             self.error_memory = remembered
-        met = (~remembered[:, 0].isnan()).nonzero().squeeze(1)
-        return remembered[met], met
+        present = (~remembered[:, 0].isnan()).nonzero().squeeze(1)
+        return remembered[present], present
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         saved = state_dict.get(prefix + "error_memory")

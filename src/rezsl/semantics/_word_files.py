@@ -1,4 +1,4 @@
-"""Reading the needed words from text and binary files of word vectors, which are streamed and never held in memory."""
+"""Reading the needed words from text and binary files of word vectors, which are streamed and never in memory as a whole."""
 
 import re
 from collections.abc import Iterable, Iterator
