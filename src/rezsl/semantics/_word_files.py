@@ -1,4 +1,4 @@
-"""Reading the needed words from text and binary files of word vectors, which are streamed and never in memory as a whole."""
+"""Reading the needed words from text and binary files of word vectors, which are streamed because they are large."""
 
 import re
 from collections.abc import Iterable, Iterator
