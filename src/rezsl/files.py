@@ -243,8 +243,9 @@ def fingerprint(*parts: Any) -> str:
             continue
         checksum.update(f"{part.dtype} {tuple(part.shape)}\0".encode())
         for numbers in part.detach().flatten().split(SLICE_BYTES // part.element_size()):
-            # The numbers are read as bytes, because NumPy has no bfloat16.
-            checksum.update(numbers.cpu().view(torch.uint8).numpy().data)
+            # The numbers are read as bytes, because NumPy has no bfloat16. An empty tensor may have any stride.
+            if numbers.numel():
+                checksum.update(numbers.cpu().contiguous().view(torch.uint8).numpy().data)
     return checksum.hexdigest()
 
 
