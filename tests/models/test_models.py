@@ -7,7 +7,7 @@ import torch
 from rezsl import models
 from rezsl.errors import ArgumentError
 from rezsl.files import import_modules
-from rezsl.models import MODELS, AttentionNet, ClosedForm, GEMNet, HasAttention, LinearRegressor, SemanticModel, pool
+from rezsl.models import MODELS, ClosedForm, HasAttention, LinearRegressor, SemanticModel, pool
 from rezsl.semantics import ClassSemantics
 from tests.models.tables import table
 
@@ -56,16 +56,34 @@ def test_every_public_module_is_found_and_every_option_has_a_default_and_a_descr
             assert any(f" {option.name}: " in (base.__doc__ or "") for base in kind.__mro__), (kind, option)
 
 
-def test_what_a_model_can_do_is_asked_of_it() -> None:
-    names = {name for name, kind in MODELS.items() if issubclass(kind, HasAttention)}
-    assert names == {"attention", "gem"}
-    assert {name for name, kind in MODELS.items() if issubclass(kind, ClosedForm)} == {"eszsl", "sae", "dap"}
-    assert {name for name, kind in MODELS.items() if not kind.scores_are_cosines} == {"bilinear", "eszsl", "dap"}
+@pytest.mark.parametrize(
+    ("name", "has_attention", "is_closed_form", "scores_are_cosines"),
+    [
+        ("attention", True, False, True),
+        ("gem", True, False, True),
+        ("linear", False, False, True),
+        ("mlp", False, False, True),
+        ("smoothed", False, False, True),
+        ("bilinear", False, False, False),
+        ("sae", False, True, True),
+        ("eszsl", False, True, False),
+        ("dap", False, True, False),
+    ],
+)
+def test_what_a_model_can_do_is_asked_of_it(
+    name: str, has_attention: bool, is_closed_form: bool, scores_are_cosines: bool
+) -> None:
+    kind = MODELS[name]
+    assert issubclass(kind, HasAttention) == has_attention
+    assert issubclass(kind, ClosedForm) == is_closed_form
+    assert kind.scores_are_cosines == scores_are_cosines
 
 
-@pytest.mark.parametrize("kind", [AttentionNet, GEMNet])
-def test_attention_sums_to_one(kind: type[AttentionNet] | type[GEMNet]) -> None:
-    weights = kind(6, table(5)).attention(torch.randn(2, 9, 6))
+@pytest.mark.parametrize("kind", [kind for kind in MODELS.values() if issubclass(kind, HasAttention)])
+def test_attention_sums_to_one(kind: type[SemanticModel]) -> None:
+    model = kind(6, table(5))
+    assert isinstance(model, HasAttention)
+    weights = model.attention(torch.randn(2, 9, 6))
     torch.testing.assert_close(weights.sum(dim=2), torch.ones(2, 5))
 
 
