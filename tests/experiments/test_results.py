@@ -1,9 +1,12 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rezsl.experiments.results import p_value
+from rezsl.errors import RunDirectoryError
+from rezsl.experiments.results import COMPARED, _read_metrics, p_value
+from rezsl.files import write_json
 
 
 def test_the_paired_t_test_is_the_one_of_the_books() -> None:
@@ -27,3 +30,18 @@ def test_chance_alone_is_called_significant_as_often_as_it_should() -> None:
     draws = np.random.default_rng(0).normal(size=(400, 2, 5))
     share = np.mean([p_value(ours.tolist(), theirs.tolist()) < 0.05 for ours, theirs in draws])
     assert 0.02 < share < 0.08
+
+
+def test_a_metric_that_is_newer_than_a_run_is_not_known_of_it(tmp_path: Path) -> None:
+    record = {"test": {"protocol": "honest", "H": 0.5, "S": None}, "seconds": 2}
+    write_json(tmp_path / "metrics.json", record)
+    values, protocol = _read_metrics(tmp_path / "metrics.json")
+    known = {name: value for name, value in values.items() if not math.isnan(value)}
+    assert known == {"H": 0.5, "seconds": 2.0}
+    assert values.keys() == {metric.name for metric in COMPARED}
+    assert protocol == "honest"
+    write_json(tmp_path / "metrics.json", {"test": {}, "seconds": 2})
+    with pytest.raises(
+        RunDirectoryError, match=r"metrics\.json: expected the metrics of a run, got a damaged file .*run it"
+    ):
+        _read_metrics(tmp_path / "metrics.json")

@@ -7,12 +7,29 @@ from rich.console import Console
 
 from rezsl.experiments.plan import Plan
 from rezsl.experiments.results import COMPARED, Comparison, Row
-from rezsl.report import as_csv, as_latex, as_markdown, comparison_table
+from rezsl.metrics import METRICS, Metric
+from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv
 from rezsl.report._tables import notes
+
+BASIC = COMPARED[: COMPARED.index(METRICS["seconds"]) + 1]
+"""The metrics of every run; each further one takes a column more."""
+
+
+WORST = Metric("worst", "worst", "A metric of another file.", float, unit="%", factor=100.0, digits=1, tested=True)
+
+
+@pytest.fixture(autouse=True)
+def compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    show_metrics(BASIC, monkeypatch)
+
+
+def show_metrics(metrics: tuple[Metric, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rezsl.report._tables.COMPARED", metrics)
+    monkeypatch.setattr("rezsl.report._tables.TESTED", tuple(metric for metric in metrics if metric.tested))
 
 
 def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) -> Row:
-    figures = dict.fromkeys([metric.name for metric in COMPARED], 0.5) | {
+    figures = dict.fromkeys([metric.name for metric in (*BASIC, WORST)], 0.5) | {
         "error_mean": 0.1234,
         "error_spread": spread,
         "seconds": 1234.0,
@@ -71,6 +88,20 @@ def test_every_format_says_the_same(comparison: Comparison) -> None:
     assert all(
         line.count("&") - line.count(r"\&") == 12 for line in latex.splitlines() if line.endswith(r"\\") and "+" in line
     )
+
+
+def test_a_further_metric_is_one_more_column_everywhere(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_metrics((*BASIC, WORST), monkeypatch)
+    Console(width=90).print(comparison_table(comparison, "data & co"))
+    line = next(line for line in capsys.readouterr().out.splitlines() if " 66.7 " in line)
+    assert line.split()[-2:] == ["1234", "50.0"]
+    assert "| time (s) | worst | p (H) | p (spread) | p (worst) |" in as_markdown(comparison)
+    assert "time (s) & worst & $p$ ($H$) & $p$ (spread) & $p$ (worst)" in as_latex(comparison)
+    better = list(csv.DictReader(io.StringIO(as_csv(comparison))))[1]
+    assert [better[f"worst_{kind}"] for kind in ("mean", "sd", "p")] == ["0.5", "0", "1"]
+    assert [run["worst"] for run in csv.DictReader(io.StringIO(runs_csv(comparison)))][:4] == ["0.5"] * 4
 
 
 def test_what_is_missing_is_said(comparison: Comparison) -> None:

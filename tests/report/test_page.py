@@ -9,6 +9,7 @@ import torch
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import Analysis, AnalysisOptions, analyse, analyse_error_fall
+from rezsl.metrics import metrics_in
 from rezsl.report import ReportedRun, render_report, reported_run, save_report
 from rezsl.report._findings import findings
 from rezsl.semantics import ClassSemantics
@@ -47,6 +48,8 @@ def test_a_page_of_two_runs_is_one_sound_accessible_file(tmp_path: Path) -> None
     assert len(page.all("h1")) == 1
     assert [option["value"] for option in page.all("option")[:2]] == ["0", "1"]
     assert all("scope" in header for header in page.all("th"))
+    described = [header["title"] for header in page.all("th") if "title" in header]
+    assert described[: len(metrics_in("page"))] == [metric.description for metric in metrics_in("page")]
     assert all(picture["aria-label"] and picture["role"] == "img" for picture in page.all("svg"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))

@@ -157,7 +157,7 @@ def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t")
 
 
 def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
-    """Read the metrics of a run, and its protocol."""
+    """Read the metrics of a run, and its protocol; a metric that is newer than the run is NaN."""
     described, remedy = "the metrics of a run", "run it again"
     record = read_json(path, RunDirectoryError, described, remedy)
     with reading(path, described, RunDirectoryError, remedy):
@@ -166,6 +166,8 @@ def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
             raise RunDirectoryError(
                 f"{path}: expected test metrics, got none; the data set has no test images, compare on another"
             )
-        values = {metric.name: (record if metric.source == "run" else test)[metric.name] for metric in COMPARED}
+        values = {
+            metric.name: metric.read(record) if metric.source == "run" else test.get(metric.name) for metric in COMPARED
+        }
         metrics = {name: math.nan if value is None else float(value) for name, value in values.items()}
         return metrics, str(test["protocol"])

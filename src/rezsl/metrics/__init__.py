@@ -1,6 +1,7 @@
 """The table of metrics, and classes of torchmetrics that compute some of them over a stream of batches."""
 
 from rezsl.files import import_modules
+from rezsl.metrics import basic  # noqa: F401 - the first import, so that tables begin with the metrics of every run
 from rezsl.metrics._streams import ClassError, MeanClassAccuracy, SeenUnseen
 from rezsl.metrics._table import METRICS, Metric, define_metric, metrics_in, read_metrics
 

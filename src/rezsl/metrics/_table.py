@@ -10,6 +10,13 @@ from rezsl.errors import ArgumentError
 Source = Literal["evaluation", "analysis", "run"]
 Place = Literal["history", "table", "comparison", "page"]
 
+PLACES: dict[Source, tuple[Place, ...]] = {
+    "evaluation": ("history", "table", "comparison", "page"),
+    "analysis": ("page",),
+    "run": ("comparison",),
+}
+"""The places that can show the metrics of a source, because they have what such metrics are read from."""
+
 METRICS: dict[str, "Metric"] = {}
 """Every metric by its name, in the order in which the tables show them."""
 
@@ -22,14 +29,16 @@ class Metric:
         name: key in ``metrics.json``.
         title: short symbol or word of the field, which stands above a column.
         description: one sentence that defines the metric.
-        read: computes the value from an :class:`rezsl.Evaluation`, or from the record of a run.
-        source: which object ``read`` takes: every ``evaluation``, only an ``analysis``, or the record of a ``run``.
+        read: computes the value from the object that ``source`` names.
+        source: which object ``read`` takes: every ``evaluation`` (:class:`rezsl.Evaluation`), only an ``analysis``, or
+            the record of a ``run``, which is the content of its metrics.json.
         unit: of a shown value; empty for pure numbers.
         factor: by which a value is multiplied before it is shown.
         digits: after the decimal point of a shown value.
         better: direction in which the metric improves.
         shown_in: ``history`` (history.csv), ``table`` (of one run in the terminal), ``comparison`` (all tables of
-            ``rezsl compare``), ``page`` (the first table of a report).
+            ``rezsl compare``), ``page`` (the first table of a report). A metric of an ``analysis`` can be shown on the
+            page alone, and one of a ``run`` in comparisons alone.
         tested: whether comparisons test the difference from the baseline and plot the metric.
         choice: attribute of :class:`rezsl.training.Choice` with the validation value, which makes the metric an
             objective of a sweep; empty for the other metrics.
@@ -48,6 +57,13 @@ class Metric:
     tested: bool = False
     choice: str = ""
 
+    def __post_init__(self) -> None:
+        if wrong := [place for place in self.shown_in if place not in PLACES[self.source]]:
+            raise ArgumentError(
+                f"shown_in: expected {' or '.join(PLACES[self.source])} for {self.name!r}, which is read from the "
+                f"{self.source}, got {wrong[0]!r}; leave it out"
+            )
+
     def show(self, value: float, signed: bool = False) -> str:
         """Format a value without its unit; an undefined value becomes a dash."""
         return "–" if math.isnan(value) else f"{self.factor * value:{'+' if signed else ''}.{self.digits}f}"
@@ -57,7 +73,7 @@ def define_metric(name: str, title: str, description: str, read: Callable[[Any],
     """Add a metric to :data:`METRICS`; the options are the other attributes of :class:`Metric`.
 
     Raises:
-        ArgumentError: the name is taken.
+        ArgumentError: the name is taken, or a place cannot show a metric of this source.
     """
     if name in METRICS:
         raise ArgumentError(f"name: expected a new name of a metric, got {name!r}, which is taken; choose another one")

@@ -44,14 +44,14 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
     page = environment.from_string(_read("page.html"))
-    titles, rows = tables.headlines(runs)
+    metrics, rows = tables.headlines(runs)
     comparison, why_not = _compared(runs)
     return page.render(
         title=title or _title(runs),
         style=Markup(_read("style.css")),
         script=Markup(_read("script.js")),
         runs=[_run(name, run, f"r{number}") for number, (name, run) in enumerate(runs.items())],
-        headline_titles=titles,
+        headline_metrics=metrics,
         headline_rows=rows,
         differences=tables.differences(comparison) if comparison is not None else [],
         why_not=why_not,

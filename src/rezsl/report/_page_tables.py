@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from rezsl.evaluation import Analysis, AnalysisComparison, PairedDifference
-from rezsl.metrics import metrics_in
+from rezsl.metrics import Metric, metrics_in
 from rezsl.report._run import ReportedRun
 from rezsl.report._text import named_with_protocol, number, p_value, signed
 
@@ -40,14 +40,14 @@ class Confusion:
     shares: list[list[float]]
 
 
-def headlines(runs: Mapping[str, ReportedRun]) -> tuple[list[tuple[str, str]], list[tuple[str, list[str]]]]:
-    """Return titles with units, and a row of metrics per run."""
+def headlines(runs: Mapping[str, ReportedRun]) -> tuple[tuple[Metric, ...], list[tuple[str, list[str]]]]:
+    """Return the metrics of the columns, and a row of their values per run."""
     metrics, rows = metrics_in("page"), []
     for name, run in runs.items():
         values = run.analysis.metrics()
         cells = [metric.show(values[metric.name]) for metric in metrics]
         rows.append((named_with_protocol(name, run.analysis.protocol), cells))
-    return [(metric.title, metric.unit) for metric in metrics], rows
+    return metrics, rows
 
 
 def differences(comparison: AnalysisComparison) -> list[dict[str, str]]:
