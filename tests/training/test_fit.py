@@ -33,7 +33,7 @@ from rezsl.training import (
     select,
 )
 from rezsl.training._assembly import ModelBuilder
-from rezsl.training._batch_loading import BatchesOf, StageBatches
+from rezsl.training._batch_loading import BatchesOf, load_batches
 from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
 from rezsl.training.selection import BestEpoch
 from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
@@ -480,6 +480,5 @@ def test_batches_are_pinned_where_they_go_to_a_gpu(
     few_digits: Benchmark, monkeypatch: pytest.MonkeyPatch, device: str, pinned: bool
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: not pinned)  # what the machine has is beside the point
-    sampler = Batches().sampler(few_digits.split.train, few_digits.labels[few_digits.split.train], seed=0)
-    batches = StageBatches(few_digits, ImageFormat(16, 1), sampler, few_digits.split.val)
-    assert batches.training(torch.device(device)).pin_memory is pinned
+    batches, index = BatchesOf(few_digits, ImageFormat(16, 1)), [few_digits.split.val.tolist()]
+    assert load_batches(batches, index, 0, torch.device(device)).pin_memory is pinned

@@ -9,9 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from rezsl.data import BatchSampler, Benchmark, Crop, FeatureFormat, ImageFormat
-
-VALIDATION_BATCH = 256
+from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat
 
 Batch = tuple[Tensor, Tensor]
 """Inputs ``[B, …]`` and rows of the semantics table ``[B]``."""
@@ -48,49 +46,16 @@ class BatchesOf(Dataset[Batch]):
         return torch.rand(len(index), 2, generator=generator)
 
 
-class StageBatches:
-    """The training and validation batches of one stage.
-
-    Args:
-        benchmark: inputs and labels.
-        input_format: of the model that the batches are for.
-        sampler: draws the training batches.
-        held_out: indices of the validation samples, ``[N]``; possibly none.
-        workers: processes that load batches ahead; with 0 this process loads them.
-        crop_seed: fixes the crops of training images; None crops them in the middle, as validation images always are.
-    """
-
-    def __init__(
-        self,
-        benchmark: Benchmark,
-        input_format: FeatureFormat | ImageFormat,
-        sampler: BatchSampler,
-        held_out: Int[Tensor, "N"],
-        workers: int = 0,
-        crop_seed: int | None = None,
-    ) -> None:
-        self._training, self._held_out = (
-            BatchesOf(benchmark, input_format, crop_seed),
-            BatchesOf(benchmark, input_format),
-        )
-        self.sampler, self.validation_index, self.workers = sampler, held_out, workers
-
-    def training(self, device: torch.device) -> DataLoader[Batch]:
-        """Return the loader of training batches, which the sampler draws anew for each epoch."""
-        return self._loader(self._training, self.sampler, device)
-
-    def validation(self, device: torch.device) -> DataLoader[Batch]:
-        """Return the loader of validation batches."""
-        parts = self.validation_index.split(VALIDATION_BATCH)
-        return self._loader(self._held_out, [part.tolist() for part in parts if len(part)], device)
-
-    def _loader(self, batches: BatchesOf, sampler: Iterable[list[int]], device: torch.device) -> DataLoader[Batch]:
-        return DataLoader(
-            batches,
-            batch_size=None,
-            sampler=sampler,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            # Pinning only helps where batches are copied to a GPU; a machine with a GPU may train on its CPU.
-            pin_memory=device.type == "cuda",
-        )
+def load_batches(
+    batches: BatchesOf, sampler: Iterable[list[int]], workers: int, device: torch.device
+) -> DataLoader[Batch]:
+    """Return a loader of the batches whose indices the sampler lists, with ``workers`` processes ahead of training."""
+    return DataLoader(
+        batches,
+        batch_size=None,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        # Pinning only helps where batches are copied to a GPU; a machine with a GPU may train on its CPU.
+        pin_memory=device.type == "cuda",
+    )

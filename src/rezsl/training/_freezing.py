@@ -5,31 +5,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.errors import ArgumentError
 from rezsl.losses import RegressionLoss, RRTLoss
-from rezsl.models import SemanticModel
 from rezsl.regions import ImageBackbone
 from rezsl.training._step import seed_step
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
-
-
-def check_readout(network: SemanticModel, loss: RegressionLoss | None) -> None:
-    """Refuse a loss that trains the read-out anew where the model has no read-out.
-
-    Raises:
-        ArgumentError: that is so.
-    """
-    if isinstance(loss, RRTLoss) and not network.readout_parameters():
-        raise ArgumentError(
-            f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
-            f"loss, or give the model readout_parameters()"
-        )
-
-
-def restart_epoch(loss: RegressionLoss | None, max_epochs: int) -> int | None:
-    """Return the epoch, counted from 0, with which the read-out begins anew; None with most losses."""
-    return loss.change(max_epochs) if isinstance(loss, RRTLoss) else None
 
 
 def prepare_epoch(
@@ -41,16 +21,7 @@ def prepare_epoch(
     optimizer: Optimizer,
     averaged: WeightAverage,
 ) -> list[nn.Parameter]:
-    """Freeze or release the backbone and the parameters before the read-out for one epoch.
-
-    Args:
-        classifier: the model in training.
-        loss: an :class:`rezsl.losses.RRTLoss` trains the read-out alone in its last epochs.
-        training: how long the backbone is frozen, and how many epochs the loss divides.
-        epoch: counted from 0.
-        step: the steps taken so far; it fixes the read-out's new random weights.
-        optimizer: forgets its state of a read-out that begins anew.
-        averaged: likewise.
+    """Freeze or release the backbone for an epoch, counted from 0, and all but the read-out where RRTLoss demands it.
 
     Returns:
         The parameters that were frozen in favour of the read-out.
@@ -65,7 +36,8 @@ def prepare_epoch(
     if not loss.retraining:
         return []
     frozen = _freeze_all_but_readout(classifier)
-    if epoch == restart_epoch(loss, training.max_epochs):
+    if epoch == loss.change(training.max_epochs):
+        # Neither the optimizer nor the average keeps anything of the old read-out.
         seed_step(training.seed, step, classifier.device)
         classifier.network.reset_readout()
         for parameter in classifier.network.readout_parameters():

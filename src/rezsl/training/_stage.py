@@ -8,23 +8,23 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Int
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLEvaluator
-from rezsl.losses import Objective
+from rezsl.losses import Objective, RRTLoss
 from rezsl.models import ClosedForm
 from rezsl.regions import ImageBackbone
-from rezsl.training._batch_loading import StageBatches
-from rezsl.training._freezing import check_readout
+from rezsl.training._batch_loading import BatchesOf, load_batches
 from rezsl.training._step import TrainingStep
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
 from rezsl.training.loop import train
 from rezsl.training.settings import Training
 
-ROWS = 4096
+ROWS, VALIDATION_BATCH = 4096, 256
 
 Validation = tuple[Int[Tensor, "K"], Int[Tensor, "L"]]
 """Held-out samples of training classes, and samples of validation classes."""
@@ -54,25 +54,26 @@ def train_stage(
         ArgumentError: model, loss, batches and data do not go together.
         KeyboardInterrupt: Ctrl-C; the classifier has the weights of that moment.
     """
-    classifier = stage.classifier
-    evaluator = _evaluator(classifier, benchmark, validation[1]) if validation is not None else None
-    held_out = torch.cat(validation) if validation is not None else index[:0]
+    classifier, evaluator, held_out = stage.classifier, None, index[:0]
+    if validation is not None:
+        held_out, unseen = torch.cat(validation), benchmark.class_names(validation[1])
+        score = partial(classifier.network.class_scores, scale=classifier.scale)
+        candidates = (*classifier.seen_classes, *unseen)
+        evaluator = GZSLEvaluator(benchmark.semantics, candidates, classifier.seen_classes, score)
     if isinstance(classifier.network, ClosedForm):
         _solve(stage, benchmark, index, held_out, evaluator, callbacks)
         return
     step = _training_step(classifier, benchmark, index, training)
-    sampler = training.batches.sampler(index, benchmark.labels[index], training.seed)
+    fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
     # Cropping somewhere else than in the middle is augmentation too.
     crop_seed = training.seed if training.augmentation is not None else None
-    batches = StageBatches(benchmark, classifier.input_format, sampler, held_out, training.workers, crop_seed)
-    train(stage, step, batches, evaluator, training, callbacks, checkpoint)
-
-
-def _evaluator(classifier: ZeroShotClassifier, benchmark: Benchmark, unseen_index: Tensor) -> GZSLEvaluator:
-    """Score validation samples as the classifier does, among its seen classes and those of ``unseen_index``."""
-    score = partial(classifier.network.class_scores, scale=classifier.scale)
-    unseen = benchmark.class_names(unseen_index)
-    return GZSLEvaluator(benchmark.semantics, (*classifier.seen_classes, *unseen), classifier.seen_classes, score)
+    sampler = training.batches.sampler(index, benchmark.labels[index], training.seed)
+    batches = BatchesOf(benchmark, classifier.input_format, crop_seed)
+    loader = load_batches(batches, sampler, training.workers, fabric.device)
+    batches = BatchesOf(benchmark, classifier.input_format)
+    parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)]
+    held_out_loader = load_batches(batches, parts, training.workers, fabric.device)
+    train(stage, step, loader, held_out_loader, evaluator, training, fabric, callbacks, checkpoint)
 
 
 def _training_step(
@@ -88,7 +89,11 @@ def _training_step(
         )
     if recompute and not isinstance(backbone, ImageBackbone):
         raise ArgumentError("batches.recompute: expected false without a backbone of images, got true; set it to false")
-    check_readout(network, training.loss)
+    if isinstance(training.loss, RRTLoss) and not network.readout_parameters():
+        raise ArgumentError(
+            f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
+            f"loss, or give the model readout_parameters()"
+        )
     # A copy, because the loss keeps errors and learns parameters that belong to one training.
     loss = deepcopy(training.loss)
     rows = labels.unique()

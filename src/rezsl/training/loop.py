@@ -11,10 +11,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from rezsl.evaluation import Evaluation, GZSLEvaluator
-from rezsl.losses import ObjectiveTerms
-from rezsl.training._batch_loading import Batch, StageBatches
+from rezsl.losses import ObjectiveTerms, RRTLoss
+from rezsl.training._batch_loading import Batch
 from rezsl.training._checkpoints import restore_training, save_training
-from rezsl.training._freezing import prepare_epoch, release_all, restart_epoch
+from rezsl.training._freezing import prepare_epoch, release_all
 from rezsl.training._step import TrainingStep, seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
 from rezsl.training.optimization import WeightAverage
@@ -24,9 +24,11 @@ from rezsl.training.settings import Training
 def train(
     stage: Stage,
     step: TrainingStep,
-    batches: StageBatches,
+    batches: DataLoader[Batch],
+    held_out: DataLoader[Batch],
     evaluator: GZSLEvaluator | None,
     training: Training,
+    fabric: Fabric,
     callbacks: Sequence[Callback] = (),
     checkpoint: Path | None = None,
 ) -> None:
@@ -35,9 +37,11 @@ def train(
     Args:
         stage: the name and the number of epochs.
         step: the forward pass; its classifier and, where a loss learns parameters, its objective are trained.
-        batches: the training batches, and the validation batches where there is an evaluator.
+        batches: the training batches, which their sampler draws anew for each epoch.
+        held_out: the validation batches.
         evaluator: scores the validation samples after each epoch; None trains without validation.
-        training: optimization, seed, accelerator and precision; the schedule is laid over its ``max_epochs``.
+        training: the optimization and the seed; the schedule is laid over its ``max_epochs``.
+        fabric: the device and the precision.
         callbacks: called in this order.
         checkpoint: a file for the training state after each epoch; training continues from it where it exists.
 
@@ -45,7 +49,6 @@ def train(
         RunDirectoryError: the checkpoint is damaged.
         KeyboardInterrupt: Ctrl-C.
     """
-    fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
     fabric.launch()
     fabric.to_device(step)
     classifier, loss = step.classifier, step.objective.loss
@@ -54,8 +57,8 @@ def train(
         step, classifier.network.slow_parameters(), classifier.backbone.parameters()
     )
     fabric_optimizer: Any = fabric.setup_optimizers(optimizer)
-    loader, held_out = batches.training(fabric.device), batches.validation(fabric.device)
-    rate = training.optimization.factor(len(loader), training.max_epochs, restart_epoch(loss, training.max_epochs))
+    restart = loss.change(training.max_epochs) if isinstance(loss, RRTLoss) else None
+    rate = training.optimization.factor(len(batches), training.max_epochs, restart)
     parts = {"step": step, "averaged": averaged, "optimizer": optimizer, "precision": fabric.strategy.precision}
     frozen: list[nn.Parameter] = []
     try:
@@ -70,8 +73,8 @@ def train(
                 callback.on_epoch_start(stage)
             frozen += prepare_epoch(classifier, loss, training, stage.epoch, stage.step, optimizer, averaged)
             sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
-            batches.sampler.set_epoch(stage.epoch)
-            for batch in loader:
+            batches.sampler.set_epoch(stage.epoch)  # type: ignore[attr-defined] # a sampler of rezsl.data
+            for batch in batches:
                 seed_step(training.seed, stage.step, fabric.device)
                 inputs, labels = fabric.to_device(batch)
                 with fabric.autocast():

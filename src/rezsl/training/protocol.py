@@ -25,7 +25,7 @@ from rezsl.training._assembly import (
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar
 from rezsl.training._stage import train_stage
 from rezsl.training.callbacks import Callback, Logger, Stage
-from rezsl.training.run import RunDirectory, describe_run
+from rezsl.training.run import RunDirectory
 from rezsl.training.selection import BestEpoch, Choice
 from rezsl.training.settings import Training
 
@@ -148,7 +148,8 @@ def select(
     parts = _selection_parts(data, training)
     with own_randomness():
         classifier = new_classifier(data, parts.train, model, backbone, training)
-        _begin(run, data, classifier, training)
+        if run is not None:
+            run.begin(data, classifier, training)
         stage = Stage("select", classifier, training.max_epochs)
         best = BestEpoch(training.patience, highest=training.protocol == "oracle")
         validation = (parts.val_seen, parts.val_unseen)
@@ -183,7 +184,8 @@ def refit(
     seen = data.split.trainval
     with own_randomness():
         classifier = new_classifier(data, seen, model, backbone, training)
-        _begin(run, data, classifier, training)
+        if run is not None:
+            run.begin(data, classifier, training)
         classifier.gamma = choice.gamma
         stage = Stage("refit", classifier, choice.epochs)
         data = in_memory(data, classifier.input_format)
@@ -206,12 +208,6 @@ def _selection_parts(data: Benchmark, training: Training) -> SelectionSplit:
                     "'oracle'"
                 )
             return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
-
-
-def _begin(run: RunDirectory | None, data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> None:
-    """Record the settings once; a run is only resumed with the settings that it began with."""
-    if run is not None and not run.begun:
-        run.begin(describe_run(data, classifier, training))
 
 
 def _own_callbacks(stage: Stage, run: RunDirectory | None, logger: Logger | None, progress: bool) -> list[Callback]:

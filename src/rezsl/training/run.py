@@ -1,45 +1,19 @@
 """The directory of a run: its files, its records, and what must not be overwritten."""
 
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
 from rezsl.files import differences, read_json, write_json
-from rezsl.training.optimization import Optimization
 from rezsl.training.selection import Choice
-from rezsl.training.settings import Augmentation, Batches, Training
-
-
-def describe_run(data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> dict[str, Any]:
-    """Return everything that decides the outcome of a run, as JSON.
-
-    Raises:
-        DataError: an image file is missing.
-    """
-    backbone, network = classifier.backbone, classifier.network
-    record = {
-        "rezsl": version("rezsl"),
-        "torch": str(torch.__version__),
-        "data": benchmark_fingerprint(data),
-        "backbone": {"class": type(backbone).__name__, "arguments": backbone.arguments},
-        "network": {"class": type(network).__name__, "options": network.options},
-    }
-    for name in sorted({field.name for field in fields(training)} - {"workers", "accelerator"}):
-        value = getattr(training, name)
-        if isinstance(value, Optimization | Batches | Augmentation):
-            value = asdict(value)
-        # A loss is described by its text, which contains its options.
-        record[name] = str(value) if isinstance(value, nn.Module) else value
-    return record
+from rezsl.training.settings import Training
 
 
 class RunDirectory:
@@ -90,12 +64,27 @@ class RunDirectory:
         """Return the path of the latest training state of a stage."""
         return self.path / "checkpoints" / f"{stage}.safetensors"
 
-    def begin(self, settings: dict[str, Any]) -> None:
+    def begin(self, data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> None:
         """Record the settings of a new run; of a resumed run, check that they are as they were.
 
         Raises:
+            DataError: an image file is missing.
             RunDirectoryError: the run began with other settings, or their record is damaged.
         """
+        if self.begun:
+            return
+        settings = {
+            "rezsl": version("rezsl"),
+            "torch": str(torch.__version__),
+            "data": benchmark_fingerprint(data),
+            "backbone": {"class": type(classifier.backbone).__name__, "arguments": classifier.backbone.arguments},
+            "network": {"class": type(classifier.network).__name__, "options": classifier.network.options},
+            **asdict(training),
+            "loss": str(training.loss),
+            "classification": str(training.classification),
+        }
+        for without_effect in ("workers", "accelerator"):
+            del settings[without_effect]
         if not self.settings.exists():
             write_json(self.settings, settings)
         elif changed := differences(read_json(self.settings, RunDirectoryError, "the settings of a run"), settings):
@@ -136,9 +125,8 @@ class RunDirectory:
 
         A run that was resumed, or that can be resumed, stays as it is.
         """
-        if self.begun_before or any(
-            path.exists() for path in (self.history, self.selection, self.checkpoint("select"))
-        ):
+        progress = (self.history, self.selection, self.checkpoint("select"))
+        if self.begun_before or any(path.exists() for path in progress):
             return
         self.settings.unlink(missing_ok=True)
         if self.made:
