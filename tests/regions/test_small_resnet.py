@@ -32,8 +32,9 @@ def test_a_restored_backbone_gives_the_same_regions() -> None:
 
 
 def test_sizes_and_channels_that_do_not_fit() -> None:
-    with pytest.raises(ArgumentError, match="image_size, width, depth: expected at least 8, 2 and 1, got 4, 32 and 1"):
-        small_resnet(channels=3, natural_size=32, image_size=4)
+    for name, value, least in (("image_size", 4, 8), ("width", 1, 2), ("depth", 0, 1)):
+        with pytest.raises(ArgumentError, match=f"{name}: expected at least {least}, got {value}"):
+            small_resnet(channels=3, natural_size=32, **{name: value})
     with pytest.raises(DataError, match="expected images with 3 channels, got 1"):
         small_resnet(channels=3, natural_size=32, image_size=8)(torch.rand(1, 1, 8, 8))
 

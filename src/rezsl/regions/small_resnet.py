@@ -2,7 +2,7 @@
 
 import math
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import check_at_least
 from rezsl.regions._backbone import backbone_builder
 from rezsl.regions.image_backbone import ImageBackbone
 
@@ -29,10 +29,9 @@ def small_resnet(
         ArgumentError: a number is too small.
     """
     size = min(64, max(16, natural_size)) if image_size is None else image_size
-    if size < 8 or width < 2 or depth < 1:
-        raise ArgumentError(
-            f"image_size, width, depth: expected at least 8, 2 and 1, got {size}, {width} and {depth}; enlarge them"
-        )
+    check_at_least(8, image_size=size)
+    check_at_least(2, width=width)
+    check_at_least(1, depth=depth)
     halvings = int(math.log2(size / 4))
     if natural_size < 16 and halvings > 1:
         hidden_sizes, embedding = [2 * width], width
