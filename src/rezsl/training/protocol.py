@@ -3,7 +3,8 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -110,7 +111,7 @@ def fit(
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
-    data = replace(with_word_vectors(data, word_vectors, text_encoder, progress))
+    data = copy(with_word_vectors(data, word_vectors, text_encoder, progress))
     run = RunDirectory(run_dir, resume) if run_dir is not None else None
     try:
         choice = run.read_choice() if run is not None else None
