@@ -12,7 +12,7 @@ WIDTH = "110"
 ASK = """
 import json
 from importlib import import_module
-from rezsl.cli.options import COMMANDS, DATA_COMMANDS
+from rezsl.cli._options import COMMANDS, DATA_COMMANDS
 
 modules = {name: name for name in COMMANDS if name != "data"}
 modules |= {f"data {name}": "data_" + name.replace("-", "_") for name in DATA_COMMANDS}

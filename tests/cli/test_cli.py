@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from rezsl.classifier import ZeroShotClassifier, save_model
+from rezsl.cli._options import parse
 from rezsl.cli.fit import parser, prepare
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
-from rezsl.cli.options import parse
 from rezsl.data import Benchmark, load_digits
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
@@ -328,6 +328,15 @@ def test_names_with_brackets_are_printed_as_they_are(
     assert "c[bold]" in printed
 
 
+def test_help_of_a_model_lists_only_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fit", "--model.help", "mlp"])
+    printed = capsys.readouterr().out
+    assert "--model.hidden_dim" in printed
+    assert "region_dim" not in printed
+    assert "semantics" not in printed
+
+
 def test_help_of_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == main(["--help"]) == main(["--version"]) == 0
     for command, option in (
@@ -384,7 +393,7 @@ def test_ctrl_c_and_resume(tmp_path: Path) -> None:
     [["--resume"], ["--resume", "true"], ["--resume=true"], ["--resume", "Yes"], ["--resume=false", "--resume"]],
 )
 def test_resume_may_be_spelled_out(run: Path, resume: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    expected = ["--config", str(run / "config.yaml"), "--run_dir", str(run), "--seed", "1", "--resume=true"]
+    expected = ["--config", str(run / "config.yaml"), *resume, "--run_dir", str(run), "--seed", "1", "--resume=true"]
     assert prepare([*resume, "--run_dir", str(run), "--seed", "1"]) == expected
     assert "holds a finished run" in error_of(capsys, "fit", *resume, "--run-dir", run)
     assert "--resume: expected --run-dir as well" in error_of(capsys, "fit", "--data", "digits", *resume)

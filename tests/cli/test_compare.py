@@ -21,9 +21,9 @@ from PIL import Image
 from rich.console import Console
 from scipy.io import savemat
 
+from rezsl.cli._options import COMMANDS, parse
 from rezsl.cli.compare import compare, parser
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
-from rezsl.cli.options import COMMANDS, parse
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import read_plan

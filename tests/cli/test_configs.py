@@ -11,8 +11,8 @@ import pytest
 from transformers import PretrainedConfig, ResNetConfig, ViTConfig
 
 from rezsl.cli import fit
+from rezsl.cli._options import parse
 from rezsl.cli.main import main
-from rezsl.cli.options import parse
 from tests.data.archives.conftest import animals, birds, scenes  # noqa: F401 - fixtures, asked for by name
 from tests.data.archives.writing import ANIMALS, BIRDS, SCENES, bird_files, proposed, scene_files
 

@@ -159,6 +159,6 @@ def test_ctrl_c_says_how_to_go_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rezsl.cli.extract.extract_regions", interrupt)
+    monkeypatch.setattr("rezsl.regions.extraction.read_record", interrupt)
     assert main(["extract", *DIGITS, "--out", str(tmp_path / "no")]) == INTERRUPTED
     assert "rezsl: interrupted; the same command goes on where this one stopped" in capsys.readouterr().err

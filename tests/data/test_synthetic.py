@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from rezsl.cli._options import instantiate
 from rezsl.cli.fit import parser
-from rezsl.cli.options import instantiate
 from rezsl.data import Benchmark, load_synthetic, read_split_file
 from rezsl.data.synthetic import noise_scale
 from rezsl.errors import ArgumentError, DataError

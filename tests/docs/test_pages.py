@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from rezsl.cli._options import parse
 from rezsl.cli.main import _underscored, main
-from rezsl.cli.options import parse
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.plan import read_plan
 from rezsl.files import read_yaml

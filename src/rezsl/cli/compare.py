@@ -11,9 +11,9 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli import sweep as sweep_command
-from rezsl.cli.console import advice_when_interrupted, show
+from rezsl.cli._console import advice_when_interrupted, show
+from rezsl.cli._options import new_parser
 from rezsl.cli.main import main
-from rezsl.cli.options import new_parser
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least
 from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import Plan, read_plan
@@ -22,6 +22,8 @@ from rezsl.experiments.space import read_space
 from rezsl.experiments.workers import Workers, locked
 from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
+
+TABLES = {"table.md": as_markdown, "table.tex": as_latex, "table.csv": as_csv, "runs.csv": runs_csv}
 
 
 def parser() -> ArgumentParser:
@@ -81,10 +83,12 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: C
     with advice_when_interrupted("the same command goes on; finished runs are kept"), closing(workers):
         failures = run_jobs(jobs, workers, main, report)
     comparison = collect(folder, failures, test)
-    _write(comparison, output)
+    for name, text in TABLES.items():
+        write_atomically(output / name, text(comparison))
+    save_comparison(comparison, output / "comparison.png")
     for dataset in comparison.datasets:
         console.print(comparison_table(comparison, dataset))
-    show(console, f"written to {output}: table.md, table.tex, table.csv, runs.csv, comparison.png")
+    show(console, f"written to {output}: {', '.join(TABLES)}, comparison.png")
     if failures:
         show(console, f"{len(failures)} runs or searches failed; the same command tries them again")
     return comparison
@@ -146,14 +150,3 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     for plan in (before, after):
         plan.pop("baseline")
     return differences(before, after)
-
-
-def _write(comparison: Comparison, output: Path) -> None:
-    for name, text in {
-        "table.md": as_markdown(comparison),
-        "table.tex": as_latex(comparison),
-        "table.csv": as_csv(comparison),
-        "runs.csv": runs_csv(comparison),
-    }.items():
-        write_atomically(output / name, text)
-    save_comparison(comparison, output / "comparison.png")

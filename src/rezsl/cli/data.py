@@ -2,8 +2,8 @@
 
 from jsonargparse import ArgumentParser
 
-from rezsl.cli.options import DATA_COMMANDS as SUBCOMMANDS
-from rezsl.cli.options import new_parser
+from rezsl.cli._options import DATA_COMMANDS as SUBCOMMANDS
+from rezsl.cli._options import new_parser
 
 __all__ = ["SUBCOMMANDS", "parser"]
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli.console import show
-from rezsl.cli.options import new_parser
+from rezsl.cli._console import show
+from rezsl.cli._options import new_parser
 from rezsl.data import MadeSplits, make_splits
 
 

@@ -6,8 +6,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
-from rezsl.cli.console import advice_when_interrupted, show
-from rezsl.cli.options import new_parser, spell_out_resume
+from rezsl.cli._console import advice_when_interrupted, show
+from rezsl.cli._options import add_resume, new_parser
 from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
@@ -31,15 +31,8 @@ def parser() -> ArgumentParser:
     options = new_parser("demo")
     options.add_argument("--run_dir", type=Path, default=Path("runs/demo"), help="where to write models and plots")
     options.add_argument("--seed", type=int, default=0, help="seed of weights, batches and held-out samples")
-    options.add_argument(
-        "--resume", type=bool, default=False, help="continue an interrupted demo, or show the table of a finished one"
-    )
+    add_resume(options, "continue an interrupted demo, or show the table of a finished one")
     return options
-
-
-def prepare(arguments: list[str]) -> list[str]:
-    """``--resume`` alone means true."""
-    return spell_out_resume(arguments)
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:

@@ -8,9 +8,9 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
+from rezsl.cli._config import with_data
+from rezsl.cli._options import instantiate, new_parser
 from rezsl.cli.choices import Benchmark
-from rezsl.cli.config import data_of_run
-from rezsl.cli.options import instantiate, new_parser
 from rezsl.evaluation import evaluate
 from rezsl.report import results_table
 
@@ -29,9 +29,7 @@ def parser() -> ArgumentParser:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the metrics; no file is written."""
     model = load_model(settings.run)
-    if settings.data is None:
-        settings["data"] = data_of_run(options, settings.run)
-    data = instantiate(options, settings).data
+    data = instantiate(options, with_data(options, settings, settings.run)).data
     result = evaluate(model, data)
     if settings.format == "json":
         print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))

@@ -6,12 +6,13 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import explain, load_model
-from rezsl.cli.console import check_output_file, show
-from rezsl.cli.inputs import add_backbone, add_class_options, read_classes
-from rezsl.cli.options import new_parser
+from rezsl.cli._console import check_output_file, show
+from rezsl.cli._options import new_parser
+from rezsl.cli.predict import add_class_options, reader_of_images
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError
 from rezsl.report import save_explanation
+from rezsl.semantics import ClassSemantics
 
 
 def parser() -> ArgumentParser:
@@ -35,14 +36,14 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     out = settings.out or Path(f"{settings.input.stem}-explained.png")
     check_output_file(out, "explained.png")
     model = load_model(settings.run)
-    candidates = read_classes(settings.classes)
+    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
     is_features = settings.input.suffix in FEATURE_SUFFIXES
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
     if not 0 <= settings.row < len(inputs):
         raise ArgumentError(
             f"--row: expected a row of {settings.input}, from 0 to {len(inputs) - 1}, got {settings.row}"
         )
-    model = model if is_features else add_backbone(model, settings.run, settings.store)
+    model = model if is_features else reader_of_images(model, settings.run, settings.store)
     explanation = explain(model, inputs, settings.row, candidates)
     save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)
     winner, runner_up = explanation.winner, explanation.runner_up

@@ -9,12 +9,12 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 from torch import Tensor
 
+from rezsl.cli._console import advice_when_interrupted, show
+from rezsl.cli._options import instantiate, new_parser
 from rezsl.cli.choices import Benchmark
-from rezsl.cli.console import advice_when_interrupted, show
-from rezsl.cli.options import instantiate, new_parser
 from rezsl.data import natural_size
 from rezsl.errors import ArgumentError
-from rezsl.regions import ImageBackbone, RegionDtype, extract_regions, weights_commit
+from rezsl.regions import ImageBackbone, extract_regions, weights_commit
 
 
 def parser() -> ArgumentParser:
@@ -26,31 +26,22 @@ def parser() -> ArgumentParser:
         help="small_resnet (random weights), or pretrained with its --backbone.source",
     )  # fmt: skip
     options.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
+        "--out", type=Path, required=True, metavar="DIR",
         help="the store: a new directory, or the one of an interrupted extraction",
-    )
-    options.add_argument(
-        "--dtype", type=RegionDtype, default="float16",
-        help="two bytes a number: float16 is finer, bfloat16 takes larger numbers than 65504",
     )  # fmt: skip
-    options.add_argument("--batch_size", type=int, default=32, help="images per forward pass")
-    options.add_argument("--chunk", type=int, default=512, help="images that are recorded as finished at a time")
+    others: set[str | int] = {"benchmark", "backbone", "directory", "shard", "source", "revision", "progress"}
+    options.add_function_arguments(extract_regions, skip=others)
     options.add_argument(
         "--shard", type=str, default="1/1", metavar="I/N",
         help="the part of the work that this process does, from 1/N to N/N; run one process for each",
     )  # fmt: skip
-    options.add_argument("--device", type=str, default="auto", help="where to run; auto takes a GPU if there is one")
     options.add_argument("--seed", type=int, default=0, help="of random weights")
     return options
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the store, or the chunks that it lacks."""
-    console = Console()
-    shard = _shard(settings.shard)
+    console, shard = Console(), _shard(settings.shard)
     arguments = instantiate(options, settings)
     data: Benchmark = arguments.data
     show(console, str(data))
@@ -62,8 +53,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     backbone = arguments.backbone(channels, natural_size(data.inputs))
     with advice_when_interrupted("the same command goes on where this one stopped"):
         manifest = extract_regions(
-            data, backbone, settings.out, settings.dtype, settings.chunk, settings.batch_size, shard,
-            settings.device, *_source(settings.backbone),
+            data, backbone, settings.out, settings.dtype, settings.chunk, settings.batch_size, shard, settings.device,
+            *_source(settings.backbone),
         )  # fmt: skip
     size = manifest.count * manifest.row_bytes / 2**20
     part = "" if shard == (0, 1) else f"shard {settings.shard} of "

@@ -1,5 +1,6 @@
 """``rezsl fit``: train under the protocol and test once."""
 
+from argparse import ArgumentParser as StandardParser
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
@@ -9,10 +10,10 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from rezsl.cli._config import ConfigFile
+from rezsl.cli._console import advice_when_interrupted, show
+from rezsl.cli._options import add_resume, instantiate, new_parser
 from rezsl.cli.choices import Benchmark
-from rezsl.cli.config import ConfigFile
-from rezsl.cli.console import advice_when_interrupted, show
-from rezsl.cli.options import instantiate, last_value, new_parser, spell_out_resume
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
@@ -31,32 +32,39 @@ def parser() -> ArgumentParser:
     options = new_parser("fit")
     help_of_config = "a YAML file of these options, which later ones override; its entry base names a file below it"
     options.add_argument("--config", action=ConfigFile, help=help_of_config)
-    options.add_function_arguments(fit, skip={"training", "callbacks", "progress"}, fail_untyped=True)
+    options.add_function_arguments(fit, skip={"training", "callbacks", "progress", "resume"}, fail_untyped=True)
     options.add_class_arguments(Training, fail_untyped=True)
+    add_resume(options, "continue the unfinished run in --run-dir, whose config.yaml gives the other options")
     options.add_argument(
         "--report", type=bool, default=True, help="draw the plots and write the page; rezsl report can do it later"
     )
+    # The help of a model would list the arguments that training passes to it, because the builder may be null.
+    help_of_model: Any = next(action for action in options._actions if action.dest == "model.help")
+    help_of_model.sub_add_kwargs = {"skip": {2}}
     losses = {"loss": "ReMSELoss", "classification": "CrossEntropyLoss"}
     options.set_defaults({name: {"class_path": f"rezsl.losses.{loss}"} for name, loss in losses.items()})
     return options
 
 
 def prepare(arguments: list[str]) -> list[str]:
-    """Let ``--resume`` alone mean true, and take the options of a resumed run from its own config.yaml."""
-    arguments = spell_out_resume(arguments)
-    if (last_value(arguments, "--resume") or "").lower() not in YES:
+    """Take the options of a resumed run from its own config.yaml."""
+    known = StandardParser(add_help=False, allow_abbrev=False)
+    known.add_argument("--resume", nargs="?", const="true", default="false")
+    known.add_argument("--run_dir", nargs="?", type=Path)
+    given, others = known.parse_known_args(arguments)
+    if given.resume.lower() not in YES:
         return arguments
-    run_dir = last_value(arguments, "--run_dir")
-    if run_dir is None:
+    if given.run_dir is None:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to continue, got none")
-    kept = Path(run_dir) / "config.yaml"
-    if not kept.exists() and not any(argument.partition("=")[0] in ("--config", "--data") for argument in arguments):
-        if not kept.parent.is_dir():
-            raise RunDirectoryError(f"run_dir: {kept.parent} does not exist, so there is nothing to resume")
-        raise RunDirectoryError(f"{kept}: no such file; give the options of the run again, beginning with --data")
-    rest = [argument for argument in arguments if not argument.startswith("--resume=")]
-    # The last one counts, and a configuration file may contain resume: false.
-    return [*(["--config", str(kept)] if kept.exists() else []), *rest, "--resume=true"]
+    kept = given.run_dir / "config.yaml"
+    if kept.exists():
+        # The last value counts, and another configuration file may contain resume: false.
+        return ["--config", str(kept), *arguments, "--resume=true"]
+    if any(argument.partition("=")[0] in ("--config", "--data") for argument in others):
+        return arguments
+    if not given.run_dir.is_dir():
+        raise RunDirectoryError(f"run_dir: {given.run_dir} does not exist, so there is nothing to resume")
+    raise RunDirectoryError(f"{kept}: no such file; give the options of the run again, beginning with --data")
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
@@ -110,7 +118,16 @@ def _config_kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]
     """Write the options into the run directory, and remove them if the run is refused before it has begun."""
     directory = RunDirectory(settings.run_dir, settings.resume)
     if not settings.resume:
-        _write_config(directory, _dump(options, settings))
+        kept = settings.clone()
+        kept.pop("config", None)
+        text = dump_options(options, kept)
+        # An equal file is left from a run that was killed before it began; another one may be written by hand.
+        if directory.config.exists() and directory.config.read_text(encoding="utf-8", errors="replace") != text:
+            raise RunDirectoryError(
+                f"run_dir: {directory.path} holds a config.yaml that is not of this run; move it away, or choose "
+                f"another directory"
+            )
+        write_atomically(directory.config, text)
     try:
         with advice_when_interrupted("an unfinished run goes on with the same --run-dir and --resume"):
             yield
@@ -121,23 +138,6 @@ def _config_kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]
                 with suppress(OSError):  # another process has written a file into the directory
                     directory.path.rmdir()
         raise
-
-
-def _write_config(directory: RunDirectory, text: str) -> None:
-    # An equal file is left from a run that was killed before it began; another one may be written by hand.
-    if directory.config.exists() and directory.config.read_text(encoding="utf-8", errors="replace") != text:
-        raise RunDirectoryError(
-            f"run_dir: {directory.path} holds a config.yaml that is not of this run; move it away, or choose another "
-            f"directory"
-        )
-    write_atomically(directory.config, text)
-
-
-def _dump(options: ArgumentParser, settings: Namespace) -> str:
-    kept = settings.clone()
-    kept.pop("config", None)
-    kept["resume"] = False
-    return dump_options(options, kept)
 
 
 def dump_options(options: ArgumentParser, settings: Namespace) -> str:

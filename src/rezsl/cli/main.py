@@ -6,12 +6,11 @@ import traceback
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
-from typing import NamedTuple
+from typing import Any
 
 from jsonargparse import ArgumentParser
 
-from rezsl.cli.options import COMMANDS, new_parser, parse, suggestion
+from rezsl.cli._options import COMMANDS, new_parser, parse, suggestion
 from rezsl.errors import RezslError
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -47,46 +46,35 @@ def _run(arguments: list[str]) -> int:
         exit_on_error=False,
         allow_abbrev=False,
     )
-    command, depth = _add_commands(options, COMMANDS, arguments[:1]), 1
-    if command is not None and hasattr(command.module, "SUBCOMMANDS"):
+    command, depth = _add_commands(options, COMMANDS, arguments), 1
+    if command is not None and hasattr(command[0], "SUBCOMMANDS"):
         # A command with commands of its own, such as rezsl data check.
-        parser, depth = command.parser, 2
-        command = _add_commands(parser, command.module.SUBCOMMANDS, arguments[1:2], f"{arguments[0]} ")
+        (module, parser), depth = command, 2
+        command = _add_commands(parser, module.SUBCOMMANDS, arguments[1:], f"{arguments[0]} ")
     if command is None:
         if arguments[:1] == ["--version"]:
             print(f"rezsl {version('rezsl')}")
         else:
             parser.print_help()
         return 0
+    module, parser = command
     rest = [_underscored(argument) for argument in arguments[depth:]]
-    if hasattr(command.module, "prepare"):
-        rest = command.module.prepare(rest)
-    settings = parse(options, [*arguments[:depth], *rest], command.parser)
+    if hasattr(module, "prepare"):
+        rest = module.prepare(rest)
+    settings = parse(options, [*arguments[:depth], *rest], parser)
     for name in arguments[:depth]:
         settings = settings[name]
-    return command.module.run(command.parser, settings) or 0
-
-
-class _Command(NamedTuple):
-    module: ModuleType
-    parser: ArgumentParser
+    return module.run(parser, settings) or 0
 
 
 def _add_commands(
-    options: ArgumentParser, commands: Mapping[str, str], chosen: Sequence[str], prefix: str = ""
-) -> _Command | None:
-    """Add the commands to a parser; only the module of the chosen one is imported, because that takes seconds.
+    options: ArgumentParser, commands: Mapping[str, str], words: Sequence[str], prefix: str = ""
+) -> tuple[Any, ArgumentParser] | None:
+    """Add the commands to a parser, and return the module and the parser of the one that the first word names, if any.
 
-    Args:
-        options: the parser.
-        commands: from names to summaries.
-        chosen: the word at the command's place on the command line, if there is one.
-        prefix: the words of the command line before the name.
-
-    Returns:
-        The chosen command; None where the word is an option or missing.
+    Only that module is imported, because an import takes seconds.
     """
-    name = chosen[0] if chosen and chosen[0] not in ("-h", "--help", "--version") else None
+    name = words[0] if words and words[0] not in ("-h", "--help", "--version") else None
     if name is not None and name not in commands:
         kind = f"sub-command {name!r} of {prefix.strip()}" if prefix else f"command {name!r}"
         kinds = "sub-commands" if prefix else "commands"
@@ -98,7 +86,7 @@ def _add_commands(
         if command == name:
             module = import_module(f"rezsl.cli.{prefix}{command}".replace(" ", "_").replace("-", "_"))
             parser = module.parser()
-            found = _Command(module, parser)
+            found = module, parser
         program, usage = parser.prog, parser.usage
         added.add_subcommand(command, parser, help=summary)
         parser.prog, parser.usage = program, usage

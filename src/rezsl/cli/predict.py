@@ -1,4 +1,4 @@
-"""``rezsl predict``: name the classes of images or feature rows."""
+"""``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
 import csv
 import json
@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.classifier import Ranked, load_model
-from rezsl.cli.inputs import add_backbone, add_class_options, read_classes
-from rezsl.cli.options import new_parser
+from rezsl.classifier import Ranked, ZeroShotClassifier, load_model, model_of_images
+from rezsl.cli._config import store_of_run
+from rezsl.cli._options import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
+from rezsl.regions import FeatureScaler, is_region_store
+from rezsl.semantics import ClassSemantics
 
 
 def parser() -> ArgumentParser:
@@ -36,7 +38,7 @@ def parser() -> ArgumentParser:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the most probable classes of each input."""
     model = load_model(settings.run)
-    candidates = read_classes(settings.classes)
+    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
     names: list[str]
     if any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs):
         parts = [read_feature_rows(path) for path in settings.inputs]
@@ -47,9 +49,43 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     else:
         files = _image_files(settings.inputs)
         names = [str(file) for file in files]
-        ranked = add_backbone(model, settings.run, settings.store).classify(files, candidates, settings.top)
+        ranked = reader_of_images(model, settings.run, settings.store).classify(files, candidates, settings.top)
     printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
     printers[settings.format](names, ranked)
+
+
+def add_class_options(options: ArgumentParser) -> None:
+    """Add the options that choose the classes and the backbone."""
+    options.add_argument(
+        "--classes", type=Path | None, default=None,
+        help="a semantics table of the classes to choose among (default: all classes known at training time)",
+    )  # fmt: skip
+    options.add_argument(
+        "--store", type=Path | None, default=None, metavar="DIR",
+        help="for a model trained on a store of regions: a store whose backbone reads the images (default: its own)",
+    )  # fmt: skip
+
+
+def reader_of_images(model: ZeroShotClassifier, run: Path, store: Path | None) -> ZeroShotClassifier:
+    """Return a model of images: one that was trained on a store of regions gets the store's backbone.
+
+    Args:
+        model: the model of the run.
+        run: its directory.
+        store: the store that ``--store`` names; without it, the one that the run was trained on.
+
+    Raises:
+        DataError: the model needs a store, and there is none where the run found it.
+    """
+    regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
+    if store is None and regions is not None:
+        store = store_of_run(run)
+        if store is None or not is_region_store(store):
+            raise DataError(
+                f"{run}: trained on regions of {regions['backbone']['source']}, not on images, and "
+                f"{store or 'their store'} was not found; give a store of that backbone with --store"
+            )
+    return model if store is None else model_of_images(model, store)
 
 
 def _image_files(paths: Sequence[Path]) -> list[Path]:

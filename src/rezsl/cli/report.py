@@ -7,10 +7,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
+from rezsl.cli._config import with_data
+from rezsl.cli._console import check_output_file, show
+from rezsl.cli._options import instantiate, new_parser
 from rezsl.cli.choices import Benchmark
-from rezsl.cli.config import data_of_run
-from rezsl.cli.console import check_output_file, show
-from rezsl.cli.options import instantiate, new_parser
 from rezsl.errors import ArgumentError
 from rezsl.report import ReportedRun, reported_run, save_report
 
@@ -36,9 +36,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     known: list[tuple[Namespace, Benchmark]] = []
     for name, directory in zip(names, settings.runs, strict=True):
         model = load_model(directory)
-        asked = settings.clone()
-        if asked.data is None:
-            asked["data"] = data_of_run(options, directory)
+        asked = with_data(options, settings, directory)
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
         data = next((benchmark for before, benchmark in known if before == asked.data), None)
         if data is None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli import fit as fit_command
-from rezsl.cli.console import advice_when_interrupted, show
+from rezsl.cli._console import advice_when_interrupted, show
+from rezsl.cli._options import COMMANDS, instantiate, parse, sentence
 from rezsl.cli.fit import dump_options
-from rezsl.cli.options import COMMANDS, instantiate, parse, sentence
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.search import SearchResult, search
@@ -70,7 +71,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     if not settings.output.absolute().parent.is_dir():
         raise ArgumentError(f"output: expected a file in an existing folder, got {settings.output}; make the folder")
     space = read_space(read_yaml(settings.space, ArgumentError), str(settings.space))
-    text = _options_of_fit(settings)
+    kept = settings.clone()
+    for name in (*SEARCH, *PLACES):
+        kept.pop(name, None)
+    text = dump_options(fit_command.parser(), kept)
     check_space(text, space, str(settings.space))
     with advice_when_interrupted("the same command goes on with the study"):
         result = search(
@@ -118,35 +122,23 @@ def check_space(text: str, space: SearchSpace, source: str) -> None:
         for place in range(rounds):
             with_values(text, {name: entry.samples[place % len(entry.samples)] for name, entry in space.items()})
     except RezslError:
-        for name, entry in space.items():
-            for value in entry.samples:
-                _check_value(text, name, value, source)
+        for name, value in ((name, value) for name, entry in space.items() for value in entry.samples):
+            try:
+                with_values(text, {name: value})
+            except RezslError as error:
+                reason = str(error).replace("rezsl sweep", "rezsl fit")
+                raise ArgumentError(f"{source}: {name}: {reason}") from error
 
 
-def _check_value(text: str, name: str, value: Any, source: str) -> None:
-    try:
-        with_values(text, {name: value})
-    except RezslError as error:
-        raise ArgumentError(f"{source}: {name}: {str(error).replace('rezsl sweep', 'rezsl fit')}") from error
-
-
-def _options_of_fit(settings: Namespace) -> str:
-    """Return the options of ``rezsl fit`` as YAML."""
-    kept = settings.clone()
-    for name in (*SEARCH, *PLACES):
-        kept.pop(name, None)
-    return dump_options(fit_command.parser(), kept)
-
-
+@dataclass(frozen=True)
 class _Trainer:
     """Trains the selection stage with some values of the options.
 
-    Args:
+    Attributes:
         text: the configuration that the values are laid over, as YAML.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    text: str
 
     def __call__(self, values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
         """Return the choice of the selection stage; ``watch`` is called with the choice after each epoch."""
@@ -160,8 +152,8 @@ class _Trainer:
             _benchmarks[key] = arguments.data
         given = fit_command.arguments_of_fit(arguments)
         data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
-        parts, callbacks = (given["model"], given["backbone"], given["training"]), [_Watch(watch)]
-        return select(data, *parts, callbacks=callbacks, progress=False).choice
+        parts = (given["model"], given["backbone"], given["training"])
+        return select(data, *parts, callbacks=[_Watch(watch)], progress=False).choice
 
 
 _benchmarks: dict[str, Benchmark] = {}
@@ -188,22 +180,20 @@ def _header(result: SearchResult, settings: Namespace) -> str:
 
 def _table(result: SearchResult, space: SearchSpace) -> Table:
     """Return a table with the best value, the values tried and the importance of every option."""
-    caption = (
-        f"validation {result.objective} {100 * result.score:.1f} %, the best of {result.finished} finished trials; "
-        f"{result.pruned} given up early, {result.failed} failed\n"
+    known = "share of the differences between trials (PED-ANOVA)"
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title="best settings",
+        title_justify="left",
+        caption_justify="left",
+        caption=f"validation {result.objective} {100 * result.score:.1f} %, the best of {result.finished} finished "
+        f"trials; {result.pruned} given up early, {result.failed} failed\n"
         "the best of many is optimistic: only the test of rezsl fit says how good it is\n"
+        f"importance: {known if result.importance else 'known from four finished trials on, if they differ'}",
     )
-    caption += (
-        "importance: share of the differences between trials (PED-ANOVA)"
-        if result.importance
-        else "importance: known from four finished trials on, if they differ"
-    )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title="best settings", title_justify="left")
-    table.caption, table.caption_justify = caption, "left"
-    table.add_column("option")
-    table.add_column("best", justify="right")
-    table.add_column("tried")
-    table.add_column("importance", justify="right")
+    for heading in ("option", "best", "tried", "importance"):
+        table.add_column(heading, justify="right" if heading in ("best", "importance") else "left")
     for name in sorted(space, key=lambda name: -result.importance.get(name, 0.0)):
         value = result.values[name]
         shown = f"{value:.4g}" if isinstance(value, float) else str(value)

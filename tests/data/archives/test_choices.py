@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from rezsl.cli._options import instantiate, parse
 from rezsl.cli.fit import parser
-from rezsl.cli.options import instantiate, parse
 from rezsl.data import Benchmark
 
 

@@ -11,7 +11,7 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
     Namespace,
 )
 
-from rezsl.cli.options import parse
+from rezsl.cli._options import parse
 from rezsl.errors import ArgumentError, DataError, RezslError
 from rezsl.experiments.plan import merged
 from rezsl.files import read_yaml
@@ -58,28 +58,29 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
     return merged(read_options(below, chain), content)
 
 
-def data_of_run(options: ArgumentParser, run: Path) -> Namespace:
-    """Read the benchmark of a run from its config.yaml.
+def with_data(options: ArgumentParser, settings: Namespace, run: Path) -> Namespace:
+    """Return the settings with the benchmark of a run, unless they name another one.
 
     Args:
         options: a parser with the option ``--data`` and the run's directory as its first argument.
+        settings: its settings.
         run: directory of the run.
 
-    Returns:
-        The description of the benchmark, as ``options`` parses it.
-
     Raises:
-        DataError: the file is missing or damaged, or names no benchmark; users edit it, so it may hold anything.
+        DataError: the run's config.yaml is missing or damaged, or names no benchmark; users edit it, so it may hold
+            anything.
     """
-    data = _data_entry(run)
-    try:
-        parsed: Namespace = parse(options, [str(run), f"--data={json.dumps(data, default=str)}"]).data
-    except RezslError as error:
-        raise DataError(
-            f"{run / 'config.yaml'}: data: expected a benchmark and its options, as rezsl fit writes them, got "
-            f"{str(data)[:200]}; correct the file, or name the benchmark with --data"
-        ) from error
-    return parsed
+    result: Namespace = settings.clone()
+    if result.data is None:
+        data = _data_entry(run)
+        try:
+            result["data"] = parse(options, [str(run), f"--data={json.dumps(data, default=str)}"]).data
+        except RezslError as error:
+            raise DataError(
+                f"{run / 'config.yaml'}: data: expected a benchmark and its options, as rezsl fit writes them, got "
+                f"{str(data)[:200]}; correct the file, or name the benchmark with --data"
+            ) from error
+    return result
 
 
 def store_of_run(run: Path) -> Path | None:

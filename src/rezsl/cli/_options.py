@@ -4,7 +4,6 @@ import difflib
 import re
 from argparse import ArgumentError as OptionError
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -78,25 +77,9 @@ def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
     return built
 
 
-def spell_out_resume(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with ``--resume`` as ``--resume=true``, and ``--resume false`` as ``--resume=false``."""
-    result: list[str] = []
-    for argument in arguments:
-        if result and result[-1] == "--resume" and not argument.startswith("-"):
-            result[-1] = f"--resume={argument}"
-        else:
-            result.append(argument)
-    return ["--resume=true" if argument == "--resume" else argument for argument in result]
-
-
-def last_value(arguments: Sequence[str], option: str) -> str | None:
-    """Return the value of an option, given as ``--option=value`` or ``--option value``; the last one counts."""
-    found = None
-    for argument, following in zip_longest(arguments, arguments[1:]):
-        name, equals, value = argument.partition("=")
-        if name == option:
-            found = value if equals else following
-    return found
+def add_resume(options: ArgumentParser, description: str) -> None:
+    """Add ``--resume``, which means true where no value follows."""
+    options.add_argument("--resume", type=bool, nargs="?", const=True, default=False, help=description)
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
