@@ -259,7 +259,10 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], ignored: Se
         after: the second record.
         ignored: names, at any depth, whose entries are not compared.
     """
-    old, new = _flat(before, ignored), _flat(after, ignored)
+    old, new = (
+        {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in flat(record, ignored).items()}
+        for record in (before, after)
+    )
     lines, checksums = [], []
     for name in dict.fromkeys([*old, *new]):
         pair = [record.get(name, "(none)") for record in (old, new)]
@@ -272,16 +275,16 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any], ignored: Se
     return lines + checksums
 
 
-def _flat(content: Mapping[str, Any], ignored: Sequence[str], prefix: str = "") -> dict[str, str]:
-    """Return the values of nested mappings as JSON text by dotted name."""
-    result: dict[str, str] = {}
+def flat(content: Mapping[str, Any], ignored: Sequence[str] = (), prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings by dotted name, without the entries of ignored names at any depth."""
+    result: dict[str, Any] = {}
     for name, value in content.items():
         if name in ignored:
             continue
         if isinstance(value, Mapping) and value:
-            result |= _flat(value, ignored, f"{prefix}{name}.")
+            result |= flat(value, ignored, f"{prefix}{name}.")
         else:
-            result[f"{prefix}{name}"] = json.dumps(value, ensure_ascii=False, default=str)
+            result[f"{prefix}{name}"] = value
     return result
 
 

@@ -6,9 +6,8 @@ with needs("report", "tables and pages"):
     import rich  # noqa: F401 - the modules below need it
 
 from rezsl.report._explanation import save_explanation
-from rezsl.report._page import render_report, save_report
+from rezsl.report._page import ReportedRun, render_report, reported_run, save_report
 from rezsl.report._plots import save_comparison, save_curve, save_error_matrix
-from rezsl.report._run import ReportedRun, reported_run
 from rezsl.report._tables import as_csv, as_latex, as_markdown, comparison_table, results_table, runs_csv
 
 __all__ = [

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from rezsl.classifier import Explanation
-from rezsl.errors import ArgumentError, name_some
-from rezsl.report._plots import COLORS, new_figure, plain_text
+from rezsl.errors import ArgumentError, check_at_least, name_some
+from rezsl.report._plots import COLORS, new_figure, pixels_of, plain_text
 from rezsl.report._text import shortened
 
 if TYPE_CHECKING:
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
 COLUMNS, BARS = 4, 12
 LONGEST_NAME, LONGEST_LINE = 28, 75
 """The most characters of a name above its picture, and of a line in the narrowest figure."""
+
+MAPS = "attention of attributes: brighter is more, each map scaled to its own peak"
 
 
 @plain_text()
@@ -44,26 +44,23 @@ def save_explanation(
         near = get_close_matches(unknown[0], explanation.attributes, n=1, cutoff=0.4)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}{hint}")
-    if top < 1:
-        raise ArgumentError(f"top: expected at least 1, got {top}")
+    check_at_least(1, top=top)
     shown = [explanation.attributes.index(name) for name in semantics]
     shown = shown or explanation.share.argsort(descending=True)[:top].tolist()
     has_maps = explanation.attention is not None
     pictures = (1 + len(shown) if has_maps else 1) if explanation.image is not None else 0
-    columns = min(COLUMNS, pictures) or 1
-    rows = -(-pictures // COLUMNS)
+    columns, rows = min(COLUMNS, pictures) or 1, -(-pictures // COLUMNS)
     bars = len(_decisive(explanation)) + 1 + (explanation.calibration != 0)
+    heights = [2.55 * rows, 1.5 + 0.27 * bars]
     figure = new_figure(max(7.0, 2.3 * columns), 2.55 * rows + 1.5 + 0.27 * bars)
     if path.suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
         raise ArgumentError(f"path: expected a picture's name, ending in .png, .pdf or .svg, got {path}")
     if pictures:
-        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.55 * rows, 1.5 + 0.27 * bars])[:, 0]
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
         cells = np.atleast_1d(above.subplots(rows, columns)).ravel()
         _draw_pictures(cells, explanation, shown if has_maps else [], title)
         if has_maps:
-            above.suptitle(
-                "attention of attributes: brighter is more, each map scaled to its own peak", fontsize=9, color="0.3"
-            )
+            above.suptitle(MAPS, fontsize=9, color="0.3")
         _draw_lead(below, explanation)
     else:
         _draw_lead(figure, explanation)
@@ -72,8 +69,7 @@ def save_explanation(
 
 def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], title: str) -> None:
     assert explanation.image is not None
-    pixels = explanation.image.permute(1, 2, 0).numpy()
-    pixels = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    pixels = pixels_of(explanation.image)
     for axes in cells:
         axes.set_axis_off()
     # A percentage follows the name.
@@ -86,8 +82,10 @@ def _draw_pictures(cells: Any, explanation: Explanation, shown: Sequence[int], t
     for axes, row in zip(cells[1:], shown, strict=False):
         assert explanation.attention is not None
         weights = explanation.attention[row]
+        size = (len(grey), len(grey))
+        smooth = F.interpolate(weights[None, None].float(), size, mode="bicubic", align_corners=False).clamp(min=0)
         axes.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.imshow(_enlarged(weights, len(grey)), cmap="inferno", alpha=0.6, interpolation="nearest")
+        axes.imshow(smooth[0, 0].numpy(), cmap="inferno", alpha=0.6, interpolation="nearest")
         # 1 means equal attention everywhere; the number shows which maps have no contrast.
         peak = float(weights.max()) * weights.numel()
         axes.set_title(f"{shortened(explanation.attributes[row], LONGEST_NAME)}\npeak {peak:.1f} × even", fontsize=9)
@@ -119,7 +117,10 @@ def _draw_lead(panel: "FigureBase", explanation: Explanation) -> None:
         )  # fmt: skip
     axes.spines[["top", "right", "left"]].set_visible(False)
     total = explanation.winner.score - explanation.runner_up.score
-    first, second = (_named(explanation, which) for which in ("winner", "runner_up"))
+    first, second = (
+        f"“{shortened(ranked.name, LONGEST_NAME)}” ({'seen' if ranked.seen else 'unseen'})"
+        for ranked in (explanation.winner, explanation.runner_up)
+    )
     question = (f"Why {first}", f"and not {second}: ahead by {total:.2f}")
     # Above the whole panel, because the axes beside long names are too narrow for it.
     panel.suptitle(
@@ -132,13 +133,3 @@ def _decisive(explanation: Explanation) -> list[int]:
     """Return the attributes that contribute most to the lead; an attribute that both classes share adds nothing."""
     order = explanation.lead.abs().argsort(descending=True)[:BARS].tolist()
     return [row for row in order if abs(float(explanation.lead[row])) >= 0.005]
-
-
-def _named(explanation: Explanation, which: str) -> str:
-    ranked = getattr(explanation, which)
-    return f"“{shortened(ranked.name, LONGEST_NAME)}” ({'seen' if ranked.seen else 'unseen'})"
-
-
-def _enlarged(weights: Tensor, size: int) -> np.ndarray:
-    smooth = F.interpolate(weights[None, None].to(torch.float32), (size, size), mode="bicubic", align_corners=False)
-    return smooth[0, 0].clamp(min=0).numpy()

@@ -1,19 +1,90 @@
-"""The page of a report: a template, filled with tables, plots and sentences."""
+"""The page of a report: its content, and the template that it fills with tables, plots and sentences."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from rezsl.errors import ArgumentError, needs
-from rezsl.evaluation import AnalysisComparison, compare_analyses
-from rezsl.files import write_atomically
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError, RunDirectoryError, needs
+from rezsl.evaluation import (
+    Analysis,
+    ErrorFall,
+    Evaluation,
+    analyse_evaluation,
+    analyse_model,
+    compare_analyses,
+    load_error_fall,
+)
+from rezsl.files import read_json, write_atomically
+from rezsl.metrics import metrics_in
 from rezsl.report import _page_tables as tables
 from rezsl.report._findings import findings
+from rezsl.report._page_examples import ClassExamples, examples_of
 from rezsl.report._page_plots import page_plots
-from rezsl.report._run import ReportedRun
+from rezsl.report._text import named_with_protocol
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, eq=False)
+class ReportedRun:
+    """The part of a report about one model.
+
+    Attributes:
+        analysis: analysis of the model on the test images.
+        data: name of the benchmark.
+        notes: the repairs and decisions of the benchmark's reader.
+        examples: images of unseen classes; none for features.
+        error_fall: rate at which the errors on validation images fell in training; None without a record.
+        settings: settings of the run in ``settings.json``; empty where there is no record.
+        metrics: metrics of the finished run in ``metrics.json``; empty where there is no record.
+    """
+
+    analysis: Analysis
+    data: str = ""
+    notes: tuple[str, ...] = ()
+    examples: tuple[ClassExamples, ...] = ()
+    error_fall: ErrorFall | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def validation_classes(self) -> int | None:
+        """The number of classes on which γ was chosen; None where there is no record."""
+        count: int | None = self.metrics.get("validation", {}).get("unseen_classes")
+        return count
+
+
+def reported_run(
+    model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None, evaluation: Evaluation | None = None
+) -> ReportedRun:
+    """Analyse a model on the test images of a benchmark, and collect the content of a report.
+
+    Args:
+        model: a trained classifier.
+        benchmark: data with test images.
+        run_dir: its run directory, for the records of settings and metrics; None leaves them out.
+        evaluation: evaluation of the model on the test images; None evaluates the model.
+
+    Raises:
+        DataError: there are no test images, or the benchmark does not fit the model.
+        RunDirectoryError: a record is damaged.
+    """
+    analysis = analyse_model(model, benchmark) if evaluation is None else analyse_evaluation(evaluation)
+    names = ("settings", "metrics")
+    records = {name: run_dir / f"{name}.json" for name in names} if run_dir is not None else {}
+    return ReportedRun(
+        analysis=analysis,
+        data=benchmark.name,
+        notes=benchmark.notes,
+        examples=examples_of(model, benchmark, analysis),
+        error_fall=load_error_fall(run_dir) if run_dir is not None else None,
+        **{name: read_json(path, RunDirectoryError) for name, path in records.items() if path.exists()},
+    )
 
 
 def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = "") -> None:
@@ -43,19 +114,20 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
-    page = environment.from_string(_read("page.html"))
-    metrics, rows = tables.headlines(runs)
-    comparison, why_not = _compared(runs)
-    return page.render(
-        title=title or _title(runs),
-        style=Markup(_read("style.css")),
-        script=Markup(_read("script.js")),
+    page, style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("page.html", "style.css", "script.js"))
+    data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
+    names = ", ".join(runs)
+    analyses = {name: run.analysis for name, run in runs.items()}
+    differences, why_not = _differences(analyses)
+    return environment.from_string(page).render(
+        title=title or (f"{data}: {names}" if data else names),
+        style=Markup(style),
+        script=Markup(script),
         runs=[_run(name, run, f"r{number}") for number, (name, run) in enumerate(runs.items())],
-        headline_metrics=metrics,
-        headline_rows=rows,
-        differences=tables.differences(comparison) if comparison is not None else [],
+        headlines=metrics_in("page"),
+        differences=differences,
         why_not=why_not,
-        matrices=tables.matrices(runs),
+        matrices=tables.matrices(analyses.values()),
         version=version("rezsl"),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
@@ -65,15 +137,17 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
 
     analysis = run.analysis
-    plots = page_plots(analysis, run.error_fall, prefix)
+    unseen = analysis.conventional
     return {
         "id": prefix,
         "name": name,
+        "named": named_with_protocol(name, analysis.protocol),
         "run": run,
+        "values": analysis.metrics(),
         "findings": findings(analysis, run.validation_classes, run.error_fall),
-        "plots": {name: Markup(svg) for name, svg in plots.items()},
-        "confusion": tables.confusion(analysis),
-        "pairs": tables.confused_pairs(analysis),
+        "plots": {name: Markup(svg) for name, svg in page_plots(analysis, run.error_fall, prefix).items()},
+        "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= tables.MATRIX_CLASSES else None,
+        "pairs": analysis.generalized.most_confused(tables.PAIRS),
         "attributes": tables.attributes(analysis),
         "classes": tables.classes(analysis),
         "settings": tables.flattened(run.settings),
@@ -81,21 +155,11 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     }
 
 
-def _compared(runs: Mapping[str, ReportedRun]) -> tuple[AnalysisComparison | None, str]:
+def _differences(analyses: Mapping[str, Analysis]) -> tuple[list[dict[str, str]], str]:
     """Compare the runs; runs of different classes cannot be paired, and the page gives the reason."""
-    if len(runs) < 2:
-        return None, ""
+    if len(analyses) < 2:
+        return [], ""
     try:
-        return compare_analyses({name: run.analysis for name, run in runs.items()}), ""
+        return tables.differences(compare_analyses(analyses)), ""
     except ArgumentError as error:
-        return None, str(error)
-
-
-def _title(runs: Mapping[str, ReportedRun]) -> str:
-    data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
-    names = ", ".join(runs)
-    return f"{data}: {names}" if data else names
-
-
-def _read(name: str) -> str:
-    return files("rezsl.report").joinpath("templates", name).read_text(encoding="utf-8")
+        return [], str(error)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
-from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, explain
 from rezsl.data import Benchmark
 from rezsl.evaluation import Analysis
 from rezsl.models import HasAttention
+from rezsl.report._plots import pixels_of
 
 CLASSES, EACH = 24, 4
 """The most unseen classes with images on a page, and the most right and the most wrong images of each."""
@@ -59,24 +58,18 @@ def examples_of(model: ZeroShotClassifier, benchmark: Benchmark, analysis: Analy
         return ()
     known = analysis.generalized
     index = torch.cat([benchmark.split.test_seen, benchmark.split.test_unseen])[known.sample]
-    unseen = [known.candidates.index(name) for name, seen in zip(analysis.classes, analysis.is_seen, strict=True)
-              if not seen]  # fmt: skip
-    unseen.sort(key=lambda row: float(known.class_accuracy[row]))
+    accuracy = known.accuracy_of
+    unseen = [name for name, seen in zip(analysis.classes, analysis.is_seen, strict=True) if not seen]
     found = []
-    for row in unseen[:CLASSES]:
-        sides = []
+    for name in sorted(unseen, key=accuracy.__getitem__)[:CLASSES]:
+        row, sides = known.candidates.index(name), []
         for right in (True, False):
-            of_side = ((known.truth == row) & ((known.chosen == row) == right)).nonzero().squeeze(1)
-            picked = _spread(of_side)
+            rows = ((known.truth == row) & ((known.chosen == row) == right)).nonzero().squeeze(1)
+            picked = rows[torch.linspace(0, len(rows) - 1, min(EACH, len(rows))).long()]
             chosen = [known.candidates[column] for column in known.chosen[picked].tolist()]
             sides.append(_examples(model, benchmark, index[picked].tolist(), chosen))
-        found.append(ClassExamples(known.candidates[row], *sides))
+        found.append(ClassExamples(name, *sides))
     return tuple(found)
-
-
-def _spread(rows: Tensor) -> Tensor:
-    count = min(EACH, len(rows))
-    return rows[torch.linspace(0, len(rows) - 1, count).long()] if count else rows
 
 
 def _examples(
@@ -85,7 +78,7 @@ def _examples(
     if not positions:
         return ()
     images = model.input_format.read(benchmark.inputs, torch.tensor(positions))
-    examples = [Example(_data_uri(_pixels(image)), name) for image, name in zip(images, chosen, strict=True)]
+    examples = [Example(_data_uri(pixels_of(image)), name) for image, name in zip(images, chosen, strict=True)]
     # The test is on the class, because an instance may have a layer of the name ``attention``.
     if issubclass(type(model.network), HasAttention) and model.network.scores_are_cosines:
         examples[0] = _with_attention(examples[0], model, benchmark, positions[0])
@@ -100,14 +93,9 @@ def _with_attention(example: Example, model: ZeroShotClassifier, benchmark: Benc
         return example
     row = int(explanation.share.argmax())
     weights = explanation.attention[row]
-    overlay = _overlaid(_pixels(explanation.image), weights.float().numpy())
+    overlay = _overlaid(pixels_of(explanation.image), weights.float().numpy())
     peak = float(weights.max()) * weights.numel()
     return Example(example.picture, example.chosen, _data_uri(overlay), explanation.attributes[row], peak)
-
-
-def _pixels(image: UInt8[Tensor, "channels height width"]) -> np.ndarray:
-    pixels = image.cpu().permute(1, 2, 0).numpy()
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
 
 def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -126,9 +114,9 @@ def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _data_uri(pixels: np.ndarray) -> str:
     from PIL import Image  # noqa: PLC0415 - only where there are images
 
-    image, stream = Image.fromarray(pixels), io.BytesIO()
-    kind = "PNG" if max(image.size) <= TINY else "JPEG"
-    if kind == "JPEG":
+    image, stream, kind = Image.fromarray(pixels), io.BytesIO(), "PNG"
+    if max(image.size) > TINY:
+        kind = "JPEG"
         image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    image.save(stream, kind, **({"quality": 82} if kind == "JPEG" else {"optimize": True}))
+    image.save(stream, kind, quality=82, optimize=kind == "PNG")
     return f"data:image/{kind.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"

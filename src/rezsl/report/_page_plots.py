@@ -1,18 +1,29 @@
 """The plots of one run, as inline SVG: functions that draw on a figure and return the text for screen readers."""
 
+import io
 import math
+import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rezsl.errors import needs
 from rezsl.evaluation import Analysis, ErrorFall, ValueBins
-from rezsl.report._svg import FIRST, INK, PAPER, SECOND, SOFT, inline_svg
 from rezsl.report._text import shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+THEME_NAMES = ("ink", "soft", "line", "first", "second", "paper")
+THEME = {f"#0102{number:02x}": name for number, name in enumerate(THEME_NAMES)}
+"""Each of these colours is replaced by a colour of the page's light or dark theme; no plot uses them otherwise."""
+
+INK, SOFT, GRID, FIRST, SECOND, PAPER = THEME
+
+WIDTH = 5.2
+"""Width of every plot in inches, of which each has 96 pixels in a page."""
 
 WORST = 12
 LONGEST_NAME = 24
@@ -28,9 +39,8 @@ def page_plots(analysis: Analysis, fall: ErrorFall | None, prefix: str) -> dict[
         prefix: begins the ids of all elements.
     """
     level, worst_height = analysis.options.level, 1.4 + 0.3 * min(WORST, len(analysis.attributes))
-    error = partial(_values, analysis.error_by_value, 1000.0, "error", "×10⁻³", level)
     drawn: dict[str, tuple[float, Callable[[Figure], str]]] = {
-        "value": (4.2, error),
+        "value": (4.2, partial(_values, analysis.error_by_value, 1000.0, "error", "×10⁻³", level)),
         "worst": (worst_height, partial(_worst, analysis)),
         "reliability": (4.6, partial(_reliability, analysis)),
     }
@@ -39,9 +49,42 @@ def page_plots(analysis: Analysis, fall: ErrorFall | None, prefix: str) -> dict[
     if len(analysis.generalized.mistakes.error):
         drawn["mistakes"] = (3.2, partial(_mistakes, analysis))
     if fall is not None and int(fall.by_value.count.sum()):
-        words = ("fall of ln error", "×10⁻² per epoch")
-        drawn["fall"] = (4.2, partial(_values, fall.by_value, 100.0, *words, level))
-    return {name: inline_svg(5.2, height, draw, f"{prefix}-{name}") for name, (height, draw) in drawn.items()}
+        drawn["fall"] = (4.2, partial(_values, fall.by_value, 100.0, "fall of ln error", "×10⁻² per epoch", level))
+    return {name: _inline_svg(height, draw, f"{prefix}-{name}") for name, (height, draw) in drawn.items()}
+
+
+def _inline_svg(height: float, draw: Callable[["Figure"], str], prefix: str) -> str:
+    """Draw a plot, with its height in inches, and return it as an ``<svg>`` element; the prefix begins all its ids."""
+    from markupsafe import escape  # noqa: PLC0415 - comes with Jinja, which only pages need
+
+    with needs("report", "plots"):
+        from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
+        from matplotlib.figure import Figure  # noqa: PLC0415 - the same
+
+    settings: Any = {
+        "svg.fonttype": "none", "svg.hashsalt": prefix, "text.parse_math": False, "font.size": 10,
+        "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT,
+        "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
+        "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
+    }  # fmt: skip
+    stream = io.StringIO()
+    with rc_context(settings):
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        label = draw(figure)
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'\s+xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href=", "href=")
+    text = re.sub(r'\bid="([^"]*)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", text)
+    text = re.sub(r"font:[^;\"]*?([\d.]+)px[^;\"]*", r"font-size: \1px", text)
+    for color, name in THEME.items():
+        text = text.replace(color, f"var(--{name})")
+    view = re.search(r'viewBox="[^"]*"', text)
+    assert view is not None
+    opening = f'<svg role="img" aria-label="{escape(label)}" {view[0]} style="max-width: {96 * WIDTH:.0f}px">'
+    return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
 
 
 def _curve(analysis: Analysis, figure: "Figure") -> str:

@@ -1,16 +1,14 @@
 """The tables of a page, with cells as text, and the error matrices as data for its script."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
 
 from rezsl.evaluation import Analysis, AnalysisComparison, PairedDifference
-from rezsl.metrics import Metric, metrics_in
-from rezsl.report._run import ReportedRun
-from rezsl.report._text import named_with_protocol, number, p_value, signed
+from rezsl.files import flat
+from rezsl.report._text import number, p_value, signed
 
 MATRIX_CLASSES = 30
 """The most unseen classes for which the page has a confusion matrix besides the list of the worst pairs."""
@@ -30,24 +28,6 @@ QUANTITIES = {
     "correlation_over_attributes": ("correlation over attributes", 1.0, ""),
     "absolute_correlation_over_attributes": ("|correlation| over attributes", 1.0, ""),
 }
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Shares of the images of each unseen class that are recognised as each unseen class, in ``[0, 1]``."""
-
-    names: tuple[str, ...]
-    shares: list[list[float]]
-
-
-def headlines(runs: Mapping[str, ReportedRun]) -> tuple[tuple[Metric, ...], list[tuple[str, list[str]]]]:
-    """Return the metrics of the columns, and a row of their values per run."""
-    metrics, rows = metrics_in("page"), []
-    for name, run in runs.items():
-        values = run.analysis.metrics()
-        cells = [metric.show(values[metric.name]) for metric in metrics]
-        rows.append((named_with_protocol(name, run.analysis.protocol), cells))
-    return metrics, rows
 
 
 def differences(comparison: AnalysisComparison) -> list[dict[str, str]]:
@@ -70,22 +50,6 @@ def _difference(one: PairedDifference) -> dict[str, str]:
     }
 
 
-def confusion(analysis: Analysis) -> Confusion | None:
-    """Return the confusions among unseen classes; None if there are fewer than two or too many of them."""
-    known = analysis.conventional
-    if known is None or not 1 < len(known.candidates) <= MATRIX_CLASSES:
-        return None
-    return Confusion(known.candidates, known.confusion_rates.nan_to_num().tolist())
-
-
-def confused_pairs(analysis: Analysis) -> list[dict[str, str]]:
-    """Return the pairs that are confused most, among all classes."""
-    return [
-        {"truth": pair.truth, "chosen": pair.chosen, "samples": str(pair.samples), "share": f"{100 * pair.share:.1f}"}
-        for pair in analysis.generalized.most_confused(PAIRS)
-    ]
-
-
 def attributes(analysis: Analysis) -> list[list[str]]:
     """Return name, mean value, error, its spread over classes, correlation and its interval of every attribute."""
     profile, correlation = analysis.attribute_errors, analysis.correlation_over_classes.pearson
@@ -103,45 +67,33 @@ def attributes(analysis: Analysis) -> list[list[str]]:
 
 def classes(analysis: Analysis) -> list[list[str]]:
     """Return name, side, images, accuracy among all classes and error of every class, the lowest accuracy first."""
-    known = analysis.generalized
-    accuracy = dict(zip(known.candidates, known.class_accuracy.tolist(), strict=True))
-    order = sorted(range(len(analysis.classes)), key=lambda row: accuracy[analysis.classes[row]])
+    accuracy = analysis.generalized.accuracy_of
+    columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
+    rows = sorted(zip(*columns, strict=True), key=lambda row: accuracy[row[0]])
     return [
-        [
-            analysis.classes[row], "seen" if analysis.is_seen[row] else "unseen", str(int(analysis.class_count[row])),
-            number(100 * accuracy[analysis.classes[row]], 1),
-            number(1000 * float(analysis.class_errors.mean[row]), 2),
-        ]
-        for row in order
-    ]  # fmt: skip
+        [name, "seen" if seen else "unseen", str(count), number(100 * accuracy[name], 1), number(1000 * error, 2)]
+        for name, seen, count, error in rows
+    ]
 
 
-def flattened(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def flattened(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return a nested record as lines of dotted names and values."""
-    lines: list[tuple[str, str]] = []
-    for name, value in record.items():
-        if isinstance(value, Mapping) and value:
-            lines += flattened(value, f"{prefix}{name}.")
-        else:
-            shown = (
-                ", ".join(map(str, value))
-                if isinstance(value, list)
-                else f"{value:.6g}"
-                if isinstance(value, float)
-                else str(value)
-            )
-            lines.append((prefix + str(name), shown))
-    return lines
+    return [(name, _text(value)) for name, value in flat(record).items()]
 
 
-def matrices(runs: Mapping[str, ReportedRun]) -> list[dict[str, Any]]:
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def matrices(analyses: Iterable[Analysis]) -> list[dict[str, Any]]:
     """Return names, errors and values (both ×10³) of every run; a number in place of values names an equal run."""
     found: list[dict[str, Any]] = []
-    for place, run in enumerate(runs.values()):
-        analysis = run.analysis
-        accuracy = dict(zip(analysis.generalized.candidates, analysis.generalized.class_accuracy.tolist(), strict=True))
+    for analysis in analyses:
+        accuracy = analysis.generalized.accuracy_of
         values = _thousandths(analysis.class_semantics)
-        same = next((earlier for earlier in range(place) if found[earlier]["values"] == values), None)
+        same = next((place for place, earlier in enumerate(found) if earlier["values"] == values), None)
         found.append({
             "classes": list(analysis.classes),
             "attributes": list(analysis.attributes),

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+from torch import Tensor
 
 from rezsl.errors import needs
 from rezsl.evaluation import Evaluation
 from rezsl.experiments.results import Comparison, Row
-from rezsl.functional import CurvePoint
 from rezsl.metrics import Metric
 from rezsl.report._tables import TESTED
 from rezsl.report._text import named_with_protocol
@@ -53,6 +55,12 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
+def pixels_of(image: UInt8[Tensor, "channels height width"]) -> NDArray[np.uint8]:
+    """Return an image as ``[height, width, 3]``; a grey one has three equal channels."""
+    pixels = image.cpu().permute(1, 2, 0).numpy()
+    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
 @plain_text()
 def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
     """Draw the seen-unseen curves of one or more models, with the chosen and the best working points."""
@@ -62,8 +70,9 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
         label = f"{named_with_protocol(name, evaluation.protocol)}  (AUSUC {100 * evaluation.ausuc:.1f} %)"
         unseen, seen = (100 * accuracy.numpy() for accuracy in (evaluation.curve.unseen, evaluation.curve.seen))
         axes.plot(unseen, seen, color=color, linewidth=2, label=label, zorder=2)
-        axes.plot(*_percent(evaluation.point), "o", color=color, markersize=9, markeredgecolor="white", zorder=4)
-        axes.plot(*_percent(evaluation.oracle), "*", color=color, markersize=13, markeredgecolor="white", zorder=3)
+        for point, marker, size, layer in ((evaluation.point, "o", 9, 4), (evaluation.oracle, "*", 13, 3)):
+            place = ([100 * point.unseen], [100 * point.seen])
+            axes.plot(*place, marker, color=color, markersize=size, markeredgecolor="white", zorder=layer)
     if any(evaluation.protocol == "honest" for evaluation in evaluations.values()):
         axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
     axes.plot([], [], "*", color="0.35", markersize=11, label="γ best on test (oracle)")
@@ -96,7 +105,10 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
         axes.axhline(sum(evaluation.is_seen) - 0.5, color="black", linewidth=1.2)
         axes.set_yticks(range(len(order)), class_names, fontsize=8)
         axes.set_xticks([])
-        figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=_extend(matrix, *image.get_clim()))
+        bottom, top = image.get_clim()
+        beyond = ("min" if matrix.min() < bottom else "") + ("max" if matrix.max() > top else "")
+        extend = {"": "neither", "minmax": "both"}.get(beyond, beyond)
+        figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=extend)
     if named:
         below.set_xticks(range(len(by_error)), [evaluation.attributes[i] for i in by_error], rotation=90, fontsize=8)
     below.set_xlabel(f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line")
@@ -109,16 +121,6 @@ def _colors(matrix: np.ndarray, color_map: str) -> dict[str, Any]:
     top = float(np.quantile(np.abs(matrix), 0.995)) or float(np.abs(matrix).max()) or 1.0
     negative = matrix.min() < 0
     return {"cmap": "RdBu" if negative else color_map, "vmin": -top if negative else 0.0, "vmax": top}
-
-
-def _extend(matrix: np.ndarray, bottom: float, top: float) -> str:
-    """Return the ends of the colour bar beyond which there are values."""
-    ends = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
-    return ends[bool(matrix.min() < bottom), bool(matrix.max() > top)]
-
-
-def _percent(point: CurvePoint) -> tuple[list[float], list[float]]:
-    return [100 * point.unseen], [100 * point.seen]
 
 
 @plain_text()

@@ -180,22 +180,19 @@ def _failures(comparison: Comparison) -> list[str]:
 def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell]]]:
     """Yield each row of a data set with its cells, one of each compared metric."""
     rows = comparison.of(dataset)
-    best = {metric.name: _best(metric, [row.summary(metric.name)[0] for row in rows]) for metric in COMPARED}
+    best: dict[str, float] = {}
+    for metric in COMPARED:
+        means = [mean for mean, _ in (row.summary(metric.name) for row in rows) if not math.isnan(mean)]
+        if metric.better != "neither" and len(means) > 1:
+            best[metric.name] = min(means) if metric.better == "down" else max(means)
     for row in rows:
         cells = []
         for metric in COMPARED:
             mean, deviation = row.summary(metric.name)
             p = "baseline" if comparison.is_baseline(row) else p_value(comparison.significance(row, metric.name)[0])
-            cells.append(Cell(metric, _narrow(mean, metric), _narrow(deviation, metric), p, mean == best[metric.name]))
+            is_best = mean == best.get(metric.name)
+            cells.append(Cell(metric, _narrow(mean, metric), _narrow(deviation, metric), p, is_best))
         yield row, cells
-
-
-def _best(metric: Metric, means: list[float]) -> float:
-    """Return the best mean; NaN, which equals none of them, without a better direction or with a single mean."""
-    known = [mean for mean in means if not math.isnan(mean)]
-    if metric.better == "neither" or len(known) < 2:
-        return math.nan
-    return min(known) if metric.better == "down" else max(known)
 
 
 def _narrow(value: float, metric: Metric) -> str:
@@ -224,10 +221,8 @@ def _missing_runs(row: Row) -> str:
 
 def _terminal_cell(cell: Cell) -> str:
     """Return the mean, below it the standard deviation, and below that p where the metric is tested."""
-    lines = [
-        f"[bold]{cell.mean}[/bold]" if cell.is_best else cell.mean,
-        f"[dim]±{cell.deviation}[/dim]" if cell.deviation else "",
-    ]
+    lines = [f"[bold]{cell.mean}[/bold]" if cell.is_best else cell.mean]
+    lines.append(f"[dim]±{cell.deviation}[/dim]" if cell.deviation else "")
     if cell.metric.tested and cell.p != "baseline":
         p = cell.p.replace("0.", ".")
         lines.append(f"[dim]p{p}[/dim]" if p[0] == "<" else f"[dim]p {p}[/dim]")
@@ -254,6 +249,6 @@ def _markdown(text: str) -> str:
 
 def _latex(text: str) -> str:
     """Escape the characters that are commands in LaTeX."""
-    special = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
+    special: dict[str, str | int | None] = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
     special |= {"^": "\\textasciicircum{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    return "".join(special.get(sign, sign) for sign in text)
+    return text.translate(str.maketrans(special))
