@@ -249,6 +249,6 @@ def _markdown(text: str) -> str:
 
 def _latex(text: str) -> str:
     """Escape the characters that are commands in LaTeX."""
-    special: dict[str, str | int | None] = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
+    special = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
     special |= {"^": "\\textasciicircum{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    return text.translate(str.maketrans(special))
+    return "".join(special.get(sign, sign) for sign in text)
