@@ -126,21 +126,19 @@ def _quantities(analysis: Analysis) -> Quantities:
     over_attributes = analysis.correlation_over_attributes.pearson.value
     unseen = analysis.conventional
 
-    def of_attributes(values: Float[Tensor, "S"]) -> tuple[PairedBy, Named]:
-        return "attributes", dict(zip(analysis.attributes, values.tolist(), strict=True))
-
-    def of_classes(values: Float[Tensor, "K"]) -> tuple[PairedBy, Named]:
-        return "classes", dict(zip(analysis.classes, values.tolist(), strict=True))
+    def values_of(paired_by: PairedBy, values: Float[Tensor, "n"]) -> tuple[PairedBy, Named]:
+        names = analysis.attributes if paired_by == "attributes" else analysis.classes
+        return paired_by, dict(zip(names, values.tolist(), strict=True))
 
     return {
-        "attribute_error": of_attributes(analysis.attribute_errors.mean),
-        "class_error": of_classes(analysis.class_errors.mean),
+        "attribute_error": values_of("attributes", analysis.attribute_errors.mean),
+        "class_error": values_of("classes", analysis.class_errors.mean),
         "class_accuracy": ("classes", analysis.generalized.accuracy_of),
         "unseen_class_accuracy": ("classes", {} if unseen is None else unseen.accuracy_of),
-        "correlation_over_classes": of_attributes(over_classes),
-        "correlation_over_attributes": of_classes(over_attributes),
-        "absolute_correlation_over_classes": of_attributes(over_classes.abs()),
-        "absolute_correlation_over_attributes": of_classes(over_attributes.abs()),
+        "correlation_over_classes": values_of("attributes", over_classes),
+        "correlation_over_attributes": values_of("classes", over_attributes),
+        "absolute_correlation_over_classes": values_of("attributes", over_classes.abs()),
+        "absolute_correlation_over_attributes": values_of("classes", over_attributes.abs()),
     }
 
 
@@ -151,7 +149,11 @@ def _compare(
     by_name = {name: second[name] - first[name] for name in first if name in second}
     by_name = {name: value for name, value in by_name.items() if not math.isnan(value)}
     difference = torch.tensor(list(by_name.values()), dtype=torch.float64)
-    low, high = _interval_of_mean(difference, options)
+    low = high = torch.nan
+    if len(difference):
+        weights = bootstrap_weights(len(difference), options.resamples, options.seed)
+        draws = (weights @ difference / len(difference)).unsqueeze(1)
+        low, high = map(float, percentile_interval(draws, options.level))
     p_value = _wilcoxon(difference)
     return PairedDifference(
         quantity=quantity,
@@ -167,14 +169,6 @@ def _compare(
         p_value_holm=p_value,
         lower_share=float(((difference < 0).double() + (difference == 0).double() / 2).mean()),
     )
-
-
-def _interval_of_mean(difference: Float[Tensor, "n"], options: AnalysisOptions) -> tuple[float, float]:
-    if not len(difference):
-        return torch.nan, torch.nan
-    weights = bootstrap_weights(len(difference), options.resamples, options.seed)
-    low, high = percentile_interval((weights @ difference / len(difference)).unsqueeze(1), options.level)
-    return float(low), float(high)
 
 
 def _wilcoxon(difference: Float[Tensor, "n"]) -> float:

@@ -115,10 +115,11 @@ class SeenUnseen(Metric):
 
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]`` and true classes ``[B]``."""
-        if bool(self.is_seen.all()) or not bool(self.is_seen.any()):
+        any_seen = bool(self.is_seen.any())
+        if any_seen == bool(self.is_seen.all()):
             # Without a rival on the other side the seen classes win at every finite γ, or the unseen ones do.
-            largest = torch.finfo(torch.float64).max if bool(self.is_seen.any()) else -torch.finfo(torch.float64).max
-            margin = torch.full((len(labels),), largest, dtype=torch.float64, device=labels.device)
+            largest = torch.finfo(torch.float64).max
+            margin = torch.full_like(labels, largest if any_seen else -largest, dtype=torch.float64)
             right = scores.argmax(dim=1) == labels
         else:
             margin, right = seen_unseen_margins(scores, labels, self.is_seen)

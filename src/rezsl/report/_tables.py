@@ -172,8 +172,8 @@ def _failures(comparison: Comparison) -> list[str]:
     lines = []
     for row in comparison.rows:
         for reason in dict.fromkeys(row.failures.values()):
-            seeds = [str(seed) for seed, other in row.failures.items() if other == reason]
-            lines.append(f"Failed: {row.dataset}, {row.name}, seed {', '.join(seeds)}: {reason}")
+            seeds = ", ".join(str(seed) for seed, other in row.failures.items() if other == reason)
+            lines.append(f"Failed: {row.dataset}, {row.name}, seed {seeds}: {reason}")
     return lines
 
 
@@ -190,8 +190,8 @@ def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell
         for metric in COMPARED:
             mean, deviation = row.summary(metric.name)
             p = "baseline" if comparison.is_baseline(row) else p_value(comparison.significance(row, metric.name)[0])
-            is_best = mean == best.get(metric.name)
-            cells.append(Cell(metric, _narrow(mean, metric), _narrow(deviation, metric), p, is_best))
+            texts = (_narrow(mean, metric), _narrow(deviation, metric), p)
+            cells.append(Cell(metric, *texts, is_best=mean == best.get(metric.name)))
         yield row, cells
 
 
@@ -214,9 +214,8 @@ def _written_rows(
 
 def _missing_runs(row: Row) -> str:
     """Return the text in brackets beside the name of a row with runs that have not finished."""
-    if not row.failures:
-        return ""
-    return f"({len(row.runs)} of {len(row.runs) + len(row.failures)} seeds)" if row.runs else "(failed)"
+    count = len(row.runs)
+    return "" if not row.failures else f"({count} of {count + len(row.failures)} seeds)" if count else "(failed)"
 
 
 def _terminal_cell(cell: Cell) -> str:
