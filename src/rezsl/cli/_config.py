@@ -31,15 +31,8 @@ class ConfigFile(ActionConfigFile):
 def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a YAML file of options, laid over the file that its entry ``base`` names, if it has one.
 
-    Mappings are merged entry by entry, and everything else replaces what the base has; see
-    :func:`rezsl.experiments.plan.merged`. A base is named relative to the file's own folder, and may have a base.
-
-    Args:
-        path: the file.
-        over: the files that are laid over this one.
-
-    Raises:
-        ArgumentError: a file cannot be read, is no YAML, holds no options, or is laid over itself.
+    A base is named relative to the file's own folder, and may have a base; ``over`` are the files that are laid over
+    this one. See :func:`rezsl.experiments.plan.merged`.
     """
     content = read_yaml(path, ArgumentError)
     if not isinstance(content, dict):
@@ -59,21 +52,11 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def with_data(options: ArgumentParser, settings: Namespace, run: Path) -> Namespace:
-    """Return the settings with the benchmark of a run, unless they name another one.
-
-    Args:
-        options: a parser with the option ``--data`` and the run's directory as its first argument.
-        settings: its settings.
-        run: directory of the run.
-
-    Raises:
-        DataError: the run's config.yaml is missing or damaged, or names no benchmark; users edit it, so it may hold
-            anything.
-    """
+    """Return the settings with the benchmark that the config.yaml of a run names, unless they name another one."""
     result: Namespace = settings.clone()
     if result.data is None:
         data = _data_entry(run)
-        try:
+        try:  # users edit the file, so it may hold anything
             result["data"] = parse(options, [str(run), f"--data={json.dumps(data, default=str)}"]).data
         except RezslError as error:
             raise DataError(

@@ -16,15 +16,7 @@ def show(console: Console, *lines: str) -> None:
 
 
 def check_output_file(out: Path, example: str) -> None:
-    """Check, before the work is done, that a file can be written.
-
-    Args:
-        out: the file that ``--out`` names.
-        example: a file name that would fit, for the message.
-
-    Raises:
-        ArgumentError: the path is a directory, or lies in none.
-    """
+    """Check, before the work is done, that ``--out`` can be a file; ``example`` is a name that would fit."""
     if out.is_dir():
         raise ArgumentError(f"--out: expected a file, got the directory {out}; name a file in it, as {out / example}")
     if not out.absolute().parent.is_dir():

@@ -41,15 +41,9 @@ def sentence(summary: str) -> str:
 
 
 def parse(options: ArgumentParser, arguments: Sequence[str], command: ArgumentParser | None = None) -> Namespace:
-    """Parse a command line.
+    """Parse a command line; an error is one line that names what was typed.
 
-    Args:
-        options: the parser.
-        arguments: what is typed.
-        command: the parser of the chosen command, where ``options`` is the one of the whole command line.
-
-    Raises:
-        RezslError: an option is unknown or its value does not fit; the message is one line that names it.
+    Where ``options`` is the parser of the whole command line, ``command`` is the one of the chosen command.
     """
     try:
         return options.parse_args(list(arguments))

@@ -56,14 +56,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
 
 
 def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: Console | None = None) -> Comparison:
-    """Run the plan of a directory and write its tables; see :func:`check_plan`.
-
-    Args:
-        folder: the directory with its plan; finished runs in it are not run again.
-        workers: the processes of the runs, which are ended.
-        test: of paired differences from the baseline.
-        console: shows the progress and the table.
-    """
+    """Run what the directory of a plan lacks, end the processes, write the tables, and show them and the progress."""
     console, plan, output = console or Console(), folder.plan, folder.path
     _keep(folder)
     jobs = folder.jobs()
@@ -95,11 +88,7 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: C
 
 
 def check_plan(plan: Plan) -> None:
-    """Check, before anything is run, that the options and search space of each row are options of ``rezsl fit``.
-
-    Raises:
-        ArgumentError: one is not; the message names the row.
-    """
+    """Check, before anything is run, that the options and search space of each row are options of ``rezsl fit``."""
     for cell in plan.cells:
         text = json.dumps(cell.options)
         for place in (*sweep_command.PLACES, "seed"):

@@ -98,18 +98,14 @@ def _check(directory: Path, resuming: bool) -> None:
 def _trained(data: Benchmark, loss: RegressionLoss | None, folder: Path, seed: int) -> Evaluation:
     """Return the evaluation of one loss: of the finished run in the folder, or of one that is trained or resumed."""
     if (folder / "metrics.json").exists():
-        _check_seed(folder / "settings.json", seed)
+        # Unfinished runs are checked by fit; a finished one must not be shown in a table of another seed.
+        before = read_json(folder / "settings.json", RunDirectoryError, "the settings of a run").get("seed")
+        if before != seed:
+            raise RunDirectoryError(
+                f"run_dir: {folder} was trained with another seed; add --seed {before}, or choose another directory"
+            )
         return evaluate(load_model(folder), data)
     training = Training(loss=loss, augmentation=INK, max_epochs=EPOCHS, seed=seed)
     result = fit(data, training=training, run_dir=folder, resume=folder.is_dir())
     assert result.test is not None
     return result.test
-
-
-def _check_seed(path: Path, seed: int) -> None:
-    """Unfinished runs are checked by :func:`rezsl.fit`; a finished one must not be shown in a table of another seed."""
-    before = read_json(path, RunDirectoryError, "the settings of a run").get("seed")
-    if before != seed:
-        raise RunDirectoryError(
-            f"run_dir: {path.parent} was trained with another seed; add --seed {before}, or choose another directory"
-        )

@@ -1,8 +1,6 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
-import csv
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,6 +15,7 @@ from rezsl.cli._config import store_of_run
 from rezsl.cli._options import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
+from rezsl.files import csv_text
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
 
@@ -67,16 +66,7 @@ def add_class_options(options: ArgumentParser) -> None:
 
 
 def reader_of_images(model: ZeroShotClassifier, run: Path, store: Path | None) -> ZeroShotClassifier:
-    """Return a model of images: one that was trained on a store of regions gets the store's backbone.
-
-    Args:
-        model: the model of the run.
-        run: its directory.
-        store: the store that ``--store`` names; without it, the one that the run was trained on.
-
-    Raises:
-        DataError: the model needs a store, and there is none where the run found it.
-    """
+    """Return a model of images: one that was trained on a store of regions gets the backbone of ``store`` or its own."""
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
     if store is None and regions is not None:
         store = store_of_run(run)
@@ -113,13 +103,12 @@ def _print_table(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> No
 
 
 def _print_csv(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["input", "rank", *Ranked._fields])
-    for name, classes in zip(names, ranked, strict=True):
-        for place, item in enumerate(classes, start=1):
-            writer.writerow(
-                [name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower()]
-            )
+    rows = [
+        [name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower()]
+        for name, classes in zip(names, ranked, strict=True)
+        for place, item in enumerate(classes, start=1)
+    ]
+    print(csv_text(["input", "rank", *Ranked._fields], rows), end="")
 
 
 def _print_json(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:

@@ -108,11 +108,7 @@ def with_values(text: str, values: dict[str, Any]) -> Namespace:
 
 
 def check_space(text: str, space: SearchSpace, source: str) -> None:
-    """Check, before anything is trained, that every option exists and accepts its values.
-
-    Raises:
-        RezslError: one does not; the message names the file and the option.
-    """
+    """Check, before anything is trained, that every option exists and accepts its values."""
     for name in space:
         if name.partition(".")[0] in {"run_dir", "resume", "protocol", "config", "seed", "report"}:
             raise ArgumentError(f"{source}: {name}: expected an option that may be chosen by validation, got this one")

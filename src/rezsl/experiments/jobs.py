@@ -62,39 +62,34 @@ class Folder:
 
     def run_job(self, cell: Cell, seed: int) -> Job:
         """Return the command that trains and tests a cell with a seed, and resumes an interrupted run."""
-        config = self._best(cell) if cell.space else self._config(cell)
-        run = self.path / "runs" / cell.name / f"seed-{seed}"
+        config = self._file("search" if cell.space else "configs", cell)
+        run = self._file("runs", cell, f"/seed-{seed}")
         # Plots and pages take longer than many trainings, so they are left to rezsl report.
         arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
         if (run / "settings.json").exists():
             arguments.append("--resume")
-        log = self.path / "logs" / cell.name / f"seed-{seed}.log"
+        log = self._file("logs", cell, f"/seed-{seed}.log")
         return Job(f"{cell.name} seed {seed}", tuple(arguments), run / "metrics.json", log)
 
     def _search_job(self, cell: Cell, runs: tuple[Job, ...]) -> Job:
-        search, best = self.plan.search, self._best(cell)
+        search, best = self.plan.search, self._file("search", cell)
         arguments = (
-            "sweep", str(self._config(cell)), "--space", str(self._space(cell)), "--trials", str(search.trials),
-            "--objective", search.objective, "--seed", str(self.plan.seeds[0]), "-o", str(best),
+            "sweep", str(self._file("configs", cell)), "--space", str(self._file("configs", cell, ".space.yaml")),
+            "--trials", str(search.trials), "--objective", search.objective, "--seed", str(self.plan.seeds[0]),
+            "-o", str(best),
         )  # fmt: skip
-        return Job(f"{cell.name} search", arguments, best, self.path / "logs" / cell.name / "search.log", runs)
+        return Job(f"{cell.name} search", arguments, best, self._file("logs", cell, "/search.log"), runs)
 
     def write_configs(self) -> None:
         """Write the options and the search space of every cell, as JSON, which is also YAML."""
         for cell in self.plan.cells:
-            self._config(cell).parent.mkdir(parents=True, exist_ok=True)
-            self._best(cell).parent.mkdir(parents=True, exist_ok=True)
-            write_json(self._config(cell), cell.options)
-            write_json(self._space(cell), cell.space)
+            for kind in ("configs", "search"):
+                self._file(kind, cell).parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._file("configs", cell), cell.options)
+            write_json(self._file("configs", cell, ".space.yaml"), cell.space)
 
-    def _config(self, cell: Cell) -> Path:
-        return self.path / "configs" / f"{cell.name}.yaml"
-
-    def _space(self, cell: Cell) -> Path:
-        return self.path / "configs" / f"{cell.name}.space.yaml"
-
-    def _best(self, cell: Cell) -> Path:
-        return self.path / "search" / f"{cell.name}.yaml"
+    def _file(self, kind: str, cell: Cell, ending: str = ".yaml") -> Path:
+        return self.path / kind / f"{cell.name}{ending}"
 
 
 def run_jobs(

@@ -91,7 +91,7 @@ class Comparison:
 
     def is_baseline(self, row: Row) -> bool:
         """Return whether the other rows are compared with this one."""
-        return row.name == self.baseline
+        return {"method": row.method, "loss": row.loss} == self.plan.baseline
 
     def significance(self, row: Row, metric: str) -> tuple[float, int]:
         """Return p of a row's difference from the baseline on its data set, and the number of seeds that both have."""
