@@ -66,7 +66,7 @@ def add_class_options(options: ArgumentParser) -> None:
 
 
 def reader_of_images(model: ZeroShotClassifier, run: Path, store: Path | None) -> ZeroShotClassifier:
-    """Return a model of images: one that was trained on a store of regions gets the backbone of ``store`` or its own."""
+    """Return a model of images: one trained on a store of regions gets the backbone of ``store`` or its own."""
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
     if store is None and regions is not None:
         store = store_of_run(run)
