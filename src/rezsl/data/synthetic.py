@@ -63,6 +63,7 @@ def load_synthetic(
         test_seen_share: share of each seen class's samples that is ``test_seen``, in ``[0, 1)``.
         seed: seed of all draws; the global random numbers are not changed.
 
+    >>> from rezsl.data import load_synthetic
     >>> load_synthetic(classes=20, attributes=6, samples=400, dim=8, unseen=5, validation=4)
     Benchmark('synthetic', 400 features, 15 seen and 5 unseen classes, 6 attributes)
     """
