@@ -97,6 +97,15 @@ def test_a_further_metric_is_one_more_column_everywhere(
     Console(width=90).print(comparison_table(comparison, "data & co"))
     line = next(line for line in capsys.readouterr().out.splitlines() if " 66.7 " in line)
     assert line.split()[-2:] == ["1234", "50.0"]
+    # In a narrower terminal the columns continue below, beside the names, so that no number is cut short.
+    Console(width=60).print(comparison_table(comparison, "data & co"))
+    printed = capsys.readouterr().out
+    numbers = [line.split()[-4:] for line in printed.splitlines() if "better" in line]
+    assert numbers == [["66.7", "50.0", "50.0", "123.4"], ["12.3", "-0.25", "1234", "50.0"]]
+    assert max(map(len, printed.splitlines())) == 60
+    assert "…" not in printed
+    assert printed.count("data & co") == 1 + printed.count("Failed: data & co")
+    assert printed.count("H_oracle takes the γ that is best on test, as published") == 1
     assert "| time (s) | worst | p (H) | p (spread) | p (worst) |" in as_markdown(comparison)
     assert "time (s) & worst & $p$ ($H$) & $p$ (spread) & $p$ (worst)" in as_latex(comparison)
     better = list(csv.DictReader(io.StringIO(as_csv(comparison))))[1]

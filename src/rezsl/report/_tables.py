@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from copy import copy
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions
 from rich.markup import escape
 from rich.table import Table
 
@@ -24,6 +28,9 @@ PROTOCOLS = {
     "oracle": "Oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic.",
 }
 
+BORDER = 2
+"""The columns of a terminal that the blanks left and right of a table take."""
+
 CHOSEN = {
     "honest": "U, S, H: at the γ chosen on validation classes",
     "oracle": "oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic",
@@ -41,7 +48,7 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
         *(f"note: {note}" for note in dict.fromkeys(note for evaluation in found for note in evaluation.notes)),
     ]
     table = _table(title, "\n".join(caption), (0, 1, 0, 0))
-    table.add_column("")  # a long name takes two lines in a narrow terminal, so that no number is cut short
+    table.add_column("")  # a long name takes two lines in a narrow terminal
     metrics = metrics_in("table")
     for metric in metrics:
         table.add_column(metric.title, justify="right", no_wrap=True)
@@ -52,8 +59,34 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
     return table
 
 
+class FoldedTable(Table):
+    """A table whose columns continue below it where the terminal is too narrow, so that no number is cut short.
+
+    The first column, which has the names of the rows, is repeated.
+    """
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
+        first, *rest = self.columns
+        names, *widths = [self._measure_column(console, options, column) for column in self.columns]
+        room = options.max_width - min(first.min_width or names.minimum, names.minimum) - BORDER
+        title, is_folded = self.title, False
+        while rest:
+            fitting = sum(width <= room for width in accumulate(1 + width.maximum for width in widths))
+            count = max(1, fitting)
+            part = copy(self)
+            part.columns = [replace(column, _index=place) for place, column in enumerate([first, *rest[:count]])]
+            rest, widths = rest[count:], widths[count:]
+            part.title, title = title, None
+            is_folded = is_folded or bool(rest)
+            part.caption = None if is_folded else self.caption
+            yield from Table.__rich_console__(part, console, options)
+        if is_folded and self.caption:
+            # Below one part of the columns, the caption would be as narrow as that part.
+            yield console.render_str(str(self.caption), style="table.caption")
+
+
 def _table(title: str, caption: str | None, padding: int | tuple[int, int, int, int]) -> Table:
-    return Table(
+    return FoldedTable(
         box=SIMPLE_HEAD, pad_edge=False, padding=padding,
         title=escape(title), title_justify="left", caption=caption, caption_justify="left",
     )  # fmt: skip
