@@ -1,5 +1,6 @@
 """Zero-shot use of the estimators: joining, candidates, and the same weights as the training that they are faces of."""
 
+import inspect
 import pickle
 import random
 from dataclasses import replace
@@ -59,6 +60,26 @@ def test_classes_without_training_samples_are_recognised(estimator: ZeroShotEsti
     assert fitted.classes_.tolist() == sorted(learnable.semantics.classes)
     assert fitted.class_semantics_.classes == tuple(fitted.classes_)
     assert fitted.class_scores(X[:3]).shape == (3, 24)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_every_model_is_an_estimator_by_its_name_and_can_be_saved(
+    name: str, learnable: Benchmark, tmp_path: Path
+) -> None:
+    _, _, *options = inspect.signature(models.MODELS[name]).parameters.values()
+    nested = {f"model__{option.name}": option.default for option in options}
+    estimator = ZeroShotEstimator(name, training__max_epochs=1, training__accelerator="cpu")
+    assert nested.items() <= estimator.get_params().items()
+    semantics = replace(learnable.semantics, word_vectors=torch.randn(6, 5), groups=tuple("aabbcc"))
+    fitted = clone(estimator).set_params(**nested).fit(*rows(learnable, "trainval"), class_semantics=semantics)
+    assert type(fitted.classifier_.network) is models.MODELS[name]
+    X = torch.from_numpy(rows(learnable, "test_unseen")[0])
+    rezsl.save_model(fitted.classifier_, tmp_path / "model")
+    loaded = rezsl.load_model(tmp_path / "model")
+    assert loaded.network.options == fitted.classifier_.network.options
+    # An estimator computes in double precision; a saved model is loaded in single precision.
+    expected = fitted.classifier_.predict_semantics(X).float()
+    torch.testing.assert_close(loaded.predict_semantics(X), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_closed_form_has_the_weights_that_fit_gives(learnable: Benchmark) -> None:
