@@ -45,7 +45,7 @@ def test_classes_without_images_are_the_unseen(root: Path) -> None:
     assert "owl" in benchmark.semantics.classes
     assert "owl" not in benchmark.seen_classes
     assert len(benchmark.split.trainval) == 40
-    assert "1 classes without images are unseen" in benchmark.notes[0]
+    assert "one class without images is unseen" in benchmark.notes[0]
 
 
 def test_splits_and_groups(root: Path) -> None:

@@ -70,7 +70,7 @@ def test_what_must_not_be_analysed(features: Benchmark) -> None:
     model = classifier(features)
     none = torch.empty(0, dtype=torch.int64)
     untested = replace(features, split=replace(features.split, test_seen=none, test_unseen=none))
-    with pytest.raises(DataError, match="split: toy has no test images, so there is nothing to analyse"):
+    with pytest.raises(DataError, match="split: toy has no test images, so there is nothing to analyse; hold some out"):
         analyse_model(model, untested)
     leaky = ZeroShotClassifier(model.backbone, model.network, model.semantics, "abcde")
     with pytest.raises(DataError, match="the model was trained on 'e'; not unseen to it"):

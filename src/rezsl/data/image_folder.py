@@ -164,7 +164,8 @@ def _drawn_split(
 ) -> tuple[Split, tuple[str, ...]]:
     undepicted = len(semantics.classes) - len(labels.unique())
     if undepicted:
-        note = f"no splits.csv: the {undepicted} classes without images are unseen; there are no images to test them on"
+        what = "one class without images is" if undepicted == 1 else f"the {undepicted} classes without images are"
+        note = f"no splits.csv: {what} unseen; there are no images to test on"
         return Split(torch.arange(len(labels))), (note,)
     split = draw_split(labels, None, unseen_share, None, seed)
     names = [semantics.classes[row] for row in labels[split.test_unseen].unique().tolist()]

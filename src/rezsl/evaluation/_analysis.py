@@ -119,7 +119,10 @@ def analyse_model(
     """
     split = benchmark.split
     if not len(split.test_seen) + len(split.test_unseen):
-        raise DataError(f"split: {benchmark.name} has no test images, so there is nothing to analyse")
+        raise DataError(
+            f"split: {benchmark.name} has no test images, so there is nothing to analyse; hold some out, as "
+            f"rezsl data make-splits does"
+        )
     evaluation = evaluate_samples(model, benchmark, split.test_seen, split.test_unseen, batch_size)
     return analyse_evaluation(evaluation, options)
 

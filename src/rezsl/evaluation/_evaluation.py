@@ -48,7 +48,8 @@ class Evaluation:
 
     Attributes:
         t1: accuracy of unseen samples among the unseen classes only.
-        point: S, U and H among all classes, at the γ that was chosen on validation classes.
+        point: S, U and H among all classes, at the γ of the model, which was chosen on validation classes; during
+            validation itself, at the γ that is best on the validation samples.
         oracle: the same at the γ that is best on these very samples. Published tables report this one; it is
             optimistic, because the test classes determine γ.
         curve: the whole seen-unseen curve, with its area ``curve.ausuc``.

@@ -132,7 +132,10 @@ def evaluate(
     seen_index = benchmark.split.test_seen if seen_index is None else seen_index
     unseen_index = benchmark.split.test_unseen if unseen_index is None else unseen_index
     if not len(unseen_index):
-        raise DataError(f"split.test_unseen: {benchmark.name} has no such images, so there is nothing to test on")
+        raise DataError(
+            f"split.test_unseen: expected images of unseen classes to test on, got none in {benchmark.name}; hold some "
+            f"out, as rezsl data make-splits does"
+        )
     return evaluate_samples(model, benchmark, seen_index, unseen_index, batch_size)
 
 

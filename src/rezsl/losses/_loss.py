@@ -22,8 +22,18 @@ class Loss(nn.Module, Recorded, ABC):
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Register the class by its name."""
+        """Register the class by its name.
+
+        Raises:
+            ArgumentError: a loss of another module has that name.
+        """
         super().__init_subclass__(**options)
+        other = LOSSES.setdefault(cls.__name__, cls)
+        if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ArgumentError(
+                f"{cls.__name__}: expected a name that no other loss has, got that of {other.__module__}."
+                f"{other.__qualname__}; rename the class"
+            )
         LOSSES[cls.__name__] = cls
 
     def __init__(self) -> None:

@@ -37,9 +37,9 @@ class Choice:
         assert validation is not None
         return cls(
             epochs=record.epoch,
-            gamma=validation.oracle.gamma,
+            gamma=validation.point.gamma,
             t1=validation.t1,
-            harmonic_mean=validation.oracle.harmonic_mean,
+            harmonic_mean=validation.point.harmonic_mean,
             standard_error=validation.harmonic_mean_error,
             ausuc=validation.ausuc,
             unseen_classes=len(validation.unseen_class_accuracy),
