@@ -166,6 +166,19 @@ def test_figures_of_the_oracle_protocol_come_with_a_warning_before_all_else() ->
     assert "run (oracle protocol)" in page.texts
 
 
+@pytest.mark.parametrize(
+    ("sign", "words"), [(-1.0, "Yes: errors grow faster"), (1.0, "The other way round: errors grow more slowly")]
+)
+def test_errors_that_grew_are_not_said_to_fall(sign: float, words: str) -> None:
+    analysis = analysis_of(6, 4, 4)
+    rate = -0.5 + 0.3 * sign * analysis.class_semantics
+    matrices = torch.stack([(-rate * epoch).exp() for epoch in range(1, 5)])
+    fall = analyse_error_fall(matrices, analysis.class_semantics, options=QUICK)
+    answer = answers_of(analysis, error_fall=fall)["Are attributes of high value learnt more slowly?"]
+    assert answer.startswith(words)
+    assert "changed by +" in answer
+
+
 @pytest.mark.parametrize(("sign", "words"), [(-1.0, "Yes: errors fall more slowly"), (1.0, "The other way round")])
 def test_how_errors_fell_in_training_is_said_and_shown(sign: float, words: str) -> None:
     analysis = analysis_of(6, 4, 4)

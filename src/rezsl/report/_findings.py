@@ -130,13 +130,14 @@ def _correlation(analysis: Analysis) -> str:
 def _learnt(fall: ErrorFall | None, level: float) -> str:
     if fall is None or math.isnan(fall.correlation_over_classes.pearson.mean):
         return ""
-    correlation = fall.correlation_over_classes.pearson
+    correlation, rate = fall.correlation_over_classes.pearson, float(fall.rate.nanmean())
+    slowly, fast = ("fall more slowly", "fall faster") if rate >= 0 else ("grow faster", "grow more slowly")
     verdict = "No clear relation"
     if correlation.mean_high < 0:
-        verdict = "Yes: errors fall more slowly where the value is higher"
+        verdict = f"Yes: errors {slowly} where the value is higher"
     elif correlation.mean_low > 0:
-        verdict = "The other way round: errors fall faster where the value is higher"
-    change = signed(100 * math.expm1(-float(fall.rate.nanmean())), 1)
+        verdict = f"The other way round: errors {fast} where the value is higher"
+    change = signed(100 * math.expm1(-rate), 1)
     return (
         f"{verdict}. On validation images errors changed by {change} % per epoch on average; the fall's Pearson "
         f"correlation with the value is {signed(correlation.mean)} on average over "
