@@ -28,11 +28,12 @@ def main() -> None:
 
 def cells(row: Comparison) -> tuple[str, str, str, str, str]:
     """A row of the table: times in milliseconds."""
+    ratio = row.literal_seconds / row.seconds
     return (
         row.what,
         f"{1e3 * row.literal_seconds:,.2f} ms",
         f"{1e3 * row.seconds:,.3f} ms",
-        f"{row.literal_seconds / row.seconds:,.1f} ×",
+        f"{ratio:,.{1 if ratio >= 10 else 2}f} ×",
         row.difference,
     )
 
