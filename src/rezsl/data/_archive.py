@@ -11,13 +11,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._data_files import naming
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import Crop, file_of
 from rezsl.data._proposed_split import join_split, read_proposed_split
 from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, counts_of
 from rezsl.data._split import Split
 from rezsl.data._split_file import XLSA17
-from rezsl.data._text_files import naming
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -184,66 +184,52 @@ class Unpacked:
             for file in files
         )
 
-    def check_present(self, inputs: Sequence[Path | Crop]) -> None:
-        """Raise a :class:`DataError` that counts the images that do not exist, and names some."""
-        files = dict.fromkeys(file_of(source) for source in inputs)
-        if absent := [file for file in files if not file.is_file()]:
-            names = [os.path.relpath(file, self.root) for file in absent]
-            raise DataError(
-                f"{self.root}: {len(absent):,} of {len(files):,} images do not exist: {name_some(names, most=3)}; "
-                f"unpack the archive of images again"
-            )
-
-    def split(
-        self,
-        inputs: Sequence[Path | Crop],
-        labels: Int[Tensor, "N"],
-        classes: Sequence[str],
-        splits: str | Path | None = None,
-        seed: int = 0,
-        groups: Int[Tensor, "N"] | None = None,
-        agreeing: int = 2,
-    ) -> tuple[Split, list[str]]:
-        """Return the proposed split, or without one a split drawn by a seed in the published shares, and notes on it.
-
-        ``splits`` is xlsa17's split file or its directory; None searches for it in and beside the archive. The last
-        ``agreeing`` parts of an image's path must be equal in the split's list of images. All images must exist.
-        """
-        self.check_present(inputs)
-        place = self.find_splits() if splits is None else Path(splits)
-        if place is not None:
-            proposed = read_proposed_split(place)
-            names = [classes[label] for label in labels.tolist()]
-            split = join_split(proposed, self.root, [file_of(source) for source in inputs], names, agreeing)
-            # The archive's own class semantics are used, so notes on those of the split file do not apply.
-            return split, [proposed.note, *(note for note in proposed.file.notes if "class semantics" not in note)]
-        whole = self.archive.totals
-        shares = whole.unseen / whole.classes, whole.validation / (whole.classes - whole.unseen)
-        with naming(self.root):
-            split = draw_split(labels, groups, *shares, seed)
-        unseen = [classes[row] for row in labels[split.test_unseen].unique().tolist()]
-        return split, [
-            f"no proposed split: seed {seed} drew {len(unseen)} unseen classes ({name_some(unseen)}), "
-            f"{len(labels[split.val].unique())} validation classes, and a fifth of each seen class's images to test on"
-        ]
-
     def benchmark(
         self,
         inputs: Sequence[Path | Crop],
         labels: Int[Tensor, "N"],
         semantics: ClassSemantics,
-        split: Split,
+        splits: str | Path | Split | None = None,
+        seed: int = 0,
         groups: Int[Tensor, "N"] | None = None,
         notes: Sequence[str] = (),
+        agreeing: int = 2,
     ) -> Benchmark:
-        """Return the benchmark, with a note where the archive is not whole."""
-        whole = self.archive.totals
+        """Return the benchmark under the proposed split, or without one under a split drawn in the published shares.
+
+        ``splits`` is a split, or xlsa17's split file or its directory; None searches for it in and beside the archive.
+        The last ``agreeing`` parts of an image's path must be equal in the split's list of images. A note is added
+        where the archive is not whole. An image that does not exist is a :class:`DataError`.
+        """
+        files, whole = [file_of(source) for source in inputs], self.archive.totals
+        if absent := [file for file in dict.fromkeys(files) if not file.is_file()]:
+            names = [os.path.relpath(file, self.root) for file in absent]
+            raise DataError(
+                f"{self.root}: {len(absent):,} of {len(set(files)):,} images do not exist: {name_some(names, most=3)}; "
+                f"unpack the archive of images again"
+            )
+        place = self.find_splits() if splits is None else splits
+        if isinstance(place, Split):
+            split = place
+        elif place is not None:
+            proposed = read_proposed_split(Path(place))
+            split = join_split(proposed, self.root, files, [semantics.classes[row] for row in labels], agreeing)
+            # The archive's own class semantics are used, so notes on those of the split file do not apply.
+            notes = [*notes, proposed.note, *(note for note in proposed.file.notes if "class semantics" not in note)]
+        else:
+            shares = whole.unseen / whole.classes, whole.validation / (whole.classes - whole.unseen)
+            with naming(self.root):
+                split = draw_split(labels, groups, *shares, seed)
+            unseen, validation = (semantics.classes_of(labels[part]) for part in (split.test_unseen, split.val))
+            drawn = f"no proposed split: seed {seed} drew {len(unseen)} unseen classes ({name_some(unseen)}), "
+            also = f"{len(validation)} validation classes, and a fifth of each seen class's images to test on"
+            notes = [*notes, drawn + also]
         if (len(inputs), len(semantics.classes)) != (whole.images, whole.classes):
             part = (
                 f"{len(inputs):,} images of {len(semantics.classes):,} classes, where the whole of {whole.title} has "
                 f"{whole.images:,} of {whole.classes:,}: metrics on this part cannot be compared with published ones"
             )
-            notes = (part, *notes)
+            notes = [part, *notes]
         with naming(self.root):
             return Benchmark(whole.title, inputs, labels, semantics, split, groups, notes=tuple(notes))
 

@@ -123,7 +123,7 @@ class Benchmark:
 
     def class_names(self, index: Int[Tensor, "M"]) -> tuple[str, ...]:
         """Names of the classes that occur at the given indices, in the table's order."""
-        return tuple(self.semantics.classes[row] for row in self.labels[index].unique().tolist())
+        return self.semantics.classes_of(self.labels[index])
 
 
 def _with_note_of_equal_classes(notes: tuple[str, ...], semantics: ClassSemantics) -> tuple[str, ...]:

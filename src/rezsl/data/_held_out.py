@@ -167,12 +167,12 @@ def choose_roles(
     ``unseen`` is a list of names, or the share of the classes with images, in ``[0, 1)``. A share above 0 is rounded to
     a number of classes, at least one, and leaves at least two seen. ``validation`` is the same of the other classes.
     """
-    depicted = _names(labels, semantics)
+    depicted = semantics.classes_of(labels)
     undepicted = tuple(name for name in semantics.classes if name not in depicted)
 
     def choose(argument: str, choice: float | Sequence[str], among: Tensor, seed: int) -> tuple[str, ...]:
         if isinstance(choice, int | float):
-            return _names(_draw(argument, choice, among, seed), semantics)
+            return semantics.classes_of(_draw(argument, choice, among, seed))
         if isinstance(choice, str):
             raise ArgumentError(
                 f"{argument}: expected a share or a list of class names, got the single text {choice!r}"
@@ -213,7 +213,3 @@ def _draw(argument: str, share: float, labels: Int[Tensor, "K"], seed: int) -> I
             f"got {count}; name the classes, or set it to 0"
         )
     return labels[hold_out_classes(torch.arange(len(labels)), labels, share, seed)[1]]
-
-
-def _names(labels: Int[Tensor, "K"], semantics: ClassSemantics) -> tuple[str, ...]:
-    return tuple(semantics.classes[row] for row in labels.unique().tolist())

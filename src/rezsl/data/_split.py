@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from rezsl.errors import DataError
@@ -38,6 +38,16 @@ class Split:
     test_unseen: Int[Tensor, "N_unseen"] = field(default_factory=_none)
     train: Int[Tensor, "N_train"] = field(default_factory=_none)
     val: Int[Tensor, "N_val"] = field(default_factory=_none)
+
+    @classmethod
+    def from_masks(
+        cls, unseen: Bool[Tensor, "N"], test_seen: Bool[Tensor, "N"], validation: Bool[Tensor, "N"]
+    ) -> "Split":
+        """Return a split by masks of all images; a mask counts only where none before it does, in the order given."""
+        trained = ~unseen & ~test_seen
+        trainval, val = ((trained & mask).nonzero().squeeze(1) for mask in (trained, validation))
+        train = (trained & ~validation).nonzero().squeeze(1) if len(val) else val
+        return cls(trainval, (test_seen & ~unseen).nonzero().squeeze(1), unseen.nonzero().squeeze(1), train, val)
 
     def parts(self) -> dict[str, Tensor]:
         """The five index arrays by name."""

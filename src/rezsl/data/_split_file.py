@@ -12,9 +12,8 @@ from jaxtyping import Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from rezsl.data._feature_files import read_matlab, strings_of, whole_numbers
+from rezsl.data._data_files import class_table, read_lines, read_matlab, strings_of, whole_numbers
 from rezsl.data._split import Split
-from rezsl.data._text_files import naming, read_lines
 from rezsl.errors import DataError, check_choice, name_some
 from rezsl.semantics import ClassSemantics
 
@@ -79,8 +78,7 @@ def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
     if len(names) != class_count:
         raise DataError(f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}")
     attributes = _attribute_names(path.parent / "attributes.txt", attribute_count)
-    with naming(path):
-        semantics = ClassSemantics(tuple(names), attributes, torch.from_numpy(values))
+    semantics = class_table(path, names, attributes, torch.from_numpy(values))
     split = _read_split(content, path, notes)
     return SplitFile(path=path, semantics=semantics, named=named, split=split, notes=tuple(notes))
 

@@ -8,12 +8,11 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._data_files import class_table, naming, numbers, read_lines
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError, reader
 from rezsl.data._split import group_numbers
-from rezsl.data._text_files import naming, numbers, read_lines
 from rezsl.errors import DataError, name_some
-from rezsl.semantics import ClassSemantics
 
 _LISTS = {
     "apascal_train.txt": "VOC2008/JPEGImages",
@@ -86,17 +85,14 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     names = read_lines(here.path("attribute_names.txt"))
     found = [item for file in _LISTS for item in _read_list(here, file, classes, len(names))]
     crops, rows, attributes = zip(*found, strict=True)
-    here.check_present(crops)
     labels, values = torch.tensor(rows), torch.tensor(attributes, dtype=torch.float64)
     if empty := [name for row, name in enumerate(classes) if not bool((labels == row).any())]:
         raise DataError(
             f"{here.root}: no object of {name_some(empty)} in {', '.join(_LISTS)}; unpack the archive again"
         )
-    with naming(here.root):
-        semantics = ClassSemantics(tuple(classes), tuple(names), class_means(labels, values, len(classes)))
+    semantics = class_table(here.root, classes, names, class_means(labels, values, len(classes)))
     groups = group_numbers([crop.path for crop in crops])
-    split, notes = here.split(crops, labels, classes, splits, seed, groups, agreeing=1)
-    return here.benchmark(crops, labels, semantics, split, groups, notes)
+    return here.benchmark(crops, labels, semantics, splits, seed, groups, agreeing=1)
 
 
 def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Object]:

@@ -7,12 +7,11 @@ import torch
 
 from rezsl.data._archive import Archive, Totals, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._data_files import class_table, read_lines, read_matrix, read_numbered
 from rezsl.data._images import find_images
 from rezsl.data._readers import reader
 from rezsl.data._split_file import Missing, fill_unknown
-from rezsl.data._text_files import naming, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError, name_some
-from rezsl.semantics import ClassSemantics
 
 _FOLDER = "Animals_with_Attributes2"
 _PUBLISHER = "Institute of Science and Technology Austria, Animals with Attributes 2"
@@ -78,10 +77,7 @@ def load_awa2(
     path = here.path("predicate-matrix-continuous.txt")
     percent = read_matrix(path, len(classes), len(attributes)).numpy()
     percent, notes = fill_unknown(percent, percent == -1, missing)
-    with naming(path):
-        semantics = ClassSemantics(
-            tuple(classes), tuple(attributes), torch.from_numpy(percent / 100), groups=awa_groups(attributes)
-        )
+    semantics = class_table(path, classes, attributes, torch.from_numpy(percent / 100), awa_groups(attributes))
     found = [find_images(folder / name) if (folder / name).is_dir() else [] for name in classes]
     if empty := [name for name, images in zip(classes, found, strict=True) if not images]:
         raise DataError(
@@ -90,8 +86,7 @@ def load_awa2(
         )
     labels = torch.arange(len(classes)).repeat_interleave(torch.tensor([len(images) for images in found]))
     images = [image for images in found for image in images]
-    split, more = here.split(images, labels, classes, splits, seed)
-    return here.benchmark(images, labels, semantics, split, notes=[*notes, *more])
+    return here.benchmark(images, labels, semantics, splits, seed, notes=notes)
 
 
 def awa_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:

@@ -6,8 +6,8 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._data_files import class_table, read_lines, read_matrix, read_numbered
 from rezsl.data._readers import reader
-from rezsl.data._text_files import naming, read_lines, read_matrix, read_numbered
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -58,8 +58,7 @@ def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     images = [folder / file for file in read_numbered(here.path("images.txt"))]
     classes = read_numbered(here.path("classes.txt"))
     labels = torch.tensor(_read_labels(here.path("image_class_labels.txt"), len(images), len(classes)))
-    split, notes = here.split(images, labels, classes, splits, seed)
-    return here.benchmark(images, labels, _read_semantics(here, classes), split, notes=notes)
+    return here.benchmark(images, labels, _read_semantics(here, classes), splits, seed)
 
 
 def attribute_group(name: str) -> str:
@@ -77,10 +76,7 @@ def _read_semantics(here: Unpacked, classes: list[str]) -> ClassSemantics:
     percent = read_matrix(path, len(classes), len(attributes))
     if not 0 <= float(percent.min()) <= float(percent.max()) <= 100:
         raise DataError(f"{path}: expected percentages from 0 to 100, got {percent.min():g} to {percent.max():g}")
-    with naming(path):
-        return ClassSemantics(
-            tuple(classes), tuple(attributes), percent / 100, groups=tuple(map(attribute_group, attributes))
-        )
+    return class_table(path, classes, attributes, percent / 100, [*map(attribute_group, attributes)])
 
 
 def _read_labels(path: Path, image_count: int, class_count: int) -> list[int]:

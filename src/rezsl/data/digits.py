@@ -40,29 +40,14 @@ def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (
     images = torch.from_numpy(raw.images * (255 / 16)).round().to(torch.uint8).unsqueeze(1)
 
     is_unseen = torch.isin(labels, torch.tensor(unseen))
-    test_seen = []
-    for digit in set(range(10)) - set(unseen):
-        index = (labels == digit).nonzero().squeeze(1)
-        test_seen.append(index[-(len(index) // 5) :])
     held_out = torch.zeros_like(is_unseen)
-    held_out[torch.cat(test_seen)] = True
-    trainval = (~is_unseen & ~held_out).nonzero().squeeze(1)
-    is_validation = torch.isin(labels[trainval], torch.tensor(validation, dtype=torch.int64))
+    for digit in range(10):
+        index = (labels == digit).nonzero().squeeze(1)
+        held_out[index[-(len(index) // 5) :]] = True
+    is_validation = torch.isin(labels, torch.tensor(validation, dtype=torch.int64))
     with (
         as_file(files("rezsl.data") / "digits-semantics.csv") as table,
         as_file(files("rezsl.data") / "digits-places.csv") as places,
     ):
         semantics = with_places(ClassSemantics.from_csv(table), places)
-    return Benchmark(
-        name="digits",
-        inputs=images,
-        labels=labels,
-        semantics=semantics,
-        split=Split(
-            trainval=trainval,
-            test_seen=held_out.nonzero().squeeze(1),
-            test_unseen=is_unseen.nonzero().squeeze(1),
-            train=trainval[~is_validation] if validation else trainval[:0],
-            val=trainval[is_validation],
-        ),
-    )
+    return Benchmark("digits", images, labels, semantics, Split.from_masks(is_unseen, held_out, is_validation))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._feature_files import read_variable
+from rezsl.data._data_files import read_variable
 from rezsl.data._proposed_split import ProposedSplit, match_images, read_proposed_split
 from rezsl.data._readers import MissingPartError, reader
 from rezsl.data._split_file import XLSA17, read_split_file
@@ -54,7 +54,6 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     folder = here.path("jpg")
     labels = _read_labels(here.path(_LABELS))
     images = [folder / f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
-    here.check_present(images)
     proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))
     position = match_images(proposed, here.root, images, agreeing=1)
     semantics = _renumbered(proposed, labels[position], int(labels.max()) + 1)

@@ -8,10 +8,10 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, specific, within
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._data_files import naming
 from rezsl.data._images import Crop
 from rezsl.data._readers import reader
 from rezsl.data._split import group_numbers
-from rezsl.data._text_files import naming
 from rezsl.errors import DataError
 from rezsl.files import read_csv
 from rezsl.semantics import ClassSemantics
@@ -59,8 +59,7 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]
     crops, rows, tracks = zip(*frames, strict=True)
     labels, groups = torch.tensor(rows), group_numbers(list(zip(rows, tracks, strict=True)))
-    split, notes = here.split(crops, labels, semantics.classes, None, seed, groups)
-    return here.benchmark(crops, labels, semantics, split, groups, notes)
+    return here.benchmark(crops, labels, semantics, None, seed, groups)
 
 
 def sign_semantics() -> ClassSemantics:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark
+from rezsl.data._data_files import naming
 from rezsl.data._folder_files import (
     SPLIT_NAMES,
     ImageRow,
@@ -22,7 +23,6 @@ from rezsl.data._held_out import draw_split
 from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.data._split import Split
-from rezsl.data._text_files import naming
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.semantics import ClassSemantics, with_places
 
@@ -117,7 +117,9 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
         rows = read_rows(root / "splits.csv")
         _check_rows(root, rows)
         files = [row.file for row in rows]
-        labels, split = labels_of([row.class_name for row in rows], semantics, root), _listed_split(rows)
+        labels = labels_of([row.class_name for row in rows], semantics, root)
+        names = [row.split for row in rows]
+        split = Split.from_masks(*(_where(names, part) for part in ("test_unseen", "test_seen", "val")))
         if any(row.group is not None for row in rows):
             groups = number_groups((row.file, row.group or "") for row in rows)
     else:
@@ -127,6 +129,10 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     with naming(root):
         paths = [root / file for file in files]
         return Benchmark(root.resolve().name, paths, labels, semantics, split, groups, notes=notes)
+
+
+def _where(names: Sequence[str], wanted: str) -> Tensor:
+    return torch.tensor([name == wanted for name in names], dtype=torch.bool)
 
 
 def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
@@ -149,16 +155,6 @@ def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
         )
 
 
-def _listed_split(rows: Sequence[ImageRow]) -> Split:
-    index = {
-        name: torch.tensor([number for number, row in enumerate(rows) if row.split == name], dtype=torch.int64)
-        for name in SPLIT_NAMES
-    }
-    trainval = torch.cat([index["train"], index["val"]]).sort().values
-    train = index["train"] if len(index["val"]) else index["val"]
-    return Split(trainval, index["test_seen"], index["test_unseen"], train, index["val"])
-
-
 def _drawn_split(
     labels: Tensor, semantics: ClassSemantics, unseen_share: float, seed: int
 ) -> tuple[Split, tuple[str, ...]]:
@@ -168,5 +164,5 @@ def _drawn_split(
         note = f"no splits.csv: {what} unseen; there are no images to test on"
         return Split(torch.arange(len(labels))), (note,)
     split = draw_split(labels, None, unseen_share, None, seed)
-    names = [semantics.classes[row] for row in labels[split.test_unseen].unique().tolist()]
-    return split, (f"no splits.csv: these classes are taken as unseen: {', '.join(names)}",)
+    names = ", ".join(semantics.classes_of(labels[split.test_unseen]))
+    return split, (f"no splits.csv: these classes are taken as unseen: {names}",)

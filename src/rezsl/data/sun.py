@@ -8,11 +8,9 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._feature_files import read_variable, strings_of
+from rezsl.data._data_files import class_table, read_variable, strings_of
 from rezsl.data._readers import reader
-from rezsl.data._text_files import naming
 from rezsl.errors import DataError, name_some
-from rezsl.semantics import ClassSemantics
 
 _FOLDER = "SUNAttributeDB"
 _PUBLISHER = "Brown University, SUN Attribute Database"
@@ -71,14 +69,10 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     classes, rows = np.unique(names, return_inverse=True)
     labels, values = torch.from_numpy(rows), torch.from_numpy(np.array(table, dtype=np.float64))
     groups = sun_groups(attributes)
-    with naming(path):
-        semantics = ClassSemantics(
-            tuple(classes.tolist()), tuple(attributes), class_means(labels, values, len(classes)), groups=groups
-        )
+    semantics = class_table(path, classes.tolist(), attributes, class_means(labels, values, len(classes)), groups)
     notes = () if groups else ("the attributes are not in the database's order, so they have no groups",)
     images = [folder / file for file in files]
-    split, more = here.split(images, labels, semantics.classes, splits, seed)
-    return here.benchmark(images, labels, semantics, split, notes=[*notes, *more])
+    return here.benchmark(images, labels, semantics, splits, seed, notes=notes)
 
 
 def scene_class(file: str) -> str:

@@ -90,7 +90,13 @@ def load_synthetic(
     blurred = torch.randn(len(labels), values.shape[1], generator=generator).mul_(blur[labels]).add_(values[labels])
     # The product is added to the noise in place, because a second N × D would double the memory.
     features = torch.empty(len(labels), dim).normal_(generator=generator).mul_(feature_noise).addmm_(blurred, mixing)
-    split = _split(labels, sizes, order[:unseen], order[unseen : unseen + validation], test_seen_share)
+    # The last samples of each class are held out: they are independent of the others, so that no draw is needed.
+    number = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[labels]
+    kept = (sizes - (test_seen_share * sizes).round().long()).clamp(min=1)
+    is_unseen, is_validation = (
+        torch.isin(labels, drawn) for drawn in (order[:unseen], order[unseen : unseen + validation])
+    )
+    split = Split.from_masks(is_unseen, number >= kept[labels], is_validation)
     return Benchmark("synthetic", features, labels, table, split)
 
 
@@ -144,25 +150,3 @@ def _class_sizes(samples: int | Sequence[int], class_count: int) -> Int[Tensor, 
     if int(sizes.min()) < 1:
         raise ArgumentError(f"samples: expected at least one of each of the {class_count} classes, got {sizes.min()}")
     return sizes
-
-
-def _split(
-    labels: Int[Tensor, "N"],
-    sizes: Int[Tensor, "C"],
-    unseen: Int[Tensor, "U"],
-    validation: Int[Tensor, "V"],
-    test_seen_share: float,
-) -> Split:
-    """Hold out the last samples of each class, which are independent of the others, so that no draw is needed."""
-    number = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes)[labels]
-    kept = (sizes - (test_seen_share * sizes).round().long()).clamp(min=1)
-    of_unseen, of_validation = torch.isin(labels, unseen), torch.isin(labels, validation)
-    trained = ~of_unseen & (number < kept[labels])
-    trainval = trained.nonzero().squeeze(1)
-    return Split(
-        trainval=trainval,
-        test_seen=(~of_unseen & ~trained).nonzero().squeeze(1),
-        test_unseen=of_unseen.nonzero().squeeze(1),
-        train=(trained & ~of_validation).nonzero().squeeze(1) if len(validation) else trainval[:0],
-        val=(trained & of_validation).nonzero().squeeze(1),
-    )

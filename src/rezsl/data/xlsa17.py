@@ -13,10 +13,9 @@ from torch import Tensor
 
 from rezsl.data._archive import Totals
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._feature_files import read_matlab, strings_of
+from rezsl.data._data_files import naming, read_matlab, strings_of
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17, Missing, SplitFile, read_labels, read_split_file
-from rezsl.data._text_files import naming
 from rezsl.errors import DataError
 
 AWA1 = Totals("AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
@@ -102,6 +102,10 @@ class ClassSemantics:
                 f"classes: expected rows for {name_some(unknown)}, got none; add a row for each to the table"
             )
         return [row[name] for name in names]
+
+    def classes_of(self, labels: Int[Tensor, "K"]) -> tuple[str, ...]:
+        """Return the names of the classes that occur among labels, in the table's order."""
+        return tuple(self.classes[row] for row in labels.unique().tolist())
 
     def indistinguishable(self, tolerance: float = 1e-6) -> list[tuple[str, ...]]:
         """Group the classes whose rows have a cosine of at least ``1 - tolerance``, so that no score separates them."""
