@@ -7,9 +7,8 @@ import torch
 import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.functional.binning import Kernel, smoothing_matrix
+from rezsl.functional.binning import Kernel
 from rezsl.models import SmoothedRegressor
-from rezsl.models.mlp import FeatureStatistics
 from rezsl.training import Batches, Callback
 from tests.models.tables import table
 from tests.oracles import feature_smoothing as oracle
@@ -21,19 +20,21 @@ from tests.training.interruptions import PowerCut, PowerCutError
 def test_calibration_matches_the_literal_loops(kernel: Kernel, generator: torch.Generator) -> None:
     """Three epochs of two batches; a class of the table that no batch shows, and one that comes late."""
     bins, momentum = 5, 0.7
-    table = torch.rand(6, 3, generator=generator, dtype=torch.float64)
-    statistics = FeatureStatistics(3, 4, smoothing_matrix(kernel, 2, 1.3, bins), momentum).double()
-    statistics.prepare(table)
-    place = [[bin_of(float(value), table[:, s].tolist(), bins) for value in table[:, s]] for s in range(3)]
+    values = torch.rand(6, 3, generator=generator, dtype=torch.float64)
+    model = SmoothedRegressor(
+        6, table(3), hidden_dim=4, bins=bins, kernel=kernel, reach=2, spread=1.3, momentum=momentum
+    ).double()
+    model.prepare(values)
+    place = [[bin_of(float(value), values[:, s].tolist(), bins) for value in values[:, s]] for s in range(3)]
     literal = [[oracle.RunningBins(momentum) for _ in range(4)] for _ in range(3)]
     for epoch in range(3):
-        statistics.start_epoch()
+        model.start_epoch()
         labels = torch.randint(4 if epoch < 2 else 5, (14,), generator=generator)
-        features = torch.randn(14, 4, generator=generator, dtype=torch.float64) + table[labels].sum(1, keepdim=True)
+        features = torch.randn(14, 4, generator=generator, dtype=torch.float64) + values[labels].sum(1, keepdim=True)
         for part, own in zip(features.split(7), labels.split(7), strict=True):
-            statistics.add(part, table[own])
+            model.add(part, values[own])
         shown = torch.arange(6)
-        calibrated = statistics.calibrate(features[:6], table[shown])
+        calibrated = model.calibrate(features[:6], values[shown])
         for i in range(6):
             for s in range(3):
                 for d in range(4):
@@ -54,7 +55,7 @@ def test_training_reads_calibrated_features_and_inference_does_not(generator: to
     torch.testing.assert_close(model.training_forward(regions, target).prediction, plain)  # nothing is known yet
     model.start_epoch()
     output = model.training_forward(regions, target)
-    seen = model.statistics.calibrate(model.features(regions), target)
+    seen = model.calibrate(model.features(regions), target)
     for s in range(3):
         expected = seen[:, s] @ model.readout.weight[s] + model.readout.bias[s]
         torch.testing.assert_close(output.prediction[:, s], expected)
@@ -79,7 +80,7 @@ def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) ->
     assert result.test.t1 > 0.6  # chance is 0.25
     loaded = rezsl.load_model(tmp_path / "run")
     assert isinstance(loaded.network, SmoothedRegressor)
-    assert bool(loaded.network.statistics.filled.any())
+    assert bool(loaded.network.filled.any())
     torch.testing.assert_close(
         loaded.predict_semantics(learnable.inputs), result.model.predict_semantics(learnable.inputs), rtol=0, atol=0
     )

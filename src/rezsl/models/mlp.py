@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from rezsl.errors import check_at_least, check_share
 from rezsl.functional.binning import Kernel, LabelBins, label_bins, smoothing_matrix
-from rezsl.functional.shapes import ClassMatrix, Pooled, Predictions
+from rezsl.functional.shapes import Pooled, Predictions
 from rezsl.models._semantic_model import SemanticModel, TrainingOutput, pool
 from rezsl.semantics import ClassSemantics
 
@@ -52,20 +52,34 @@ class MLPRegressor(SemanticModel, name="mlp"):
 class SmoothedRegressor(MLPRegressor, name="smoothed"):
     """Feature distribution smoothing (FDS): Â_s = ⟨W_s, dropout(z̃_s)⟩ + b_s with z = relu(W₁ · mean_r F_r + b₁).
 
-    In training z̃_s is z calibrated in the bin of the true value of attribute s, by the statistics up to the last epoch,
-    see :class:`FeatureStatistics`. Otherwise z̃_s = z. The reference code makes an extra pass over the training samples
-    for the statistics; here they are collected from the training batches.
+    In training z̃_s is z calibrated in the bin b of the true value of attribute s, by the statistics up to the last
+    epoch. Otherwise z̃_s = z. For each channel and the samples of an epoch in a bin,
+
+        μ_sb, v_sb = running mean and (biased) variance: momentum · old + (1 − momentum) · new
+        μ̃_sb, ṽ_sb = Σ_b' k(b, b') (μ, v)_sb' / Σ_b' k(b, b'), over the bins b' with samples
+        z̃ = (z − μ_sb) · √(ṽ_sb / v_sb clipped to [0.1, 10]) + μ̃_sb
+
+    A channel with variance 0 is only shifted; a sample in a bin that is still empty is not changed. The reference code
+    makes an extra pass over the training samples for the statistics; here they are collected from the training batches.
 
     Args:
         hidden_dim: H, width of the hidden layer; the statistics have 4 · S · bins · H numbers.
-        bins: per attribute, at least 1.
-        kernel: shape of the kernel that smooths over the bins.
+        bins: N, bins per attribute, at least 1.
+        kernel: shape of the kernel k, see :func:`rezsl.functional.binning.smoothing_matrix`.
         reach: number of bins on either side in the smoothing.
         spread: width of ``gaussian`` and ``laplace``, in bins.
         momentum: weight of the old statistics at each epoch, in ``[0, 1)``.
     """
 
     whole_batches = True
+    low: Float[Tensor, "S"]
+    width: Float[Tensor, "S"]
+    filled: Float[Tensor, "S N"]
+    mean: Float[Tensor, "S N H"]
+    variance: Float[Tensor, "S N H"]
+    count: Float[Tensor, "S N"]
+    total: Float[Tensor, "S N H"]
+    squares: Float[Tensor, "S N H"]
 
     def __init__(
         self,
@@ -80,75 +94,32 @@ class SmoothedRegressor(MLPRegressor, name="smoothed"):
         momentum: float = 0.9,
     ) -> None:
         super().__init__(region_dim, semantics, hidden_dim, dropout)
-        smoothing = smoothing_matrix(kernel, reach, spread, bins)
-        self.statistics = FeatureStatistics(len(semantics.attributes), hidden_dim, smoothing, momentum)
+        check_share(momentum=momentum)
+        self.kernel, self.momentum, self.bins = smoothing_matrix(kernel, reach, spread, bins), momentum, bins
+        size = (len(semantics.attributes), bins, hidden_dim)
+        for names, dimensions in (("low width", 1), ("filled count", 2), ("mean variance total squares", 3)):
+            for name in names.split():
+                self.register_buffer(name, torch.zeros(size[:dimensions]))
+        self._calibration: tuple[Float[Tensor, "S N H"], Float[Tensor, "S N H"]] | None = None
 
     def prepare(self, class_semantics: Float[Tensor, "K S"]) -> None:
         """Set the bins from the attributes of the classes in training."""
-        self.statistics.prepare(class_semantics)
-
-    def start_epoch(self) -> None:
-        """Update and smooth the statistics."""
-        self.statistics.start_epoch()
+        bins = label_bins(class_semantics, self.bins)
+        self.low, self.width = bins.low.to(self.low), bins.width.to(self.low)
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
         """Predict from calibrated features, and add the features to the statistics."""
         features = self.features(regions)
-        self.statistics.add(features, target)
-        calibrated = self.dropout(self.statistics.calibrate(features, target))
+        self.add(features, target)
+        calibrated = self.dropout(self.calibrate(features, target))
         prediction = torch.einsum("bsd,sd->bs", calibrated, self.readout.weight.to(features.dtype)) + self.readout.bias
         return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))
-
-
-class FeatureStatistics(nn.Module):
-    """Mean and variance of features in bins of each attribute's true value, and the calibration of features by them.
-
-    For the samples of an epoch whose attribute s is in bin b, and each channel,
-
-        μ_sb, v_sb = running mean and (biased) variance: momentum · old + (1 − momentum) · new
-        μ̃_sb, ṽ_sb = Σ_b' k(b, b') (μ, v)_sb' / Σ_b' k(b, b'), over the bins b' with samples
-        z̃ = (z − μ_sb) · √(ṽ_sb / v_sb clipped to [0.1, 10]) + μ̃_sb
-
-    A channel with variance 0 is only shifted; a sample in a bin that is still empty is not changed.
-
-    Args:
-        num_semantics: S.
-        channels: H, width of the features.
-        kernel: k over the N bins of an attribute, ``[N, N]``, see :func:`rezsl.functional.binning.smoothing_matrix`.
-        momentum: weight of the old statistics at each epoch, in ``[0, 1)``.
-    """
-
-    low: Float[Tensor, "S"]
-    width: Float[Tensor, "S"]
-    filled: Float[Tensor, "S N"]
-    mean: Float[Tensor, "S N H"]
-    variance: Float[Tensor, "S N H"]
-    count: Float[Tensor, "S N"]
-    total: Float[Tensor, "S N H"]
-    squares: Float[Tensor, "S N H"]
-
-    def __init__(self, num_semantics: int, channels: int, kernel: Float[Tensor, "N N"], momentum: float) -> None:
-        super().__init__()
-        check_share(momentum=momentum)
-        self.kernel, self.momentum, bins = kernel, momentum, len(kernel)
-        for name in ("low", "width"):
-            self.register_buffer(name, torch.zeros(num_semantics))
-        for name in ("filled", "count"):
-            self.register_buffer(name, torch.zeros(num_semantics, bins))
-        for name in ("mean", "variance", "total", "squares"):
-            self.register_buffer(name, torch.zeros(num_semantics, bins, channels))
-        self._calibration: tuple[Float[Tensor, "S N H"], Float[Tensor, "S N H"]] | None = None
-
-    def prepare(self, class_semantics: ClassMatrix) -> None:
-        """Set the bins from the attributes of the classes in training, ``[K, S]``."""
-        bins = label_bins(class_semantics, len(self.kernel))
-        self.low, self.width = bins.low.to(self.low), bins.width.to(self.low)
 
     @torch.no_grad()
     def add(self, features: Float[Tensor, "B H"], target: Predictions) -> None:
         """Add samples with the true attributes ``target``; they have an effect from the next epoch on."""
         features = features.to(self.total.dtype)
-        place = nn.functional.one_hot(self._bins().bin_of(target), len(self.kernel)).to(features)
+        place = nn.functional.one_hot(self._bins().bin_of(target), self.bins).to(features)
         with torch.autocast(features.device.type, enabled=False):
             self.count += place.sum(dim=0)
             self.total += torch.einsum("bsn,bd->snd", place, features)
@@ -189,4 +160,4 @@ class FeatureStatistics(nn.Module):
         return torch.where(filled > 0, scale, 1.0), torch.where(filled > 0, mean - self.mean * scale, 0.0)
 
     def _bins(self) -> LabelBins:
-        return LabelBins(self.low, self.width, len(self.kernel))
+        return LabelBins(self.low, self.width, self.bins)
