@@ -23,7 +23,8 @@ def test_all_metrics_match_the_literal_loops(generator: torch.Generator) -> None
     over_semantics = oracle.correlation_per_class(matrix.numpy(), semantics.numpy())
     np.testing.assert_allclose(result.correlation_over_classes.numpy(), over_classes, atol=1e-12)
     np.testing.assert_allclose(result.correlation_over_attributes.numpy(), over_semantics, atol=1e-12)
-    assert (result.mean, result.spread) == pytest.approx(oracle.semantic_error_mean_and_deviation(matrix.numpy()))
+    means = (result.mean_of_means, result.spread_of_means)
+    assert means == pytest.approx(oracle.semantic_error_mean_and_deviation(matrix.numpy()))
     assert result.class_correlation == pytest.approx(oracle.mean_of_defined(over_classes))
     assert result.attribute_correlation == pytest.approx(oracle.mean_of_defined(over_semantics))
 

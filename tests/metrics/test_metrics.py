@@ -1,15 +1,13 @@
 import math
 import pickle
-from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
 from torchmetrics import Metric
 
 from rezsl.errors import ArgumentError
 from rezsl.functional import seen_unseen_curve
-from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
+from rezsl.metrics import ClassError, SeenUnseen
 from tests.functional.test_curves import make_case
 from tests.oracles import remse, scoring
 
@@ -53,13 +51,16 @@ def test_a_sample_costs_a_few_bytes() -> None:
     assert sum(state.numel() * state.element_size() for state in states) == 13 * 1000
 
 
-def test_mean_class_accuracy_ignores_classes_that_never_occur() -> None:
+def test_without_bound_on_gamma_the_accuracies_of_unseen_classes_are_those_among_unseen_classes() -> None:
     predicted, target = torch.tensor([0, 5, 1, 1]), torch.tensor([0, 0, 1, 2])
-    metric = MeanClassAccuracy(6)
-    metric.update(predicted[:2], target[:2])
-    metric.update(predicted[2:], target[2:])
-    assert metric.compute().item() == pytest.approx(scoring.mean_class_accuracy(predicted.numpy(), target.numpy()))
-    assert metric.per_class().isnan().tolist() == [False, False, False, True, True, True]
+    metric = SeenUnseen(torch.arange(7) == 6)
+    scores = torch.nn.functional.one_hot(predicted, 7).float() + 2 * metric.is_seen  # the seen class is always the best
+    metric.update(scores[:2], target[:2])
+    metric.update(scores[2:], target[2:])
+    accuracies = metric.class_accuracies(math.inf)
+    assert accuracies.isnan().tolist() == [False, False, False, True, True, True, True]
+    expected = scoring.mean_class_accuracy(predicted.numpy(), target.numpy())
+    assert accuracies.nanmean().item() == pytest.approx(expected)
 
 
 def test_class_error_streams_the_matrix() -> None:
@@ -91,28 +92,19 @@ def gathered(mine: Metric, others: Metric) -> None:
     mine.dist_sync_fn = lambda state, group: [state, next(whole)]
 
 
-@pytest.mark.parametrize(
-    ("metric", "per_class"),
-    [
-        (lambda: MeanClassAccuracy(4), lambda metric: metric.per_class()),
-        (lambda: SeenUnseen(torch.tensor([True, True, False, False])), lambda metric: metric.class_accuracies(0.1)),
-    ],
-)
-def test_accuracies_of_classes_are_those_of_all_processes(
-    metric: Callable[[], Metric], per_class: Callable[[Metric], Tensor], generator: torch.Generator
-) -> None:
-    whole, mine, others = metric(), metric(), metric()
+@pytest.mark.parametrize("gamma", [0.1, math.inf])
+def test_accuracies_of_classes_are_those_of_all_processes(gamma: float, generator: torch.Generator) -> None:
+    whole, mine, others = (SeenUnseen(torch.tensor([True, True, False, False])) for _ in range(3))
     labels = torch.arange(60) % 4
     scores = torch.randn(60, 4, generator=generator) + torch.eye(4)[labels]
-    inputs = scores if isinstance(whole, SeenUnseen) else scores.argmax(dim=1)
-    whole.update(inputs, labels)
-    mine.update(inputs[:23], labels[:23])
-    others.update(inputs[23:], labels[23:])
-    alone = per_class(mine)
+    whole.update(scores, labels)
+    mine.update(scores[:23], labels[:23])
+    others.update(scores[23:], labels[23:])
+    alone = mine.class_accuracies(gamma)
     gathered(mine, others)
-    torch.testing.assert_close(per_class(mine), per_class(whole), rtol=0, atol=0)
+    torch.testing.assert_close(mine.class_accuracies(gamma), whole.class_accuracies(gamma), rtol=0, atol=0)
     mine.distributed_available_fn = lambda: False
-    torch.testing.assert_close(per_class(mine), alone, rtol=0, atol=0)  # its own state is as it was
+    torch.testing.assert_close(mine.class_accuracies(gamma), alone, rtol=0, atol=0)  # its own state is as it was
 
 
 @pytest.mark.parametrize("seen", [True, False])

@@ -20,6 +20,9 @@ from rezsl.regions import (
 )
 from rezsl.semantics import pack_semantics, unpack_semantics
 
+OPTIONS = ("seen_classes", "gamma", "scale", "protocol")
+"""The arguments of a classifier that are plain JSON values."""
+
 FORMAT = 2
 """The number of the file format, which is raised with every change that other versions of rezsl cannot read."""
 
@@ -39,10 +42,7 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
         "backbone": {"class": type(model.backbone).__name__, "arguments": model.backbone.arguments},
         "network": {"class": type(model.network).__name__, "options": model.network.options},
         "semantics": names,
-        "seen_classes": model.seen_classes,
-        "gamma": model.gamma,
-        "scale": model.scale,
-        "protocol": model.protocol,
+        **_options(model),
         "sha256": checksum,
     }
     write_json(directory / "model.json", description)
@@ -73,15 +73,8 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         # The initial weights are replaced at once, so drawing them must not change the caller's random numbers.
         with torch.random.fork_rng(devices=()):
             backbone = backbone_class(**description["backbone"]["arguments"])
-            model = ZeroShotClassifier(
-                backbone=backbone,
-                network=network_class(backbone.region_dim, semantics, **description["network"]["options"]),
-                semantics=semantics,
-                seen_classes=description["seen_classes"],
-                gamma=description["gamma"],
-                scale=description["scale"],
-                protocol=description.get("protocol", "honest"),
-            )
+            network = network_class(backbone.region_dim, semantics, **description["network"]["options"])
+        model = ZeroShotClassifier(backbone, network, semantics, **{name: description[name] for name in OPTIONS})
         model.load_state_dict({name: part for name, part in tensors.items() if not name.startswith("semantics.")})
     except ModelFileError:
         raise
@@ -90,6 +83,10 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
             f"{directory}: not a readable model ({one_line(error)}); give a directory that holds a finished run"
         ) from error
     return model.eval()
+
+
+def _options(model: ZeroShotClassifier) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in OPTIONS}
 
 
 def _read_description(path: Path) -> dict[str, Any]:
@@ -146,6 +143,4 @@ def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotCla
             f"on, got one that differs in {'; '.join(changes[:3])}; give a store of that backbone"
         )
     joined = ScaledImageBackbone.join(load_store_backbone(store), scaler, manifest.dtype)
-    return ZeroShotClassifier(
-        joined, model.network, model.semantics, model.seen_classes, model.gamma, model.scale, model.protocol
-    ).eval()
+    return ZeroShotClassifier(joined, model.network, model.semantics, **_options(model)).eval()

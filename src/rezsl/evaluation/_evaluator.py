@@ -1,5 +1,6 @@
 """Scoring: predicted attributes become an :class:`Evaluation`."""
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from rezsl.errors import DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
-from rezsl.metrics import ClassError, MeanClassAccuracy, SeenUnseen
+from rezsl.metrics import ClassError, SeenUnseen
 from rezsl.semantics import ClassSemantics
 
 
@@ -50,7 +51,6 @@ class GZSLEvaluator(nn.Module):
         self.register_buffer("directions", l2_normalize(semantics.values[rows].to(dtype)), persistent=False)
         self.register_buffer("position", position, persistent=False)
         self.seen_unseen = SeenUnseen(torch.tensor([name in set(seen) for name in self.classes]))
-        self.t1 = MeanClassAccuracy(len(rows))
         self.class_error = ClassError(len(rows), len(semantics.attributes))
 
     def update(self, predictions: Predictions, labels: Labels, scores: Scores | None = None) -> None:
@@ -70,10 +70,6 @@ class GZSLEvaluator(nn.Module):
         scores = self.score(predictions, self.values) if scores is None else scores
         self.seen_unseen.update(scores, labels)
         self.class_error.update((l2_normalize(predictions) - self.directions[labels]).square(), labels)
-        is_seen = self.seen_unseen.is_seen
-        of_unseen = ~is_seen[labels]
-        among_unseen = scores[of_unseen].masked_fill(is_seen, -torch.inf)
-        self.t1.update(among_unseen.argmax(dim=1), labels[of_unseen])
 
     def result(self, gamma: float | None = None) -> Evaluation:
         """Return the evaluation of all samples so far; without a γ it uses the best one on these samples."""
@@ -83,9 +79,10 @@ class GZSLEvaluator(nn.Module):
         point = oracle if gamma is None else curve.at(gamma)
         is_seen = self.seen_unseen.is_seen[present].tolist()
         classes = [self.classes[row] for row in present.tolist()]
-        t1_terms = self.t1.per_class()[present].tolist()
+        among_unseen = self.seen_unseen.class_accuracies(math.inf).masked_fill(self.seen_unseen.is_seen, math.nan)
+        t1_terms = among_unseen[present].tolist()
         return Evaluation(
-            t1=float(self.t1.compute()),
+            t1=float(among_unseen.nanmean()),
             point=point,
             oracle=oracle,
             curve=curve,
@@ -102,7 +99,7 @@ class GZSLEvaluator(nn.Module):
 
     def reset(self) -> None:
         """Forget all samples."""
-        for metric in (self.seen_unseen, self.t1, self.class_error):
+        for metric in (self.seen_unseen, self.class_error):
             metric.reset()
 
 

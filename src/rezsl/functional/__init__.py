@@ -8,8 +8,7 @@ from rezsl.functional.curves import (
     seen_unseen_curve,
     seen_unseen_margins,
 )
-from rezsl.functional.imbalance import Imbalance, imbalance
-from rezsl.functional.rebalancing import class_error_matrix, rebalancing_weights
+from rezsl.functional.imbalance import Imbalance, class_error_matrix, imbalance, rebalancing_weights
 from rezsl.functional.scoring import class_accuracies, class_scores, l2_normalize
 
 __all__ = [

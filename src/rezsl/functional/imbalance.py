@@ -1,4 +1,4 @@
-"""Measures of errors: how unevenly attributes are predicted, and the rate at which their errors fall in training."""
+"""The class error matrix, its rebalancing weights, and measures of how uneven it is and how fast it falls."""
 
 from dataclasses import dataclass
 
@@ -6,63 +6,73 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_not_negative
 from rezsl.functional.binning import ValueBins
+from rezsl.functional.shapes import Labels, Predictions
 from rezsl.functional.statistics import Correlations, pearson, quantiles
 
 QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """The quantiles in an :class:`ErrorProfile`: those of a box plot, its whiskers and the extremes."""
 
 
-@dataclass(frozen=True)
-class Imbalance:
-    """Imbalance of one class error matrix (section III-A of Rebalanced Zero-shot Learning).
-
-    Attributes:
-        attribute_error: mean error of each attribute over the classes, ``[S]``.
-        correlation_over_classes: for each attribute, the Pearson correlation over classes between its value and its
-            error, ``[S]``; NaN where either is constant.
-        correlation_over_attributes: for each class, the same correlation over attributes, ``[K]``.
-    """
-
-    attribute_error: Float[Tensor, "S"]
-    correlation_over_classes: Float[Tensor, "S"]
-    correlation_over_attributes: Float[Tensor, "K"]
-
-    @property
-    def mean(self) -> float:
-        """Mean over attributes of their mean error."""
-        return float(self.attribute_error.mean())
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation over attributes of their mean error (population form)."""
-        return float(self.attribute_error.std(correction=0))
-
-    @property
-    def class_correlation(self) -> float:
-        """Mean of ``correlation_over_classes`` where it is defined."""
-        return float(self.correlation_over_classes.nanmean())
-
-    @property
-    def attribute_correlation(self) -> float:
-        """Mean of ``correlation_over_attributes`` where it is defined."""
-        return float(self.correlation_over_attributes.nanmean())
-
-
-def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
-    """Compute the imbalance of a class error matrix.
+def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
+    """Average the errors of each class, e_cs = mean over the samples i of class c of E_is.
 
     Args:
-        matrix: mean error of each class in each attribute, ``[K, S]``, see :func:`class_error_matrix`.
-        class_semantics: attributes of the same classes, ``[K, S]``.
+        errors: error E of every sample in every attribute, ``[B, S]``; any non-negative measure.
+        labels: class index of every sample, ``[B]``.
+
+    Returns:
+        ``matrix [K, S]``, the mean error of each class that is present in ``labels``, and ``classes [K]``, those
+        classes in ascending order. Half precision is averaged in float32. The matrix has no gradient.
+
+    >>> errors = torch.tensor([[1.0, 4.0], [3.0, 0.0], [5.0, 5.0]])
+    >>> class_error_matrix(errors, torch.tensor([7, 7, 2]))
+    (tensor([[5., 5.],
+            [2., 2.]]), tensor([2, 7]))
     """
-    matrix, class_semantics = matrix.double(), class_semantics.double()
-    return Imbalance(
-        attribute_error=matrix.mean(dim=0),
-        correlation_over_classes=pearson(class_semantics, matrix),
-        correlation_over_attributes=pearson(class_semantics.T, matrix.T),
-    )
+    classes, position, count = torch.unique(labels, return_inverse=True, return_counts=True)
+    errors = errors.detach().to(torch.promote_types(errors.dtype, torch.float32))
+    total = errors.new_zeros(len(classes), errors.shape[1]).index_add_(0, position, errors)
+    return total / count.unsqueeze(1), classes
+
+
+def rebalancing_weights(
+    matrix: Float[Tensor, "K S"], class_power: float, semantic_power: float
+) -> Float[Tensor, "K S"]:
+    """Compute the weights of ReMSE, which grow with the logarithm of an error over the smallest comparable error.
+
+    ``w_cs = (1 + ln(e_cs / min_c' e_c's))^class_power · (1 + ln(e_cs / min_s' e_cs'))^semantic_power``
+
+    The minima are taken over cells with a positive error; a cell with error 0 has weight 1. The ratios are computed as
+    differences of logarithms, so errors that differ by 60 orders of magnitude do not overflow.
+
+    Args:
+        matrix: class error matrix e of the classes present, ``[K, S]``, non-negative.
+        class_power: exponent of the comparison between classes (P in the reference code), at least 0; 0 disables it.
+        semantic_power: exponent of the comparison between attributes (P2 in the reference code), at least 0; 0
+            disables it.
+
+    Returns:
+        Weights ``[K, S]``, all at least 1, without gradient.
+
+    Raises:
+        ArgumentError: a power is negative or not finite.
+
+    >>> rebalancing_weights(torch.tensor([[1.0, 1.0], [2.718281828, 0.0]]), class_power=1.0, semantic_power=0.0)
+    tensor([[1., 1.],
+            [2., 1.]])
+    """
+    check_not_negative(class_power=class_power, semantic_power=semantic_power)
+    matrix = matrix.detach().to(torch.promote_types(matrix.dtype, torch.float32))
+    if matrix.numel() == 0:
+        return matrix
+    positive = matrix > 0
+    log_error = torch.where(positive, matrix, 1.0).log()
+    candidates = log_error.masked_fill(~positive, float("inf"))
+    over_classes = 1 + log_error - candidates.amin(dim=0, keepdim=True)
+    over_semantics = 1 + log_error - candidates.amin(dim=1, keepdim=True)
+    return torch.where(positive, over_classes**class_power * over_semantics**semantic_power, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +142,45 @@ def error_profile(matrix: Float[Tensor, "M N"]) -> ErrorProfile:
         spread=matrix.std(dim=0, correction=0),
         gini=gini(matrix),
         quantiles=quantiles(matrix, QUANTILE_LEVELS).T,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Imbalance(ErrorProfile):
+    """Imbalance of one class error matrix (section III-A of Rebalanced Zero-shot Learning).
+
+    Attributes:
+        correlation_over_classes: for each attribute, the Pearson correlation over classes between its value and its
+            error, ``[S]``; NaN where either is constant.
+        correlation_over_attributes: for each class, the same correlation over attributes, ``[K]``.
+    """
+
+    correlation_over_classes: Float[Tensor, "S"]
+    correlation_over_attributes: Float[Tensor, "K"]
+
+    @property
+    def class_correlation(self) -> float:
+        """Mean of ``correlation_over_classes`` where it is defined."""
+        return float(self.correlation_over_classes.nanmean())
+
+    @property
+    def attribute_correlation(self) -> float:
+        """Mean of ``correlation_over_attributes`` where it is defined."""
+        return float(self.correlation_over_attributes.nanmean())
+
+
+def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
+    """Compute the profile of the errors of each attribute, and their correlation with the attribute's values.
+
+    Args:
+        matrix: mean error of each class in each attribute, ``[K, S]``, see :func:`class_error_matrix`.
+        class_semantics: attributes of the same classes, ``[K, S]``.
+    """
+    matrix, class_semantics = matrix.double(), class_semantics.double()
+    return Imbalance(
+        **vars(error_profile(matrix)),
+        correlation_over_classes=pearson(class_semantics, matrix),
+        correlation_over_attributes=pearson(class_semantics.T, matrix.T),
     )
 
 

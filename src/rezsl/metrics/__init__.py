@@ -2,14 +2,13 @@
 
 from rezsl.files import import_modules
 from rezsl.metrics import basic  # noqa: F401 - the first import, so that tables begin with the metrics of every run
-from rezsl.metrics._streams import ClassError, MeanClassAccuracy, SeenUnseen
+from rezsl.metrics._streams import ClassError, SeenUnseen
 from rezsl.metrics._table import METRICS, Metric, define_metric, metrics_in, read_metrics
 
 __all__ = [
     "METRICS",
     "OBJECTIVES",
     "ClassError",
-    "MeanClassAccuracy",
     "Metric",
     "SeenUnseen",
     "define_metric",

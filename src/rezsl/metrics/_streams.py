@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from rezsl.functional import SeenUnseenCurve, curve_from_margins, seen_unseen_margins
-from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scalar, Scores
+from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scores
 
 
 class ClassError(Metric):
@@ -53,42 +53,6 @@ class ClassError(Metric):
             return matrix.reshape(-1, self.total.shape[1]), classes.reshape(-1)
 
         return in_shape
-
-
-class MeanClassAccuracy(Metric):
-    """Accuracy averaged over the classes that occur in the target, such as the T1 of zero-shot learning.
-
-    The state is two counts per class. A class that is predicted but never occurs does not count as zero, unlike in the
-    ``macro`` averages of general libraries.
-
-    Args:
-        num_classes: C; labels lie in ``[0, C)``.
-    """
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-    right: Tensor
-    count: Tensor
-
-    def __init__(self, num_classes: int) -> None:
-        super().__init__()
-        self.add_state("right", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
-
-    def update(self, predicted: Labels, target: Labels) -> None:
-        """Add a batch of predicted and true classes."""
-        self.count += torch.bincount(target, minlength=len(self.count))
-        self.right += torch.bincount(target[predicted == target], minlength=len(self.count))
-
-    def per_class(self) -> Float[Tensor, "C"]:
-        """Return the accuracy of each class over all processes; NaN where a class has not occurred."""
-        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
-            return self.right.double() / self.count
-
-    def compute(self) -> Scalar:
-        """Return the mean over the classes that occurred; NaN before the first."""
-        return (self.right.double() / self.count).nanmean()
 
 
 class SeenUnseen(Metric):
@@ -137,7 +101,10 @@ class SeenUnseen(Metric):
         return curve_from_margins(dim_zero_cat(self.margin), dim_zero_cat(self.right), label, self.is_seen)
 
     def class_accuracies(self, gamma: float) -> Float[Tensor, "C"]:
-        """Return the accuracy of each class among all classes at a given γ, over all processes; NaN without samples."""
+        """Return the accuracy of each class among all classes at a given γ, over all processes; NaN without samples.
+
+        At γ = ∞ only unseen classes are chosen, so the mean of the accuracies of unseen classes is T1.
+        """
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             label = dim_zero_cat(self.label).long()
             seen_wins = dim_zero_cat(self.margin) > gamma

@@ -44,11 +44,11 @@ define_metric(
 
 define_error(
     "error_mean", "error", "Mean squared error of the predicted attributes, as rows of length 1.",
-    attrgetter("imbalance.mean"), shown_in=EVERYWHERE,
+    attrgetter("imbalance.mean_of_means"), shown_in=EVERYWHERE,
 )  # fmt: skip
 define_error(
     "error_spread", "spread", "Standard deviation over attributes of their mean error.",
-    attrgetter("imbalance.spread"), shown_in=EVERYWHERE, tested=True,
+    attrgetter("imbalance.spread_of_means"), shown_in=EVERYWHERE, tested=True,
 )  # fmt: skip
 define_metric(
     "error_gini", "Gini", "Gini coefficient over attributes of their mean error; 0 where all are equal.",
