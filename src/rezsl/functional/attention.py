@@ -64,13 +64,7 @@ def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor
 def attention_map(
     regions: Regions, where: Float[Tensor, "S D"], shares: Float[Tensor, "S R"] | None = None
 ) -> Float[Tensor, "B S R"]:
-    """Return the attention a of each attribute to each region, ``[B, S, R]``; it sums to 1 over the regions.
-
-    Args:
-        regions: F, ``[B, R, D]``.
-        where: Q, ``[S, D]``.
-        shares: w, ``[S, R]``; None means equal shares.
-    """
+    """Return the attention a of each attribute to each region, which sums to 1 over the regions; see :func:`attend`."""
     logits = torch.matmul(where, regions.mT)
     return (logits if shares is None else logits + shares.log()).softmax(dim=2)
 
@@ -86,13 +80,7 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
     Args:
         places: y, x and σ of each attribute, as shares of the image's side (y from the top, x from the left),
             ``[S, 3]``; an attribute with infinite σ has equal shares in all regions, class tokens included.
-        regions: R, at least 1.
-
-    Returns:
-        The shares, ``[S, R]``; each row sums to 1.
-
-    Raises:
-        ArgumentError: ``regions`` is below 1.
+        regions: R; an ArgumentError is raised if it is below 1.
 
     >>> place_shares(torch.tensor([[0.25, 0.25, 0.5], [0.5, 0.5, torch.inf]]), regions=4)
     tensor([[0.3875, 0.2350, 0.2350, 0.1425],
@@ -132,12 +120,8 @@ def compactness(attention: Float[Tensor, "B S R"], height: int) -> Float[Tensor,
 def decorrelation(readout: Float[Tensor, "S D"], groups: Int[Tensor, "S"]) -> Float[Tensor, ""]:
     """Return the mean over channels d of Σ over attribute groups g of ‖readout_{s in g, d}‖₂.
 
-    This is equation 4 of Xu et al., NeurIPS 2020 (APN). Attributes of one group may share a channel at little cost;
-    attributes of different groups compete for it.
-
-    Args:
-        readout: weights of each attribute on each channel, ``[S, D]``.
-        groups: number of each attribute's group, from 0, ``[S]``.
+    This is equation 4 of Xu et al., NeurIPS 2020 (APN). Attributes of one group, which have the same number (from 0) in
+    ``groups``, may share a channel at little cost; attributes of different groups compete for it.
     """
     count = int(groups.max()) + 1
     squares = readout.new_zeros(count, readout.shape[1]).index_add(0, groups, readout.square())

@@ -93,9 +93,6 @@ def bin_by_value(
         bins: largest number of bins, see :func:`bin_edges`.
         binning: the rule for the edges, see :func:`bin_edges`.
         level: coverage of the intervals, between 0 and 1.
-
-    Raises:
-        ArgumentError: ``bins``, ``binning`` or ``level`` is invalid.
     """
     quantity, values = quantity.double(), values.double()
     edges = bin_edges(values.flatten(), bins, binning)
@@ -187,11 +184,9 @@ def smoothing_matrix(kernel: Kernel, reach: int, spread: float, bins: int) -> Fl
     check_at_least(1, bins=bins)
     place = torch.arange(bins, dtype=torch.float64)
     distance = (place.unsqueeze(0) - place.unsqueeze(1)).abs()
-    match kernel:
-        case "gaussian":
-            weight = (-distance.square() / (2 * spread**2)).exp()
-        case "triangular":
-            weight = 1 - distance / (reach + 1)
-        case "laplace":
-            weight = (-distance / spread).exp()
-    return torch.where(distance <= reach, weight, 0.0)
+    weights = {
+        "gaussian": (-distance.square() / (2 * spread**2)).exp(),
+        "triangular": 1 - distance / (reach + 1),
+        "laplace": (-distance / spread).exp(),
+    }
+    return torch.where(distance <= reach, weights[kernel], 0.0)

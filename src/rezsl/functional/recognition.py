@@ -63,9 +63,6 @@ def reliability(
         bins: largest number of bins, at least 1.
         binning: see :class:`Reliability`.
 
-    Raises:
-        ArgumentError: ``bins`` is below 1, or ``binning`` is unknown.
-
     >>> diagram = reliability(torch.tensor([0.9, 0.7]), torch.tensor([True, False]), bins=1)
     >>> f"{float(diagram.confidence):.2f} {float(diagram.accuracy):.2f} {diagram.ece:.2f}"
     '0.80 0.50 0.30'
@@ -109,10 +106,7 @@ def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
     Args:
         scores: scores of N samples for C candidates, less γ for seen classes, ``[N, C]``.
         labels: true class of each sample, ``[N]``, in ``[0, C)``.
-        neighbours: k, at least 1.
-
-    Raises:
-        ArgumentError: ``neighbours`` is below 1.
+        neighbours: k; an ArgumentError is raised if it is below 1.
 
     >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 1]), 1).occurrence
     tensor([2, 0])
@@ -134,18 +128,12 @@ def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
     )
 
 
-ROUNDING = 1e-12
-"""Cosines that differ by less are treated as equal."""
-
-
 @dataclass(frozen=True, eq=False)
 class Mistakes:
     """The M wrong samples among N, and means over the right samples for comparison. Cosines are in ``[-1, 1]``.
 
     Attributes:
         position: positions of the wrong samples among all N, ascending, ``[M]``.
-        truth: their true class, a position among the candidates, ``[M]``.
-        chosen: their chosen class, ``[M]``.
         error: mean squared error over attributes between the directions of predicted and true attributes, ``[M]``.
         cosine_to_truth: cosine between the predicted attributes and those of the true class, ``[M]``.
         cosine_to_chosen: cosine between the predicted attributes and those of the chosen class, ``[M]``.
@@ -156,8 +144,6 @@ class Mistakes:
     """
 
     position: Int[Tensor, "M"]
-    truth: Int[Tensor, "M"]
-    chosen: Int[Tensor, "M"]
     error: Float[Tensor, "M"]
     cosine_to_truth: Float[Tensor, "M"]
     cosine_to_chosen: Float[Tensor, "M"]
@@ -193,8 +179,6 @@ def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth
     wrong = (~right).nonzero().squeeze(1)
     return Mistakes(
         position=wrong,
-        truth=truth[wrong],
-        chosen=chosen[wrong],
         error=error[wrong],
         cosine_to_truth=cosine[wrong],
         cosine_to_chosen=(predictions[wrong] * directions[chosen[wrong]]).sum(dim=1),
@@ -207,8 +191,9 @@ def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth
 def neighbour_ranks(directions: ClassMatrix) -> Int[Tensor, "C C"]:
     """Rank class c (column) among the neighbours of class t (row): 1 + the number of classes nearer to t, without t.
 
-    Nearness is the cosine between ``directions``, the class semantics with rows of length 1, ``[C, S]``.
+    Nearness is the cosine between ``directions``, the class semantics with rows of length 1, ``[C, S]``. Cosines that
+    differ by less than 1e-12 are treated as equal.
     """
     cosine = (directions @ directions.T).fill_diagonal_(-torch.inf)
     ascending = cosine.sort(dim=1).values
-    return len(cosine) - torch.searchsorted(ascending, cosine + ROUNDING, right=True) + 1
+    return len(cosine) - torch.searchsorted(ascending, cosine + 1e-12, right=True) + 1

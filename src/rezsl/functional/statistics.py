@@ -40,9 +40,6 @@ def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R
 
     Returns:
         Whole numbers ``[R, M]`` (float64), ``resamples`` × ``count``; every row sums to ``count``.
-
-    Raises:
-        ArgumentError: ``count`` or ``resamples`` is below 1.
     """
     check_at_least(1, count=count, resamples=resamples)
     generator = torch.Generator().manual_seed(seed)
@@ -52,14 +49,9 @@ def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R
 
 
 def percentile_interval(draws: Float[Tensor, "R N"], level: float) -> tuple[Float[Tensor, "N"], Float[Tensor, "N"]]:
-    """Return both ends ``[N]`` of the percentile bootstrap interval of each column; undefined draws (NaN) are left out.
+    """Return both ends of the percentile bootstrap interval of each column, from R draws of N numbers.
 
-    Args:
-        draws: R draws of N numbers, ``[R, N]``.
-        level: coverage of the intervals, between 0 and 1.
-
-    Raises:
-        ArgumentError: ``level`` is not between 0 and 1.
+    Undefined draws (NaN) are left out. The coverage ``level`` is between 0 and 1.
     """
     check_between_0_and_1(level=level)
     low, high = quantiles(draws, ((1 - level) / 2, (1 + level) / 2))

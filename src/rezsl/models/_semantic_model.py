@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float
@@ -45,10 +45,14 @@ class SemanticModel(nn.Module, Recorded, ABC):
             calls.
         scores_are_cosines: whether ``class_scores`` are cosines times the scale, so that each attribute has a share
             in them. A class that overrides ``class_scores`` has none unless it sets this attribute.
+        slow_parts: names of the layers and parameters that learn at a fraction of the learning rate.
+        readout_parts: names of those of the last layer, which training in two stages trains again.
     """
 
     whole_batches: ClassVar[bool] = False
     scores_are_cosines: ClassVar[bool] = True
+    slow_parts: ClassVar[tuple[str, ...]] = ()
+    readout_parts: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, name: str | None = None, **options: Any) -> None:
         """Check the constructor's parameters and register the class by its short name."""
@@ -73,17 +77,13 @@ class SemanticModel(nn.Module, Recorded, ABC):
         """The arguments of the constructor by name, without ``region_dim`` and ``semantics``."""
         return {name: value for name, value in self.arguments.items() if name not in ("region_dim", "semantics")}
 
-    def slow_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters that learn at a fraction of the learning rate; by default none."""
-        return []
-
-    def readout_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the last layer, which training in two stages trains again; by default none."""
-        return []
+    def parameters_of(self, parts: Sequence[str]) -> list[nn.Parameter]:
+        """Return the parameters of the named layers, and the parameters with these names."""
+        return [parameter for name, parameter in self.named_parameters() if name.partition(".")[0] in parts]
 
     def reset_readout(self) -> None:
         """Give the read-out new random weights, and biases of 0."""
-        for parameter in self.readout_parameters():
+        for parameter in self.parameters_of(self.readout_parts):
             if parameter.ndim > 1:
                 nn.init.kaiming_uniform_(parameter, a=5**0.5)
             else:

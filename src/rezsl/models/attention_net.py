@@ -29,6 +29,9 @@ class AttentionNet(SemanticModel, name="attention"):
         hidden_dim: width of a linear layer between the attended regions and the read-out, 0 for none.
     """
 
+    # Queries, keys, values and output overfit at the full rate, because they outgrow the read-out.
+    slow_parts = ("query", "key", "value", "output")
+    readout_parts = ("readout",)
     word_vectors: Float[Tensor, "S L"]
     places: Float[Tensor, "S 3"] | None
 
@@ -51,15 +54,6 @@ class AttentionNet(SemanticModel, name="attention"):
         # The contribution of attention starts at zero, so that attention is learnt beside a working read-out.
         nn.init.zeros_(self.output.weight)
         self._cached: tuple[tuple[Any, ...], CollapsedAttention] | None = None
-
-    def slow_parameters(self) -> list[nn.Parameter]:
-        """Return queries, keys, values and output, which overfit at the full rate because they outgrow the read-out."""
-        attending = (self.query, self.key, self.value, self.output)
-        return [parameter for part in attending for parameter in part.parameters()]
-
-    def readout_parameters(self) -> list[nn.Parameter]:
-        """Return the read-out, which has a row per attribute."""
-        return [self.readout]
 
     def forward(self, regions: Regions) -> Predictions:
         """Predict attributes, ``[B, R, D] -> [B, S]``."""

@@ -36,6 +36,7 @@ class GEMNet(SemanticModel, name="gem"):
         height: number of rows of the map of regions, 0 for a square map.
     """
 
+    slow_parts = ("query",)  # it outgrows the read-outs at the full rate
     word_vectors: Float[Tensor, "S L"]
     groups: Int[Tensor, "S"]
 
@@ -64,10 +65,6 @@ class GEMNet(SemanticModel, name="gem"):
         self.pooled = nn.Linear(region_dim, num_semantics)
         self.attended = nn.Parameter(torch.empty(num_semantics, region_dim))
         nn.init.kaiming_uniform_(self.attended, a=5**0.5)
-
-    def slow_parameters(self) -> list[nn.Parameter]:
-        """Return the queries, which outgrow the read-outs at the full rate."""
-        return list(self.query.parameters())
 
     def forward(self, regions: Regions) -> Predictions:
         """Predict attributes, ``[B, R, D] -> [B, S]``."""

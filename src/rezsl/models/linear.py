@@ -38,10 +38,7 @@ class LinearRegressor(LinearModel, name="linear"):
     """Â = W · mean_r F_r + b: the paper's BasicNet with pooled regions and a linear read-out."""
 
     has_bias = True
-
-    def readout_parameters(self) -> list[nn.Parameter]:
-        """Return all parameters."""
-        return [*self.readout.parameters()]
+    readout_parts = ("readout",)
 
 
 class Bilinear(LinearModel, name="bilinear"):

@@ -24,6 +24,8 @@ class MLPRegressor(SemanticModel, name="mlp"):
         dropout: share of hidden units that training switches off, in ``[0, 1)``.
     """
 
+    readout_parts = ("readout",)
+
     def __init__(
         self, region_dim: int, semantics: ClassSemantics, hidden_dim: int = 1024, dropout: float = 0.8
     ) -> None:
@@ -33,10 +35,6 @@ class MLPRegressor(SemanticModel, name="mlp"):
         self.hidden = nn.Linear(region_dim, hidden_dim)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden_dim, len(semantics.attributes))
-
-    def readout_parameters(self) -> list[nn.Parameter]:
-        """Return the parameters of the last layer."""
-        return [*self.readout.parameters()]
 
     def features(self, regions: Pooled) -> Float[Tensor, "B H"]:
         """Compute the hidden layer, ``[B, …, D] -> [B, H]``."""

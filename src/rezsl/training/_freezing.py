@@ -40,7 +40,7 @@ def prepare_epoch(
         # Neither the optimizer nor the average keeps anything of the old read-out.
         seed_step(training.seed, step, classifier.device)
         classifier.network.reset_readout()
-        for parameter in classifier.network.readout_parameters():
+        for parameter in classifier.network.parameters_of(classifier.network.readout_parts):
             optimizer.state.pop(parameter, None)
         averaged.steps = 0
     return frozen
@@ -48,7 +48,7 @@ def prepare_epoch(
 
 def _freeze_all_but_readout(classifier: ZeroShotClassifier) -> list[nn.Parameter]:
     """Let only the read-out learn, keep the statistics of batch normalisation, and return what was frozen by this."""
-    kept = set(map(id, classifier.network.readout_parameters()))
+    kept = set(map(id, classifier.network.parameters_of(classifier.network.readout_parts)))
     if isinstance(classifier.backbone, ImageBackbone):
         classifier.backbone.freeze()
     frozen = [part for part in classifier.parameters() if part.requires_grad and id(part) not in kept]

@@ -89,10 +89,10 @@ def _training_step(
         )
     if recompute and not isinstance(backbone, ImageBackbone):
         raise ArgumentError("batches.recompute: expected false without a backbone of images, got true; set it to false")
-    if isinstance(training.loss, RRTLoss) and not network.readout_parameters():
+    if isinstance(training.loss, RRTLoss) and not network.readout_parts:
         raise ArgumentError(
             f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
-            f"loss, or give the model readout_parameters()"
+            f"loss, or give the model readout_parts"
         )
     # A copy, because the loss keeps errors and learns parameters that belong to one training.
     loss = deepcopy(training.loss)

@@ -54,7 +54,7 @@ def train(
     classifier, loss = step.classifier, step.objective.loss
     averaged = WeightAverage(classifier, training.optimization.averaging).eval()
     optimizer = training.optimization.build(
-        step, classifier.network.slow_parameters(), classifier.backbone.parameters()
+        step, classifier.network.parameters_of(classifier.network.slow_parts), classifier.backbone.parameters()
     )
     fabric_optimizer: Any = fabric.setup_optimizers(optimizer)
     restart = loss.change(training.max_epochs) if isinstance(loss, RRTLoss) else None
