@@ -12,10 +12,9 @@ WIDTH = "110"
 ASK = """
 import json
 from importlib import import_module
-from rezsl.cli._options import COMMANDS, DATA_COMMANDS
+from rezsl.cli._options import COMMANDS
 
-modules = {name: name for name in COMMANDS if name != "data"}
-modules |= {f"data {name}": "data_" + name.replace("-", "_") for name in DATA_COMMANDS}
+modules = {name: name.replace(" ", "_").replace("-", "_") for name in COMMANDS if name != "data"}
 parsers = {name: import_module(f"rezsl.cli.{module}").parser() for name, module in modules.items()}
 print(json.dumps({name: parser.format_help() for name, parser in parsers.items()}))
 """

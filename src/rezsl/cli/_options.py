@@ -1,13 +1,16 @@
-"""Parsers of options, and errors of one line about what was typed."""
+"""The summaries, parsers, output and messages that all commands share."""
 
 import difflib
 import re
 from argparse import ArgumentError as OptionError
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.errors import RezslError
+from rezsl.errors import ArgumentError, RezslError
 
 COMMANDS = {
     "demo": "train on the embedded handwritten digits, with three losses side by side",
@@ -20,24 +23,20 @@ COMMANDS = {
     "predict": "name the classes of images, also classes without any training image",
     "explain": "draw the attention of each attribute in an image, and the attributes that decided its class",
     "data": "check a data set, or split one's own images",
-}
-DATA_COMMANDS = {
-    "check": "list what a data set's directory holds and what is missing",
-    "make-splits": "choose unseen classes, validation classes and test images of one's own folder",
+    "data check": "list what a data set's directory holds and what is missing",
+    "data make-splits": "choose unseen classes, validation classes and test images of one's own folder",
 }
 
 
 def new_parser(command: str) -> ArgumentParser:
     """Make the parser of a command, such as ``data check``; it raises errors and accepts no shortened options."""
-    summary = (COMMANDS | {f"data {name}": summary for name, summary in DATA_COMMANDS.items()})[command]
+    summary = COMMANDS[command]
     return ArgumentParser(
-        prog=f"rezsl {command}", description=sentence(summary), exit_on_error=False, allow_abbrev=False
+        prog=f"rezsl {command}",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        exit_on_error=False,
+        allow_abbrev=False,
     )
-
-
-def sentence(summary: str) -> str:
-    """Return a summary with a capital letter and a full stop."""
-    return f"{summary[0].upper()}{summary[1:]}."
 
 
 def parse(options: ArgumentParser, arguments: Sequence[str], command: ArgumentParser | None = None) -> Namespace:
@@ -74,6 +73,27 @@ def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
 def add_resume(options: ArgumentParser, description: str) -> None:
     """Add ``--resume``, which means true where no value follows."""
     options.add_argument("--resume", type=bool, nargs="?", const=True, default=False, help=description)
+
+
+def check_output_file(out: Path, example: str) -> None:
+    """Check, before the work is done, that ``--out`` can be a file; ``example`` is a name that would fit."""
+    if out.is_dir():
+        raise ArgumentError(f"--out: expected a file, got the directory {out}; name a file in it, as {out / example}")
+    if not out.absolute().parent.is_dir():
+        raise ArgumentError(f"--out: expected a file in a directory that exists, got {out}; make {out.parent} first")
+
+
+show = partial(print, sep="\n", flush=True)
+"""Print lines at once, so that a log of a long run is complete at any time."""
+
+
+@contextmanager
+def advice_when_interrupted(advice: str) -> Iterator[None]:
+    """Add to a Ctrl-C inside the block how the work can be continued; :func:`rezsl.cli.main` prints it."""
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        raise KeyboardInterrupt(advice) from interruption
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:

@@ -11,8 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli import sweep as sweep_command
-from rezsl.cli._console import advice_when_interrupted, show
-from rezsl.cli._options import new_parser
+from rezsl.cli._options import advice_when_interrupted, new_parser, show
 from rezsl.cli.main import main
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least
 from rezsl.experiments.jobs import Folder, Job, run_jobs
@@ -51,19 +50,18 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     # The worker processes hold the lock too: after a crash of this process they take a moment to end.
     with locked(settings.output, "output") as lock:
         workers = Workers(settings.processes, lock)
-        found = compare(Folder(settings.output, plan), workers, settings.test, Console())
+        found = compare(Folder(settings.output, plan), workers, settings.test)
     return int(any(row.failures for row in found.rows))
 
 
-def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: Console | None = None) -> Comparison:
+def compare(folder: Folder, workers: Workers, test: PairedTest = "t") -> Comparison:
     """Run what the directory of a plan lacks, end the processes, write the tables, and show them and the progress."""
-    console, plan, output = console or Console(), folder.plan, folder.path
+    plan, output = folder.plan, folder.path
     _keep(folder)
     jobs = folder.jobs()
     each = [job for first in jobs for job in (first, *first.then)]
     total, done = len(each), sum(job.is_finished for job in each)
     show(
-        console,
         f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} of them finished before",
     )
 
@@ -71,7 +69,7 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: C
         nonlocal done
         done += reason is None
         failed = f"failed: {job.name}: {reason}; see {job.log}"
-        show(console, f"[{done}/{total}] {job.name}" if reason is None else failed)
+        show(f"[{done}/{total}] {job.name}" if reason is None else failed)
 
     with advice_when_interrupted("the same command goes on; finished runs are kept"), closing(workers):
         failures = run_jobs(jobs, workers, main, report)
@@ -80,10 +78,10 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t", console: C
         write_atomically(output / name, text(comparison))
     save_comparison(comparison, output / "comparison.png")
     for dataset in comparison.datasets:
-        console.print(comparison_table(comparison, dataset))
-    show(console, f"written to {output}: {', '.join(TABLES)}, comparison.png")
+        Console().print(comparison_table(comparison, dataset))
+    show(f"written to {output}: {', '.join(TABLES)}, comparison.png")
     if failures:
-        show(console, f"{len(failures)} runs or searches failed; the same command tries them again")
+        show(f"{len(failures)} runs or searches failed; the same command tries them again")
     return comparison
 
 

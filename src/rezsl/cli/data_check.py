@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli._console import show
-from rezsl.cli._options import new_parser
+from rezsl.cli._options import new_parser, show
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
 
 INCOMPLETE = 1
@@ -34,39 +33,39 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
         content = asdict(inventory) | {"root": str(inventory.root), "complete": inventory.complete}
         print(json.dumps(content, indent=2, ensure_ascii=False))
     elif isinstance(inventory, FolderReport):
-        _print_report(inventory, Console())
+        _print_report(inventory)
     else:
-        _print_inventory(inventory, Console())
+        _print_inventory(inventory)
     return 0 if inventory.complete else INCOMPLETE
 
 
-def _print_inventory(inventory: Inventory, console: Console) -> None:
+def _print_inventory(inventory: Inventory) -> None:
     unknown = inventory.kind == "unknown"
     title = "no data set that rezsl reads" if unknown else f"{inventory.title}, for --data {inventory.kind}"
-    show(console, f"{inventory.root}: {title}")
+    show(f"{inventory.root}: {title}")
     for count in inventory.counts:
         found = "unknown" if count.found is None else f"{count.found:,}"
         expected = "" if count.expected is None or count.right else f", expected {count.expected:,}"
-        show(console, f"  {count.what}: {found}{expected}")
-    _print_list(console, "found", inventory.found)
+        show(f"  {count.what}: {found}{expected}")
+    _print_list("found", inventory.found)
     for note in inventory.notes:
-        show(console, f"note: {note}")
-    _print_list(console, "expected" if unknown else "missing", inventory.missing)
-    _print_list(console, "to download", inventory.downloads)
-    show(console, "complete" if inventory.complete else "not complete")
+        show(f"note: {note}")
+    _print_list("expected" if unknown else "missing", inventory.missing)
+    _print_list("to download", inventory.downloads)
+    show("complete" if inventory.complete else "not complete")
 
 
-def _print_report(report: FolderReport, console: Console) -> None:
+def _print_report(report: FolderReport) -> None:
     if report.classes:
-        console.print(_class_table(report))
-    _print_list(console, "classes without images", report.without_images)
-    _print_list(console, "images that splits.csv leaves out", report.unlisted)
+        Console().print(_class_table(report))
+    _print_list("classes without images", report.without_images)
+    _print_list("images that splits.csv leaves out", report.unlisted)
     for note in report.notes:
-        show(console, f"note: {note}")
-    _print_list(console, "problems", report.problems)
+        show(f"note: {note}")
+    _print_list("problems", report.problems)
     if report.complete:
         decoded = "every image was decoded" if report.decoded else "images were not decoded; add --decode for that"
-        show(console, f"can be used as it is ({decoded})")
+        show(f"can be used as it is ({decoded})")
 
 
 def _class_table(report: FolderReport) -> Table:
@@ -86,11 +85,11 @@ def _class_table(report: FolderReport) -> Table:
     return table
 
 
-def _print_list(console: Console, heading: str, lines: Sequence[str], most: int = 20) -> None:
+def _print_list(heading: str, lines: Sequence[str], most: int = 20) -> None:
     if not lines:
         return
-    show(console, f"{heading}:")
+    show(f"{heading}:")
     for line in lines[:most]:
-        show(console, f"  {line}")
+        show(f"  {line}")
     if len(lines) > most:
-        show(console, f"  and {len(lines) - most} more; --format json lists them")
+        show(f"  and {len(lines) - most} more; --format json lists them")

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli._console import show
-from rezsl.cli._options import new_parser
+from rezsl.cli._options import new_parser, show
 from rezsl.data import MadeSplits, make_splits
 
 
@@ -48,7 +47,7 @@ def parser() -> ArgumentParser:
 def run(_: ArgumentParser, settings: Namespace) -> int:
     """Write the files, and print the split of every class."""
     arguments = vars(settings) | {name: _share_or_names(settings[name]) for name in ("unseen", "validation")}
-    _print(make_splits(**arguments), Console())
+    _print(make_splits(**arguments))
     return 0
 
 
@@ -60,7 +59,7 @@ def _share_or_names(values: Sequence[str]) -> float | list[str]:
     return list(values)
 
 
-def _print(made: MadeSplits, console: Console) -> None:
+def _print(made: MadeSplits) -> None:
     tested = tuple({row.class_name for row in made.rows if row.split == "test_seen"})
     roles = made.roles
     classes = {"train": roles.train, "val": roles.validation, "test_seen": tested, "test_unseen": roles.unseen}
@@ -71,8 +70,8 @@ def _print(made: MadeSplits, console: Console) -> None:
     for name, count in made.counts.items():
         listed = ", ".join(classes[name]) if name in ("val", "test_unseen") else ""
         table.add_row(name, f"{count:,}", str(len(classes[name])), escape(listed))
-    console.print(table)
+    Console().print(table)
     for note in made.notes:
-        show(console, f"note: {note}")
+        show(f"note: {note}")
     for path in made.written:
-        show(console, f"wrote {path}")
+        show(f"wrote {path}")

@@ -6,8 +6,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
-from rezsl.cli._console import advice_when_interrupted, show
-from rezsl.cli._options import add_resume, new_parser
+from rezsl.cli._options import add_resume, advice_when_interrupted, new_parser, show
 from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
@@ -37,22 +36,20 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train three models, print their table, and write their plots."""
-    console = Console()
     directory: Path = settings.run_dir
     _check(directory, settings.resume)
     data = load_digits()
     show(
-        console,
         f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they",
         f"are recognised from a table of {len(data.semantics.attributes)} attributes (ink, strokes, loops).\n",
     )
     results = {}
     with advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
         for name, loss in LOSSES.items():
-            console.print(f"[bold]{name}", highlight=False)
+            Console().print(f"[bold]{name}", highlight=False)
             results[name] = _trained(data, loss, _folder(directory, name), settings.seed)
-    console.print()
-    console.print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
+    show()
+    Console().print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
     save_error_matrix(results["+ ReMSE"], directory / "error_matrix.png")
     page, model = directory / "report.html", directory / "remse"
@@ -63,11 +60,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         model / "metrics.json": "all metrics",
         model: f"a model: rezsl predict {model} IMAGES…",
     }
-    if not leave_report(lambda: _reported(data, directory, results), page, console):
+    if not leave_report(lambda: _reported(data, directory, results), page):
         del worth_opening[page]
     width = max(len(str(path)) for path in worth_opening)
     show(
-        console,
         "\nOne split and one seed: differences of a few points mean nothing here.\n\nWorth opening:",
         *(f"  {path!s:<{width}}  {what}" for path, what in worth_opening.items()),
     )

@@ -3,11 +3,9 @@
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from rezsl.classifier import explain, load_model
-from rezsl.cli._console import check_output_file, show
-from rezsl.cli._options import new_parser
+from rezsl.cli._options import check_output_file, new_parser, show
 from rezsl.cli.predict import add_class_options, reader_of_images
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError
@@ -48,7 +46,6 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)
     winner, runner_up = explanation.winner, explanation.runner_up
     show(
-        Console(),
         f"{settings.input}: {winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
         f"({100 * runner_up.probability:.0f} %)",
         f"written to {out}",

@@ -6,11 +6,9 @@ from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 from torch import Tensor
 
-from rezsl.cli._console import advice_when_interrupted, show
-from rezsl.cli._options import instantiate, new_parser
+from rezsl.cli._options import advice_when_interrupted, instantiate, new_parser, show
 from rezsl.cli.choices import Benchmark
 from rezsl.data import natural_size
 from rezsl.errors import ArgumentError
@@ -41,10 +39,10 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the store, or the chunks that it lacks."""
-    console, shard = Console(), _shard(settings.shard)
+    shard = _shard(settings.shard)
     arguments = instantiate(options, settings)
     data: Benchmark = arguments.data
-    show(console, str(data))
+    show(str(data))
     if data.kind == "features":
         raise ArgumentError(f"--data: expected a benchmark of images, got features ({data}); fit them as they are")
     channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
@@ -59,7 +57,6 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     size = manifest.count * manifest.row_bytes / 2**20
     part = "" if shard == (0, 1) else f"shard {settings.shard} of "
     show(
-        console,
         f"{part}{' × '.join(map(str, manifest.shape))} numbers ({size:,.0f} MiB of {manifest.dtype}) in {settings.out}",
         f"next: rezsl fit --data regions --data.root {settings.out}",
     )

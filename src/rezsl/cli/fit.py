@@ -11,8 +11,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli._config import ConfigFile
-from rezsl.cli._console import advice_when_interrupted, show
-from rezsl.cli._options import add_resume, instantiate, new_parser
+from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, new_parser, show
 from rezsl.cli.choices import Benchmark
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
@@ -69,14 +68,13 @@ def prepare(arguments: list[str]) -> list[str]:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train, and write the table, the plots and the model into the run directory."""
-    console = Console()
     arguments = instantiate(options, settings)
     given = arguments_of_fit(arguments)
     data = arguments.data
     with _config_kept(options, settings) if settings.run_dir is not None else nullcontext():
-        show(console, str(data), *(f"  note: {note}" for note in data.notes))
+        show(str(data), *(f"  note: {note}" for note in data.notes))
         result = fit(**given)
-    report(result, data, console, arguments.report)
+    report(result, data, arguments.report)
 
 
 def arguments_of_fit(options: Namespace) -> dict[str, Any]:
@@ -86,31 +84,30 @@ def arguments_of_fit(options: Namespace) -> dict[str, Any]:
     return given | {"training": Training(**training)}
 
 
-def report(result: FitResult, data: Benchmark, console: Console, drawn: bool) -> None:
+def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
     """Print the table of a finished run and, if ``drawn``, write its plots and its page."""
     choice, test, title, run = result.choice, result.test, data.name, result.run_dir
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
     show(
-        console,
         f"selected on {where}: {epochs}, γ = {choice.gamma:.2f} "
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         *(f"  note: {note}" for note in choice.notes),
     )
     if test is None:
-        show(console, "no test: there are no test images of unseen classes, so only the validation metrics are known")
+        show("no test: there are no test images of unseen classes, so only the validation metrics are known")
     else:
-        console.print(results_table({"test": test}, title))
+        Console().print(results_table({"test": test}, title))
     if run is None:
         return
     if test is not None and drawn:
         if test.has_seen:
             save_curve({title: test}, run / "curve.png")
         save_error_matrix(test, run / "error_matrix.png")
-        leave_report(lambda: {title: reported_run(result.model, data, run, test)}, run / "report.html", console)
+        leave_report(lambda: {title: reported_run(result.model, data, run, test)}, run / "report.html")
     names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
     files = ", ".join(name for name in names if (run / name).exists())
-    show(console, f"written to {run}: {files}", f"next: rezsl predict {run} IMAGES…")
+    show(f"written to {run}: {files}", f"next: rezsl predict {run} IMAGES…")
 
 
 @contextmanager

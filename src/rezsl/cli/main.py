@@ -3,7 +3,7 @@
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -39,25 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    parser = options = ArgumentParser(
+    options = parser = ArgumentParser(
         prog="rezsl",
         description="Attribute-based zero-shot learning: recognise classes without training photos.",
         epilog="rezsl COMMAND --help lists a command's options. --verbose shows the traceback of an error.",
         exit_on_error=False,
         allow_abbrev=False,
     )
-    command, depth = _add_commands(options, COMMANDS, arguments), 1
-    if command is not None and hasattr(command[0], "SUBCOMMANDS"):
-        # A command with commands of its own, such as rezsl data check.
-        (module, parser), depth = command, 2
-        command = _add_commands(parser, module.SUBCOMMANDS, arguments[1:], f"{arguments[0]} ")
-    if command is None:
-        if arguments[:1] == ["--version"]:
-            print(f"rezsl {version('rezsl')}")
-        else:
-            parser.print_help()
-        return 0
-    module, parser = command
+    module: Any = None
+    depth = 0
+    while module is None:  # rezsl data has commands of its own, such as rezsl data check
+        command = _add_commands(parser, arguments[:depth], arguments[depth:])
+        if command is None:
+            if arguments[:1] == ["--version"]:
+                print(f"rezsl {version('rezsl')}")
+            else:
+                parser.print_help()
+            return 0
+        (module, parser), depth = command, depth + 1
     rest = [_underscored(argument) for argument in arguments[depth:]]
     if hasattr(module, "prepare"):
         rest = module.prepare(rest)
@@ -67,28 +66,29 @@ def _run(arguments: list[str]) -> int:
     return module.run(parser, settings) or 0
 
 
-def _add_commands(
-    options: ArgumentParser, commands: Mapping[str, str], words: Sequence[str], prefix: str = ""
-) -> tuple[Any, ArgumentParser] | None:
-    """Add the commands to a parser, and return the module and the parser of the one that the first word names, if any.
+def _add_commands(options: ArgumentParser, above: list[str], words: list[str]) -> tuple[Any, ArgumentParser] | None:
+    """Add commands to a parser, and return the module and the parser of the one that the first word names, if any.
 
-    Only that module is imported, because an import takes seconds.
+    Only that module is imported, because an import takes seconds; a command with commands of its own has none.
     """
+    prefix = "".join(f"{word} " for word in above)
+    below = {name.removeprefix(prefix): summary for name, summary in COMMANDS.items() if name.startswith(prefix)}
+    commands = [name for name in below if " " not in name]
     name = words[0] if words and words[0] not in ("-h", "--help", "--version") else None
     if name is not None and name not in commands:
-        kind = f"sub-command {name!r} of {prefix.strip()}" if prefix else f"command {name!r}"
-        kinds = "sub-commands" if prefix else "commands"
-        raise RezslError(f"unknown {kind}{suggestion(name, commands)}; {kinds}: {', '.join(commands)}")
+        kind, of = ("sub-command", f" of {prefix.strip()}") if prefix else ("command", "")
+        raise RezslError(f"unknown {kind} {name!r}{of}{suggestion(name, commands)}; {kind}s: {', '.join(commands)}")
     added = options.add_subcommands(required=False, title="commands", metavar="COMMAND", description=None)
     found = None
-    for command, summary in commands.items():
-        parser = new_parser(f"{prefix}{command}")
+    for command in commands:
+        module, parser = None, new_parser(f"{prefix}{command}")
         if command == name:
-            module = import_module(f"rezsl.cli.{prefix}{command}".replace(" ", "_").replace("-", "_"))
-            parser = module.parser()
+            if not any(other.startswith(f"{command} ") for other in below):
+                module = import_module(f"rezsl.cli.{prefix}{command}".replace(" ", "_").replace("-", "_"))
+                parser = module.parser()
             found = module, parser
         program, usage = parser.prog, parser.usage
-        added.add_subcommand(command, parser, help=summary)
+        added.add_subcommand(command, parser, help=below[command])
         parser.prog, parser.usage = program, usage
     return found
 

@@ -4,12 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from rezsl.classifier import load_model
 from rezsl.cli._config import with_data
-from rezsl.cli._console import check_output_file, show
-from rezsl.cli._options import instantiate, new_parser
+from rezsl.cli._options import check_output_file, instantiate, new_parser, show
 from rezsl.cli.choices import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.report import ReportedRun, reported_run, save_report
@@ -44,10 +42,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             known.append((asked.data, data))
         reported[name] = reported_run(model, data, directory)
     save_report(reported, out)
-    show(Console(), f"written to {out}")
+    show(f"written to {out}")
 
 
-def leave_report(collect: Callable[[], Mapping[str, ReportedRun]], path: Path, console: Console) -> bool:
+def leave_report(collect: Callable[[], Mapping[str, ReportedRun]], path: Path) -> bool:
     """Write the report of runs that have just ended, and return whether that worked.
 
     A run of hours is complete by then, so that no error of the report may look like an error of the run.
@@ -57,7 +55,6 @@ def leave_report(collect: Callable[[], Mapping[str, ReportedRun]], path: Path, c
     except Exception as error:  # noqa: BLE001 - the line names the error, and rezsl report shows all of it
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         show(
-            console,
             f"{path.name} was not written, but the run is complete ({reason}); rezsl report {path.parent} tries again",
         )
         return False

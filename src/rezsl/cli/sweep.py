@@ -14,8 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli import fit as fit_command
-from rezsl.cli._console import advice_when_interrupted, show
-from rezsl.cli._options import COMMANDS, instantiate, parse, sentence
+from rezsl.cli._options import advice_when_interrupted, instantiate, new_parser, parse, show
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
@@ -40,7 +39,7 @@ def parser() -> ArgumentParser:
     options = fit_command.parser()
     options.prog = "rezsl sweep"
     options.usage = "rezsl sweep [CONFIG.yaml] --space SPACE.yaml --trials N -o BEST.yaml [options of rezsl fit]"
-    options.description = f"{sentence(COMMANDS['sweep'])} No test image is used."
+    options.description = f"{new_parser('sweep').description} No test image is used."
     own = options.add_argument_group("the search")
     own.add_argument("--space", type=Path, required=True, help="YAML: option: {low, high, log, step} or [choices]")
     own.add_argument("--trials", type=int, default=20, help="trials of the study at the end, earlier ones included")
@@ -65,7 +64,6 @@ def prepare(arguments: list[str]) -> list[str]:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Search, print the result, and write the best options."""
-    console = Console()
     if settings.run_dir is not None or settings.resume:
         raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
     if not settings.output.absolute().parent.is_dir():
@@ -86,14 +84,14 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             settings.objective,
             yaml.safe_load(text),
             settings.seed,
-            lambda line: show(console, line),
+            show,
             settings.processes,
             OF_MACHINE,
         )
     best = with_values(text, result.values)
     write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))
-    console.print(_table(result, space))
-    show(console, f"written: {settings.output}", f"next: rezsl fit --config {settings.output} --run-dir RUN")
+    Console().print(_table(result, space))
+    show(f"written: {settings.output}", f"next: rezsl fit --config {settings.output} --run-dir RUN")
 
 
 def with_values(text: str, values: dict[str, Any]) -> Namespace:
