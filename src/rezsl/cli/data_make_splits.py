@@ -25,18 +25,8 @@ def parser() -> ArgumentParser:
         "--validation", type=str, nargs="+", default=["0.2"], metavar="SHARE_OR_NAMES",
         help="validation classes: a share of the seen classes, in [0, 1), or names; 0 for none",
     )  # fmt: skip
-    options.add_argument(
-        "--test_seen_share", type=float, default=0.2, help="share of each seen class's images to test on, in [0, 1)"
-    )
-    options.add_argument("--seed", type=int, default=0, help="seed of every draw")
-    options.add_argument(
-        "--groups", type=Path | None, default=None, metavar="FILE",
-        help="CSV file with the columns file,group; all images of a group are trained on, or none is",
-    )  # fmt: skip
-    options.add_argument(
-        "--group_pattern", type=str | None, default=None, metavar="REGEX",
-        help="instead, a regular expression for file names: its part in parentheses is the group within the class",
-    )  # fmt: skip
+    own: set[str | int] = {"root", "unseen", "validation", "mat", "overwrite"}
+    options.add_function_arguments(make_splits, as_group=False, skip=own)
     options.add_argument(
         "--mat", action="store_true", help="also write xlsa17/att_splits.mat, the format of published splits"
     )

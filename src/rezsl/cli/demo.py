@@ -13,7 +13,7 @@ from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.files import read_json
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
-from rezsl.report import ReportedRun, reported_run, results_table, save_curve, save_error_matrix
+from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
 from rezsl.training import Augmentation, Training, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)
@@ -37,7 +37,8 @@ def parser() -> ArgumentParser:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train three models, print their table, and write their plots."""
     directory: Path = settings.run_dir
-    _check(directory, settings.resume)
+    folders = {name: directory / name.removeprefix("+ ").lower() for name in LOSSES}
+    _check(directory, folders, settings.resume)
     data = load_digits()
     show(
         f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they",
@@ -47,7 +48,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     with advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
         for name, loss in LOSSES.items():
             Console().print(f"[bold]{name}", highlight=False)
-            results[name] = _trained(data, loss, _folder(directory, name), settings.seed)
+            results[name] = _trained(data, loss, folders[name], settings.seed)
     show()
     Console().print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
@@ -60,7 +61,12 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         model / "metrics.json": "all metrics",
         model: f"a model: rezsl predict {model} IMAGES…",
     }
-    if not leave_report(lambda: _reported(data, directory, results), page):
+    if not leave_report(
+        lambda: {
+            name: reported_run(load_model(folder), data, folder, results[name]) for name, folder in folders.items()
+        },
+        page,
+    ):
         del worth_opening[page]
     width = max(len(str(path)) for path in worth_opening)
     show(
@@ -69,19 +75,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     )
 
 
-def _folder(directory: Path, name: str) -> Path:
-    return directory / name.removeprefix("+ ").lower()
-
-
-def _reported(data: Benchmark, directory: Path, results: dict[str, Evaluation]) -> dict[str, ReportedRun]:
-    folders = {name: _folder(directory, name) for name in results}
-    return {name: reported_run(load_model(folder), data, folder, results[name]) for name, folder in folders.items()}
-
-
-def _check(directory: Path, resuming: bool) -> None:
+def _check(directory: Path, folders: dict[str, Path], resuming: bool) -> None:
     if resuming and not directory.is_dir():
         raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume")
-    begun = any(_folder(directory, name).is_dir() for name in LOSSES)
+    begun = any(folder.is_dir() for folder in folders.values())
     if not begun and directory.is_dir() and any(directory.iterdir()):
         raise RunDirectoryError(f"run_dir: {directory} holds other files; choose another directory")
     if begun and not resuming:

@@ -4,26 +4,24 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.classifier import explain, load_model
+from rezsl.classifier import explain
 from rezsl.cli._options import check_output_file, new_parser, show
-from rezsl.cli.predict import add_class_options, reader_of_images
+from rezsl.cli.predict import add_model_options, load_for
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError
 from rezsl.report import save_explanation
-from rezsl.semantics import ClassSemantics
 
 
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("explain")
-    options.add_argument("run", type=Path, help="run directory of a trained model")
+    add_model_options(options)
     options.add_argument("input", type=Path, metavar="IMAGE", help="an image, or a .npy/.mat file of feature rows")
     options.add_argument("--row", type=int, default=0, help="which row of a file of features, from 0")
     options.add_argument(
         "--semantics", type=list[str], default=[],
         help="attributes whose attention to draw, as [a, b] (default: those that raise the score of the class most)",
     )  # fmt: skip
-    add_class_options(options)
     options.add_argument("--top", type=int, default=7, help="how many attributes to show")
     options.add_argument("--out", type=Path | None, default=None, help="PNG to write (default: <image>-explained.png)")
     return options
@@ -33,15 +31,13 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the plot, and print the two best classes."""
     out = settings.out or Path(f"{settings.input.stem}-explained.png")
     check_output_file(out, "explained.png")
-    model = load_model(settings.run)
-    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
     is_features = settings.input.suffix in FEATURE_SUFFIXES
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
     if not 0 <= settings.row < len(inputs):
         raise ArgumentError(
             f"--row: expected a row of {settings.input}, from 0 to {len(inputs) - 1}, got {settings.row}"
         )
-    model = model if is_features else reader_of_images(model, settings.run, settings.store)
+    model, candidates = load_for(settings, images=not is_features)
     explanation = explain(model, inputs, settings.row, candidates)
     save_explanation(explanation, out, settings.semantics, settings.top, settings.input.name)
     winner, runner_up = explanation.winner, explanation.runner_up

@@ -23,12 +23,11 @@ from rezsl.semantics import ClassSemantics
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("predict")
-    options.add_argument("run", type=Path, help="run directory of a trained model")
+    add_model_options(options)
     options.add_argument(
         "inputs", type=Path, nargs="+", metavar="IMAGES",
         help="images, folders of images, or .npy/.mat files of feature rows, as the model was trained on",
     )  # fmt: skip
-    add_class_options(options)
     options.add_argument("--top", type=int, default=5, help="how many classes to name for each input")
     options.add_argument("--format", type=Literal["table", "csv", "json"], default="table", help="how to print them")
     return options
@@ -36,10 +35,10 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the most probable classes of each input."""
-    model = load_model(settings.run)
-    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
+    is_features = any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs)
+    model, candidates = load_for(settings, images=not is_features)
     names: list[str]
-    if any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs):
+    if is_features:
         parts = [read_feature_rows(path) for path in settings.inputs]
         names = [
             f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))
@@ -48,13 +47,14 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     else:
         files = _image_files(settings.inputs)
         names = [str(file) for file in files]
-        ranked = reader_of_images(model, settings.run, settings.store).classify(files, candidates, settings.top)
+        ranked = model.classify(files, candidates, settings.top)
     printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
     printers[settings.format](names, ranked)
 
 
-def add_class_options(options: ArgumentParser) -> None:
-    """Add the options that choose the classes and the backbone."""
+def add_model_options(options: ArgumentParser) -> None:
+    """Add the options that choose the model, its classes and its backbone."""
+    options.add_argument("run", type=Path, help="run directory of a trained model")
     options.add_argument(
         "--classes", type=Path | None, default=None,
         help="a semantics table of the classes to choose among (default: all classes known at training time)",
@@ -65,17 +65,19 @@ def add_class_options(options: ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def reader_of_images(model: ZeroShotClassifier, run: Path, store: Path | None) -> ZeroShotClassifier:
-    """Return a model of images: one trained on a store of regions gets the backbone of ``store`` or its own."""
+def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, ClassSemantics | None]:
+    """Return the model and the classes to choose among; for images, a model of regions gets a backbone of its store."""
+    model, store = load_model(settings.run), settings.store
+    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
-    if store is None and regions is not None:
-        store = store_of_run(run)
+    if images and store is None and regions is not None:
+        store = store_of_run(settings.run)
         if store is None or not is_region_store(store):
             raise DataError(
-                f"{run}: trained on regions of {regions['backbone']['source']}, not on images, and "
+                f"{settings.run}: trained on regions of {regions['backbone']['source']}, not on images, and "
                 f"{store or 'their store'} was not found; give a store of that backbone with --store"
             )
-    return model if store is None else model_of_images(model, store)
+    return (model_of_images(model, store) if images and store is not None else model), candidates
 
 
 def _image_files(paths: Sequence[Path]) -> list[Path]:

@@ -31,16 +31,13 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     names, out = _names(settings.runs), settings.out
     check_output_file(out, "report.html")
     reported: dict[str, ReportedRun] = {}
-    known: list[tuple[Namespace, Benchmark]] = []
+    known: dict[str, Benchmark] = {}
     for name, directory in zip(names, settings.runs, strict=True):
-        model = load_model(directory)
-        asked = with_data(options, settings, directory)
+        model, asked = load_model(directory), with_data(options, settings, directory)
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
-        data = next((benchmark for before, benchmark in known if before == asked.data), None)
-        if data is None:
-            data = instantiate(options, asked).data
-            known.append((asked.data, data))
-        reported[name] = reported_run(model, data, directory)
+        if (key := str(asked.data)) not in known:
+            known[key] = instantiate(options, asked).data
+        reported[name] = reported_run(model, known[key], directory)
     save_report(reported, out)
     show(f"written to {out}")
 

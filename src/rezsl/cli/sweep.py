@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,7 +76,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     check_space(text, space, str(settings.space))
     with advice_when_interrupted("the same command goes on with the study"):
         result = search(
-            _Trainer(text),
+            partial(_train, text),
             space,
             settings.trials,
             settings.storage or str(settings.output.with_suffix(".journal")),
@@ -124,30 +124,23 @@ def check_space(text: str, space: SearchSpace, source: str) -> None:
                 raise ArgumentError(f"{source}: {name}: {reason}") from error
 
 
-@dataclass(frozen=True)
-class _Trainer:
-    """Trains the selection stage with some values of the options.
+def _train(text: str, values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
+    """Return the choice of the selection stage, with some values laid over the options of a YAML text.
 
-    Attributes:
-        text: the configuration that the values are laid over, as YAML.
+    ``watch`` is called with the choice after each epoch.
     """
-
-    text: str
-
-    def __call__(self, values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
-        """Return the choice of the selection stage; ``watch`` is called with the choice after each epoch."""
-        options, settings = fit_command.parser(), with_values(self.text, values)
-        key = str(settings.data)
-        if key in _benchmarks:
-            settings.data = _benchmarks[key]
-        arguments = instantiate(options, settings)
-        if key not in _benchmarks:
-            _benchmarks.clear()
-            _benchmarks[key] = arguments.data
-        given = fit_command.arguments_of_fit(arguments)
-        data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
-        parts = (given["model"], given["backbone"], given["training"])
-        return select(data, *parts, callbacks=[_Watch(watch)], progress=False).choice
+    options, settings = fit_command.parser(), with_values(text, values)
+    key = str(settings.data)
+    if key in _benchmarks:
+        settings.data = _benchmarks[key]
+    arguments = instantiate(options, settings)
+    if key not in _benchmarks:
+        _benchmarks.clear()
+        _benchmarks[key] = arguments.data
+    given = fit_command.arguments_of_fit(arguments)
+    data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
+    parts = (given["model"], given["backbone"], given["training"])
+    return select(data, *parts, callbacks=[_Watch(watch)], progress=False).choice
 
 
 _benchmarks: dict[str, Benchmark] = {}
