@@ -37,7 +37,7 @@ def test_every_plan_that_comes_with_rezsl_is_one(path: Path) -> None:
 
 def test_options_are_merged_dataset_method_loss() -> None:
     read = read_plan(plan(pairs={"mlp": ["mse"]}), "plan.yaml", {"toy": "/there"})
-    assert [cell.name for cell in read.cells] == ["toy/linear/none", "toy/linear/mse", "toy/mlp/mse"]
+    assert [cell.folder for cell in read.cells] == ["toy/linear/none", "toy/linear/mse", "toy/mlp/mse"]
     assert read.cells[1].options == {
         "max_epochs": 3, "model": "linear", "loss": "MSELoss",
         "data": {"class_path": "xlsa17", "init_args": {"root": "/there"}},
@@ -60,7 +60,7 @@ def test_what_is_searched_may_depend_on_method_and_loss() -> None:
         "methods": {"mlp": {"optimization.learning_rate": None}},
         "losses": {"none": {"loss_weight": None}},
     }
-    names = {cell.name: list(cell.space) for cell in read_plan(plan(search=search), "p").cells}
+    names = {cell.folder: list(cell.space) for cell in read_plan(plan(search=search), "p").cells}
     assert names == {
         "toy/linear/none": ["optimization.learning_rate"],
         "toy/linear/mse": ["loss_weight", "optimization.learning_rate"],

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.experiments.search import search
+from rezsl.experiments.search import SettingsSearch
 from rezsl.experiments.space import read_space
 from rezsl.training import Choice
 
@@ -34,7 +34,7 @@ def picky(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
 
 
 def test_the_best_setting_is_found_and_what_mattered(tmp_path: Path) -> None:
-    found = search(parabola, read_space(SPACE, "s"), 30, str(tmp_path / "study"))
+    found = SettingsSearch(parabola, read_space(SPACE, "s"), 30, str(tmp_path / "study")).run()
     assert found.values["x"] == pytest.approx(0.3, abs=0.1)
     assert found.score == pytest.approx(1 - (found.values["x"] - 0.3) ** 2)
     assert next(iter(found.importance)) == "x"
@@ -46,32 +46,32 @@ def test_the_best_setting_is_found_and_what_mattered(tmp_path: Path) -> None:
 def test_a_study_goes_on_and_is_never_mixed_with_another(storage: str, tmp_path: Path) -> None:
     where, space = storage.format(tmp_path), read_space(SPACE, "s")
     lines: list[str] = []
-    search(parabola, space, 2, where, record={"max_epochs": 3})
-    search(parabola, space, 5, where, record={"max_epochs": 3}, report=lines.append)
+    SettingsSearch(parabola, space, 2, where, record={"max_epochs": 3}).run()
+    SettingsSearch(parabola, space, 5, where, record={"max_epochs": 3}).run(lines.append)
     assert [line.partition(":")[0] for line in lines] == ["trial 3", "trial 4", "trial 5"]
-    again = search(parabola, space, 5, where, record={"max_epochs": 3}, report=lines.append)
+    again = SettingsSearch(parabola, space, 5, where, record={"max_epochs": 3}).run(lines.append)
     assert (again.finished, len(lines)) == (5, 3)
     with pytest.raises(RunDirectoryError, match=r"begun with another config.max_epochs: 3 → 4; continue it"):
-        search(parabola, space, 6, where, record={"max_epochs": 4})
+        SettingsSearch(parabola, space, 6, where, record={"max_epochs": 4}).run()
     with pytest.raises(RunDirectoryError, match=r"begun with another objective: H → AUSUC"):
-        search(parabola, space, 6, where, objective="AUSUC", record={"max_epochs": 3})
-    other = search(parabola, space, 1, where, study="other", objective="AUSUC")
+        SettingsSearch(parabola, space, 6, where, objective="AUSUC", record={"max_epochs": 3}).run()
+    other = SettingsSearch(parabola, space, 1, where, study="other", objective="AUSUC").run()
     assert other.finished == 1
 
 
 def test_processes_share_a_study_and_never_exceed_its_trials(tmp_path: Path) -> None:
     space, where = read_space({"x": {"low": 0.0, "high": 1.0}}, "s"), str(tmp_path / "study")
     lines: list[str] = []
-    search(parabola, space, 1, where)
-    found = search(picky, space, 6, where, report=lines.append, processes=2)
+    SettingsSearch(parabola, space, 1, where).run()
+    found = SettingsSearch(picky, space, 6, where, processes=2).run(lines.append)
     assert found.finished + found.failed == 6
     assert sorted(line.partition(":")[0] for line in lines) == [f"trial {number}" for number in range(2, 7)]
     assert len({line.partition("(x ")[2] for line in lines}) == 5  # no draw is made twice
     with pytest.raises(
         ArgumentError, match=r"^processes: the process of a trial was ended by SIGKILL; the same command"
     ):
-        search(die, space, 7, where, processes=2)
-    assert search(parabola, space, 6, where, processes=2).score == found.score
+        SettingsSearch(die, space, 7, where, processes=2).run()
+    assert SettingsSearch(parabola, space, 6, where, processes=2).run().score == found.score
 
 
 def die(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
@@ -90,7 +90,7 @@ def test_trials_that_fall_behind_are_given_up(tmp_path: Path) -> None:
             watch(choice(1 / len(trained), epoch))
         return choice(1 / len(trained), 8)
 
-    found = search(slow, read_space(SPACE, "s"), 8, str(tmp_path / "study"))
+    found = SettingsSearch(slow, read_space(SPACE, "s"), 8, str(tmp_path / "study")).run()
     assert (found.finished, found.pruned) == (4, 4)
     assert trained[:4] == [8] * 4
     assert trained[4:] == [2] * 4
@@ -99,14 +99,14 @@ def test_trials_that_fall_behind_are_given_up(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_be_run_are_failed_trials(tmp_path: Path) -> None:
     lines: list[str] = []
-    found = search(picky, read_space(SPACE, "s"), 8, str(tmp_path / "study"), report=lines.append)
+    found = SettingsSearch(picky, read_space(SPACE, "s"), 8, str(tmp_path / "study")).run(lines.append)
     assert found.failed > 0
     assert found.finished + found.failed == 8
     assert any("failed: x: expected at most 0.5  (x 0." in line for line in lines)
     with pytest.raises(
         ArgumentError, match="expected at least one that runs to its end, got none; the last one failed: x"
     ):
-        search(picky, read_space({"x": {"low": 0.6, "high": 0.9}}, "s"), 2, str(tmp_path / "b"))
+        SettingsSearch(picky, read_space({"x": {"low": 0.6, "high": 0.9}}, "s"), 2, str(tmp_path / "b")).run()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_storage_that_cannot_be_opened_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymysql", None)
     with pytest.raises(ArgumentError) as error:
-        search(parabola, read_space(SPACE, "s"), 1, location.format(tmp_path))
+        SettingsSearch(parabola, read_space(SPACE, "s"), 1, location.format(tmp_path)).run()
     assert str(error.value) == f"storage: {message.format(tmp_path)}"
 
 
@@ -141,7 +141,7 @@ def test_a_database_that_is_lost_on_the_way_is_told_in_one_line(tmp_path: Path) 
     with pytest.raises(
         ArgumentError, match=r"^storage: the sqlite database cannot be used \(no such table: trial_values\)$"
     ):
-        search(losing, read_space(SPACE, "s"), 2, f"sqlite:///{tmp_path}/study.db")
+        SettingsSearch(losing, read_space(SPACE, "s"), 2, f"sqlite:///{tmp_path}/study.db").run()
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) ->
     }
     figures["error_correlation"] = -0.25
     return Row(
-        "data & co", method, "none", {seed: figures | {"H": value} for seed, value in enumerate(h)},
-        {len(h) + seed: "a reason" for seed in range(failed)}, (),
+        "data & co", method, "none", {}, {}, {seed: figures | {"H": value} for seed, value in enumerate(h)},
+        {len(h) + seed: "a reason" for seed in range(failed)},
     )  # fmt: skip
 
 

@@ -88,17 +88,16 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t") -> Compari
 def check_plan(plan: Plan) -> None:
     """Check, before anything is run, that the options and search space of each row are options of ``rezsl fit``."""
     for cell in plan.cells:
-        text = json.dumps(cell.options)
+        text, where = json.dumps(cell.options), f"plan: {cell.folder}"
         for place in (*sweep_command.PLACES, "seed"):
             if place in cell.options:
-                raise ArgumentError(f"plan: {cell.name}: expected no {place}, which a comparison sets itself, got one")
+                raise ArgumentError(f"{where}: expected no {place}, which a comparison sets itself, got one")
         try:
             sweep_command.with_values(text, {})
         except RezslError as error:
-            raise ArgumentError(f"plan: {cell.name}: {error}") from error
+            raise ArgumentError(f"{where}: {error}") from error
         if cell.space:
-            where = f"plan: {cell.name}: search"
-            sweep_command.check_space(text, read_space(cell.space, where), where)
+            sweep_command.check_space(text, read_space(cell.space, "search"), f"{where}: search")
 
 
 def _roots(given: list[str]) -> dict[str, str]:

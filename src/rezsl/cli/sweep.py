@@ -18,7 +18,7 @@ from rezsl.cli._options import advice_when_interrupted, instantiate, new_parser,
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
-from rezsl.experiments.search import SearchResult, search
+from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import read_yaml, write_atomically
 from rezsl.metrics import OBJECTIVES
@@ -75,7 +75,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     text = dump_options(fit_command.parser(), kept)
     check_space(text, space, str(settings.space))
     with advice_when_interrupted("the same command goes on with the study"):
-        result = search(
+        result = SettingsSearch(
             partial(_train, text),
             space,
             settings.trials,
@@ -84,10 +84,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             settings.objective,
             yaml.safe_load(text),
             settings.seed,
-            show,
             settings.processes,
             OF_MACHINE,
-        )
+        ).run(show)
     best = with_values(text, result.values)
     write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))
     Console().print(_table(result, space))

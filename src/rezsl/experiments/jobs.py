@@ -69,7 +69,7 @@ class Folder:
         if (run / "settings.json").exists():
             arguments.append("--resume")
         log = self._file("logs", cell, f"/seed-{seed}.log")
-        return Job(f"{cell.name} seed {seed}", tuple(arguments), run / "metrics.json", log)
+        return Job(f"{cell.folder} seed {seed}", tuple(arguments), run / "metrics.json", log)
 
     def _search_job(self, cell: Cell, runs: tuple[Job, ...]) -> Job:
         search, best = self.plan.search, self._file("search", cell)
@@ -78,7 +78,7 @@ class Folder:
             "--trials", str(search.trials), "--objective", search.objective, "--seed", str(self.plan.seeds[0]),
             "-o", str(best),
         )  # fmt: skip
-        return Job(f"{cell.name} search", arguments, best, self._file("logs", cell, "/search.log"), runs)
+        return Job(f"{cell.folder} search", arguments, best, self._file("logs", cell, "/search.log"), runs)
 
     def write_configs(self) -> None:
         """Write the options and the search space of every cell, as JSON, which is also YAML."""
@@ -89,7 +89,7 @@ class Folder:
             write_json(self._file("configs", cell, ".space.yaml"), cell.space)
 
     def _file(self, kind: str, cell: Cell, ending: str = ".yaml") -> Path:
-        return self.path / kind / f"{cell.name}{ending}"
+        return self.path / kind / f"{cell.folder}{ending}"
 
 
 def run_jobs(
@@ -122,7 +122,11 @@ def run_jobs(
             running[workers.submit(run_logged, command, job.arguments, job.log)] = job
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             job = running.pop(future)
-            reason = _failure(job, future, workers)
+            try:
+                code = workers.result(future)
+                reason = job.reason(code) if code else None
+            except WorkerError as error:
+                reason = str(error)
             report(job, reason)
             if reason is None:
                 waiting.extend(job.then)
@@ -130,11 +134,3 @@ def run_jobs(
                 failures[job.name] = reason
                 failures |= {later.name: f"its search failed: {reason}" for later in job.then}
     return failures
-
-
-def _failure(job: Job, future: Future[int], workers: Workers) -> str | None:
-    try:
-        code = workers.result(future)
-    except WorkerError as error:
-        return str(error)
-    return None if code == 0 else job.reason(code)

@@ -37,6 +37,11 @@ class Cell:
 
     @property
     def name(self) -> str:
+        """The name of the row in tables and legends."""
+        return f"{self.method} + {self.loss}"
+
+    @property
+    def folder(self) -> str:
         """The cell's folder below those of runs, logs and searches."""
         return f"{self.dataset}/{self.method}/{self.loss}"
 

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Literal
 
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder
-from rezsl.experiments.plan import Plan
+from rezsl.experiments.plan import Cell, Plan
 from rezsl.files import read_json, reading
 from rezsl.metrics import metrics_in
 
@@ -22,29 +23,16 @@ LEAST_PAIRS = 3
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method with one loss on one data set.
+class Row(Cell):
+    """A cell of the plan with its results.
 
     Attributes:
-        dataset: name of the data set.
-        method: name of the method.
-        loss: name of the loss.
         runs: metrics of each finished run, by seed.
         failures: by seed, the reason why a run is missing.
-        searched: names of the options that the search chose.
     """
 
-    dataset: str
-    method: str
-    loss: str
     runs: dict[int, dict[str, float]]
     failures: dict[int, str]
-    searched: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """The name of the row in tables and legends."""
-        return f"{self.method} + {self.loss}"
 
     def values(self, metric: str) -> list[float]:
         """Return a metric of every finished run; undefined values (NaN) are left out."""
@@ -53,10 +41,7 @@ class Row:
     def summary(self, metric: str) -> tuple[float, float]:
         """Return mean and standard deviation over seeds (n − 1); NaN where there are too few."""
         values = self.values(metric)
-        mean = sum(values) / len(values) if values else math.nan
-        if len(values) < 2:
-            return mean, math.nan
-        return mean, math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+        return fmean(values) if values else math.nan, stdev(values) if len(values) > 1 else math.nan
 
 
 @dataclass(frozen=True)
@@ -152,7 +137,7 @@ def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t")
                 protocols.add(protocol)
             else:
                 missing[seed] = failures.get(job.name, "not run")
-        rows.append(Row(cell.dataset, cell.method, cell.loss, runs, missing, tuple(cell.space)))
+        rows.append(Row(**vars(cell), runs=runs, failures=missing))
     return Comparison(plan, tuple(rows), tuple(sorted(protocols)), test)
 
 

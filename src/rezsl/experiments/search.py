@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,78 +53,72 @@ class SearchResult:
     failed: int
 
 
-def search(
-    train: Trainer,
-    space: SearchSpace,
-    trials: int,
-    storage: str,
-    study: str = "sweep",
-    objective: str = "H",
-    record: Mapping[str, Any] | None = None,
-    seed: int = 0,
-    report: Callable[[str], None] = lambda line: None,
-    processes: int = 1,
-    ignored: Sequence[str] = (),
-) -> SearchResult:
-    """Try settings on validation classes until the study has ``trials`` trials, those of other processes included.
+@dataclass(frozen=True)
+class SettingsSearch:
+    """A search for settings on validation classes.
 
     Trials that fall behind the median of earlier ones at the same epoch are given up early.
 
-    Args:
+    Attributes:
         train: trains with some settings; where it raises a :class:`RezslError`, the trial has failed. With several
             processes it is pickled.
         space: the options that are varied.
-        trials: how many trials the study has at the end; an earlier study that has them all is only read.
+        trials: how many trials the study has at the end, at least 1; an earlier study that has them all is only read.
         storage: a database by its URL, such as ``sqlite:///study.db``, or a local journal file by its path.
         study: name of the study in the storage.
         objective: name of the metric to maximise, one of :data:`rezsl.metrics.OBJECTIVES`.
         record: everything else that decides the outcome; a study is only continued with the record, the space and the
             objective that it began with.
         seed: seed of the draws.
-        report: called with a line per finished trial.
         processes: how many trials run at a time, each in a process; with one, they run in this process.
         ignored: names of the record, at any depth, in which several machines that share a study may differ.
-
-    Raises:
-        RunDirectoryError: the study began otherwise; the message names the difference.
-        ArgumentError: fewer than one trial or process, a storage that cannot be opened, a process that died, or no
-            trial that ran to its end.
     """
-    check_at_least(1, trials=trials, processes=processes)
-    run = _Trials(train, space, trials, storage, study, objective)
-    with _opened(storage) as opened:
-        kept = optuna.create_study(storage=opened, study_name=study, direction="maximize", load_if_exists=True)
-        shown = {name: str(entry) for name, entry in space.items()}
-        _agree(kept, {"space": shown, "objective": objective, "config": dict(record or {})}, storage, ignored)
-        seed += len(kept.trials)
-        if processes > 1:
-            run.run_in_processes(kept, seed, processes, report)
-        else:
-            run.prepare(kept, seed)
-            while _counted(kept) < trials:
-                report(run.run_one(kept))
-        return _result(kept, space, objective)
-
-
-@dataclass(frozen=True)
-class _Trials:
-    """The trials of a search; the arguments of :func:`search` describe the attributes."""
 
     train: Trainer
     space: SearchSpace
     trials: int
     storage: str
-    study: str
-    objective: str
+    study: str = "sweep"
+    objective: str = "H"
+    record: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    processes: int = 1
+    ignored: Sequence[str] = ()
 
-    def prepare(self, study: optuna.Study, seed: int, parallel: bool = False) -> None:
-        """Set how a study draws settings, and when it gives a trial up."""
+    def __post_init__(self) -> None:
+        check_at_least(1, trials=self.trials, processes=self.processes)
+
+    def run(self, report: Callable[[str], None] = lambda line: None) -> SearchResult:
+        """Try settings until the study has enough trials, those of other processes included.
+
+        Args:
+            report: called with a line per finished trial.
+
+        Raises:
+            RunDirectoryError: the study began otherwise; the message names the difference.
+            ArgumentError: a storage that cannot be opened, a process that died, or no trial that ran to its end.
+        """
+        with _opened(self.storage) as opened:
+            study = optuna.create_study(
+                storage=opened, study_name=self.study, direction="maximize", load_if_exists=True
+            )
+            self._agree(study)
+            seed = self.seed + len(study.trials)
+            if self.processes > 1:
+                self._run_in_processes(study, seed, report)
+            else:
+                self._prepare(study, seed)
+                while _counted(study) < self.trials:
+                    report(self._run_one(study))
+            return self._result(study)
+
+    def _prepare(self, study: optuna.Study, seed: int) -> None:
         study.sampler = optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=min(10, 1 + self.trials // 3), constant_liar=parallel
+            seed=seed, n_startup_trials=min(10, 1 + self.trials // 3), constant_liar=self.processes > 1
         )
         study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
-    def run_one(self, study: optuna.Study) -> str:
+    def _run_one(self, study: optuna.Study) -> str:
         """Run one trial and return a line about it."""
         lines: list[str] = []
         study.optimize(
@@ -135,20 +129,20 @@ class _Trials:
         )
         return lines[0]
 
-    def run_in_worker(self, seed: int) -> str:
+    def _run_in_worker(self, seed: int) -> str:
         """Run one trial in a worker process, which shares the study through its storage."""
         with _opened(self.storage) as opened:
             study = optuna.load_study(storage=opened, study_name=self.study)
-            self.prepare(study, seed, parallel=True)
-            return self.run_one(study)
+            self._prepare(study, seed)
+            return self._run_one(study)
 
-    def run_in_processes(self, study: optuna.Study, seed: int, processes: int, report: Callable[[str], None]) -> None:
+    def _run_in_processes(self, study: optuna.Study, seed: int, report: Callable[[str], None]) -> None:
         """Run trials until the study has enough, several at a time, and never more than it lacks."""
         running: set[Future[str]] = set()
-        with closing(Workers(processes)) as workers:
+        with closing(Workers(self.processes)) as workers:
             while True:
-                while len(running) < processes and _counted(study) + len(running) < self.trials:
-                    running.add(workers.submit(self.run_in_worker, seed))
+                while len(running) < self.processes and _counted(study) + len(running) < self.trials:
+                    running.add(workers.submit(self._run_in_worker, seed))
                     seed += 1
                 if not running:
                     return
@@ -185,19 +179,40 @@ class _Trials:
             trial.set_user_attr("reason", " ".join(str(error).split()))
             raise
 
+    def _agree(self, study: optuna.Study) -> None:
+        """Keep the record of a new study, and refuse a study that began with another record."""
+        shown = {name: str(entry) for name, entry in self.space.items()}
+        record = {"space": shown, "objective": self.objective, "config": dict(self.record)}
+        # The study's storage returns the record as JSON does, with lists for tuples.
+        record = json.loads(json.dumps(record, default=str))
+        before = study.user_attrs.get("rezsl")
+        if before is None:
+            study.set_user_attr("rezsl", record)
+        elif changed := differences(before, record, self.ignored):
+            more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+            raise RunDirectoryError(
+                f"study: {study.study_name!r} in {self.storage} was begun with another {changed[0]}{more}; continue it "
+                f"as it was, or give --study another name"
+            )
 
-def _agree(study: optuna.Study, record: dict[str, Any], storage: str, ignored: Sequence[str]) -> None:
-    """Keep the record of a new study, and refuse a study that began with another record."""
-    # The study's storage returns the record as JSON does, with lists for tuples.
-    record = json.loads(json.dumps(record, default=str))
-    before = study.user_attrs.get("rezsl")
-    if before is None:
-        study.set_user_attr("rezsl", record)
-    elif changed := differences(before, record, ignored):
-        more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
-        raise RunDirectoryError(
-            f"study: {study.study_name!r} in {storage} was begun with another {changed[0]}{more}; continue it as it "
-            f"was, or give --study another name"
+    def _result(self, study: optuna.Study) -> SearchResult:
+        trials = study.get_trials(deepcopy=False)
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+        reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
+        if not complete:
+            why = f"; the last one failed: {reasons[-1]}" if reasons else ""
+            raise ArgumentError(f"trials: expected at least one that runs to its end, got none{why}")
+        # Too few trials, or equal ones, have no differences that options could explain.
+        is_known = len(complete) >= 4 and len({trial.value for trial in complete}) > 1
+        importance = get_param_importances(study, params=list(self.space)) if is_known else {}
+        return SearchResult(
+            values=dict(study.best_trial.user_attrs["values"]),
+            score=study.best_value,
+            objective=self.objective,
+            importance=importance if sum(importance.values()) > 0 else {},
+            finished=len(complete),
+            pruned=sum(trial.state == TrialState.PRUNED for trial in trials),
+            failed=len(reasons),
         )
 
 
@@ -219,27 +234,6 @@ def _line(trial: FrozenTrial, objective: str) -> str:
     else:
         outcome = f"failed: {trial.user_attrs.get('reason', 'interrupted')}"
     return f"trial {trial.number + 1}: {outcome}  ({settings})"
-
-
-def _result(study: optuna.Study, space: SearchSpace, objective: str) -> SearchResult:
-    trials = study.get_trials(deepcopy=False)
-    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
-    if not complete:
-        why = f"; the last one failed: {reasons[-1]}" if reasons else ""
-        raise ArgumentError(f"trials: expected at least one that runs to its end, got none{why}")
-    # Too few trials, or equal ones, have no differences that options could explain.
-    is_known = len(complete) >= 4 and len({trial.value for trial in complete}) > 1
-    importance = get_param_importances(study, params=list(space)) if is_known else {}
-    return SearchResult(
-        values=dict(study.best_trial.user_attrs["values"]),
-        score=study.best_value,
-        objective=objective,
-        importance=importance if sum(importance.values()) > 0 else {},
-        finished=len(complete),
-        pruned=sum(trial.state == TrialState.PRUNED for trial in trials),
-        failed=len(reasons),
-    )
 
 
 @contextmanager

@@ -146,7 +146,7 @@ def as_csv(comparison: Comparison) -> str:
     lines = []
     for row in comparison.rows:
         pairs = comparison.significance(row, "H")[1]
-        trials = comparison.plan.search.trials if row.searched else 0
+        trials = comparison.plan.search.trials if row.space else 0
         counts = [len(row.runs), len(row.failures), pairs, comparison.test, trials]
         values = [
             value
@@ -192,7 +192,7 @@ def _searched(comparison: Comparison) -> str:
     search = comparison.plan.search
     if not search.trials:
         return "No search: every row has the settings of the plan."
-    without = [row.name for row in comparison.rows if not row.searched]
+    without = [row.name for row in comparison.rows if not row.space]
     rest = f"; without a search, by the plan: {', '.join(dict.fromkeys(without))}" if without else ""
     return (
         f"Search: {search.trials} trials per row and data set for validation {search.objective}, with seed "
