@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from rezsl.errors import RezslError, needs
+from rezsl.errors import DataError, RezslError, needs
 
 Rows = list[tuple[int, list[str]]]
 """Rows of a CSV file: the line that each begins on, and its cells."""
@@ -82,6 +82,15 @@ def reading(path: Path, expected: str, error: type[RezslError], remedy: str = RE
         raise error(f"{path}: cannot be read ({reason}); expected {expected}; {remedy}") from problem
     except Exception as problem:
         raise error(f"{path}: expected {expected}, got a damaged file ({one_line(problem)}); {remedy}") from problem
+
+
+@contextmanager
+def naming(place: Path | str) -> Iterator[None]:
+    """Put the name of a file or folder before the message of every :class:`DataError` raised inside the block."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{place}: {error}") from error
 
 
 def one_line(problem: Exception) -> str:

@@ -12,8 +12,7 @@ from rezsl.data import Benchmark, benchmark_checksums, benchmark_fingerprint, ga
 from rezsl.errors import DataError
 from rezsl.models import AttentionNet
 from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_region_store, small_resnet
-from rezsl.regions._manifest import RegionManifest, write_record
-from rezsl.regions.store import write_dataset
+from rezsl.regions.store import RegionManifest, write_dataset, write_record
 from rezsl.semantics import ClassSemantics
 from rezsl.training._assembly import in_memory
 from tests.conftest import linear_benchmark

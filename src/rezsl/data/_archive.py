@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import naming
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import Crop, file_of
 from rezsl.data._proposed_split import join_split, read_proposed_split
@@ -19,6 +18,7 @@ from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, co
 from rezsl.data._split import Split
 from rezsl.data._split_file import XLSA17
 from rezsl.errors import DataError, name_some
+from rezsl.files import naming
 from rezsl.semantics import ClassSemantics
 
 
@@ -184,6 +184,16 @@ class Unpacked:
             for file in files
         )
 
+    def check_present(self, inputs: Sequence[Path | Crop]) -> None:
+        """Raise a :class:`DataError` that counts the images that do not exist, and names some."""
+        files = dict.fromkeys(file_of(source) for source in inputs)
+        if absent := [file for file in files if not file.is_file()]:
+            names = [os.path.relpath(file, self.root) for file in absent]
+            raise DataError(
+                f"{self.root}: {len(absent):,} of {len(files):,} images do not exist: {name_some(names, most=3)}; "
+                f"unpack the archive of images again"
+            )
+
     def benchmark(
         self,
         inputs: Sequence[Path | Crop],
@@ -201,13 +211,8 @@ class Unpacked:
         The last ``agreeing`` parts of an image's path must be equal in the split's list of images. A note is added
         where the archive is not whole. An image that does not exist is a :class:`DataError`.
         """
+        self.check_present(inputs)
         files, whole = [file_of(source) for source in inputs], self.archive.totals
-        if absent := [file for file in dict.fromkeys(files) if not file.is_file()]:
-            names = [os.path.relpath(file, self.root) for file in absent]
-            raise DataError(
-                f"{self.root}: {len(absent):,} of {len(set(files)):,} images do not exist: {name_some(names, most=3)}; "
-                f"unpack the archive of images again"
-            )
         place = self.find_splits() if splits is None else splits
         if isinstance(place, Split):
             split = place

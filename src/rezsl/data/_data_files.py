@@ -1,7 +1,6 @@
 """The files of data sets: lists and tables of text, MATLAB files of every version, and features."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError, needs
-from rezsl.files import read_npz, reading
+from rezsl.files import naming, read_npz, reading
 from rezsl.semantics import ClassSemantics
 
 FEATURE_SUFFIXES = (".npy", ".mat")
 
 _REMEDY = "perhaps it was cut short in copying, so copy it again"
-
-
-@contextmanager
-def naming(place: Path | str) -> Iterator[None]:
-    """Put the name of a file or folder before the message of every :class:`DataError` raised inside the block."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{place}: {error}") from error
 
 
 def class_table(

@@ -11,11 +11,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data._data_files import naming
 from rezsl.data._images import find_images
 from rezsl.data._split import group_numbers
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.files import csv_text, read_csv
+from rezsl.files import csv_text, naming, read_csv
 from rezsl.semantics import ClassSemantics
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")

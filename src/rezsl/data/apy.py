@@ -8,11 +8,12 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import class_table, naming, numbers, read_lines
+from rezsl.data._data_files import class_table, numbers, read_lines
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError, reader
 from rezsl.data._split import group_numbers
 from rezsl.errors import DataError, name_some
+from rezsl.files import naming
 
 _LISTS = {
     "apascal_train.txt": "VOC2008/JPEGImages",
@@ -85,6 +86,7 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     names = read_lines(here.path("attribute_names.txt"))
     found = [item for file in _LISTS for item in _read_list(here, file, classes, len(names))]
     crops, rows, attributes = zip(*found, strict=True)
+    here.check_present(crops)
     labels, values = torch.tensor(rows), torch.tensor(attributes, dtype=torch.float64)
     if empty := [name for row, name in enumerate(classes) if not bool((labels == row).any())]:
         raise DataError(

@@ -54,6 +54,7 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     folder = here.path("jpg")
     labels = _read_labels(here.path(_LABELS))
     images = [folder / f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
+    here.check_present(images)
     proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))
     position = match_images(proposed, here.root, images, agreeing=1)
     semantics = _renumbered(proposed, labels[position], int(labels.max()) + 1)

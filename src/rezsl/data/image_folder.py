@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import naming
 from rezsl.data._folder_files import (
     SPLIT_NAMES,
     ImageRow,
@@ -24,6 +23,7 @@ from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.data._split import Split
 from rezsl.errors import DataError, check_between_0_and_1, name_some
+from rezsl.files import naming
 from rezsl.semantics import ClassSemantics, with_places
 
 

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from rezsl.data._archive import Totals
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import naming, read_matlab, strings_of
+from rezsl.data._data_files import read_matlab, strings_of
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17, Missing, SplitFile, read_labels, read_split_file
 from rezsl.errors import DataError
+from rezsl.files import naming
 
 AWA1 = Totals("AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
 """A data set whose images are not published, so that it exists as features only."""

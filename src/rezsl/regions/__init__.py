@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 from rezsl.files import import_modules
 from rezsl.regions._backbone import BACKBONES, Backbone, FeatureScaler, backbone_builder
-from rezsl.regions._manifest import IRRELEVANT, RegionDtype, RegionManifest, is_region_store, read_manifest
 from rezsl.regions._recomputation import recomputed
 from rezsl.regions.extraction import extract_regions
 from rezsl.regions.image_backbone import ImageBackbone, ScaledImageBackbone
 from rezsl.regions.pretrained import weights_commit
-from rezsl.regions.store import load_region_store, load_store_backbone
+from rezsl.regions.store import (
+    IRRELEVANT,
+    RegionDtype,
+    RegionManifest,
+    is_region_store,
+    load_region_store,
+    load_store_backbone,
+    read_manifest,
+)
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
     from rezsl.regions.pretrained import pretrained as pretrained

@@ -18,7 +18,9 @@ from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identi
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.files import create_atomically, one_line, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
-from rezsl.regions._manifest import (
+from rezsl.regions.image_backbone import ImageBackbone
+from rezsl.regions.store import (
+    BACKBONE,
     FEATURES,
     MANIFEST,
     RECORDS,
@@ -26,10 +28,9 @@ from rezsl.regions._manifest import (
     RegionManifest,
     check_size,
     read_record,
+    write_dataset,
     write_record,
 )
-from rezsl.regions.image_backbone import ImageBackbone
-from rezsl.regions.store import BACKBONE, write_dataset
 
 
 def extract_regions(

@@ -1,17 +1,23 @@
-"""The table of class semantics, which describes every class by its attributes."""
+"""The table of class semantics, which describes every class by its attributes, and its forms in files."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import read_csv
+from rezsl.files import naming, read_csv
 from rezsl.functional import l2_normalize
+
+_PREFIX = "semantics."
+_TENSORS = ("values", "word_vectors", "places")
+_NAMES = ("classes", "attributes", "groups")
+_PLACE_COLUMNS = ["attribute", "y", "x", "spread"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,10 +164,8 @@ class ClassSemantics:
         if not rows:
             raise DataError(f"{path}: expected a row per class below the header, got none; add rows")
         values = [[_number(*cell, path, line) for cell in zip(row[1:], header[1:], strict=True)] for line, row in rows]
-        try:
+        with naming(path):
             return cls(tuple(row[0].strip() for _, row in rows), tuple(header[1:]), torch.tensor(values))
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from error
 
 
 def _number(cell: str, attribute: str, path: Path, line: int) -> float:
@@ -185,3 +189,65 @@ def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
             f"places: expected y and x from 0 to 1 and a spread above 0, got "
             f"{', '.join(f'{number:g}' for number in places[wrong[0]].tolist())} for {attributes[wrong[0]]!r}"
         )
+
+
+def pack_semantics(semantics: ClassSemantics) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Turn class semantics into tensors and a JSON object; :func:`unpack_semantics` is the inverse.
+
+    Returns:
+        The tensors ``semantics.values`` ``[C, S]`` and, where the table has them, ``semantics.word_vectors`` ``[S, L]``
+        and ``semantics.places`` ``[S, 3]``, on the CPU and contiguous; and the names ``classes``, ``attributes`` and
+        ``groups`` (None where there are none).
+    """
+    tensors = {_PREFIX + name: getattr(semantics, name) for name in _TENSORS}
+    names = {name: getattr(semantics, name) for name in _NAMES}
+    return (
+        {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items() if tensor is not None},
+        {name: None if value is None else list(value) for name, value in names.items()},
+    )
+
+
+def unpack_semantics(tensors: Mapping[str, Tensor], names: Mapping[str, Any]) -> ClassSemantics:
+    """Rebuild class semantics from the results of :func:`pack_semantics`; other tensors are not read.
+
+    Raises:
+        DataError: a name or the values are missing, or the parts do not form a valid table.
+    """
+    missing = [name for name in _NAMES if name not in names]
+    if _PREFIX + "values" not in tensors:
+        missing.append(_PREFIX + "values")
+    if missing:
+        raise DataError(f"semantics: expected {', '.join(missing)}, got a file without; write the file again")
+    parts: dict[str, Any] = {name: None if names[name] is None else tuple(names[name]) for name in _NAMES}
+    return ClassSemantics(**parts | {name: tensors.get(_PREFIX + name) for name in _TENSORS})
+
+
+def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
+    """Return the table with the places from a file; an attribute that is not listed has no place (infinite spread).
+
+    Args:
+        semantics: the table.
+        path: a file with the columns ``attribute,y,x,spread``: shares of the image's side, y from the top and x from
+            the left; the spread σ is about half the extent of the attribute.
+
+    Raises:
+        DataError: the file cannot be read, has other columns, an unknown or repeated attribute, or a cell that is not a
+            number in its range; the message names the line or the attribute.
+    """
+    header, rows = read_csv(path, DataError, _PLACE_COLUMNS)
+    if header != _PLACE_COLUMNS:
+        raise DataError(f"{path}: expected the columns {', '.join(_PLACE_COLUMNS)}, got {', '.join(header)}")
+    places: dict[str, list[float]] = {}
+    for line, (cell, *numbers) in rows:
+        name = cell.strip()
+        if name not in semantics.attributes:
+            raise DataError(f"{path}, line {line}: expected an attribute of the table, got {name!r}; correct the name")
+        if name in places:
+            raise DataError(f"{path}, line {line}: expected each attribute once, got {name!r} again; remove one line")
+        try:
+            places[name] = [float(number) for number in numbers]
+        except ValueError:
+            raise DataError(f"{path}, line {line}: expected numbers for y, x and spread, got {numbers}") from None
+    nowhere = [0.5, 0.5, float("inf")]
+    with naming(path):
+        return replace(semantics, places=torch.tensor([places.get(name, nowhere) for name in semantics.attributes]))

@@ -13,9 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.semantics._word_files import FoundWords, read_binary, read_text
+from rezsl.semantics._word_files import FoundWords, check_rows, find_rows, read_arrays, read_binary, read_csv, read_text
 from rezsl.semantics._word_names import resolve, words_of
-from rezsl.semantics._word_tables import check_rows, find_rows, read_arrays, read_csv
 
 _REFUSED = {
     **dict.fromkeys(
