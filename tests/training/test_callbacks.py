@@ -9,7 +9,7 @@ from lightning_fabric.loggers.csv_logs import CSVLogger
 import rezsl
 from rezsl.data import Benchmark
 from rezsl.models import ESZSL
-from rezsl.training import Batches, Callback, EpochRecord, FitResult, Logger, Stage, Training, refit, select
+from rezsl.training import Batches, Callback, EpochRecord, FitResult, Logger, Setup, Stage, Training, refit, select
 from rezsl.training._step import seed_step
 from tests.training.interruptions import PowerCut, PowerCutError
 
@@ -81,13 +81,9 @@ def test_the_losses_of_an_epoch_are_means_over_its_samples(features: Benchmark) 
     )
     whole, parts = Whole(), Whole()
     for callback, size in ((whole, 1000), (parts, 7)):
-        select(
-            features,
-            rezsl.models.LinearRegressor,
-            training=replace(training, batches=Batches(ways=0, size=size)),
-            callbacks=[callback],
-            progress=False,
-        )
+        training = replace(training, batches=Batches(ways=0, size=size))
+        model = rezsl.models.LinearRegressor
+        select(Setup(features, model, training=training, callbacks=[callback], progress=False))
     assert parts.record.losses["total"] == pytest.approx(whole.record.losses["total"], rel=1e-5)
 
 
@@ -127,8 +123,9 @@ def test_any_logger_of_lightning_receives_the_metrics(features: Benchmark, tmp_p
 
 def test_fit_is_select_then_refit_then_evaluate(features: Benchmark) -> None:
     whole = fit(features)
-    selection = select(features, training=TRAINING, progress=False)
-    model = refit(features, selection.choice, training=TRAINING, progress=False)
+    setup = Setup(features, training=TRAINING, progress=False)
+    selection = select(setup)
+    model = refit(setup, selection.choice)
     assert selection.choice == whole.choice
     assert selection.model.gamma == whole.choice.gamma
     assert whole.test is not None

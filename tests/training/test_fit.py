@@ -28,12 +28,12 @@ from rezsl.training import (
     FitResult,
     Optimization,
     RunDirectory,
+    Setup,
     Stage,
     Training,
     select,
 )
-from rezsl.training._assembly import ModelBuilder
-from rezsl.training._batch_loading import BatchesOf, load_batches
+from rezsl.training._assembly import BatchesOf, ModelBuilder, load_batches
 from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
 from rezsl.training.selection import BestEpoch
 from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
@@ -370,7 +370,7 @@ def test_what_is_selected_does_not_depend_on_any_test_image_or_class(learnable: 
         seen: list[list[Choice]] = [[], []]
         for data, epochs in zip((learnable, spoilt), seen, strict=True):
             training = Training(loss=loss, max_epochs=2, batches=Batches(ways=4, shots=4), accelerator="cpu")
-            select(data, model, training=training, callbacks=[Watch(epochs)], progress=False)
+            select(Setup(data, model, training=training, callbacks=[Watch(epochs)], progress=False))
         assert seen[0] == seen[1]
         assert seen[0]
 

@@ -22,7 +22,7 @@ from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import read_yaml, write_atomically
 from rezsl.metrics import OBJECTIVES
-from rezsl.training import Callback, Choice, EpochRecord, Stage, select, with_word_vectors
+from rezsl.training import Callback, Choice, EpochRecord, Setup, Stage, select, with_word_vectors
 
 SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "output")
 """Options that :func:`rezsl.fit` does not have."""
@@ -139,7 +139,7 @@ def _train(text: str, values: dict[str, Any], watch: Callable[[Choice], None]) -
     given = fit_command.arguments_of_fit(arguments)
     data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
     parts = (given["model"], given["backbone"], given["training"])
-    return select(data, *parts, callbacks=[_Watch(watch)], progress=False).choice
+    return select(Setup(data, *parts, callbacks=[_Watch(watch)], progress=False)).choice
 
 
 _benchmarks: dict[str, Benchmark] = {}

@@ -7,10 +7,10 @@ with needs("train", "training"):
     import rich  # noqa: F401 - the modules below need it
 
 from rezsl.training._assembly import own_randomness, with_word_vectors
-from rezsl.training._stage import train_stage
 from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
+from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
-from rezsl.training.protocol import FitResult, Selection, fit, refit, select
+from rezsl.training.protocol import FitResult, Selection, Setup, fit, refit, select
 from rezsl.training.run import RunDirectory
 from rezsl.training.selection import Choice
 from rezsl.training.settings import Augmentation, Batches, Training
@@ -26,6 +26,7 @@ __all__ = [
     "Optimization",
     "RunDirectory",
     "Selection",
+    "Setup",
     "Stage",
     "Training",
     "fit",

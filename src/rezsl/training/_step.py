@@ -1,13 +1,19 @@
-"""The forward pass of a training step, and its random numbers."""
+"""Steps of a training: the forward pass, its random numbers, and the parameters that learn in an epoch."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.losses import Objective, ObjectiveTerms
+from rezsl.losses import Objective, ObjectiveTerms, RegressionLoss, RRTLoss
+from rezsl.regions import ImageBackbone
 from rezsl.regions._recomputation import recomputed
+from rezsl.training.callbacks import Stage
+from rezsl.training.optimization import WeightAverage
+from rezsl.training.settings import Training
 
 
 class TrainingStep(nn.Module):
@@ -87,3 +93,34 @@ def seed_step(seed: int, step: int, device: torch.device) -> None:
         torch.cuda.default_generators[device.index or 0].manual_seed(number)
     elif device.type == "mps":
         torch.mps.manual_seed(number)
+
+
+def prepare_epoch(
+    stage: Stage, loss: RegressionLoss | None, training: Training, optimizer: Optimizer, averaged: WeightAverage
+) -> None:
+    """Freeze or release the backbone for the next epoch, and all but the read-out where RRTLoss demands it."""
+    classifier, frozen_epochs = stage.classifier, training.optimization.frozen_epochs
+    classifier.network.start_epoch()
+    retraining = False
+    if isinstance(loss, RRTLoss):
+        loss.start_epoch(stage.epoch, training.max_epochs)
+        retraining = loss.retraining
+    if isinstance(classifier.backbone, ImageBackbone):
+        classifier.backbone.freeze(retraining or frozen_epochs < 0 or stage.epoch < frozen_epochs)
+    if not isinstance(loss, RRTLoss) or not retraining:
+        return
+    readout = classifier.network.parameters_of(classifier.network.readout_parts)
+    kept = set(map(id, readout))
+    for parameter in classifier.parameters():
+        if id(parameter) not in kept:
+            parameter.requires_grad_(False)
+    for layer in classifier.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.eval()
+    if stage.epoch == loss.change(training.max_epochs):
+        # Neither the optimizer nor the average keeps anything of the old read-out.
+        seed_step(training.seed, stage.step, classifier.device)
+        classifier.network.reset_readout()
+        for parameter in readout:
+            optimizer.state.pop(parameter, None)
+        averaged.steps = 0

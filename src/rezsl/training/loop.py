@@ -1,27 +1,86 @@
-"""The training loop: from a fresh classifier over epochs of batches to its averaged weights."""
+"""One stage of a training: epochs of batches, from a fresh classifier to its averaged weights, or a closed form."""
 
 import time
 from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, GZSLEvaluator
-from rezsl.losses import ObjectiveTerms, RRTLoss
-from rezsl.training._batch_loading import Batch
+from rezsl.losses import Objective, ObjectiveTerms, RRTLoss
+from rezsl.models import ClosedForm
+from rezsl.regions import ImageBackbone
+from rezsl.training._assembly import Batch, BatchesOf, load_batches
 from rezsl.training._checkpoints import restore_training, save_training
-from rezsl.training._freezing import prepare_epoch, release_all
-from rezsl.training._step import TrainingStep, seed_step
+from rezsl.training._step import TrainingStep, prepare_epoch, seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
 
+ROWS, VALIDATION_BATCH = 4096, 256
 
-def train(
+Validation = tuple[Int[Tensor, "K"], Int[Tensor, "L"]]
+"""Held-out samples of training classes, and samples of validation classes."""
+
+
+def train_stage(
+    stage: Stage,
+    benchmark: Benchmark,
+    index: Int[Tensor, "N"],
+    training: Training,
+    validation: Validation | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Path | None = None,
+) -> None:
+    """Train the stage's classifier in place, by gradient descent or in closed form.
+
+    Args:
+        stage: the name, the number of epochs, and a fresh classifier whose seen classes are those of ``index``.
+        benchmark: inputs, labels and semantics.
+        index: the samples to train on.
+        training: how to train.
+        validation: samples to validate on after each epoch.
+        callbacks: called in this order.
+        checkpoint: a file for the training state after each epoch; training continues from it where it exists.
+
+    Raises:
+        ArgumentError: model, loss, batches and data do not go together.
+        RunDirectoryError: the checkpoint is damaged.
+        KeyboardInterrupt: Ctrl-C; the classifier has the averaged weights of that moment.
+    """
+    classifier, evaluator, held_out = stage.classifier, None, index[:0]
+    if validation is not None:
+        held_out, unseen = torch.cat(validation), benchmark.class_names(validation[1])
+        score = partial(classifier.network.class_scores, scale=classifier.scale)
+        candidates = (*classifier.seen_classes, *unseen)
+        evaluator = GZSLEvaluator(benchmark.semantics, candidates, classifier.seen_classes, score)
+    if isinstance(classifier.network, ClosedForm):
+        _solve(stage, benchmark, index, held_out, evaluator, callbacks)
+        return
+    step = _training_step(classifier, benchmark, index, training)
+    fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
+    # Cropping somewhere else than in the middle is augmentation too.
+    crop_seed = training.seed if training.augmentation is not None else None
+    sampler = training.batches.sampler(index, benchmark.labels[index], training.seed)
+    batches = BatchesOf(benchmark, classifier.input_format, crop_seed)
+    loader = load_batches(batches, sampler, training.workers, fabric.device)
+    batches = BatchesOf(benchmark, classifier.input_format)
+    parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)]
+    held_out_loader = load_batches(batches, parts, training.workers, fabric.device)
+    _train(stage, step, loader, held_out_loader, evaluator, training, fabric, callbacks, checkpoint)
+
+
+def _train(
     stage: Stage,
     step: TrainingStep,
     batches: DataLoader[Batch],
@@ -29,26 +88,9 @@ def train(
     evaluator: GZSLEvaluator | None,
     training: Training,
     fabric: Fabric,
-    callbacks: Sequence[Callback] = (),
-    checkpoint: Path | None = None,
+    callbacks: Sequence[Callback],
+    checkpoint: Path | None,
 ) -> None:
-    """Train ``step.classifier`` in place; however training ends, it has the averaged weights of that moment.
-
-    Args:
-        stage: the name and the number of epochs.
-        step: the forward pass; its classifier and, where a loss learns parameters, its objective are trained.
-        batches: the training batches, which their sampler draws anew for each epoch.
-        held_out: the validation batches.
-        evaluator: scores the validation samples after each epoch; None trains without validation.
-        training: the optimization and the seed; the schedule is laid over its ``max_epochs``.
-        fabric: the device and the precision.
-        callbacks: called in this order.
-        checkpoint: a file for the training state after each epoch; training continues from it where it exists.
-
-    Raises:
-        RunDirectoryError: the checkpoint is damaged.
-        KeyboardInterrupt: Ctrl-C.
-    """
     fabric.launch()
     fabric.to_device(step)
     classifier, loss = step.classifier, step.objective.loss
@@ -60,18 +102,18 @@ def train(
     restart = loss.change(training.max_epochs) if isinstance(loss, RRTLoss) else None
     rate = training.optimization.factor(len(batches), training.max_epochs, restart)
     parts = {"step": step, "averaged": averaged, "optimizer": optimizer, "precision": fabric.strategy.precision}
-    frozen: list[nn.Parameter] = []
+    learning = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
     try:
         if checkpoint is not None and checkpoint.exists():
             restore_training(checkpoint, stage, parts, callbacks)
-        set_learning_rate(optimizer, rate(stage.step))
+        _set_learning_rate(optimizer, rate(stage.step))
         for callback in callbacks:
             callback.on_training_start(stage)
         while stage.epoch < stage.epochs and not stage.stopped:
             started = time.perf_counter()
             for callback in callbacks:
                 callback.on_epoch_start(stage)
-            frozen += prepare_epoch(classifier, loss, training, stage.epoch, stage.step, optimizer, averaged)
+            prepare_epoch(stage, loss, training, optimizer, averaged)
             sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
             batches.sampler.set_epoch(stage.epoch)  # type: ignore[attr-defined] # a sampler of rezsl.data
             for batch in batches:
@@ -84,7 +126,7 @@ def train(
                 fabric_optimizer.step()
                 averaged.update(classifier)
                 stage.step += 1
-                set_learning_rate(optimizer, rate(stage.step))
+                _set_learning_rate(optimizer, rate(stage.step))
                 # Sums stay on the device: reading a number at every step would make a GPU finish its queue.
                 sums += torch.stack(terms).detach() * len(labels)
                 count += len(labels)
@@ -93,7 +135,7 @@ def train(
                 epoch=stage.epoch,
                 losses=dict(zip(ObjectiveTerms._fields, (sums / count).tolist(), strict=True)),
                 learning_rate=optimizer.param_groups[0]["lr"],
-                validation=validate(averaged, held_out, evaluator, fabric) if evaluator is not None else None,
+                validation=_validate(averaged, held_out, evaluator, fabric) if evaluator is not None else None,
                 seconds=time.perf_counter() - started,
             )
             for callback in callbacks:
@@ -102,7 +144,11 @@ def train(
                 save_training(checkpoint, stage, parts, callbacks)
     finally:
         classifier.load_state_dict(averaged.module.state_dict())
-        release_all(classifier, frozen)
+        if isinstance(classifier.backbone, ImageBackbone):
+            classifier.backbone.freeze(False)
+            classifier.backbone.recompute(False)
+        for parameter in learning:
+            parameter.requires_grad_(True)
         optimizer.zero_grad()
         step.cpu()
         for callback in callbacks:
@@ -110,7 +156,7 @@ def train(
 
 
 @torch.no_grad()
-def validate(model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric) -> Evaluation:
+def _validate(model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric) -> Evaluation:
     """Return the metrics of a model on validation samples, at the γ that is best for them."""
     evaluator.reset()
     for inputs, labels in held_out:
@@ -121,7 +167,85 @@ def validate(model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvalu
     return evaluator.result()
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the learning rate of each group of parameters to a multiple of its highest one."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
+
+
+def _training_step(
+    classifier: ZeroShotClassifier, benchmark: Benchmark, index: Tensor, training: Training
+) -> TrainingStep:
+    """Return the forward pass of training on some samples, whose classes alone the objective contains."""
+    network, backbone, labels = classifier.network, classifier.backbone, benchmark.labels[index]
+    micro, recompute = training.batches.micro, training.batches.recompute
+    if micro and network.whole_batches:
+        raise ArgumentError(
+            f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch twice, "
+            f"got {micro}; set it to 0"
+        )
+    if recompute and not isinstance(backbone, ImageBackbone):
+        raise ArgumentError("batches.recompute: expected false without a backbone of images, got true; set it to false")
+    if isinstance(training.loss, RRTLoss) and not network.readout_parts:
+        raise ArgumentError(
+            f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
+            f"loss, or give the model readout_parts"
+        )
+    # A copy, because the loss keeps errors and learns parameters that belong to one training.
+    loss = deepcopy(training.loss)
+    rows = labels.unique()
+    semantics = benchmark.semantics.values[rows]
+    if loss is not None:
+        loss.prepare(semantics, training.batches.drawn(labels))
+    network.prepare(semantics)
+    augmentation = None
+    if isinstance(backbone, ImageBackbone):
+        backbone.recompute(recompute)
+        augmentation = training.augmentation.build(backbone.channels) if training.augmentation is not None else None
+    positions = torch.full((len(benchmark.semantics.classes),), -1)
+    positions[rows] = torch.arange(len(rows))
+    objective = Objective(
+        semantics, loss, training.loss_weight, classifier.scale, training.classification, network.class_scores
+    )
+    return TrainingStep(classifier, objective, positions, augmentation, micro)
+
+
+@torch.no_grad()
+def _solve(
+    stage: Stage,
+    benchmark: Benchmark,
+    index: Tensor,
+    held_out: Tensor,
+    evaluator: GZSLEvaluator | None,
+    callbacks: Sequence[Callback],
+) -> None:
+    """Solve for the weights of a model in closed form, which counts as one epoch."""
+    classifier, network, started = stage.classifier.eval(), stage.classifier.network, time.perf_counter()
+    assert isinstance(network, ClosedForm)
+    if benchmark.kind == "images":
+        raise ArgumentError(
+            f"model: {type(network).__name__} is solved for on features, which nothing trains here; expected features "
+            f"or regions, got images; extract regions with a pretrained backbone first"
+        )
+    for callback in callbacks:
+        callback.on_training_start(stage)
+    rows = benchmark.labels[index].unique()
+    positions = torch.searchsorted(rows, benchmark.labels[index])
+    read = classifier.input_format.read
+    batches = (
+        (classifier.backbone(read(benchmark.inputs, part)), labels)
+        for part, labels in zip(index.split(ROWS), positions.split(ROWS), strict=True)
+    )
+    network.solve(batches, benchmark.semantics.values[rows])
+    validation = None
+    if evaluator is not None:
+        predictions = classifier.predict_semantics(benchmark.inputs, ROWS, held_out)
+        for part, labels in zip(predictions.split(ROWS), benchmark.labels[held_out].split(ROWS), strict=True):
+            evaluator.update(part, labels)
+        validation = evaluator.result()
+    stage.epoch = 1
+    record = EpochRecord(1, time.perf_counter() - started, learning_rate=0.0, validation=validation)
+    for callback in callbacks:
+        callback.on_epoch_end(stage, record)
+    for callback in callbacks:
+        callback.on_training_end(stage)

@@ -1,13 +1,13 @@
 """The protocol: select on validation classes, refit on all seen classes, test once."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, selection_split
@@ -24,8 +24,8 @@ from rezsl.training._assembly import (
     with_word_vectors,
 )
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar
-from rezsl.training._stage import train_stage
 from rezsl.training.callbacks import Callback, Logger, Stage
+from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
 from rezsl.training.selection import BestEpoch, Choice
 from rezsl.training.settings import Training
@@ -113,11 +113,12 @@ def fit(
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
     data = copy(with_word_vectors(data, word_vectors, text_encoder, progress))
     run = RunDirectory(run_dir, resume) if run_dir is not None else None
+    setup = Setup(data, model, backbone, training, run, callbacks, logger, progress)
     try:
         choice = run.read_choice() if run is not None else None
         if choice is None:
-            choice = select(data, model, backbone, training, run, callbacks, logger, progress).choice
-        classifier = refit(data, choice, model, backbone, training, run, callbacks, logger, progress)
+            choice = select(setup).choice
+        classifier = refit(setup, choice)
     except Exception:
         if run is not None:
             run.forget_beginning()
@@ -131,69 +132,70 @@ def fit(
     return FitResult(classifier, choice, test, run.path if run is not None else None)
 
 
-def select(
-    data: Benchmark,
-    model: ModelBuilder | None = None,
-    backbone: BackboneBuilder = small_resnet,
-    training: Training = Training(),
-    run: RunDirectory | None = None,
-    callbacks: Sequence[Callback] = (),
-    logger: Logger | None = None,
-    progress: bool = True,
-) -> Selection:
-    """Choose the number of epochs and γ on validation classes; :func:`fit` describes the arguments.
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """The arguments that both stages of a training share; :func:`fit` describes them.
 
-    No test image is used, except under the oracle protocol. With a ``run``, the settings, the history, the training
-    state and the choice are written into its directory.
+    With a ``run``, the settings, the history, the training state and the choice are written into its directory.
     """
-    parts = _selection_parts(data, training)
-    with own_randomness():
-        classifier = new_classifier(data, parts.train, model, backbone, training)
-        if run is not None:
-            run.begin(data, classifier, training)
-        stage = Stage("select", classifier, training.max_epochs)
-        best = BestEpoch(training.patience, highest=training.protocol == "oracle")
-        validation = (parts.val_seen, parts.val_unseen)
-        data = in_memory(data, classifier.input_format)
-        own = [best, *_own_callbacks(stage, run, logger, progress)]
-        checkpoint = run.checkpoint(stage.name) if run is not None else None
-        with _saved_when_interrupted(run, classifier, best):
-            train_stage(stage, data, parts.train, training, validation, [*own, *callbacks], checkpoint)
+
+    data: Benchmark
+    model: ModelBuilder | None = None
+    backbone: BackboneBuilder = small_resnet
+    training: Training = Training()
+    run: RunDirectory | None = None
+    callbacks: Sequence[Callback] = ()
+    logger: Logger | None = None
+    progress: bool = True
+
+
+def select(setup: Setup) -> Selection:
+    """Choose the number of epochs and γ on validation classes; only the oracle protocol uses test images."""
+    training = setup.training
+    parts = _selection_parts(setup.data, training)
+    best = BestEpoch(training.patience, highest=training.protocol == "oracle")
+    validation = (parts.val_seen, parts.val_unseen)
+    classifier = _train(setup, "select", parts.train, training.max_epochs, [best], validation)
     assert best.choice is not None
-    if run is not None:
-        run.record_choice(best.choice)
-    classifier.gamma = best.choice.gamma
-    return Selection(classifier.eval(), best.choice)
+    if setup.run is not None:
+        setup.run.record_choice(best.choice)
+    return Selection(classifier, best.choice)
 
 
-def refit(
-    data: Benchmark,
-    choice: Choice,
-    model: ModelBuilder | None = None,
-    backbone: BackboneBuilder = small_resnet,
-    training: Training = Training(),
-    run: RunDirectory | None = None,
-    callbacks: Sequence[Callback] = (),
-    logger: Logger | None = None,
-    progress: bool = True,
-) -> ZeroShotClassifier:
+def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     """Train the final classifier on all seen classes, for the chosen number of epochs and with the chosen γ.
 
-    :func:`fit` describes the other arguments. The learning-rate schedule is laid over ``training.max_epochs``, as in
-    the selection. With a ``run``, the history and the training state are written into its directory.
+    The learning-rate schedule is laid over ``training.max_epochs``, as in the selection.
     """
-    seen = data.split.trainval
+    return _train(setup, "refit", setup.data.split.trainval, choice.epochs, gamma=choice.gamma)
+
+
+def _train(
+    setup: Setup,
+    name: str,
+    index: Tensor,
+    epochs: int,
+    callbacks: Sequence[Callback] = (),
+    validation: Validation | None = None,
+    gamma: float = 0.0,
+) -> ZeroShotClassifier:
+    """Train a fresh classifier; after Ctrl-C the run directory has the model of that moment, which can be tried."""
+    data, run = setup.data, setup.run
     with own_randomness():
-        classifier = new_classifier(data, seen, model, backbone, training)
+        classifier = new_classifier(data, index, setup.model, setup.backbone, setup.training)
         if run is not None:
-            run.begin(data, classifier, training)
-        classifier.gamma = choice.gamma
-        stage = Stage("refit", classifier, choice.epochs)
+            run.begin(data, classifier, setup.training)
+        classifier.gamma = gamma
+        stage = Stage(name, classifier, epochs)
         data = in_memory(data, classifier.input_format)
-        own = _own_callbacks(stage, run, logger, progress)
-        checkpoint = run.checkpoint(stage.name) if run is not None else None
-        with _saved_when_interrupted(run, classifier):
-            train_stage(stage, data, seen, training, None, [*own, *callbacks], checkpoint)
+        callbacks = [*callbacks, *_own_callbacks(setup, stage), *setup.callbacks]
+        checkpoint = run.checkpoint(name) if run is not None else None
+        try:
+            train_stage(stage, data, index, setup.training, validation, callbacks, checkpoint)
+        except KeyboardInterrupt:
+            if run is not None:
+                save_model(classifier.eval(), run.path)
+            raise
     return classifier.eval()
 
 
@@ -211,28 +213,13 @@ def _selection_parts(data: Benchmark, training: Training) -> SelectionSplit:
             return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
 
 
-def _own_callbacks(stage: Stage, run: RunDirectory | None, logger: Logger | None, progress: bool) -> list[Callback]:
+def _own_callbacks(setup: Setup, stage: Stage) -> list[Callback]:
     """Return the callbacks that show and record a stage; a model in closed form has no epochs to record."""
-    own: list[Callback] = [Logging(logger)] if logger is not None else []
+    own: list[Callback] = [Logging(setup.logger)] if setup.logger is not None else []
     if isinstance(stage.classifier.network, ClosedForm):
         return own
-    own.append(ProgressBar(Console(stderr=True, quiet=not progress)))
-    if run is not None:
-        own += [ErrorHistory(run.validation_errors)] if stage.name == "select" else []
-        own.append(History(run.history))
+    own.append(ProgressBar(Console(stderr=True, quiet=not setup.progress)))
+    if setup.run is not None:
+        own += [ErrorHistory(setup.run.validation_errors)] if stage.name == "select" else []
+        own.append(History(setup.run.history))
     return own
-
-
-@contextmanager
-def _saved_when_interrupted(
-    run: RunDirectory | None, classifier: ZeroShotClassifier, best: BestEpoch | None = None
-) -> Iterator[None]:
-    """After Ctrl-C, write the model of that moment into the run directory, so that it can be tried at once."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if best is not None and best.choice is not None:
-            classifier.gamma = best.choice.gamma
-        if run is not None:
-            save_model(classifier.eval(), run.path)
-        raise

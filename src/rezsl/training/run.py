@@ -1,7 +1,7 @@
 """The directory of a run: its files, its records, and what must not be overwritten."""
 
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -104,7 +104,14 @@ class RunDirectory:
         if not self.selection.exists():
             return None
         record = read_json(self.selection, RunDirectoryError, "the choice of a run", "move it away to select again")
-        return Choice.from_record(record, self.selection)
+        names = [field.name for field in fields(Choice)]
+        wrong = [name for name in names if not isinstance(record.get(name), int | float)]
+        if wrong or not isinstance(record["epochs"], int) or record["epochs"] < 1:
+            raise RunDirectoryError(
+                f"{self.selection}: expected a number for each of {', '.join(names)}; the file is damaged, move it "
+                f"away to select again"
+            )
+        return Choice(**{name: record[name] for name in names})
 
     def record_choice(self, choice: Choice) -> None:
         """Write the choice of the selection stage, which ends with it."""

@@ -1,10 +1,8 @@
 """The choice of the number of epochs and γ by the validation."""
 
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from rezsl.errors import RunDirectoryError
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
 
 
@@ -45,22 +43,6 @@ class Choice:
             unseen_classes=len(validation.unseen_class_accuracy),
         )
 
-    @classmethod
-    def from_record(cls, record: dict[str, Any], path: Path) -> "Choice":
-        """Return the choice that a run has recorded in ``path``.
-
-        Raises:
-            RunDirectoryError: the record lacks a metric, or one of them is not a number.
-        """
-        names = [field.name for field in fields(cls)]
-        wrong = [name for name in names if not isinstance(record.get(name), int | float)]
-        if wrong or not isinstance(record["epochs"], int) or record["epochs"] < 1:
-            raise RunDirectoryError(
-                f"{path}: expected a number for each of {', '.join(names)}; the file is damaged, move it away to "
-                f"select again"
-            )
-        return cls(**{name: record[name] for name in names})
-
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of these metrics should bear in mind."""
@@ -100,17 +82,17 @@ class BestEpoch(Callback):
         return next(epoch for epoch in reversed(self.epochs) if epoch.harmonic_mean >= least)
 
     def on_training_start(self, stage: Stage) -> None:
-        """Stop at once where a resumed stage had reached its end."""
-        self._stop_after_patience(stage)
+        """Set γ, and stop at once where a resumed stage had reached its end."""
+        choice = self.choice
+        if choice is not None:
+            stage.classifier.gamma = choice.gamma
+            if self.epochs[-1].epochs - choice.epochs >= self.patience:
+                stage.stop()
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
-        """Add the epoch to those that can be chosen."""
+        """Add the epoch to those that can be chosen, set γ, and stop when patience has ended."""
         self.epochs.append(Choice.of(record))
-        self._stop_after_patience(stage)
-
-    def _stop_after_patience(self, stage: Stage) -> None:
-        if self.choice is not None and self.epochs[-1].epochs - self.choice.epochs >= self.patience:
-            stage.stop()
+        self.on_training_start(stage)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epochs so far."""
