@@ -16,16 +16,10 @@ from rezsl.semantics import ClassSemantics
 class Frame(Protocol):
     """The part of a data frame that is used, so that pandas itself is not needed."""
 
-    @property
-    def index(self) -> Any:
-        """Return the labels of the rows."""
+    index: Any
+    columns: Any
 
-    @property
-    def columns(self) -> Any:
-        """Return the names of the columns."""
-
-    def to_numpy(self) -> Any:
-        """Return the values."""
+    def to_numpy(self) -> Any: ...
 
 
 Semantics = ClassSemantics | Mapping[Any, Any] | Frame | Shaped[np.ndarray, "C S"]

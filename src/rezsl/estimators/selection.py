@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Int
+from sklearn.metrics import recall_score
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
@@ -24,12 +25,8 @@ def class_averaged_accuracy(y_true: Any, y_predicted: Any, sample_weight: Any = 
     >>> class_averaged_accuracy(["cat", "cat", "dog"], ["cat", "fox", "dog"])
     0.75
     """
-    true, predicted = np.asarray(y_true), np.asarray(y_predicted)
-    weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    codes = np.unique(true, return_inverse=True)[1]
-    total = np.bincount(codes, weights=weight)
-    right = np.bincount(codes, weights=weight * (true == predicted))
-    return float((right[total > 0] / total[total > 0]).mean())
+    weighted = {"labels": np.unique(y_true), "average": "macro", "sample_weight": sample_weight}
+    return float(recall_score(y_true, y_predicted, zero_division=np.nan, **weighted))
 
 
 def t1_score(estimator: Any, X: Any, y: Any) -> float:

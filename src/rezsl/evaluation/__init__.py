@@ -3,9 +3,8 @@
 from rezsl.evaluation._analysis import Analysis, analyse, analyse_evaluation, analyse_model
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
 from rezsl.evaluation._error_fall import analyse_error_fall, load_error_fall
-from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
+from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate
-from rezsl.evaluation._options import AnalysisOptions
 from rezsl.evaluation._recognition import ConfusedPair, Recognition
 from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions
 from rezsl.functional.binning import ValueBins

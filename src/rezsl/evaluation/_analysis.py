@@ -12,9 +12,8 @@ from torch import Tensor
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError, check_positive
-from rezsl.evaluation._evaluation import Evaluation, PredictedSamples, json_value
+from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples, json_value
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate_samples
-from rezsl.evaluation._options import AnalysisOptions
 from rezsl.evaluation._recognition import Recognition, recognise
 from rezsl.evaluation._saved_predictions import check_predictions
 from rezsl.functional import class_scores
@@ -63,14 +62,15 @@ class Analysis(Evaluation):
     @property
     def worst_attributes(self) -> list[tuple[str, float]]:
         """Name and mean error of the ``options.worst`` worst attributes, the worst first."""
-        errors = self.attribute_errors
-        return [(self.attributes[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
+        return self._worst(self.attribute_errors, self.attributes)
 
     @property
     def worst_classes(self) -> list[tuple[str, float]]:
         """Name and mean error of the ``options.worst`` worst classes, the worst first."""
-        errors = self.class_errors
-        return [(self.classes[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
+        return self._worst(self.class_errors, self.classes)
+
+    def _worst(self, errors: ErrorProfile, names: tuple[str, ...]) -> list[tuple[str, float]]:
+        return [(names[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
 
     def with_error_fall(self, fall: ErrorFall) -> "Analysis":
         """Return the same analysis with how fast the errors fell.

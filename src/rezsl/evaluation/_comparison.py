@@ -12,8 +12,7 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, name_some
 from rezsl.evaluation._analysis import Analysis
-from rezsl.evaluation._evaluation import json_value
-from rezsl.evaluation._options import AnalysisOptions
+from rezsl.evaluation._evaluation import AnalysisOptions, json_value
 from rezsl.functional.statistics import bootstrap_weights, percentile_interval
 
 PairedBy = Literal["attributes", "classes"]

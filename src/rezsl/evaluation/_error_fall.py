@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.evaluation._options import AnalysisOptions
+from rezsl.evaluation._evaluation import AnalysisOptions
 from rezsl.files import read_npz, reading
 from rezsl.functional.binning import bin_by_value
 from rezsl.functional.imbalance import ErrorFall, error_fall_rate

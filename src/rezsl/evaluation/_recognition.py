@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.evaluation._evaluation import PredictedSamples
-from rezsl.evaluation._options import AnalysisOptions
+from rezsl.evaluation._evaluation import AnalysisOptions, PredictedSamples
 from rezsl.functional import class_accuracies
 from rezsl.functional.recognition import Hubness, Mistakes, Reliability, hubness, reliability, study_mistakes
 from rezsl.functional.scoring import calibrated_choice, confusion_counts
@@ -93,14 +92,9 @@ class Recognition:
 def recognise(
     samples: PredictedSamples, scores: Scores, is_candidate: ClassMask, gamma: float, options: AnalysisOptions
 ) -> Recognition:
-    """Recognise the samples of some classes among these classes at a given γ, and compare the choices with the truth.
+    """Recognise the samples of the candidate classes among these at a given γ, and compare the choices with the truth.
 
-    Args:
-        samples: N samples and C classes.
-        scores: scores of all samples for all classes, from which γ is not subtracted, ``[N, C]``.
-        is_candidate: which classes are candidates, ``[C]``; at least one of them has samples.
-        gamma: γ of calibrated stacking.
-        options: bins and neighbours.
+    ``scores`` ``[N, C]`` are those of all samples for all classes, from which γ is not subtracted.
     """
     columns = is_candidate.nonzero().squeeze(1)
     rows = is_candidate[samples.labels].nonzero().squeeze(1)

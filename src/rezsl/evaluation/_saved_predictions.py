@@ -76,10 +76,10 @@ def _read(path: Path, name: str) -> Arrays:
     return {name: content["arr_0"]} if path.suffix == ".npy" and set(content) == {"arr_0"} else content
 
 
-def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int] | None:
-    """Return where in the file each name of the table is; None where the file has no names."""
+def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int]:
+    """Return where in the file each name of the table is; without names in the file the order is the same."""
     if name not in arrays:
-        return None
+        return list(range(len(expected)))
     if arrays[name].dtype.kind != "U":
         raise DataError(f"{name}: expected names, got {arrays[name].dtype} of shape {arrays[name].shape}")
     given: list[str] = arrays[name].flatten().tolist()
@@ -89,20 +89,17 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int] | 
         raise DataError(
             f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {problem}"
         )
-    position = {entry: number for number, entry in enumerate(given)}
-    return [position[entry] for entry in expected]
+    return [given.index(entry) for entry in expected]
 
 
-def _numbers(name: str, array: NDArray[Any], order: list[int] | None) -> Tensor:
-    if array.ndim != 2 or array.dtype.kind not in "fiu" or (order is not None and array.shape[1] != len(order)):
-        expected = "samples × columns" if order is None else f"samples × {len(order)}"
-        raise DataError(f"{name}: expected {expected} numbers, got {array.dtype} of shape {array.shape}")
-    ordered = array if order is None else array[:, order]
-    return torch.from_numpy(np.ascontiguousarray(ordered, dtype=np.float32))
+def _numbers(name: str, array: NDArray[Any], order: list[int]) -> Tensor:
+    if array.ndim != 2 or array.dtype.kind not in "fiu" or array.shape[1] != len(order):
+        raise DataError(f"{name}: expected samples × {len(order)} numbers, got {array.dtype} of shape {array.shape}")
+    return torch.from_numpy(np.ascontiguousarray(array[:, order], dtype=np.float32))
 
 
-def _rows(labels: NDArray[Any], order: list[int] | None, semantics: ClassSemantics) -> Tensor:
-    """Return rows of the table from names, or from numbers: positions in ``classes`` where the file has an order."""
+def _rows(labels: NDArray[Any], order: list[int], semantics: ClassSemantics) -> Tensor:
+    """Return rows of the table from names, or from numbers, which are positions in ``order``."""
     if labels.ndim == 2 and 1 in labels.shape:  # MATLAB saves vectors as one row or one column
         labels = labels.flatten()
     if labels.ndim != 1 or labels.dtype.kind not in "iuU":
@@ -112,10 +109,10 @@ def _rows(labels: NDArray[Any], order: list[int] | None, semantics: ClassSemanti
     if labels.dtype.kind == "U":
         return torch.tensor(semantics.index(labels.tolist()), dtype=torch.int64)
     rows = torch.from_numpy(labels.astype(np.int64))
-    if order is None:
-        return rows
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(order):
-        raise DataError(f"labels: expected numbers in [0, {len(order)}), positions in 'classes'")
+        raise DataError(
+            f"labels: expected numbers in [0, {len(order)}), positions in 'classes' or else in the semantics table"
+        )
     return torch.tensor(order).argsort()[rows]
 
 

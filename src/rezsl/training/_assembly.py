@@ -47,15 +47,7 @@ def new_classifier(
     backbone: BackboneBuilder,
     training: Training,
 ) -> ZeroShotClassifier:
-    """Return a classifier with random weights that only the seed decides, and with the classes of the samples as seen.
-
-    Args:
-        data: the benchmark.
-        train_index: the samples that the classifier will be trained on.
-        model: builds the semantic model; None takes the default for the kind of data.
-        backbone: builds the backbone of images.
-        training: the seed, the scale of the scores and the protocol.
-    """
+    """Return a classifier whose random weights only the seed decides; its seen classes are those of the samples."""
     torch.manual_seed(training.seed)
     input_stage: Backbone
     if data.kind == "features":
@@ -124,10 +116,7 @@ def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Ben
 class BatchesOf(Dataset[Batch]):
     """Whole batches by their lists of indices, so that a batch is one gather and not a copy per sample.
 
-    Args:
-        benchmark: inputs and labels.
-        input_format: of the model; the model itself would be copied into every process that loads batches.
-        crop_seed: fixes, together with the batch, where images are cropped; None crops them in the middle.
+    Only the model's input format is needed, because the model would be copied into every process that loads batches.
     """
 
     def __init__(
@@ -137,14 +126,13 @@ class BatchesOf(Dataset[Batch]):
         self.labels, self.input_format, self.crop_seed = benchmark.labels, input_format, crop_seed
 
     def __getitem__(self, batch: list[int]) -> Batch:
-        """Return the inputs and labels of a batch."""
         index = torch.tensor(batch)
         if isinstance(self.input_format, ImageFormat):
             return self.input_format.read(self.inputs, index, self._centres(index)), self.labels[index]
         return self.input_format.read(self.inputs, index), self.labels[index]
 
     def _centres(self, index: Int[Tensor, "B"]) -> Float[Tensor, "B 2"] | None:
-        """Return where to crop; a resumed run crops alike, whichever process loads the batch."""
+        """Return where to crop, None in the middle; a resumed run crops alike, whichever process loads the batch."""
         if self.crop_seed is None:
             return None
         batch = zlib.crc32(index.numpy().tobytes())

@@ -31,15 +31,7 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def read_checkpoint(path: Path, parts: Sequence[str] = ()) -> dict[str, Any]:
-    """Read a training state; tuples come back as lists.
-
-    Args:
-        path: the file.
-        parts: the names that the state must have.
-
-    Raises:
-        RunDirectoryError: the file is damaged, or lacks a part.
-    """
+    """Read a training state that has the named parts; tuples come back as lists."""
     with (
         reading(path, "a checkpoint", RunDirectoryError, "move it away to train this stage again"),
         safe_open(path, framework="pt") as file,

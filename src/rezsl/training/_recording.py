@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rezsl.errors import RunDirectoryError
-from rezsl.files import read_csv, read_npz, write_csv, write_npz
+from rezsl.files import read_csv, read_npz, reading, write_csv, write_npz
 from rezsl.metrics import metrics_in
 from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
 
@@ -28,11 +28,7 @@ class Logging(Callback):
 
 
 class History(Callback):
-    """A CSV file with a row per epoch; a resumed run continues after the epochs of its checkpoint.
-
-    Args:
-        path: the file; rows of other stages in it stay.
-    """
+    """A CSV file with a row per epoch; a resumed run continues after the epochs of its checkpoint."""
 
     COLUMNS = (
         "stage", "protocol", "epoch", "seconds", "learning_rate", "total", "classification", "regression",
@@ -48,11 +44,9 @@ class History(Callback):
             return
         remedy = "the file is damaged, move it away to go on without them"
         header, rows = read_csv(self.path, RunDirectoryError, self.COLUMNS, remedy)
-        try:
+        with reading(self.path, "the rows of earlier epochs", RunDirectoryError, remedy):
             found = [dict(zip(header, cells, strict=True)) for _, cells in rows]
             kept = [row for row in found if row["stage"] != stage.name or int(row["epoch"]) <= stage.epoch]
-        except ValueError as error:
-            raise RunDirectoryError(f"{self.path}: expected the rows of earlier epochs ({error}); {remedy}") from error
         self.rows = [[row[name] for name in self.COLUMNS] for row in kept]
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
@@ -73,9 +67,6 @@ class ErrorHistory(Callback):
 
     The file holds ``epochs`` [E], counted from 1, ``errors`` [E, K, S], the true directions ``class_semantics`` [K, S],
     and the names ``classes`` [K] and ``attributes`` [S].
-
-    Args:
-        path: NumPy file (``.npz``).
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,11 +98,7 @@ class ErrorHistory(Callback):
 
 
 class ProgressBar(Callback):
-    """One progress bar per stage, over its epochs.
-
-    Args:
-        console: where it is drawn; only a terminal shows it while it runs.
-    """
+    """One progress bar per stage, over its epochs; only a terminal shows it while it runs."""
 
     def __init__(self, console: Console) -> None:
         self.bar = Progress(

@@ -19,12 +19,7 @@ from rezsl.training.settings import Training
 class TrainingStep(nn.Module):
     """The forward pass of a training step: from inputs and labels to the terms of the objective.
 
-    Args:
-        classifier: the model in training.
-        objective: over the K classes in training.
-        positions: for each row of the semantics table, its place among those classes, ``[C]``.
-        augmentation: changes training images in ``[0, 1]``; None leaves inputs as they are.
-        micro: samples that go through the classifier at a time; 0 takes the whole batch.
+    ``positions`` ``[C]`` has the place of each row of the semantics table among the K classes of the objective.
     """
 
     positions: Tensor
@@ -67,13 +62,7 @@ def forward_in_parts(
 
     Each part is computed without keeping its activations, and once more when gradients are taken. So any loss of the
     result has the gradient of the whole batch. Batch normalisation uses the statistics of the parts, as in any gradient
-    accumulation, and its running statistics are updated once.
-
-    Args:
-        function: from tensors with a row per sample to tensors with a row per sample.
-        network: the module that the function computes with.
-        inputs: tensors ``[B, …]``.
-        size: samples per part; 0 means all.
+    accumulation, and its running statistics are updated once. A size of 0 means one part.
     """
     if not size or len(inputs[0]) <= size or not torch.is_grad_enabled():
         return function(*inputs)

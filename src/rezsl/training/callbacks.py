@@ -91,9 +91,6 @@ class Logger(Protocol):
     def log_metrics(self, metrics: Any, step: Any = None) -> None:
         """Record numbers by name."""
 
-    def log_hyperparams(self, params: Any) -> None:
-        """Record settings by name."""
-
     def save(self) -> None:
         """Write what was recorded."""
 

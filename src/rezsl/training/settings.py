@@ -121,12 +121,10 @@ class Augmentation:
                     p=1.0,
                 )
             )
-        if self.brightness:
-            steps.append(kornia.RandomBrightness((1 - self.brightness, 1 + self.brightness), p=1.0))
-        if self.contrast:
-            steps.append(kornia.RandomContrast((1 - self.contrast, 1 + self.contrast), p=1.0))
-        if channels == 3 and self.saturation:
-            steps.append(kornia.RandomSaturation((1 - self.saturation, 1 + self.saturation), p=1.0))
+        changes = [(kornia.RandomBrightness, self.brightness), (kornia.RandomContrast, self.contrast)]
+        if channels == 3:
+            changes.append((kornia.RandomSaturation, self.saturation))
+        steps += [change((1 - most, 1 + most), p=1.0) for change, most in changes if most]
         if self.horizontal_flip:
             steps.append(kornia.RandomHorizontalFlip(p=self.horizontal_flip))
         return nn.Sequential(*steps)
