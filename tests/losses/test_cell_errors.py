@@ -5,7 +5,8 @@ import pytest
 
 from rezsl.errors import ArgumentError
 from rezsl.losses import FocalRLoss, HuberLoss, MAELoss, RMSELoss
-from rezsl.losses.regression import Activation, ErrorKind
+from rezsl.losses.imbalanced_regression import Activation
+from rezsl.losses.regression import ErrorKind
 from tests.losses.batches import check_against
 from tests.oracles import cell_errors as oracle
 

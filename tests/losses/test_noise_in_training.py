@@ -10,7 +10,7 @@ import rezsl
 from rezsl.data import Benchmark
 from rezsl.losses import BalancedMSELoss, BMCLoss, BNILoss, GAILoss
 from rezsl.training import Batches, Callback, FitResult, Stage
-from rezsl.training._checkpoints import read_checkpoint
+from rezsl.training._recording import read_checkpoint
 from tests.training.interruptions import PowerCut, PowerCutError
 
 

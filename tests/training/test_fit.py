@@ -34,7 +34,7 @@ from rezsl.training import (
     select,
 )
 from rezsl.training._assembly import BatchesOf, ModelBuilder, load_batches
-from rezsl.training._checkpoints import read_checkpoint, write_checkpoint
+from rezsl.training._recording import read_checkpoint, write_checkpoint
 from rezsl.training.selection import BestEpoch
 from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
 

@@ -39,17 +39,7 @@ class DescribedClasses:
 
     @classmethod
     def of(cls, described: Semantics, attributes: Sequence[str] | None = None) -> "DescribedClasses":
-        """Return the labels and rows of a table, a mapping or an array.
-
-        Args:
-            described: a table, whose class names are the labels; a mapping from label to row; a data frame with the
-                labels as its index and the attributes as its columns; or an array ``[C, S]``, whose row c describes the
-                label c, so that ``described[y]`` are the semantics of samples labelled ``y``.
-            attributes: names of the S attributes where ``described`` has none; None numbers them.
-
-        Raises:
-            DataError: rows have unequal lengths, or :class:`~rezsl.ClassSemantics` refuses the table.
-        """
+        """Return the labels and rows of what :meth:`ZeroShotEstimator.fit` accepts; None numbers its attributes."""
         if isinstance(described, ClassSemantics):
             return cls(np.array(described.classes), described)
         if isinstance(described, Frame):
@@ -89,11 +79,7 @@ class DescribedClasses:
         return self._rows(np.argsort(self.labels).tolist())
 
     def only(self, labels: Shaped[np.ndarray, "K"], argument: str) -> "DescribedClasses":
-        """Return the classes of the given labels, in their order.
-
-        Raises:
-            DataError: some labels have no row; the message names them.
-        """
+        """Return the classes of the given labels, in their order; a label without a row is an error."""
         return self._rows(self.rows(labels, argument))
 
     def rows(self, labels: Shaped[np.ndarray, "N"], argument: str) -> list[int]:

@@ -18,11 +18,7 @@ def model_options(builder: Callable[..., Any]) -> Parameters:
 
 
 def with_model_options(builder: Callable[..., Any], options: Mapping[str, Any]) -> Callable[..., Any]:
-    """Return a builder of the same model with other options.
-
-    Raises:
-        ArgumentError: an option is not one of the model's.
-    """
+    """Return a builder of the same model with other options; an unknown option is an error."""
     _check("model", options, model_options(builder))
     return partial(builder, **options) if options else builder
 
@@ -39,11 +35,7 @@ def dataclass_fields(settings: Any, prefix: str = "") -> Parameters:
 
 
 def with_fields(settings: Any, values: Mapping[str, Any], prefix: str = "training") -> Any:
-    """Return a copy of a dataclass with other values of fields, also of nested ones.
-
-    Raises:
-        ArgumentError: there is no such field, or a value is out of its range.
-    """
+    """Return a copy of a dataclass with other values of fields, also of nested ones; an unknown field is an error."""
     if not values:
         return settings
     _check(prefix, values, dataclass_fields(settings))

@@ -9,10 +9,9 @@ from rezsl.losses._objective import Objective, ObjectiveTerms
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the lines below
     from rezsl.losses.balanced_mse import *  # noqa: F403
     from rezsl.losses.classification import *  # noqa: F403
-    from rezsl.losses.density_weighted import *  # noqa: F403
+    from rezsl.losses.imbalanced_regression import *  # noqa: F403
     from rezsl.losses.regression import *  # noqa: F403
     from rezsl.losses.remse import *  # noqa: F403
-    from rezsl.losses.retraining import *  # noqa: F403
 
 __all__ = ["LOSSES", "ClassificationLoss", "Objective", "ObjectiveTerms", "RegressionLoss"]
 

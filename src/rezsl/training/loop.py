@@ -21,7 +21,7 @@ from rezsl.losses import Objective, ObjectiveTerms, RRTLoss
 from rezsl.models import ClosedForm
 from rezsl.regions import ImageBackbone
 from rezsl.training._assembly import Batch, BatchesOf, load_batches
-from rezsl.training._checkpoints import restore_training, save_training
+from rezsl.training._recording import restore_training, save_training
 from rezsl.training._step import TrainingStep, prepare_epoch, seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
 from rezsl.training.optimization import WeightAverage
