@@ -4,7 +4,7 @@ Each of them is also the built-in exception that callers expect, so ``except Val
 line with four parts: the argument or file, the expected value, the actual value, and the remedy.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
 
@@ -59,18 +59,20 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def _refuse(expected: str, numbers: dict[str, int | float], valid: Callable[[int | float], bool]) -> None:
+    for name, number in numbers.items():
+        if not valid(number):
+            raise ArgumentError(f"{name}: expected {expected}, got {number}")
+
+
 def check_positive(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not above 0 and finite."""
-    for name, number in numbers.items():
-        if not 0 < number < float("inf"):
-            raise ArgumentError(f"{name}: expected a positive number, got {number}")
+    _refuse("a positive number", numbers, lambda number: 0 < number < float("inf"))
 
 
 def check_not_negative(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is below 0 or not finite."""
-    for name, number in numbers.items():
-        if not 0 <= number < float("inf"):
-            raise ArgumentError(f"{name}: expected a finite number of at least 0, got {number}")
+    _refuse("a finite number of at least 0", numbers, lambda number: 0 <= number < float("inf"))
 
 
 def check_choice(allowed: Any, **options: str) -> None:
@@ -82,20 +84,14 @@ def check_choice(allowed: Any, **options: str) -> None:
 
 def check_at_least(least: int, **numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is below ``least``."""
-    for name, number in numbers.items():
-        if not number >= least:
-            raise ArgumentError(f"{name}: expected at least {least}, got {number}")
+    _refuse(f"at least {least}", numbers, lambda number: number >= least)
 
 
 def check_share(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not in [0, 1)."""
-    for name, number in numbers.items():
-        if not 0 <= number < 1:
-            raise ArgumentError(f"{name}: expected a number in [0, 1), got {number}")
+    _refuse("a number in [0, 1)", numbers, lambda number: 0 <= number < 1)
 
 
 def check_between_0_and_1(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not above 0 and below 1."""
-    for name, number in numbers.items():
-        if not 0 < number < 1:
-            raise ArgumentError(f"{name}: expected a number between 0 and 1, got {number}")
+    _refuse("a number between 0 and 1", numbers, lambda number: 0 < number < 1)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import Crop, file_of
-from rezsl.data._proposed_split import join_split, read_proposed_split
+from rezsl.data._proposed_split import read_proposed_split
 from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, counts_of
 from rezsl.data._split import Split
 from rezsl.data._split_file import XLSA17
@@ -105,9 +105,7 @@ class Archive:
     totals: Totals
     parts: tuple[Part, ...]
     signs: Mapping[str, int]
-    counters: "tuple[Callable[[Unpacked], int], Callable[[Unpacked], int], Callable[[Unpacked], int]]" = field(
-        compare=False
-    )
+    counters: "Sequence[Callable[[Unpacked], int]]"
 
     def check(self, reader: Reader, root: Path, _: bool) -> Inventory:
         """Run the reader on a directory, and report what is there and what is missing."""
@@ -123,15 +121,15 @@ class Archive:
         if found[0] is not None and found[0] < totals.images:
             missing.append(f"{totals.images - found[0]:,} of {totals.images:,} images")
             downloads.append(self.parts[-1].download)
-        notes: tuple[str, ...] = ()
+        notes = []
         if (splits := here.find_splits()) is not None:
-            notes = (f"proposed split found in {splits}",)
+            notes.append(f"proposed split found in {splits}")
         elif totals.split == "required":
             missing.append("att_splits.mat, with the class semantics, and a feature file with image_files")
             downloads.append(totals.split_download)
         elif totals.split == "exists":
-            notes = (
-                f"no proposed split in or beside it: classes would be held out by a seed; give splits, of {XLSA17}",
+            notes.append(
+                f"no proposed split in or beside it: classes would be held out by a seed; give splits, of {XLSA17}"
             )
         return Inventory(
             root=root,
@@ -141,18 +139,13 @@ class Archive:
             found=tuple(part.name for part in self.parts if part not in absent),
             missing=(*missing, *damaged),
             downloads=tuple(dict.fromkeys(downloads)),
-            notes=notes,
+            notes=tuple(notes),
         )
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """An archive in a user's directory.
-
-    Attributes:
-        archive: the archive.
-        root: the directory that the user named.
-    """
+    """An archive in the directory ``root`` that the user named."""
 
     archive: Archive
     root: Path
@@ -218,7 +211,7 @@ class Unpacked:
             split = place
         elif place is not None:
             proposed = read_proposed_split(Path(place))
-            split = join_split(proposed, self.root, files, [semantics.classes[row] for row in labels], agreeing)
+            split = proposed.join(self.root, files, [semantics.classes[row] for row in labels], agreeing)
             # The archive's own class semantics are used, so notes on those of the split file do not apply.
             notes = [*notes, proposed.note, *(note for note in proposed.file.notes if "class semantics" not in note)]
         else:

@@ -74,16 +74,8 @@ def read_matlab(
 ) -> dict[str, np.ndarray]:
     """Read the variables of a MATLAB file; arrays have MATLAB's shapes in all versions.
 
-    Versions 5 to 7.2 are read by scipy, version 7.3 (HDF5) by h5py.
-
-    Args:
-        path: the file.
-        variables: read only those of these names that the file has, which saves the time for its features; None
-            reads every variable.
-        required: variables that the file must have.
-
-    Raises:
-        DataError: the file is missing, truncated or no MATLAB file, or lacks a required variable.
+    Versions 5 to 7.2 are read by scipy, version 7.3 (HDF5) by h5py. With ``variables``, only those of these names are
+    read, which saves the time for features. A damaged file, or one without a ``required`` variable, is a DataError.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a MATLAB file")
@@ -99,7 +91,6 @@ def read_matlab(
 
 
 def read_variable(path: Path, name: str) -> np.ndarray:
-    """Read one variable of a MATLAB file; errors as for :func:`read_matlab`."""
     return read_matlab(path, required=[name])[name]
 
 

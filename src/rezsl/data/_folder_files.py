@@ -91,11 +91,9 @@ def number_groups(groups: Iterable[tuple[str, str]]) -> Int[Tensor, "N"]:
 
 
 def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Read the group of every image from a CSV file with the columns ``file`` and ``group``, and return notes too.
+    """Read the group of each image, and notes, from a CSV file with the columns ``file`` and ``group``.
 
-    Args:
-        path: the table, such as an older ``splits.csv``; its files are relative to the data set's folder.
-        classes: class of every image file.
+    The table may be an older ``splits.csv``; its files are relative to the folder. ``classes`` has each file's class.
     """
     listed: dict[str, str] = {}
     for place, row in _read_table(path, "file", "group"):
@@ -126,10 +124,8 @@ def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str,
 def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Find the group of each image, within its class, by a regular expression in the file's name without its folders.
 
-    Args:
-        pattern: searched for in the name. The part in parentheses names the group, or the whole match if it has no
-            parentheses: ``^(.+)_`` puts ``07_001.png`` and ``07_002.png`` into the group 07 of their class.
-        classes: class of every image file.
+    The part in parentheses names the group, or the whole match if it has no parentheses: ``^(.+)_`` puts ``07_001.png``
+    and ``07_002.png`` into the group 07 of their class.
     """
     try:
         expression = re.compile(pattern)

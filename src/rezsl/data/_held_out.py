@@ -96,17 +96,10 @@ def hold_out_samples(
 ) -> tuple[Int[Tensor, "K"], Int[Tensor, "L"]]:
     """Divide an index so that about ``share`` of each class's images is held out, whole groups at a time.
 
-    Groups are considered in an order drawn by ``seed``. A class with a single group keeps it, because a training class
-    needs images.
-
-    Args:
-        index: the images to divide.
-        labels: class of every image.
-        groups: group of every image; None if every image is its own group.
-        share: share of each class, in ``[0, 1)``.
-        seed: seed of the order.
-        nearest: if false, groups are held out until the share is reached. If true, a group is skipped if the class
-            would come further from the share with it, so that objects with very many frames stay in training.
+    Groups (None: each image is one) are considered in an order drawn by ``seed``, and held out until the share is
+    reached; with ``nearest``, a group is skipped if the class would come further from the share with it, so that
+    objects with very many frames stay in training. A class with a single group keeps it, because a training class needs
+    images.
     """
     generator = torch.Generator().manual_seed(seed)
     groups = torch.arange(len(labels)) if groups is None else groups

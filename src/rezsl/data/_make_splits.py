@@ -101,7 +101,14 @@ def make_splits(
     # Sorted as text, so that the rows do not depend on how a system separates the parts of a path.
     classes = dict(sorted(labelled_images(root), key=lambda item: (item[1], item[0])))
     labels = labels_of(list(classes.values()), semantics, root)
-    group_of, notes = _groups(groups, group_pattern, classes)
+    group_of = dict.fromkeys(classes, ALONE)
+    notes: tuple[str, ...] = ()
+    if groups is not None and group_pattern is not None:
+        raise ArgumentError("groups, group_pattern: expected one of them, got both")
+    if groups is not None:
+        group_of, notes = groups_from_table(Path(groups), classes)
+    elif group_pattern is not None:
+        group_of, notes = groups_from_names(group_pattern, classes)
     # With a single seed, the same positions would be drawn each time.
     generator = torch.Generator().manual_seed(seed)
     unseen_seed, validation_seed, image_seed = torch.randint(2**62, (3,), generator=generator).tolist()
@@ -127,18 +134,6 @@ def make_splits(
             f"{XLSA17_FOLDER}/att_splits.mat is of an earlier call and need not agree; renew it with mat (--mat)",
         )
     return MadeSplits(rows, roles, _write(root, contents, overwrite), notes)
-
-
-def _groups(
-    table: str | Path | None, pattern: str | None, classes: dict[str, str]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    if table is not None and pattern is not None:
-        raise ArgumentError("groups, group_pattern: expected one of them, got both")
-    if table is not None:
-        return groups_from_table(Path(table), classes)
-    if pattern is not None:
-        return groups_from_names(pattern, classes)
-    return dict.fromkeys(classes, ALONE), ()
 
 
 def _rows(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rezsl.data._data_files import read_matlab, strings_of
 from rezsl.data._split import Split
-from rezsl.data._split_file import XLSA17, SplitFile, read_labels, read_split_file
+from rezsl.data._split_file import XLSA17, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError, name_some
 
 
@@ -38,6 +38,75 @@ class ProposedSplit:
     def note(self) -> str:
         """The note of a benchmark under this split."""
         return f"proposed split of {self.file.path}"
+
+    def join(self, root: Path, files: Sequence[Path], class_names: Sequence[str], agreeing: int) -> Split:
+        """Return the split as indices into an archive's images; the split file must name its classes.
+
+        Classes or images that are on one side only, and labels that contradict each other, are an error. ``root`` is
+        the archive, for messages. ``files`` and ``class_names`` are those of the archive's images, and ``agreeing`` is
+        how many of the last parts of two paths must be equal: 2 for ``<class folder>/<file>``.
+        """
+        names = self.file.semantics.classes
+        _check_same(names, tuple(dict.fromkeys(class_names)), "classes", self.file.path, root)
+        listed = [names[label] for label in self.labels.tolist()]
+        position = self.match(root, files, agreeing, (listed, class_names))
+        wrong = [
+            f"{self.image_files[row]} is {listed[row]}"
+            for row, found in enumerate(position.tolist())
+            if class_names[found] != listed[row]
+        ]
+        if wrong:
+            raise DataError(
+                f"{self.feature_path}: {len(wrong):,} labels, read with the names in {self.file.path.name}, "
+                f"contradict the archive: {name_some(wrong, most=2)}; take both files from one folder of xlsa17"
+            )
+        return self.file.split.moved(position)
+
+    def match(
+        self,
+        root: Path,
+        files: Sequence[Path],
+        agreeing: int,
+        class_names: tuple[Sequence[str], Sequence[str]] | None = None,
+    ) -> Int[Tensor, "N"]:
+        """Return for every row the position of its image in ``files``.
+
+        A row is joined with the image whose path has the longest end in common with the row's path. Several objects of
+        an image are distinguished by class, and those of one class are joined in the order in which both sides list
+        them. ``class_names`` are those of the rows and those of ``files``; the rest is as for :meth:`join`.
+        """
+        paths = [file.parts[::-1] for file in files]
+        by_name: defaultdict[str, list[int]] = defaultdict(list)
+        for entry, path in enumerate(paths):
+            by_name[path[0]].append(entry)
+        taken: Counter[tuple[Path, str]] = Counter()
+        position, unmatched, ambiguous = [], [], []
+        for row, image in enumerate(self.image_files):
+            best = _nearest(tuple(reversed(image.split("/"))), paths, by_name, agreeing)
+            label = ""
+            if class_names is not None:
+                label = class_names[0][row]
+                best = [entry for entry in best if class_names[1][entry] == label] or best
+            if len({files[entry] for entry in best}) > 1:
+                ambiguous.append(image)
+                continue
+            turn = taken[files[best[0]], label] if best else 0
+            if turn >= len(best):
+                unmatched.append(image)
+                continue
+            taken[files[best[0]], label] += 1
+            position.append(best[turn])
+        source, total = self.feature_path, len(self.image_files)
+        for images, problem in ((ambiguous, "fit several images"), (unmatched, "have no image left")):
+            if images:
+                raise DataError(
+                    f"{source}: {len(images):,} of {total:,} rows {problem} of {root}: {name_some(images, most=3)}; "
+                    f"is the archive whole, and of the same data set?"
+                )
+        joined = set(position)
+        rest = [os.path.relpath(file, root) for entry, file in enumerate(files) if entry not in joined]
+        _check_same((), rest, "images", source, root)
+        return torch.tensor(position)
 
 
 def read_proposed_split(splits: Path) -> ProposedSplit:
@@ -66,10 +135,10 @@ def _split_path(splits: Path) -> Path:
 
 
 def _image_list(file: SplitFile) -> tuple[Path, tuple[str, ...], Tensor]:
-    """Return the feature file that lists images, its images and labels; ``res101.mat`` comes first."""
+    """Return the first feature file that lists images, its images and labels."""
     folder = file.path.parent
-    others = [path for path in sorted(folder.glob("*.mat")) if not path.stem.endswith("_splits")]
-    for path in sorted(others, key=lambda path: path.name != "res101.mat"):
+    others = feature_files(folder)
+    for path in others:
         # The features, up to a gigabyte, are not read, because only the list of images is needed.
         content = read_matlab(path, ("image_files", "labels"))
         if content.keys() < {"image_files", "labels"}:
@@ -89,85 +158,6 @@ def _image_list(file: SplitFile) -> tuple[Path, tuple[str, ...], Tensor]:
         f"{folder}: expected res101.mat or another feature file with 'image_files' and 'labels' beside "
         f"{file.path.name}, whose indices count its rows, got {got}; download {XLSA17}"
     )
-
-
-def join_split(
-    proposed: ProposedSplit, root: Path, files: Sequence[Path], class_names: Sequence[str], agreeing: int
-) -> Split:
-    """Return the proposed split as indices into an archive's images.
-
-    Classes or images that are on one side only, and labels that contradict each other, are an error.
-
-    Args:
-        proposed: the split, in rows of its feature file. Its classes must be named.
-        root: the archive, for messages.
-        files: path of every image of the archive; an image of several objects occurs several times.
-        class_names: class of every image of the archive.
-        agreeing: how many of the last parts of two paths must be equal: 2 for ``<class folder>/<file>``.
-    """
-    names = proposed.file.semantics.classes
-    _check_same(names, tuple(dict.fromkeys(class_names)), "classes", proposed.file.path, root)
-    listed = [names[label] for label in proposed.labels.tolist()]
-    position = match_images(proposed, root, files, agreeing, (listed, class_names))
-    wrong = [
-        f"{proposed.image_files[row]} is {listed[row]}"
-        for row, found in enumerate(position.tolist())
-        if class_names[found] != listed[row]
-    ]
-    if wrong:
-        raise DataError(
-            f"{proposed.feature_path}: {len(wrong):,} labels, read with the names in {proposed.file.path.name}, "
-            f"contradict the archive: {name_some(wrong, most=2)}; take both files from one folder of xlsa17"
-        )
-    return proposed.file.split.moved(position)
-
-
-def match_images(
-    proposed: ProposedSplit,
-    root: Path,
-    files: Sequence[Path],
-    agreeing: int,
-    class_names: tuple[Sequence[str], Sequence[str]] | None = None,
-) -> Int[Tensor, "N"]:
-    """Return for every row the position of its image in ``files``.
-
-    A row is joined with the image whose path has the longest end in common with the row's path. Several objects of an
-    image are distinguished by class, and those of one class are joined in the order in which both sides list them.
-
-    The arguments are those of :func:`join_split`, but ``class_names`` are those of the rows and those of ``files``.
-    """
-    paths = [file.parts[::-1] for file in files]
-    by_name: defaultdict[str, list[int]] = defaultdict(list)
-    for entry, path in enumerate(paths):
-        by_name[path[0]].append(entry)
-    taken: Counter[tuple[Path, str]] = Counter()
-    position, unmatched, ambiguous = [], [], []
-    for row, image in enumerate(proposed.image_files):
-        best = _nearest(tuple(reversed(image.split("/"))), paths, by_name, agreeing)
-        label = ""
-        if class_names is not None:
-            label = class_names[0][row]
-            best = [entry for entry in best if class_names[1][entry] == label] or best
-        if len({files[entry] for entry in best}) > 1:
-            ambiguous.append(image)
-            continue
-        turn = taken[files[best[0]], label] if best else 0
-        if turn >= len(best):
-            unmatched.append(image)
-            continue
-        taken[files[best[0]], label] += 1
-        position.append(best[turn])
-    source, total = proposed.feature_path, len(proposed.image_files)
-    for images, problem in ((ambiguous, "fit several images"), (unmatched, "have no image left")):
-        if images:
-            raise DataError(
-                f"{source}: {len(images):,} of {total:,} rows {problem} of {root}: {name_some(images, most=3)}; "
-                f"is the archive whole, and of the same data set?"
-            )
-    joined = set(position)
-    rest = [os.path.relpath(file, root) for entry, file in enumerate(files) if entry not in joined]
-    _check_same((), rest, "images", source, root)
-    return torch.tensor(position)
 
 
 def _nearest(

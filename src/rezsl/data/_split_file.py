@@ -96,6 +96,12 @@ def fill_unknown(values: np.ndarray, unknown: np.ndarray, missing: Missing) -> t
     return np.where(unknown, known_mean, values), [note]
 
 
+def feature_files(folder: Path) -> list[Path]:
+    """Return the MATLAB files of a folder that are no split files; ``res101.mat`` comes first."""
+    others = [path for path in folder.glob("*.mat") if not path.stem.endswith("_splits")]
+    return sorted(others, key=lambda path: (path.name != "res101.mat", path.name))
+
+
 def read_labels(content: dict[str, np.ndarray], path: Path, file: SplitFile) -> Int[Tensor, "N"]:
     """Return the class of every row of a feature file, counted from 0; all must be classes of the split file."""
     labels = whole_numbers(content, "labels", path)
@@ -148,11 +154,7 @@ def split_files(
       and contain no test image (in the files of 2018 they do). Both are left out if there are no validation classes.
     - ``original_att`` is the unchanged table, attributes × classes; in ``att`` each class is scaled to unit length.
 
-    Args:
-        semantics: the class semantics of all classes.
-        labels: row of every image's class.
-        files: every image, in the order of the numbers.
-        splits: train, val, test_seen or test_unseen for every image.
+    ``labels``, ``files`` and ``splits`` (train, val, test_seen or test_unseen) have an entry for each image.
     """
     if broken := [name for name in semantics.attributes if len(name.splitlines()) != 1]:
         raise DataError(f"attributes: expected names of one line for attributes.txt, got {name_some(broken)}")

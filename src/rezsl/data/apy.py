@@ -66,7 +66,7 @@ _Object = tuple[Crop, int, list[float]]
 
 @reader("apy", APY.totals.title, APY.signs, APY.check, APY.totals)
 def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
-    """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo.
+    """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo; errors as for :func:`load_cub`.
 
     Every object is a box in an image (:class:`~rezsl.data.Crop`), and objects of one image are a group. A class's
     semantics are the mean of its objects' attributes, as in the literature.
@@ -77,9 +77,6 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
         splits: as for :func:`~rezsl.data.load_cub`. Several objects of one class in an image are joined in the order
             in which both files list them.
         seed: seed of the draw of unseen classes if there is no proposed split.
-
-    Raises:
-        DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
     here = Unpacked(APY, Path(root))
     classes = read_lines(here.path("class_names.txt"))

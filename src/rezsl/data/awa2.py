@@ -56,7 +56,7 @@ GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.sp
 def load_awa2(
     root: str | Path, splits: str | Path | None = None, missing: Missing = "mean", seed: int = 0
 ) -> Benchmark:
-    """Read the unpacked AwA2-base.zip and AwA2-data.zip.
+    """Read the unpacked AwA2-base.zip and AwA2-data.zip; errors as for :func:`~rezsl.data.load_cub`.
 
     Class semantics are the table's percentages as numbers from 0 to 1.
 
@@ -66,9 +66,6 @@ def load_awa2(
         missing: values that the table marks as unknown (−1): ``mean`` puts the attribute's mean over the other
             classes, ``keep`` leaves the table's −1 (percent), as most published results did.
         seed: seed of the draw of unseen classes if there is no proposed split.
-
-    Raises:
-        DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
     here = Unpacked(AWA2, Path(root))
     folder = here.path("JPEGImages")

@@ -1,7 +1,7 @@
 """Handwritten digits: a real benchmark of 1,797 images that is part of scikit-learn."""
 
 from collections.abc import Sequence
-from importlib.resources import as_file, files
+from pathlib import Path
 
 import torch
 
@@ -45,9 +45,6 @@ def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (
         index = (labels == digit).nonzero().squeeze(1)
         held_out[index[-(len(index) // 5) :]] = True
     is_validation = torch.isin(labels, torch.tensor(validation, dtype=torch.int64))
-    with (
-        as_file(files("rezsl.data") / "digits-semantics.csv") as table,
-        as_file(files("rezsl.data") / "digits-places.csv") as places,
-    ):
-        semantics = with_places(ClassSemantics.from_csv(table), places)
+    folder = Path(__file__).parent
+    semantics = with_places(ClassSemantics.from_csv(folder / "digits-semantics.csv"), folder / "digits-places.csv")
     return Benchmark("digits", images, labels, semantics, Split.from_masks(is_unseen, held_out, is_validation))

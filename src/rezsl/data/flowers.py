@@ -9,7 +9,7 @@ from torch import Tensor
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import read_variable
-from rezsl.data._proposed_split import ProposedSplit, match_images, read_proposed_split
+from rezsl.data._proposed_split import ProposedSplit, read_proposed_split
 from rezsl.data._readers import MissingPartError, reader
 from rezsl.data._split_file import XLSA17, read_split_file
 from rezsl.errors import DataError, name_some
@@ -37,6 +37,8 @@ FLO = Archive(
 def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmark:
     """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also contains the class semantics.
 
+    Errors are as for :func:`~rezsl.data.load_cub`.
+
     The archive names neither classes nor attributes: classes are called ``class 1`` to ``class 102``, numbered as in
     ``imagelabels.mat``, and their semantics are the split file's sentence embeddings (1,024 numbers). The rows of
     the split file are matched with the classes through the images. The archive's own ``setid.mat`` is not used, because
@@ -46,9 +48,6 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
         root: the folder with ``imagelabels.mat`` and the folder ``jpg``.
         splits: split file or its directory, as for :func:`~rezsl.data.load_cub`; necessary here. None searches
             for them in and beside ``root``.
-
-    Raises:
-        DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
     here = Unpacked(FLO, Path(root))
     folder = here.path("jpg")
@@ -56,7 +55,7 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
     images = [folder / f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
     here.check_present(images)
     proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))
-    position = match_images(proposed, here.root, images, agreeing=1)
+    position = proposed.match(here.root, images, agreeing=1)
     semantics = _renumbered(proposed, labels[position], int(labels.max()) + 1)
     split = proposed.file.split.moved(position)
     return here.benchmark(images, labels, semantics, split, notes=[proposed.note, *proposed.file.notes])

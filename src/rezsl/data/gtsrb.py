@@ -1,7 +1,6 @@
 """German Traffic Sign Recognition Benchmark (Stallkamp et al., 2012): 39,209 training images of 43 signs, in boxes."""
 
 from collections.abc import Iterator
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import torch
@@ -63,8 +62,7 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
 
 def sign_semantics() -> ClassSemantics:
     """Return the table of the 43 signs, in the order of their class numbers; it was written from the signs' design."""
-    with as_file(files("rezsl.data") / "gtsrb-semantics.csv") as path:
-        table = ClassSemantics.from_csv(path)
+    table = ClassSemantics.from_csv(Path(__file__).with_name("gtsrb-semantics.csv"))
     groups, _, names = zip(*(attribute.partition("/") for attribute in table.attributes), strict=True)
     return ClassSemantics(table.classes, names, table.values, groups=groups)
 

@@ -41,7 +41,7 @@ _FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties"
 
 @reader("sun", SUN.totals.title, SUN.signs, SUN.check, SUN.totals)
 def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
-    """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz.
+    """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz; errors as for :func:`load_cub`.
 
     A class is the path between the letter folder and the file, its parts joined by ``_`` as xlsa17 spells it
     (``c/church/indoor/sun_x.jpg`` is a ``church_indoor``); its semantics are the mean of its images' labels.
@@ -50,15 +50,17 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
         root: the folder ``SUNAttributeDB``, or its parent; the folder ``images`` lies in either.
         splits: as for :func:`~rezsl.data.load_cub`.
         seed: seed of the draw of unseen classes if there is no proposed split.
-
-    Raises:
-        DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
     here = Unpacked(SUN, Path(root))
     folder = here.path("images")
     attributes = strings_of(read_variable(here.path("attributes.mat"), "attributes"))
     files = _listed_files(here)
-    names = _class_names(files, here.path("images.mat"))
+    names = [scene_class(file) for file in files]
+    if strange := [file for file, name in zip(files, names, strict=True) if not name]:
+        raise DataError(
+            f"{here.path('images.mat')}: expected paths <letter>/<class>/<file>, got {len(strange)} others: "
+            f"{name_some(strange, most=3)}"
+        )
     path = here.path("attributeLabels_continuous.mat")
     table = read_variable(path, "labels_cv")
     if table.shape != (len(files), len(attributes)):
@@ -98,12 +100,3 @@ def sun_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:
 
 def _listed_files(here: Unpacked) -> list[str]:
     return strings_of(read_variable(here.path("images.mat"), "images"))
-
-
-def _class_names(files: list[str], path: Path) -> list[str]:
-    names = [scene_class(file) for file in files]
-    if strange := [file for file, name in zip(files, names, strict=True) if not name]:
-        raise DataError(
-            f"{path}: expected paths <letter>/<class>/<file>, got {len(strange)} others: {name_some(strange, most=3)}"
-        )
-    return names

@@ -15,7 +15,7 @@ from rezsl.data._archive import Totals
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import read_matlab, strings_of
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader
-from rezsl.data._split_file import XLSA17, Missing, SplitFile, read_labels, read_split_file
+from rezsl.data._split_file import XLSA17, Missing, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError
 from rezsl.files import naming
 
@@ -27,8 +27,7 @@ def check_xlsa17(reader: Reader, root: Path, _: bool) -> Inventory:
     """Read the split file, and count the labels of the feature file; no features are read."""
     missing, notes, damaged = [], [], list[str]()
     splits = sorted(root.glob("*_splits.mat"), key=lambda path: (path.name != "att_splits.mat", path.name))
-    others = (path for path in root.glob("*.mat") if path not in splits)
-    features = sorted(others, key=lambda path: (path.name != "res101.mat", path.name))
+    features = feature_files(root)
     names = [path for path in (root / "attributes.txt",) if path.is_file()]
     if not splits:
         missing.append("att_splits.mat")

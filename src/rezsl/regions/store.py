@@ -42,7 +42,7 @@ AGAIN = "remove the file and run the same rezsl extract"
 
 @dataclass(frozen=True)
 class RegionManifest:
-    """Shape, origin and data set of a store, which every process that writes or reads it agrees on.
+    """Shape, origin and data set of a store, on which all processes that write or read it agree.
 
     Attributes:
         count: N, number of images.
@@ -82,6 +82,10 @@ class RegionManifest:
     def rows(self, chunk: int) -> range:
         """Return the positions of the images of a chunk."""
         return range(chunk * self.chunk, min(self.count, (chunk + 1) * self.chunk))
+
+    def images(self, chunk: int) -> str:
+        """Return the positions of the images of a chunk for messages."""
+        return f"images {self.rows(chunk).start} to {self.rows(chunk).stop - 1}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``manifest.json``."""
@@ -140,8 +144,8 @@ def write_record(root: Path, manifest: RegionManifest, chunk: int, sha256: str) 
 
 def read_record(root: Path, manifest: RegionManifest, chunk: int) -> str | None:
     """Return the sha256 of the bytes of a chunk; None where the chunk has no record yet."""
-    path, expected, rows = _record_path(root, chunk), _record(manifest, chunk), manifest.rows(chunk)
-    described = f"the record of images {rows.start} to {rows.stop - 1}"
+    path, expected = _record_path(root, chunk), _record(manifest, chunk)
+    described = f"the record of {manifest.images(chunk)}"
     remedy = "remove the file and run the same rezsl extract to have them extracted again"
     if not path.exists():
         return None
@@ -176,9 +180,8 @@ def verify_chunks(root: Path, manifest: RegionManifest, sums: Sequence[str | Non
             for _ in manifest.rows(chunk):
                 checksum.update(stream.read(manifest.row_bytes))
             if checksum.hexdigest() != expected:
-                rows = manifest.rows(chunk)
                 raise DataError(
-                    f"{root / FEATURES}: the regions of images {rows.start} to {rows.stop - 1} are damaged; remove "
+                    f"{root / FEATURES}: the regions of {manifest.images(chunk)} are damaged; remove "
                     f"{_record_path(root, chunk)} and run the same rezsl extract to have them extracted again"
                 )
 
@@ -210,7 +213,27 @@ def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
         verify_chunks(root, manifest, sums)
     identity = fingerprint(manifest.to_json(), sums)
     origin = RegionOrigin(root.resolve(), manifest.backbone, manifest.dtype, identity)
-    return _read_dataset(root, map_regions(root, manifest), origin, manifest.dataset)
+    regions, expected = map_regions(root, manifest), manifest.dataset
+    tensors = read_tensors(root / TENSORS, DataError, expected="the tensors of a benchmark", remedy=AGAIN)
+    description = read_json(root / DESCRIPTION, DataError, "the names of a benchmark", AGAIN)
+    with reading(root / DESCRIPTION, f"the names of the benchmark in {TENSORS}", DataError, AGAIN):
+        benchmark = Benchmark(
+            name=description["name"],
+            inputs=regions,
+            labels=tensors["labels"],
+            semantics=unpack_semantics(tensors, description["semantics"]),
+            split=Split(**{name: tensors[f"split.{name}"] for name in Split.__dataclass_fields__}),
+            groups=tensors.get("groups"),
+            notes=tuple(description["notes"]),
+            regions=origin,
+        )
+        found = benchmark_checksums(benchmark, description["inputs"])
+    if wrong := [name for name in found if found[name] != expected.get(name)]:
+        raise DataError(
+            f"{root}: expected the data set of the manifest, got {TENSORS} and {DESCRIPTION} that differ from it in "
+            f"{', '.join(wrong)}; remove both and run the same rezsl extract"
+        )
+    return benchmark
 
 
 def load_store_backbone(root: str | Path) -> ImageBackbone:
@@ -244,30 +267,6 @@ def write_dataset(root: Path, benchmark: Benchmark, inputs: Sequence[Any]) -> No
     description = {"name": benchmark.name, "notes": benchmark.notes, "semantics": names, "inputs": inputs}
     create_atomically(root / TENSORS, tensor_bytes(tensors))
     create_atomically(root / DESCRIPTION, json_text(description, indent=None))
-
-
-def _read_dataset(root: Path, inputs: Tensor, origin: RegionOrigin, expected: dict[str, str]) -> Benchmark:
-    """Return the benchmark of a store, with regions as inputs, if it has the expected checksums."""
-    tensors = read_tensors(root / TENSORS, DataError, expected="the tensors of a benchmark", remedy=AGAIN)
-    description = read_json(root / DESCRIPTION, DataError, "the names of a benchmark", AGAIN)
-    with reading(root / DESCRIPTION, f"the names of the benchmark in {TENSORS}", DataError, AGAIN):
-        benchmark = Benchmark(
-            name=description["name"],
-            inputs=inputs,
-            labels=tensors["labels"],
-            semantics=unpack_semantics(tensors, description["semantics"]),
-            split=Split(**{name: tensors[f"split.{name}"] for name in Split.__dataclass_fields__}),
-            groups=tensors.get("groups"),
-            notes=tuple(description["notes"]),
-            regions=origin,
-        )
-        sums = benchmark_checksums(benchmark, description["inputs"])
-    if wrong := [name for name in sums if sums[name] != expected.get(name)]:
-        raise DataError(
-            f"{root}: expected the data set of the manifest, got {TENSORS} and {DESCRIPTION} that differ from it in "
-            f"{', '.join(wrong)}; remove both and run the same rezsl extract"
-        )
-    return benchmark
 
 
 def map_regions(root: Path, manifest: RegionManifest) -> Float[Tensor, "N R D"]:
