@@ -6,8 +6,10 @@ import torch
 from torchmetrics import Metric
 
 from rezsl.errors import ArgumentError
-from rezsl.functional import seen_unseen_curve
+from rezsl.evaluation import GZSLEvaluator
+from rezsl.functional import class_scores, seen_unseen_curve
 from rezsl.metrics import ClassError, SeenUnseen
+from rezsl.semantics import ClassSemantics
 from tests.functional.test_curves import make_case
 from tests.oracles import remse, scoring
 
@@ -68,20 +70,21 @@ def test_class_error_streams_the_matrix() -> None:
     metric = ClassError(6, 3)
     for part in torch.arange(11).split(4):
         metric.update(errors[part], labels[part])
-    matrix, classes = metric.compute()
-    expected, expected_classes = remse.class_error_matrix(errors.numpy(), labels.numpy())
-    torch.testing.assert_close(matrix, torch.from_numpy(expected))
-    assert classes.tolist() == expected_classes.tolist()
+    matrix = metric.compute()
+    expected, classes = remse.class_error_matrix(errors.numpy(), labels.numpy())
+    torch.testing.assert_close(matrix[classes], torch.from_numpy(expected))
+    assert matrix.isnan().all(dim=1).tolist() == [row not in classes for row in range(6)]
     metric.reset()
     assert int(metric.count.sum()) == 0
 
 
-def test_the_matrix_of_a_single_class_is_a_matrix() -> None:
-    metric = ClassError(6, 1)
-    for again in (metric, pickle.loads(pickle.dumps(metric))):
-        again.update(torch.ones(2, 1), torch.tensor([4, 4]))
-        matrix, classes = again.compute()
-        assert (matrix.tolist(), classes.tolist()) == ([[1.0]], [4])
+def test_a_table_of_one_class_and_one_attribute_is_evaluated() -> None:
+    table = ClassSemantics(("a",), ("x",), torch.ones(1, 1))
+    evaluator = GZSLEvaluator(table, ("a",), [], class_scores)
+    for again in (evaluator, pickle.loads(pickle.dumps(evaluator))):
+        again.update(torch.ones(2, 1), torch.tensor([0, 0]))
+        result = again.result()
+        assert (result.error_matrix.tolist(), result.classes, result.t1) == ([[0.0]], ("a",), 1.0)
 
 
 def gathered(mine: Metric, others: Metric) -> None:

@@ -74,11 +74,14 @@ class GZSLEvaluator(nn.Module):
     def result(self, gamma: float | None = None) -> Evaluation:
         """Return the evaluation of all samples so far; without a γ it uses the best one on these samples."""
         curve = self.seen_unseen.compute()
-        matrix, present = self.class_error.compute()
         oracle = curve.best()
         point = oracle if gamma is None else curve.at(gamma)
+        accuracies = self.seen_unseen.class_accuracies(point.gamma)
+        present = (~accuracies.isnan()).nonzero().squeeze(1)
         is_seen = self.seen_unseen.is_seen[present].tolist()
         classes = [self.classes[row] for row in present.tolist()]
+        # torchmetrics turns a matrix of one cell into a scalar.
+        matrix = self.class_error.compute().reshape(len(self.classes), -1)
         among_unseen = self.seen_unseen.class_accuracies(math.inf).masked_fill(self.seen_unseen.is_seen, math.nan)
         t1_terms = among_unseen[present].tolist()
         return Evaluation(
@@ -87,11 +90,11 @@ class GZSLEvaluator(nn.Module):
             oracle=oracle,
             curve=curve,
             classes=tuple(classes),
-            class_accuracy=self.seen_unseen.class_accuracies(point.gamma)[present].cpu(),
+            class_accuracy=accuracies[present].cpu(),
             unseen_class_accuracy={
                 name: accuracy for name, accuracy, seen in zip(classes, t1_terms, is_seen, strict=True) if not seen
             },
-            error_matrix=matrix.cpu(),
+            error_matrix=matrix[present].cpu(),
             class_semantics=self.directions[present].double().cpu(),
             attributes=self.attributes,
             is_seen=tuple(is_seen),

@@ -112,6 +112,6 @@ def recognise(
         class_accuracy=of_all.index_copy(0, present, accuracies),
         confusion=confusion_counts(truth, chosen, len(columns)),
         mistakes=study_mistakes(samples.predictions[rows], samples.semantics.values[columns], truth, chosen),
-        hubness=hubness(calibrated, truth, options.neighbours),
+        hubness=hubness(calibrated, options.neighbours),
         reliability=reliability(confidence, chosen == truth, options.confidence_bins, options.confidence_binning),
     )

@@ -85,7 +85,6 @@ class Hubness:
     Attributes:
         neighbours: k, at most the number of candidates.
         occurrence: N_k, the number of samples with the class among their k best, ``[C]``; sums to k × samples.
-        samples: true number of samples of each class, ``[C]``; a class with many samples should occur often.
         skewness: skewness of ``occurrence`` over the classes (population form): above 0 where few classes attract many
             samples; NaN where all classes occur equally often.
         is_hub: whether a class occurs more often than the mean plus two standard deviations, ``[C]``.
@@ -94,21 +93,19 @@ class Hubness:
 
     neighbours: int
     occurrence: Int[Tensor, "C"]
-    samples: Int[Tensor, "C"]
     skewness: float
     is_hub: Bool[Tensor, "C"]
     is_orphan: Bool[Tensor, "C"]
 
 
-def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
+def hubness(scores: Scores, neighbours: int) -> Hubness:
     """Compute the hubness of the candidate classes (Radovanović et al., JMLR 2010).
 
     Args:
         scores: scores of N samples for C candidates, less γ for seen classes, ``[N, C]``.
-        labels: true class of each sample, ``[N]``, in ``[0, C)``.
         neighbours: k; an ArgumentError is raised if it is below 1.
 
-    >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), torch.tensor([0, 1]), 1).occurrence
+    >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), 1).occurrence
     tensor([2, 0])
     """
     check_at_least(1, neighbours=neighbours)
@@ -121,7 +118,6 @@ def hubness(scores: Scores, labels: Labels, neighbours: int) -> Hubness:
     return Hubness(
         neighbours=neighbours,
         occurrence=occurrence,
-        samples=torch.bincount(labels, minlength=classes),
         skewness=torch.nan if even else float((deviation / spread).pow(3).mean()),
         is_hub=(deviation > 2 * spread) & (not even),
         is_orphan=occurrence == 0,

@@ -1,11 +1,7 @@
 """Metrics over a stream of batches, as classes of torchmetrics that also merge over processes."""
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -38,21 +34,9 @@ class ClassError(Metric):
         self.total.index_add_(0, labels, errors.double())
         self.count += torch.bincount(labels, minlength=len(self.count))
 
-    def compute(self) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
-        """Return the matrix of the K classes that occur, and their labels."""
-        classes = self.count.nonzero().squeeze(1)
-        return self.total[classes] / self.count[classes].unsqueeze(1), classes
-
-    def _wrap_compute(self, compute: Callable[..., Any]) -> Callable[..., Any]:
-        wrapped = super()._wrap_compute(compute)
-
-        @wraps(compute)
-        def in_shape() -> tuple[Tensor, Tensor]:
-            # torchmetrics turns every result of one element into a scalar, also the list of a single class.
-            matrix, classes = wrapped()
-            return matrix.reshape(-1, self.total.shape[1]), classes.reshape(-1)
-
-        return in_shape
+    def compute(self) -> Float[Tensor, "C S"]:
+        """Return the matrix; a class without samples has NaN."""
+        return self.total / self.count.unsqueeze(1)
 
 
 class SeenUnseen(Metric):

@@ -6,9 +6,9 @@ from rezsl.files import import_modules
 from rezsl.models._semantic_model import MODELS, ClosedForm, HasAttention, SemanticModel, TrainingOutput, pool
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
-    from rezsl.models.attention_net import AttentionNet as AttentionNet
-    from rezsl.models.dap import DAP as DAP
-    from rezsl.models.gem_net import GEMNet as GEMNet
+    from rezsl.models.attention import AttentionNet as AttentionNet
+    from rezsl.models.attention import GEMNet as GEMNet
+    from rezsl.models.linear import DAP as DAP
     from rezsl.models.linear import ESZSL as ESZSL
     from rezsl.models.linear import SAE as SAE
     from rezsl.models.linear import Bilinear as Bilinear

@@ -1,17 +1,24 @@
-"""Models that are linear in the mean region: a trained read-out, a bilinear compatibility, and two closed forms."""
+"""Models that are linear in the mean region: a trained read-out, a bilinear compatibility, ESZSL, SAE and DAP."""
 
 from collections.abc import Iterable
 from typing import ClassVar
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from rezsl.errors import check_positive
+from rezsl.errors import ArgumentError, check_positive
 from rezsl.functional import l2_normalize
 from rezsl.functional.closed_forms import class_moments, eszsl, sae
 from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Scores
 from rezsl.models._semantic_model import SemanticModel, pool
 from rezsl.semantics import ClassSemantics
+
+MOST_STEPS = 1000
+"""The largest number of steps of DAP's logistic regressions."""
 
 
 class LinearModel(SemanticModel):
@@ -107,3 +114,116 @@ class SAE(LinearModel, name="sae"):
         moments = class_moments(((pool(regions).double(), labels) for regions, labels in batches), len(rows))
         semantic_square = float((moments.counts @ rows.square()).mean())
         self.readout.weight.copy_(sae(moments, rows, self.penalty * semantic_square / moments.mean_square))
+
+
+class DAP(LinearModel, name="dap"):
+    """p(a_s | x) = σ(w_s · x + b_s); the score of class c is ln Π_s p(a_s = a_s^c | x) / p(a_s = a_s^c).
+
+    A class has an attribute if its value exceeds the mean over the training classes. An attribute that all or none of
+    these classes have cannot be learnt: its probability is 1/2, and it has no influence on the scores. Classes with the
+    same attributes have equal scores.
+
+    There are two departures from Lampert et al., TPAMI 2014. The classifiers are logistic regressions, whose
+    probabilities need no further calibration, instead of support vector machines. And :func:`rezsl.fit` passes features
+    that are centred and of unit deviation.
+
+    Args:
+        penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features scaled to a mean
+            square of 1; above 0.
+    """
+
+    has_bias = True
+    thresholds: Float[Tensor, "S"]
+    priors: Float[Tensor, "S"]
+
+    def __init__(self, region_dim: int, semantics: ClassSemantics, penalty: float = 0.03) -> None:
+        super().__init__(region_dim, semantics)
+        check_positive(penalty=penalty)
+        self.penalty = penalty
+        self.register_buffer("thresholds", torch.zeros(len(semantics.attributes)))
+        self.register_buffer("priors", torch.full_like(self.thresholds, 0.5))
+
+    def forward(self, regions: Pooled) -> Predictions:
+        """Predict the probability of each attribute, in (0, 1), ``[B, …, D] -> [B, S]``."""
+        probability = torch.sigmoid(super().forward(regions))
+        # A probability rounded to 0 or 1 would exclude classes by a single attribute.
+        least = torch.finfo(probability.dtype).eps
+        return probability.clamp(least, 1 - least)
+
+    def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix, scale: float) -> Scores:
+        """Compute the logarithms of the class probabilities up to a common summand, ``[B, S], [C, S] -> [B, C]``.
+
+        ``scale`` is not used, because logarithms of probabilities have their own scale.
+        """
+        present = (class_semantics > self.thresholds).to(predictions.dtype)
+        priors = self.priors.to(predictions.dtype)
+        have = predictions.log() - priors.log()
+        lack = torch.log1p(-predictions) - torch.log1p(-priors)
+        return have @ present.T + lack @ (1 - present).T
+
+    @torch.no_grad()
+    def solve(self, batches: Iterable[tuple[Pooled, Labels]], class_semantics: ClassMatrix) -> None:
+        """Set the weights; all features are in memory, because logistic regression iterates over them many times."""
+        pooled = [(pool(regions), labels) for regions, labels in batches]
+        if not pooled:
+            raise ArgumentError("batches: expected training samples, got none; give at least one batch")
+        features, labels = (torch.cat(parts) for parts in zip(*pooled, strict=True))
+        if not bool(features.isfinite().all()):
+            raise ArgumentError("features: expected finite numbers, got others; check the features for nan")
+        self.thresholds.copy_(class_semantics.double().mean(dim=0))
+        present = class_semantics > self.thresholds
+        learnable = present.any(dim=0) & ~present.all(dim=0) & (class_semantics != class_semantics[0]).any(dim=0)
+        self.priors.copy_(torch.where(learnable, present.double().mean(dim=0), 0.5))
+        self.readout.weight.zero_()
+        self.readout.bias.zero_()
+        if bool(learnable.any()):
+            weights, bias = logistic_regressions(features, present[:, learnable][labels], self.penalty)
+            self.readout.weight[learnable] = weights.to(self.readout.weight)
+            self.readout.bias[learnable] = bias.to(self.readout.bias)
+
+
+def logistic_regressions(
+    features: Float[Tensor, "N D"], targets: Tensor, penalty: float
+) -> tuple[Float[Tensor, "S D"], Float[Tensor, "S"]]:
+    """Fit a logistic regression for each column of the boolean ``targets``, ``[N, S]``, and return weights and biases.
+
+    L-BFGS optimises all of them together, to the precision of the features.
+
+    Raises:
+        ArgumentError: the penalty is so small that 1000 steps do not reach the optimum.
+    """
+    from scipy.optimize import minimize  # noqa: PLC0415 - the import of scipy takes long, and only DAP uses it
+
+    size = features.square().mean().sqrt()
+    size = torch.where(size > 0, size, 1.0)
+    scaled, expected = features / size, targets.to(features.dtype)
+    extended = torch.cat([scaled, scaled.new_ones(len(scaled), 1)], dim=1)
+    penalties = torch.full((extended.shape[1], 1), penalty, dtype=torch.float64)
+    penalties[-1] = 0.0  # of the bias
+    # This is an upper bound of the curvature. In coordinates in which it is the identity, all directions are about
+    # equally steep, so the search takes tens of steps instead of hundreds.
+    curvature = (extended.T @ extended).double() / (4 * len(scaled)) + penalties.squeeze(1).diag()
+    factor = torch.linalg.cholesky(curvature)
+    shape = (extended.shape[1], targets.shape[1])
+
+    def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = torch.linalg.solve_triangular(factor.T, torch.from_numpy(flat).view(shape), upper=True)
+        logits = extended @ weights.to(extended)
+        value = (F.softplus(logits) - expected * logits).sum(dtype=torch.float64) / len(scaled)
+        excess = (torch.sigmoid(logits) - expected) / len(scaled)
+        gradient = (extended.T @ excess).double() + penalties * weights
+        rotated = torch.linalg.solve_triangular(factor, gradient, upper=False)
+        return float(value + (penalties * weights.square()).sum() / 2), rotated.flatten().numpy()
+
+    precision = 10 * torch.finfo(scaled.dtype).eps
+    found = minimize(
+        objective,
+        np.zeros(shape[0] * shape[1]),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": MOST_STEPS, "maxfun": 2 * MOST_STEPS, "ftol": precision, "gtol": 0},
+    )
+    if found.nit >= MOST_STEPS:
+        raise ArgumentError(f"penalty: expected one with {MOST_STEPS} steps at most, got {penalty:g}; increase it")
+    weights = torch.linalg.solve_triangular(factor.T, torch.from_numpy(found.x).view(shape), upper=True)
+    return (weights[:-1] / size.double()).T, weights[-1]
