@@ -1,11 +1,14 @@
 """The page of a report: its content, and the template that it fills with tables, plots and sentences."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
@@ -14,20 +17,39 @@ from rezsl.evaluation import (
     Analysis,
     ErrorFall,
     Evaluation,
+    PairedDifference,
     analyse_evaluation,
     analyse_model,
     compare_analyses,
     load_error_fall,
 )
-from rezsl.files import read_json, write_atomically
+from rezsl.files import flat, read_json, write_atomically
 from rezsl.metrics import metrics_in
-from rezsl.report import _page_tables as tables
 from rezsl.report._findings import findings
 from rezsl.report._page_examples import ClassExamples, examples_of
 from rezsl.report._page_plots import page_plots
-from rezsl.report._text import named_with_protocol
+from rezsl.report._text import named_with_protocol, number, p_value, signed
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+MATRIX_CLASSES = 30
+"""The most unseen classes for which the page has a confusion matrix besides the list of the worst pairs."""
+
+PAIRS = 20
+
+DIGITS = 3
+"""Significant digits of a cell of an error matrix: more than a colour shows, and a third of the size of a float."""
+
+QUANTITIES = {
+    "attribute_error": ("error of an attribute", 1000.0, "×10⁻³"),
+    "class_error": ("error of a class", 1000.0, "×10⁻³"),
+    "class_accuracy": ("accuracy of a class", 100.0, "points"),
+    "unseen_class_accuracy": ("accuracy of an unseen class, unseen only", 100.0, "points"),
+    "correlation_over_classes": ("correlation over classes", 1.0, ""),
+    "absolute_correlation_over_classes": ("|correlation| over classes", 1.0, ""),
+    "correlation_over_attributes": ("correlation over attributes", 1.0, ""),
+    "absolute_correlation_over_attributes": ("|correlation| over attributes", 1.0, ""),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +128,11 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     """Return the page as text; see :func:`save_report`."""
     with needs("report", "pages"):
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
-    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
 
     if not runs:
         raise ArgumentError("runs: expected at least one to report, got none")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"number": number, "signed": signed, "p_value": p_value}
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
@@ -118,48 +140,92 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
     names = ", ".join(runs)
     analyses = {name: run.analysis for name, run in runs.items()}
-    differences, why_not = _differences(analyses)
+    differences, why_not = list[PairedDifference](), ""
+    if len(runs) > 1:
+        try:
+            differences = [one for one in compare_analyses(analyses).differences if not math.isnan(one.mean)]
+        except ArgumentError as error:  # runs of different classes cannot be paired
+            why_not = str(error)
     return environment.from_string(page).render(
         title=title or (f"{data}: {names}" if data else names),
-        style=Markup(style),
-        script=Markup(script),
+        style=style,
+        script=script,
         runs=[_run(name, run, f"r{number}") for number, (name, run) in enumerate(runs.items())],
         headlines=metrics_in("page"),
         differences=differences,
+        quantities=QUANTITIES,
         why_not=why_not,
-        matrices=tables.matrices(analyses.values()),
+        matrices=_matrices(analyses.values()),
         version=version("rezsl"),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 
 def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
-    from markupsafe import Markup  # noqa: PLC0415 - comes with Jinja
-
-    analysis = run.analysis
-    unseen = analysis.conventional
+    analysis, unseen = run.analysis, run.analysis.conventional
     return {
         "id": prefix,
         "name": name,
         "named": named_with_protocol(name, analysis.protocol),
         "run": run,
+        "analysis": analysis,
         "values": analysis.metrics(),
         "findings": findings(analysis, run.validation_classes, run.error_fall),
-        "plots": {name: Markup(svg) for name, svg in page_plots(analysis, run.error_fall, prefix).items()},
-        "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= tables.MATRIX_CLASSES else None,
-        "pairs": analysis.generalized.most_confused(tables.PAIRS),
-        "attributes": tables.attributes(analysis),
-        "classes": tables.classes(analysis),
-        "settings": tables.flattened(run.settings),
-        "metrics": tables.flattened(run.metrics),
+        "plots": page_plots(analysis, run.error_fall, prefix),
+        "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,
+        "pairs": analysis.generalized.most_confused(PAIRS),
+        "classes": _classes(analysis),
+        "settings": _lines(run.settings),
+        "metrics": _lines(run.metrics),
     }
 
 
-def _differences(analyses: Mapping[str, Analysis]) -> tuple[list[dict[str, str]], str]:
-    """Compare the runs; runs of different classes cannot be paired, and the page gives the reason."""
-    if len(analyses) < 2:
-        return [], ""
-    try:
-        return tables.differences(compare_analyses(analyses)), ""
-    except ArgumentError as error:
-        return [], str(error)
+def _classes(analysis: Analysis) -> list[list[str]]:
+    """Return name, side, images, accuracy among all classes and error of every class, the lowest accuracy first."""
+    accuracy = analysis.generalized.accuracy_of
+    columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
+    rows = sorted(zip(*columns, strict=True), key=lambda row: accuracy[row[0]])
+    return [
+        [name, "seen" if seen else "unseen", str(count), number(100 * accuracy[name], 1), number(1000 * error, 2)]
+        for name, seen, count, error in rows
+    ]
+
+
+def _lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return a nested record as lines of dotted names and values."""
+    return [(name, _text(value)) for name, value in flat(record).items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _matrices(analyses: Iterable[Analysis]) -> list[dict[str, Any]]:
+    """Return names, errors and values (both ×10³) of every run; a number in place of values names an equal run."""
+    found: list[dict[str, Any]] = []
+    for analysis in analyses:
+        accuracy = analysis.generalized.accuracy_of
+        values = _thousandths(analysis.class_semantics)
+        same = next((place for place, earlier in enumerate(found) if earlier["values"] == values), None)
+        found.append({
+            "classes": list(analysis.classes),
+            "attributes": list(analysis.attributes),
+            "seen": list(analysis.is_seen),
+            "accuracy": [_json_number(100 * accuracy[name]) for name in analysis.classes],
+            "errors": _thousandths(analysis.error_matrix),
+            "values": values if same is None else same,
+        })  # fmt: skip
+    return found
+
+
+def _thousandths(matrix: Tensor) -> list[list[float | int | None]]:
+    return [[_json_number(1000 * value) for value in row] for row in matrix.tolist()]
+
+
+def _json_number(value: float) -> float | int | None:
+    if not math.isfinite(value):
+        return None
+    rounded = float(f"{value:.{DIGITS}g}")
+    return int(rounded) if rounded == int(rounded) else rounded
