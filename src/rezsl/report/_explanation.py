@@ -52,18 +52,17 @@ def save_explanation(
     columns, rows = min(COLUMNS, pictures) or 1, -(-pictures // COLUMNS)
     bars = len(_decisive(explanation)) + 1 + (explanation.calibration != 0)
     heights = [2.55 * rows, 1.5 + 0.27 * bars]
-    figure = new_figure(max(7.0, 2.3 * columns), 2.55 * rows + 1.5 + 0.27 * bars)
+    figure = new_figure(max(7.0, 2.3 * columns), sum(heights))
     if path.suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
         raise ArgumentError(f"path: expected a picture's name, ending in .png, .pdf or .svg, got {path}")
+    below: FigureBase = figure
     if pictures:
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
         cells = np.atleast_1d(above.subplots(rows, columns)).ravel()
         _draw_pictures(cells, explanation, shown if has_maps else [], title)
         if has_maps:
             above.suptitle(MAPS, fontsize=9, color="0.3")
-        _draw_lead(below, explanation)
-    else:
-        _draw_lead(figure, explanation)
+    _draw_lead(below, explanation)
     figure.savefig(path)
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from rezsl.errors import needs
 from rezsl.evaluation import Analysis, ErrorFall, ValueBins
+from rezsl.report._plots import new_figure, plain_text
 from rezsl.report._text import shortened
 
 if TYPE_CHECKING:
@@ -57,19 +57,15 @@ def _inline_svg(height: float, draw: Callable[["Figure"], str], prefix: str) -> 
     """Draw a plot, with its height in inches, and return it as an ``<svg>`` element; the prefix begins all its ids."""
     from markupsafe import escape  # noqa: PLC0415 - comes with Jinja, which only pages need
 
-    with needs("report", "plots"):
-        from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
-        from matplotlib.figure import Figure  # noqa: PLC0415 - the same
-
     settings: Any = {
-        "svg.fonttype": "none", "svg.hashsalt": prefix, "text.parse_math": False, "font.size": 10,
+        "svg.fonttype": "none", "svg.hashsalt": prefix, "font.size": 10,
         "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT,
         "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
         "axes.grid": True, "grid.color": GRID, "grid.linewidth": 0.8, "axes.axisbelow": True, "legend.frameon": False,
     }  # fmt: skip
     stream = io.StringIO()
-    with rc_context(settings):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    with plain_text(settings):
+        figure = new_figure(WIDTH, height)
         label = draw(figure)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()

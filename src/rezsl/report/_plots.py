@@ -37,20 +37,19 @@ PANELS = {
 
 
 @contextmanager
-def plain_text() -> Iterator[None]:
-    """Draw names unchanged; Matplotlib would parse text between two $ as a formula and fail at a wrong one."""
+def plain_text(settings: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Apply settings of Matplotlib, and draw names as they are: text between two $ would become a formula, or fail."""
     with needs("report", "plots"):
         from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
 
-    with rc_context({"text.parse_math": False}):
+    with rc_context({"text.parse_math": False, **(settings or {})}):
         yield
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """Return an empty figure of Matplotlib, with its size in inches."""
+    """Return an empty figure of Matplotlib, with its size in inches, inside :func:`plain_text`."""
     # Not by pyplot, which would keep figures in memory and change the caller's backend.
-    with needs("report", "plots"):
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
 
     return Figure(figsize=(width, height), dpi=130, layout="constrained")
 
