@@ -201,8 +201,9 @@ def test_where_gamma_comes_from_is_said() -> None:
                          (1, "on a single validation class, which is weak evidence for other classes")):  # fmt: skip
         answer = answers_of(analysis, validation_classes=count)["Did γ carry over to the test classes?"]
         assert f"with γ = 0.10, chosen {words}, H is " in answer
-    assert ReportedRun(analysis, metrics={"validation": {"unseen_classes": 3}}).validation_classes == 3
-    assert ReportedRun(analysis).validation_classes is None
+    recorded = ReportedRun(analysis, metrics={"validation": {"unseen_classes": 3}})
+    assert "chosen on 3 validation classes, H is " in render_report({"run": recorded})
+    assert "chosen without the test classes, H is " in render_report({"run": ReportedRun(analysis)})
 
 
 def test_a_perfect_result_is_not_said_to_cost_anything() -> None:

@@ -1,6 +1,5 @@
 """``rezsl data check`` reports what a directory of a data set contains, what is missing, and where to get it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from rezsl.cli._options import new_parser, show
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
+from rezsl.files import json_text
 
 INCOMPLETE = 1
 
@@ -31,7 +31,7 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
     inventory = check_directory(settings.root, settings.decode)
     if settings.format == "json":
         content = asdict(inventory) | {"root": str(inventory.root), "complete": inventory.complete}
-        print(json.dumps(content, indent=2, ensure_ascii=False))
+        print(json_text(content), end="")
     elif isinstance(inventory, FolderReport):
         _print_report(inventory)
     else:

@@ -1,6 +1,5 @@
 """``rezsl evaluate``: score a saved model on test images."""
 
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +11,7 @@ from rezsl.cli._config import with_data
 from rezsl.cli._options import instantiate, new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.evaluation import evaluate
+from rezsl.files import json_text
 from rezsl.report import results_table
 
 
@@ -32,6 +32,6 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     data = instantiate(options, with_data(options, settings, settings.run)).data
     result = evaluate(model, data)
     if settings.format == "json":
-        print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+        print(json_text(result.to_dict()), end="")
     else:
         Console().print(results_table({data.name: result}, str(settings.run)))

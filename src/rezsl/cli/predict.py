@@ -1,6 +1,5 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ from rezsl.cli._config import store_of_run
 from rezsl.cli._options import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
-from rezsl.files import csv_text
+from rezsl.files import csv_text, json_text
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
 
@@ -118,4 +117,4 @@ def _print_json(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> Non
         {"input": name, "classes": [item._asdict() for item in classes]}
         for name, classes in zip(names, ranked, strict=True)
     ]
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+    print(json_text(content), end="")

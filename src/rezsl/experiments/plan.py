@@ -22,9 +22,6 @@ class Cell:
     """One method with one loss on one data set, by their names in the plan.
 
     Attributes:
-        dataset: name of the data set.
-        method: name of the method.
-        loss: name of the loss.
         options: options of ``rezsl fit``.
         space: entries of the search space, see :func:`rezsl.experiments.space.read_space`; empty without a search.
     """

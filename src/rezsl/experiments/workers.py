@@ -155,11 +155,7 @@ def locked(directory: Path, argument: str) -> Iterator[tuple[int, ...]]:
     """Lock a directory, which is made if it does not exist, and yield the descriptor of the lock.
 
     Processes that inherit the descriptor share the lock, which ends with the last of them, however they end. On a file
-    system without such locks the directory is not locked, and there is no descriptor.
-
-    Args:
-        directory: the directory.
-        argument: the name of the directory's argument, for messages.
+    system without such locks the directory is not locked, and there is no descriptor. Messages name the argument.
 
     Raises:
         RunDirectoryError: another process has locked the directory, or it cannot be made.

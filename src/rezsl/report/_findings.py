@@ -30,10 +30,7 @@ def findings(
 ) -> list[Finding]:
     """Return the answers to the questions that readers have first.
 
-    Args:
-        analysis: of one model.
-        validation_classes: number of classes on which γ was chosen; None where that is not known.
-        error_fall: how fast the errors fell in training; None where that is not known.
+    ``validation_classes`` is the number of classes on which γ was chosen; None stands for what is not known.
     """
     answers = {
         "What can be concluded from these metrics?": WARNING if analysis.protocol == "oracle" else "",

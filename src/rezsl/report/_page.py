@@ -74,12 +74,6 @@ class ReportedRun:
     settings: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
 
-    @property
-    def validation_classes(self) -> int | None:
-        """The number of classes on which γ was chosen; None where there is no record."""
-        count: int | None = self.metrics.get("validation", {}).get("unseen_classes")
-        return count
-
 
 def reported_run(
     model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None, evaluation: Evaluation | None = None
@@ -163,6 +157,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
 
 def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     analysis, unseen = run.analysis, run.analysis.conventional
+    validation_classes = run.metrics.get("validation", {}).get("unseen_classes")
     return {
         "id": prefix,
         "name": name,
@@ -170,7 +165,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "run": run,
         "analysis": analysis,
         "values": analysis.metrics(),
-        "findings": findings(analysis, run.validation_classes, run.error_fall),
+        "findings": findings(analysis, validation_classes, run.error_fall),
         "plots": page_plots(analysis, run.error_fall, prefix),
         "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,
         "pairs": analysis.generalized.most_confused(PAIRS),

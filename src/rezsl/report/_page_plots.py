@@ -31,13 +31,7 @@ RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
 
 
 def page_plots(analysis: Analysis, fall: ErrorFall | None, prefix: str) -> dict[str, str]:
-    """Return the plots of a run by name, without those whose values are not defined.
-
-    Args:
-        analysis: of the run.
-        fall: how fast the errors fell in training; None where that is not known.
-        prefix: begins the ids of all elements.
-    """
+    """Return the plots of a run by name, without those whose values are not known; the prefix begins all ids."""
     level, worst_height = analysis.options.level, 1.4 + 0.3 * min(WORST, len(analysis.attributes))
     drawn: dict[str, tuple[float, Callable[[Figure], str]]] = {
         "value": (4.2, partial(_values, analysis.error_by_value, 1000.0, "error", "×10⁻³", level)),
@@ -67,6 +61,8 @@ def _inline_svg(height: float, draw: Callable[["Figure"], str], prefix: str) -> 
     with plain_text(settings):
         figure = new_figure(WIDTH, height)
         label = draw(figure)
+        if not figure.legends:
+            figure.legend(loc="outside lower center", ncols=2)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
     text = text[text.index("<svg") :]
@@ -97,7 +93,6 @@ def _curve(analysis: Analysis, figure: "Figure") -> str:
         )  # fmt: skip
     axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="accuracy on unseen classes, U (%)")
     axes.set_ylabel("accuracy on seen classes, S (%)")
-    figure.legend(loc="outside lower center", ncols=2)
     at_point = f"S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} % at the γ of the model"
     return f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, {at_point}."
 
@@ -123,7 +118,6 @@ def _values(bins: ValueBins, factor: float, name: str, unit: str, level: float, 
         axes.set_ylim(bottom=0)
     else:
         axes.axhline(0, color=SOFT, linewidth=1)
-    figure.legend(loc="outside lower center", ncols=2)
     reached = ", ".join(f"{float(mean[end]):.1f} at {float(centre[end]):.2f}" for end in (0, -1))
     bins_of = f"in {len(mean)} bins of the attribute value, from the lowest to the highest"
     return f"Mean {name} ({unit}) {bins_of}: {reached}."
@@ -154,7 +148,6 @@ def _worst(analysis: Analysis, figure: "Figure") -> str:
     axes.grid(visible=False, axis="y")
     axes.set_xlim(left=0)
     axes.set_xlabel("error (×10⁻³)")
-    figure.legend(loc="outside lower center", ncols=2)
     worst = f"{analysis.attributes[rows[0]]}, mean {boxes[0]['mean']:.1f} ×10⁻³"
     return f"Boxes of the errors of the {len(rows)} worst predicted attributes over classes, the worst first: {worst}."
 
@@ -199,7 +192,6 @@ def _reliability(analysis: Analysis, figure: "Figure") -> str:
         above.plot(places.tolist(), heights.tolist(), style, color=color, markersize=5, label=label)
         below.stairs(diagram.count.tolist(), (100 * diagram.edges).tolist(), color=color, linewidth=1.5)
     above.set(xlim=(0, 100), ylim=(0, 102), ylabel="accuracy (%)")
-    figure.legend(loc="outside lower center", ncols=2)
     below.set(xlabel="probability of the chosen class (%)", ylabel="images")
     errors = "; ".join(f"{name}: expected calibration error {100 * diagram.ece:.1f} %" for name, diagram, *_ in known)
     return f"Reliability diagram. {errors}."

@@ -71,8 +71,7 @@ class FoldedTable(Table):
         room = options.max_width - min(first.min_width or names.minimum, names.minimum) - BORDER
         title, is_folded = self.title, False
         while rest:
-            fitting = sum(width <= room for width in accumulate(1 + width.maximum for width in widths))
-            count = max(1, fitting)
+            count = max(1, sum(width <= room for width in accumulate(1 + width.maximum for width in widths)))
             part = copy(self)
             part.columns = [replace(column, _index=place) for place, column in enumerate([first, *rest[:count]])]
             rest, widths = rest[count:], widths[count:]
@@ -200,14 +199,12 @@ def _searched(comparison: Comparison) -> str:
     )
 
 
-def _failures(comparison: Comparison) -> list[str]:
-    """Return a sentence per row and reason for which runs are missing."""
-    lines = []
+def _failures(comparison: Comparison) -> Iterator[str]:
+    """Yield a sentence per row and reason for which runs are missing."""
     for row in comparison.rows:
         for reason in dict.fromkeys(row.failures.values()):
             seeds = ", ".join(str(seed) for seed, other in row.failures.items() if other == reason)
-            lines.append(f"Failed: {row.dataset}, {row.name}, seed {seeds}: {reason}")
-    return lines
+            yield f"Failed: {row.dataset}, {row.name}, seed {seeds}: {reason}"
 
 
 def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell]]]:
