@@ -6,14 +6,19 @@ Each data set is one file of this package, whose loader registers itself in :dat
 from typing import TYPE_CHECKING
 
 from rezsl.data._batches import BatchSampler, EpisodicBatches, FeatureFormat, ImageFormat, ShuffledBatches, gather_rows
-from rezsl.data._benchmark import Benchmark, RegionOrigin, benchmark_checksums, benchmark_fingerprint, identify_inputs
+from rezsl.data._benchmark import (
+    Benchmark,
+    RegionOrigin,
+    Split,
+    benchmark_checksums,
+    benchmark_fingerprint,
+    identify_inputs,
+)
 from rezsl.data._data_files import FEATURE_SUFFIXES, read_feature_rows
-from rezsl.data._folder_files import SPLIT_NAMES, ImageRow
+from rezsl.data._folder import SPLIT_NAMES, ImageRow, MadeSplits, make_splits
 from rezsl.data._held_out import SelectionSplit, selection_split
 from rezsl.data._images import Crop, find_images, fit_images, natural_size, read_image, read_images
-from rezsl.data._make_splits import MadeSplits, make_splits
 from rezsl.data._readers import READERS, Count, FolderReport, Inventory, Reader, check_directory, reader
-from rezsl.data._split import Split
 from rezsl.data._split_file import read_split_file
 from rezsl.files import import_modules
 

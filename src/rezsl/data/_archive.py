@@ -10,12 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.data._benchmark import Benchmark
+from rezsl.data._benchmark import Benchmark, Split
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import Crop, file_of
 from rezsl.data._proposed_split import read_proposed_split
 from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, counts_of
-from rezsl.data._split import Split
 from rezsl.data._split_file import XLSA17
 from rezsl.errors import DataError, name_some
 from rezsl.files import naming

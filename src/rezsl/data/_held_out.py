@@ -7,8 +7,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data._benchmark import Benchmark
-from rezsl.data._split import Split
+from rezsl.data._benchmark import Benchmark, Split
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.semantics import ClassSemantics
 

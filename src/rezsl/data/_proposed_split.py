@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rezsl.data._benchmark import Split
 from rezsl.data._data_files import read_matlab, strings_of
-from rezsl.data._split import Split
 from rezsl.data._split_file import XLSA17, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError, name_some
 

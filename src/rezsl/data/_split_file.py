@@ -12,8 +12,8 @@ from jaxtyping import Int
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from rezsl.data._benchmark import Split
 from rezsl.data._data_files import class_table, read_lines, read_matlab, strings_of, whole_numbers
-from rezsl.data._split import Split
 from rezsl.errors import DataError, check_choice, name_some
 from rezsl.semantics import ClassSemantics
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific
-from rezsl.data._benchmark import Benchmark
+from rezsl.data._benchmark import Benchmark, group_numbers
 from rezsl.data._data_files import class_table, numbers, read_lines
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError, reader
-from rezsl.data._split import group_numbers
 from rezsl.errors import DataError, name_some
 from rezsl.files import naming
 

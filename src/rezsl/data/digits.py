@@ -5,9 +5,8 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._benchmark import Benchmark
+from rezsl.data._benchmark import Benchmark, Split
 from rezsl.data._readers import reader
-from rezsl.data._split import Split
 from rezsl.errors import ArgumentError, needs
 from rezsl.semantics import ClassSemantics, with_places
 

@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, specific, within
-from rezsl.data._benchmark import Benchmark
+from rezsl.data._benchmark import Benchmark, group_numbers
 from rezsl.data._images import Crop
 from rezsl.data._readers import reader
-from rezsl.data._split import group_numbers
 from rezsl.errors import DataError
 from rezsl.files import naming, read_csv
 from rezsl.semantics import ClassSemantics

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rezsl.data._benchmark import Benchmark
-from rezsl.data._folder_files import (
+from rezsl.data._benchmark import Benchmark, Split
+from rezsl.data._folder import (
     SPLIT_NAMES,
     ImageRow,
     images_by_class,
@@ -21,7 +21,6 @@ from rezsl.data._folder_files import (
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
-from rezsl.data._split import Split
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.files import naming
 from rezsl.semantics import ClassSemantics, with_places

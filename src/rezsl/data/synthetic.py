@@ -7,9 +7,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data._benchmark import Benchmark
+from rezsl.data._benchmark import Benchmark, Split
 from rezsl.data._readers import reader
-from rezsl.data._split import Split
 from rezsl.errors import ArgumentError, check_at_least, check_not_negative, check_positive, check_share
 from rezsl.functional.shapes import ClassMatrix
 from rezsl.semantics import ClassSemantics
