@@ -124,10 +124,10 @@ def test_any_logger_of_lightning_receives_the_metrics(features: Benchmark, tmp_p
 def test_fit_is_select_then_refit_then_evaluate(features: Benchmark) -> None:
     whole = fit(features)
     setup = Setup(features, training=TRAINING, progress=False)
-    selection = select(setup)
-    model = refit(setup, selection.choice)
-    assert selection.choice == whole.choice
-    assert selection.model.gamma == whole.choice.gamma
+    selected, choice = select(setup)
+    model = refit(setup, choice)
+    assert choice == whole.choice
+    assert selected.gamma == whole.choice.gamma
     assert whole.test is not None
     assert rezsl.evaluate(model, features).metrics() == whole.test.metrics()
 

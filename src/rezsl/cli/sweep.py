@@ -139,7 +139,7 @@ def _train(text: str, values: dict[str, Any], watch: Callable[[Choice], None]) -
     given = fit_command.arguments_of_fit(arguments)
     data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
     parts = (given["model"], given["backbone"], given["training"])
-    return select(Setup(data, *parts, callbacks=[_Watch(watch)], progress=False)).choice
+    return select(Setup(data, *parts, callbacks=[_Watch(watch)], progress=False))[1]
 
 
 _benchmarks: dict[str, Benchmark] = {}

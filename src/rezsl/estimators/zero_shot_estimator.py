@@ -14,16 +14,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, Split
 from rezsl.errors import ArgumentError, DataError
 from rezsl.estimators._described_classes import DescribedClasses, Frame, Semantics
 from rezsl.estimators._nested import dataclass_fields, model_options, with_fields, with_model_options
 from rezsl.estimators.selection import class_averaged_accuracy
 from rezsl.models import MODELS, MLPRegressor, SemanticModel
-from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
-from rezsl.training import Stage, Training, own_randomness, train_stage
+from rezsl.training import Setup, Training, train_classifier
 
 ROWS = 4096
 
@@ -124,18 +122,10 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         described = described.in_order()
         features, training = _tensor(X), replace(self._settings(), augmentation=None, seed=self._seed())
         samples = _TrainingSamples(features, torch.tensor(described.rows(y, "y")), described.semantics)
-        with own_randomness():
-            torch.manual_seed(training.seed)
-            self.classifier_ = ZeroShotClassifier(
-                FeatureScaler.from_features(features),
-                self._builder()(X.shape[1], described.semantics),
-                described.semantics,
-                described.only(seen, "y").semantics.classes,
-                scale=training.scale,
-            )
-            train_stage(Stage("fit", self.classifier_, training.max_epochs), samples, samples.split.trainval, training)
+        setup = Setup(samples, self._builder(), training=training, progress=False)
+        self.classifier_ = train_classifier(setup, "fit", samples.split.trainval, training.max_epochs)
         # In double precision the scores do not depend on the order of rows to within 1e-7, as scikit-learn requires.
-        self.classifier_.eval().requires_grad_(False).double()
+        self.classifier_.requires_grad_(False).double()
         self._described = described
         self.classes_, self.seen_classes_, self.class_semantics_ = described.labels, seen, described.semantics
         return self

@@ -1,6 +1,7 @@
 """Steps of a training: the forward pass, its random numbers, and the parameters that learn in an epoch."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark
+from rezsl.errors import ArgumentError
 from rezsl.losses import Objective, ObjectiveTerms, RegressionLoss, RRTLoss
 from rezsl.regions import ImageBackbone
 from rezsl.regions._recomputation import recomputed
@@ -17,25 +20,50 @@ from rezsl.training.settings import Training
 
 
 class TrainingStep(nn.Module):
-    """The forward pass of a training step: from inputs and labels to the terms of the objective.
+    """The forward pass of training on some samples, whose K classes alone the objective contains.
 
-    ``positions`` ``[C]`` has the place of each row of the semantics table among the K classes of the objective.
+    ``positions`` ``[C]`` has the place of each row of the semantics table among these classes.
     """
 
     positions: Tensor
 
-    def __init__(
-        self,
-        classifier: ZeroShotClassifier,
-        objective: Objective,
-        positions: Tensor,
-        augmentation: nn.Module | None,
-        micro: int,
-    ) -> None:
+    def __init__(self, classifier: ZeroShotClassifier, benchmark: Benchmark, index: Tensor, training: Training) -> None:
         super().__init__()
-        self.classifier, self.objective = classifier, objective
-        self.augmentation, self.micro = augmentation, micro
+        network, backbone, labels = classifier.network, classifier.backbone, benchmark.labels[index]
+        micro, recompute = training.batches.micro, training.batches.recompute
+        if micro and network.whole_batches:
+            raise ArgumentError(
+                f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch "
+                f"twice, got {micro}; set it to 0"
+            )
+        if recompute and not isinstance(backbone, ImageBackbone):
+            raise ArgumentError(
+                "batches.recompute: expected false without a backbone of images, got true; set it to false"
+            )
+        if isinstance(training.loss, RRTLoss) and not network.readout_parts:
+            raise ArgumentError(
+                f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
+                f"loss, or give the model readout_parts"
+            )
+        # A copy, because the loss keeps errors and learns parameters that belong to one training.
+        loss = deepcopy(training.loss)
+        rows = labels.unique()
+        semantics = benchmark.semantics.values[rows]
+        if loss is not None:
+            loss.prepare(semantics, training.batches.drawn(labels))
+        network.prepare(semantics)
+        self.classifier, self.micro = classifier, micro
+        self.augmentation: nn.Module | None = None
+        if isinstance(backbone, ImageBackbone):
+            backbone.recompute(recompute)
+            if training.augmentation is not None:
+                self.augmentation = training.augmentation.build(backbone.channels)
+        positions = torch.full((len(benchmark.semantics.classes),), -1)
+        positions[rows] = torch.arange(len(rows))
         self.register_buffer("positions", positions, persistent=False)
+        self.objective = Objective(
+            semantics, loss, training.loss_weight, classifier.scale, training.classification, network.class_scores
+        )
 
     def forward(self, inputs: Tensor, labels: Tensor) -> ObjectiveTerms:
         """Return the objective and its terms for inputs ``[B, …]`` and rows ``[B]`` of the semantics table."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, GZSLEvaluator
-from rezsl.losses import Objective, ObjectiveTerms, RRTLoss
+from rezsl.losses import ObjectiveTerms, RRTLoss
 from rezsl.models import ClosedForm
 from rezsl.regions import ImageBackbone
 from rezsl.training._assembly import Batch, BatchesOf, load_batches
@@ -67,7 +65,7 @@ def train_stage(
     if isinstance(classifier.network, ClosedForm):
         _solve(stage, benchmark, index, held_out, evaluator, callbacks)
         return
-    step = _training_step(classifier, benchmark, index, training)
+    step = TrainingStep(classifier, benchmark, index, training)
     fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
     # Cropping somewhere else than in the middle is augmentation too.
     crop_seed = training.seed if training.augmentation is not None else None
@@ -171,43 +169,6 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the learning rate of each group of parameters to a multiple of its highest one."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
-
-
-def _training_step(
-    classifier: ZeroShotClassifier, benchmark: Benchmark, index: Tensor, training: Training
-) -> TrainingStep:
-    """Return the forward pass of training on some samples, whose classes alone the objective contains."""
-    network, backbone, labels = classifier.network, classifier.backbone, benchmark.labels[index]
-    micro, recompute = training.batches.micro, training.batches.recompute
-    if micro and network.whole_batches:
-        raise ArgumentError(
-            f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch twice, "
-            f"got {micro}; set it to 0"
-        )
-    if recompute and not isinstance(backbone, ImageBackbone):
-        raise ArgumentError("batches.recompute: expected false without a backbone of images, got true; set it to false")
-    if isinstance(training.loss, RRTLoss) and not network.readout_parts:
-        raise ArgumentError(
-            f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
-            f"loss, or give the model readout_parts"
-        )
-    # A copy, because the loss keeps errors and learns parameters that belong to one training.
-    loss = deepcopy(training.loss)
-    rows = labels.unique()
-    semantics = benchmark.semantics.values[rows]
-    if loss is not None:
-        loss.prepare(semantics, training.batches.drawn(labels))
-    network.prepare(semantics)
-    augmentation = None
-    if isinstance(backbone, ImageBackbone):
-        backbone.recompute(recompute)
-        augmentation = training.augmentation.build(backbone.channels) if training.augmentation is not None else None
-    positions = torch.full((len(benchmark.semantics.classes),), -1)
-    positions[rows] = torch.arange(len(rows))
-    objective = Objective(
-        semantics, loss, training.loss_weight, classifier.scale, training.classification, network.class_scores
-    )
-    return TrainingStep(classifier, objective, positions, augmentation, micro)
 
 
 @torch.no_grad()

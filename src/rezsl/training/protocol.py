@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+from jaxtyping import Int
 from rich.console import Console
 from torch import Tensor
 
@@ -47,19 +48,6 @@ class FitResult:
     choice: Choice
     test: Evaluation | None
     run_dir: Path | None
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """What :func:`select` returns.
-
-    Attributes:
-        model: the classifier of the training classes after the last epoch that was tried, with the chosen γ.
-        choice: the number of epochs and γ, with their validation metrics.
-    """
-
-    model: ZeroShotClassifier
-    choice: Choice
 
 
 def fit(
@@ -117,7 +105,7 @@ def fit(
     try:
         choice = run.read_choice() if run is not None else None
         if choice is None:
-            choice = select(setup).choice
+            _, choice = select(setup)
         classifier = refit(setup, choice)
     except Exception:
         if run is not None:
@@ -149,17 +137,21 @@ class Setup:
     progress: bool = True
 
 
-def select(setup: Setup) -> Selection:
-    """Choose the number of epochs and γ on validation classes; only the oracle protocol uses test images."""
+def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
+    """Choose the number of epochs and γ on validation classes; only the oracle protocol uses test images.
+
+    Returns:
+        The classifier of the training classes after the last epoch that was tried, with the chosen γ, and the choice.
+    """
     training = setup.training
     parts = _selection_parts(setup.data, training)
     best = BestEpoch(training.patience, highest=training.protocol == "oracle")
     validation = (parts.val_seen, parts.val_unseen)
-    classifier = _train(setup, "select", parts.train, training.max_epochs, [best], validation)
+    classifier = train_classifier(setup, "select", parts.train, training.max_epochs, [best], validation)
     assert best.choice is not None
     if setup.run is not None:
         setup.run.record_choice(best.choice)
-    return Selection(classifier, best.choice)
+    return classifier, best.choice
 
 
 def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
@@ -167,19 +159,29 @@ def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
 
     The learning-rate schedule is laid over ``training.max_epochs``, as in the selection.
     """
-    return _train(setup, "refit", setup.data.split.trainval, choice.epochs, gamma=choice.gamma)
+    return train_classifier(setup, "refit", setup.data.split.trainval, choice.epochs, gamma=choice.gamma)
 
 
-def _train(
+def train_classifier(
     setup: Setup,
     name: str,
-    index: Tensor,
+    index: Int[Tensor, "N"],
     epochs: int,
     callbacks: Sequence[Callback] = (),
     validation: Validation | None = None,
     gamma: float = 0.0,
 ) -> ZeroShotClassifier:
-    """Train a fresh classifier; after Ctrl-C the run directory has the model of that moment, which can be tried."""
+    """Train a fresh classifier; after Ctrl-C the run directory has the model of that moment, which can be tried.
+
+    Args:
+        setup: the arguments of all stages.
+        name: of the stage, for callbacks and files.
+        index: the samples to train on, whose classes become the seen ones.
+        epochs: the most epochs.
+        callbacks: called before those of the set-up.
+        validation: see :func:`train_stage`.
+        gamma: γ of the classifier.
+    """
     data, run = setup.data, setup.run
     with own_randomness():
         classifier = new_classifier(data, index, setup.model, setup.backbone, setup.training)
@@ -218,7 +220,8 @@ def _own_callbacks(setup: Setup, stage: Stage) -> list[Callback]:
     own: list[Callback] = [Logging(setup.logger)] if setup.logger is not None else []
     if isinstance(stage.classifier.network, ClosedForm):
         return own
-    own.append(ProgressBar(Console(stderr=True, quiet=not setup.progress)))
+    if setup.progress:
+        own.append(ProgressBar(Console(stderr=True)))
     if setup.run is not None:
         own += [ErrorHistory(setup.run.validation_errors)] if stage.name == "select" else []
         own.append(History(setup.run.history))
