@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark, Split
+from rezsl.data._data_files import read_lines
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import Crop, file_of
 from rezsl.data._proposed_split import read_proposed_split
@@ -97,14 +98,15 @@ class Archive:
         totals: its published totals.
         parts: its files and folders, all of them necessary.
         signs: see :attr:`rezsl.data.Reader.signs`.
-        counters: functions that count images, classes and attributes in an archive that cannot be loaded, because
-            something is missing; each reads only the parts that it needs, and opens no image.
+        counters: how images, classes and attributes are counted in an archive that cannot be loaded, because something
+            is missing: the name of a list with a line for each, or a function that reads only the parts that it needs,
+            and opens no image.
     """
 
     totals: Totals
     parts: tuple[Part, ...]
     signs: Mapping[str, int]
-    counters: "Sequence[Callable[[Unpacked], int]]"
+    counters: "Sequence[str | Callable[[Unpacked], int]]"
 
     def check(self, reader: Reader, root: Path, _: bool) -> Inventory:
         """Run the reader on a directory, and report what is there and what is missing."""
@@ -116,7 +118,7 @@ class Archive:
         if benchmark is not None:
             found = (len(benchmark.labels), *benchmark.semantics.values.shape)
         else:
-            found = [attempt(lambda count=count: count(here), damaged) for count in self.counters]  # type: ignore[misc] # bound at once
+            found = [attempt(lambda count=count: here.count(count), damaged) for count in self.counters]  # type: ignore[misc] # bound at once
         if found[0] is not None and found[0] < totals.images:
             missing.append(f"{totals.images - found[0]:,} of {totals.images:,} images")
             downloads.append(self.parts[-1].download)
@@ -167,6 +169,10 @@ class Unpacked:
         above = [place / "xlsa17" / "data" for place in (self.root, self.root.parent)]
         places = [self.root, *(place / name for place in above for name in dict.fromkeys((title, title.upper())))]
         return next((place for place in places if (place / "att_splits.mat").is_file()), None)
+
+    def count(self, counter: "str | Callable[[Unpacked], int]") -> int:
+        """Return the number of lines of a list, or the result of a function."""
+        return len(read_lines(self.path(counter))) if isinstance(counter, str) else counter(self)
 
     def count_files(self, name: str, suffix: str) -> int:
         """Return the number of files below a folder whose names end with a suffix, without hidden files."""

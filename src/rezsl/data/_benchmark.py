@@ -158,8 +158,9 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", self.labels.to(torch.int64))
-        if len(self.inputs) != len(self.labels):
-            raise DataError(f"labels: expected one per input, {len(self.inputs)}, got {len(self.labels)}")
+        for name, numbers in (("labels", self.labels), ("groups", self.groups)):
+            if numbers is not None and len(numbers) != len(self.inputs):
+                raise DataError(f"{name}: expected one per input, {len(self.inputs)}, got {len(numbers)}")
         if not len(self.labels):
             raise DataError("inputs: expected at least one, got none")
         class_count = len(self.semantics.classes)
@@ -169,8 +170,6 @@ class Benchmark:
                 f"labels: expected class numbers in [0, {class_count}), the rows of the semantics table, "
                 f"got {low if low < 0 else high}"
             )
-        if self.groups is not None and len(self.groups) != len(self.labels):
-            raise DataError(f"groups: expected one per input, {len(self.labels)}, got {len(self.groups)}")
         if isinstance(self.inputs, Tensor):
             _check_shape(self.inputs)
             if self.regions is None and self.inputs.is_floating_point():

@@ -51,11 +51,7 @@ APY = Archive(
         ),
     ),
     signs=specific(*_LISTS, "attribute_data", "ayahoo_test_images"),
-    counters=(
-        _count_objects,
-        lambda here: len(read_lines(here.path("class_names.txt"))),
-        lambda here: len(read_lines(here.path("attribute_names.txt"))),
-    ),
+    counters=(_count_objects, "class_names.txt", "attribute_names.txt"),
 )
 
 

@@ -7,7 +7,7 @@ import torch
 
 from rezsl.data._archive import Archive, Totals, Unpacked, parts_within, specific
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import class_table, read_lines, read_matrix, read_numbered
+from rezsl.data._data_files import class_table, read_matrix, read_numbered
 from rezsl.data._images import find_images
 from rezsl.data._readers import reader
 from rezsl.data._split_file import Missing, fill_unknown
@@ -24,11 +24,7 @@ AWA2 = Archive(
         *parts_within(_FOLDER, f"AwA2-data.zip (13 GB, {_PUBLISHER})", "JPEGImages"),
     ),
     signs=specific("predicate-matrix-continuous.txt", "predicates.txt", _FOLDER),
-    counters=(
-        lambda here: here.count_files("JPEGImages", ".jpg"),
-        lambda here: len(read_lines(here.path("classes.txt"))),
-        lambda here: len(read_lines(here.path("predicates.txt"))),
-    ),
+    counters=(lambda here: here.count_files("JPEGImages", ".jpg"), "classes.txt", "predicates.txt"),
 )
 
 # The list of attributes runs from colours to character, in the order of Osherson et al. (1991); published groupings

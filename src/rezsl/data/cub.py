@@ -6,7 +6,7 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific, within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import class_table, read_lines, read_matrix, read_numbered
+from rezsl.data._data_files import class_table, read_matrix, read_numbered
 from rezsl.data._readers import reader
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
@@ -28,11 +28,7 @@ CUB = Archive(
         *parts_within(_FOLDER, _ARCHIVE, "images"),
     ),
     signs=specific("image_class_labels.txt", _TABLE, _FOLDER),
-    counters=(
-        lambda here: here.count_files("images", ".jpg"),
-        lambda here: len(read_lines(here.path("classes.txt"))),
-        lambda here: len(read_lines(here.path("attributes.txt"))),
-    ),
+    counters=(lambda here: here.count_files("images", ".jpg"), "classes.txt", "attributes.txt"),
 )
 
 

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -117,8 +118,8 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
         _check_rows(root, rows)
         files = [row.file for row in rows]
         labels = labels_of([row.class_name for row in rows], semantics, root)
-        names = [row.split for row in rows]
-        split = Split.from_masks(*(_where(names, part) for part in ("test_unseen", "test_seen", "val")))
+        listed = np.array([row.split for row in rows])
+        split = Split.from_masks(*(torch.from_numpy(listed == part) for part in ("test_unseen", "test_seen", "val")))
         if any(row.group is not None for row in rows):
             groups = number_groups((row.file, row.group or "") for row in rows)
     else:
@@ -128,10 +129,6 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     with naming(root):
         paths = [root / file for file in files]
         return Benchmark(root.resolve().name, paths, labels, semantics, split, groups, notes=notes)
-
-
-def _where(names: Sequence[str], wanted: str) -> Tensor:
-    return torch.tensor([name == wanted for name in names], dtype=torch.bool)
 
 
 def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:

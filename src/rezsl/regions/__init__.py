@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from rezsl.files import import_modules
 from rezsl.regions._backbone import BACKBONES, Backbone, FeatureScaler, backbone_builder
-from rezsl.regions._recomputation import recomputed
 from rezsl.regions.extraction import extract_regions
-from rezsl.regions.image_backbone import ImageBackbone, ScaledImageBackbone
+from rezsl.regions.image_backbone import ImageBackbone, ScaledImageBackbone, recomputed
 from rezsl.regions.pretrained import weights_commit
 from rezsl.regions.store import (
     IRRELEVANT,

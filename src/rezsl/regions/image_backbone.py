@@ -2,21 +2,25 @@
 
 import inspect
 import math
-from collections.abc import Sequence
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 from rezsl.errors import ArgumentError, DataError, check_at_least, needs
 from rezsl.functional.shapes import Regions
 from rezsl.regions._backbone import Backbone, FeatureScaler
-from rezsl.regions._recomputation import blocks, recomputed_blocks
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
+
+Output = TypeVar("Output")
 
 
 class ImageBackbone(Backbone):
@@ -144,7 +148,7 @@ class ImageBackbone(Backbone):
         images = inputs if inputs.is_floating_point() else inputs.float() / 255
         images = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
         learns = self.training and not self._frozen and torch.is_grad_enabled()
-        with recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
+        with _recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
             regions: Tensor = self.network(images, **self._options).last_hidden_state
         if regions.ndim == 4:
             regions = regions.flatten(2).mT
@@ -193,3 +197,72 @@ def _replace_stem(network: Any, config: "PretrainedConfig") -> None:
     nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
     network.embedder.embedder.convolution = stem
     network.embedder.pooler = nn.Identity()
+
+
+def recomputed(function: Callable[..., Output], network: nn.Module, *args: Any, **options: Any) -> Output:
+    """Return ``function(*args, **options)`` and store only the arguments for the gradients.
+
+    This is gradient checkpointing (Chen et al., *Training deep nets with sublinear memory cost*, 2016). It saves memory
+    and takes about a third more computation, because activations are computed a second time for the gradients.
+
+    The second computation draws the same random numbers, and it does not change the running statistics of the batch
+    normalisation in ``network``, with which the function computes, again.
+    """
+    output: Output = checkpoint(
+        function,
+        *args,
+        use_reentrant=False,
+        context_fn=lambda: (nullcontext(), _without_statistics(network)),
+        **options,
+    )
+    return output
+
+
+@contextmanager
+def _recomputed_blocks(network: nn.Module) -> Iterator[None]:
+    """Inside the block, store only the inputs of each of the network's blocks for the gradients.
+
+    The network still processes the whole batch at once, so that batch normalisation is unchanged.
+    """
+    found = blocks(network)
+    for block in found:
+        # The method is replaced on the instance, so that hooks around the block are called once.
+        block.forward = partial(recomputed, block.forward, block)
+    try:
+        yield
+    finally:
+        for block in found:
+            del block.forward
+
+
+def blocks(network: nn.Module) -> list[nn.Module]:
+    """Return the layers of a transformer, or the residual blocks of the stages of a convolutional network.
+
+    Raises:
+        ArgumentError: the blocks of this architecture are not known.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415 - it takes seconds
+
+    found: list[nn.Module] = [module for module in network.modules() if isinstance(module, GradientCheckpointingLayer)]
+    stages = (getattr(module, "layers", None) for module in network.modules())
+    found = found or [block for stage in stages if isinstance(stage, nn.ModuleList | nn.Sequential) for block in stage]
+    if not found:
+        raise ArgumentError(
+            f"recompute: expected a backbone whose blocks are known, got {type(network).__name__}; leave it out, and "
+            f"divide batches into parts instead (batches.micro)"
+        )
+    return found
+
+
+@contextmanager
+def _without_statistics(network: nn.Module) -> Iterator[None]:
+    """Normalise by the statistics of the batch without changing the running statistics."""
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
+    before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
+    for layer in layers:
+        layer.momentum, layer.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for layer, kept in zip(layers, before, strict=True):
+            layer.momentum, layer.num_batches_tracked = kept

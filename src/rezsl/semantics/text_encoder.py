@@ -97,17 +97,13 @@ def _tokens(tokenizer: Any, model: Any, texts: list[str]) -> Any:
     )
 
 
-def _encode(model: Any, tokens: Any) -> Float[Tensor, "S L"]:
-    pooled: Tensor
+def _encode(model: Any, tokens: Any) -> Any:
     if hasattr(model, "get_text_features"):
         features = model.get_text_features(**tokens)
-        pooled = features if isinstance(features, Tensor) else features.pooler_output
-        return pooled
+        return features if isinstance(features, Tensor) else features.pooler_output
     output = (model.get_encoder() if model.config.is_encoder_decoder else model)(**tokens)
     if model.config.model_type in _TEXT_TOWERS:
-        pooled = output.pooler_output
-        return pooled
+        return output.pooler_output
     states = output.last_hidden_state
     weights = tokens["attention_mask"].unsqueeze(2).to(states.dtype)
-    mean: Tensor = (states * weights).sum(dim=1) / weights.sum(dim=1)
-    return mean
+    return (states * weights).sum(dim=1) / weights.sum(dim=1)

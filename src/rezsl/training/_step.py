@@ -13,7 +13,7 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.losses import Objective, ObjectiveTerms, RegressionLoss, RRTLoss
 from rezsl.regions import ImageBackbone
-from rezsl.regions._recomputation import recomputed
+from rezsl.regions.image_backbone import recomputed
 from rezsl.training.callbacks import Stage
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
