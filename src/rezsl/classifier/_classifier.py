@@ -150,11 +150,9 @@ class ZeroShotClassifier(nn.Module):
         """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""
         best, columns = scores.topk(min(top, len(names)), dim=1)
         shares = scores.softmax(dim=1).gather(1, columns)
+        seen = self.seen_classes
         return [
-            [
-                Ranked(names[c], score, share, names[c] in self.seen_classes)
-                for c, score, share in zip(*row, strict=True)
-            ]
+            [Ranked(names[c], score, share, names[c] in seen) for c, score, share in zip(*row, strict=True)]
             for row in zip(columns.tolist(), best.tolist(), shares.tolist(), strict=True)
         ]
 

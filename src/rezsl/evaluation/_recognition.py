@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.evaluation._evaluation import AnalysisOptions, PredictedSamples
-from rezsl.functional import class_accuracies
 from rezsl.functional.recognition import Hubness, Mistakes, Reliability, hubness, reliability, study_mistakes
 from rezsl.functional.scoring import calibrated_choice, confusion_counts
 from rezsl.functional.shapes import ClassMask, Scores
@@ -102,15 +101,14 @@ def recognise(
         scores = scores[rows][:, columns]
     truth = torch.searchsorted(columns, samples.labels[rows])
     chosen, confidence, calibrated = calibrated_choice(scores, samples.is_seen[columns], gamma)
-    accuracies, present = class_accuracies(chosen, truth)
-    of_all = torch.full((len(columns),), torch.nan, dtype=torch.float64)
+    confusion = confusion_counts(truth, chosen, len(columns))
     return Recognition(
         candidates=tuple(samples.semantics.classes[column] for column in columns.tolist()),
         sample=rows,
         truth=truth,
         chosen=chosen,
-        class_accuracy=of_all.index_copy(0, present, accuracies),
-        confusion=confusion_counts(truth, chosen, len(columns)),
+        class_accuracy=confusion.diagonal() / confusion.sum(dim=1).double(),
+        confusion=confusion,
         mistakes=study_mistakes(samples.predictions[rows], samples.semantics.values[columns], truth, chosen),
         hubness=hubness(calibrated, options.neighbours),
         reliability=reliability(confidence, chosen == truth, options.confidence_bins, options.confidence_binning),

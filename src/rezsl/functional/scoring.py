@@ -166,13 +166,9 @@ def seen_unseen_margins(
 
     Returns:
         ``margin [B]`` = best seen score − best unseen score (float64), and ``right [B]``: for a sample of a seen class,
-        whether its best seen class is its label; for others, whether their best unseen class is their label.
-
-    Raises:
-        ArgumentError: all classes are seen, or none.
+        whether its best seen class is its label; for others, whether their best unseen class is their label. Where all
+        classes are seen, the margins are ∞, and where none is, −∞.
     """
-    if bool(is_seen.all()) or not bool(is_seen.any()):
-        raise ArgumentError("is_seen: expected at least one seen and one unseen class, got only one kind")
     seen_score, seen_class, unseen_score, unseen_class = _best_of_both(scores, is_seen)
     winner = torch.where(is_seen[labels], seen_class, unseen_class)
     return seen_score.double() - unseen_score.double(), winner == labels
@@ -242,6 +238,8 @@ def seen_unseen_curve(
     >>> curve.ausuc, curve.at(0.0).harmonic_mean
     (1.0, 1.0)
     """
+    if bool(is_seen.all()) or not bool(is_seen.any()):
+        raise ArgumentError("is_seen: expected at least one seen and one unseen class, got only one kind")
     scores, labels = torch.cat([seen_scores, unseen_scores]), torch.cat([seen_labels, unseen_labels])
     margin, right = seen_unseen_margins(scores, labels, is_seen)
     curve = curve_from_margins(margin, right, labels, is_seen)

@@ -63,14 +63,10 @@ class SeenUnseen(Metric):
 
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]`` and true classes ``[B]``."""
-        any_seen = bool(self.is_seen.any())
-        if any_seen == bool(self.is_seen.all()):
-            # Without a rival on the other side the seen classes win at every finite γ, or the unseen ones do.
-            largest = torch.finfo(torch.float64).max
-            margin = torch.full_like(labels, largest if any_seen else -largest, dtype=torch.float64)
-            right = scores.argmax(dim=1) == labels
-        else:
-            margin, right = seen_unseen_margins(scores, labels, self.is_seen)
+        margin, right = seen_unseen_margins(scores, labels, self.is_seen)
+        if bool(self.is_seen.any()) == bool(self.is_seen.all()):
+            # Without a rival on the other side the classes win at every finite γ, so the margin is the largest number.
+            margin = margin.nan_to_num(torch.nan)
         self.margin.append(margin)
         self.right.append(right)
         self.label.append(labels.to(torch.int32))
