@@ -126,7 +126,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     if not runs:
         raise ArgumentError("runs: expected at least one to report, got none")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "signed": signed, "p_value": p_value}
+    environment.filters |= {"number": number, "signed": signed, "p_value": p_value, "text": _text}
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
@@ -158,6 +158,8 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
 def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     analysis, unseen = run.analysis, run.analysis.conventional
     validation_classes = run.metrics.get("validation", {}).get("unseen_classes")
+    accuracy = analysis.generalized.accuracy_of
+    columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
     return {
         "id": prefix,
         "name": name,
@@ -169,26 +171,11 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "plots": page_plots(analysis, run.error_fall, prefix),
         "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,
         "pairs": analysis.generalized.most_confused(PAIRS),
-        "classes": _classes(analysis),
-        "settings": _lines(run.settings),
-        "metrics": _lines(run.metrics),
+        "classes": sorted(zip(*columns, strict=True), key=lambda row: accuracy[row[0]]),
+        "accuracy": accuracy,
+        "settings": flat(run.settings),
+        "metrics": flat(run.metrics),
     }
-
-
-def _classes(analysis: Analysis) -> list[list[str]]:
-    """Return name, side, images, accuracy among all classes and error of every class, the lowest accuracy first."""
-    accuracy = analysis.generalized.accuracy_of
-    columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
-    rows = sorted(zip(*columns, strict=True), key=lambda row: accuracy[row[0]])
-    return [
-        [name, "seen" if seen else "unseen", str(count), number(100 * accuracy[name], 1), number(1000 * error, 2)]
-        for name, seen, count, error in rows
-    ]
-
-
-def _lines(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return a nested record as lines of dotted names and values."""
-    return [(name, _text(value)) for name, value in flat(record).items()]
 
 
 def _text(value: Any) -> str:

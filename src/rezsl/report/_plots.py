@@ -37,7 +37,7 @@ PANELS = {
 
 
 @contextmanager
-def plain_text(settings: Mapping[str, Any] | None = None) -> Iterator[None]:
+def plain_text(settings: Any = None) -> Iterator[None]:
     """Apply settings of Matplotlib, and draw names as they are: text between two $ would become a formula, or fail."""
     with needs("report", "plots"):
         from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
