@@ -1,7 +1,7 @@
 """Official archives: their parts and published totals, their check, and the benchmark under a split."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from rezsl.data._data_files import read_lines
 from rezsl.data._held_out import draw_split
 from rezsl.data._images import Crop, file_of
 from rezsl.data._proposed_split import read_proposed_split
-from rezsl.data._readers import Inventory, MissingPartError, Reader, attempt, counts_of
+from rezsl.data._readers import Inventory, Loader, MissingPartError, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17
 from rezsl.errors import DataError, name_some
 from rezsl.files import naming
@@ -49,11 +49,6 @@ def within(folder: str, *places: str) -> tuple[str, ...]:
 def parts_within(folder: str, download: str, *names: str) -> tuple[Part, ...]:
     """Return parts that lie in the unpacked folder under their own names."""
     return tuple(Part(name, within(folder, name), download) for name in names)
-
-
-def specific(*signs: str) -> dict[str, int]:
-    """Return signs that only one data set has, for :attr:`rezsl.data.Reader.signs`."""
-    return dict.fromkeys(signs, 3)
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ class Archive:
     Attributes:
         totals: its published totals.
         parts: its files and folders, all of them necessary.
-        signs: see :attr:`rezsl.data.Reader.signs`.
+        signs: names of files and folders that only this data set has, for :attr:`rezsl.data.Reader.signs`.
         counters: how images, classes and attributes are counted in an archive that cannot be loaded, because something
             is missing: the name of a list with a line for each, or a function that reads only the parts that it needs,
             and opens no image.
@@ -105,8 +100,12 @@ class Archive:
 
     totals: Totals
     parts: tuple[Part, ...]
-    signs: Mapping[str, int]
+    signs: tuple[str, ...]
     counters: "Sequence[str | Callable[[Unpacked], int]]"
+
+    def reader(self, name: str) -> Callable[[Loader], Loader]:
+        """Register the decorated loader of this archive."""
+        return reader(name, self.totals.title, dict.fromkeys(self.signs, 3), self.check, self.totals)
 
     def check(self, reader: Reader, root: Path, _: bool) -> Inventory:
         """Run the reader on a directory, and report what is there and what is missing."""

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within
 from rezsl.data._benchmark import Benchmark, group_numbers
 from rezsl.data._data_files import class_table, numbers, read_lines
 from rezsl.data._images import Crop
-from rezsl.data._readers import MissingPartError, reader
+from rezsl.data._readers import MissingPartError
 from rezsl.errors import DataError, name_some
 from rezsl.files import naming
 
@@ -50,16 +50,12 @@ APY = Archive(
             f"ayahoo_test_images.tar.gz (some 100 MB, {_PUBLISHER})",
         ),
     ),
-    signs=specific(*_LISTS, "attribute_data", "ayahoo_test_images"),
+    signs=(*_LISTS, "attribute_data", "ayahoo_test_images"),
     counters=(_count_objects, "class_names.txt", "attribute_names.txt"),
 )
 
 
-_Object = tuple[Crop, int, list[float]]
-"""Its box, its class, and its attributes."""
-
-
-@reader("apy", APY.totals.title, APY.signs, APY.check, APY.totals)
+@APY.reader("apy")
 def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read attribute_data.tar.gz, the images of VOC 2008 and those of aYahoo; errors as for :func:`load_cub`.
 
@@ -89,7 +85,10 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     return here.benchmark(crops, labels, semantics, splits, seed, groups, agreeing=1)
 
 
-def _read_list(here: Unpacked, file: str, classes: list[str], attribute_count: int) -> Iterator[_Object]:
+def _read_list(
+    here: Unpacked, file: str, classes: list[str], attribute_count: int
+) -> Iterator[tuple[Crop, int, list[float]]]:
+    """Yield the box, the class and the attributes of each object of a list."""
     path, folder = here.path(file), here.path(_LISTS[file])
     row = {name: number for number, name in enumerate(classes)}
     for number, line in enumerate(read_lines(path), start=1):

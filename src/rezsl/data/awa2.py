@@ -5,11 +5,10 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Totals, Unpacked, parts_within, specific
+from rezsl.data._archive import Archive, Totals, Unpacked, parts_within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import class_table, read_matrix, read_numbered
 from rezsl.data._images import find_images
-from rezsl.data._readers import reader
 from rezsl.data._split_file import Missing, fill_unknown
 from rezsl.errors import DataError, name_some
 
@@ -23,7 +22,7 @@ AWA2 = Archive(
         *parts_within(_FOLDER, f"AwA2-base.zip (32 KB, {_PUBLISHER})", *_LISTS),
         *parts_within(_FOLDER, f"AwA2-data.zip (13 GB, {_PUBLISHER})", "JPEGImages"),
     ),
-    signs=specific("predicate-matrix-continuous.txt", "predicates.txt", _FOLDER),
+    signs=("predicate-matrix-continuous.txt", "predicates.txt", _FOLDER),
     counters=(lambda here: here.count_files("JPEGImages", ".jpg"), "classes.txt", "predicates.txt"),
 )
 
@@ -48,7 +47,7 @@ GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names.sp
 """Group of every attribute."""
 
 
-@reader("awa2", AWA2.totals.title, AWA2.signs, AWA2.check, AWA2.totals)
+@AWA2.reader("awa2")
 def load_awa2(
     root: str | Path, splits: str | Path | None = None, missing: Missing = "mean", seed: int = 0
 ) -> Benchmark:

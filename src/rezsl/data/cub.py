@@ -4,10 +4,9 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific, within
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import class_table, read_matrix, read_numbered
-from rezsl.data._readers import reader
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
 
@@ -27,12 +26,12 @@ CUB = Archive(
         ),
         *parts_within(_FOLDER, _ARCHIVE, "images"),
     ),
-    signs=specific("image_class_labels.txt", _TABLE, _FOLDER),
+    signs=("image_class_labels.txt", _TABLE, _FOLDER),
     counters=(lambda here: here.count_files("images", ".jpg"), "classes.txt", "attributes.txt"),
 )
 
 
-@reader("cub", CUB.totals.title, CUB.signs, CUB.check, CUB.totals)
+@CUB.reader("cub")
 def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked CUB_200_2011.tgz.
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, specific
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import read_variable
 from rezsl.data._proposed_split import ProposedSplit, read_proposed_split
-from rezsl.data._readers import MissingPartError, reader
+from rezsl.data._readers import MissingPartError
 from rezsl.data._split_file import XLSA17, read_split_file
 from rezsl.errors import DataError, name_some
 from rezsl.semantics import ClassSemantics
@@ -24,7 +24,7 @@ FLO = Archive(
         Part(_LABELS, (_LABELS, f"../{_LABELS}"), f"{_LABELS} (under 1 KB, {_PUBLISHER})"),
         *parts_within("102flowers", f"102flowers.tgz (about 330 MB, {_PUBLISHER})", "jpg"),
     ),
-    signs=specific(_LABELS, "jpg", "setid.mat", "102flowers"),
+    signs=(_LABELS, "jpg", "setid.mat", "102flowers"),
     counters=(
         lambda here: here.count_files("jpg", ".jpg"),
         lambda here: len(np.unique(read_variable(here.path(_LABELS), "labels"))),
@@ -33,7 +33,7 @@ FLO = Archive(
 )
 
 
-@reader("flowers", FLO.totals.title, FLO.signs, FLO.check, FLO.totals)
+@FLO.reader("flowers")
 def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmark:
     """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also contains the class semantics.
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import torch
 
-from rezsl.data._archive import Archive, Part, Totals, Unpacked, specific, within
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, within
 from rezsl.data._benchmark import Benchmark, group_numbers
 from rezsl.data._images import Crop
-from rezsl.data._readers import reader
 from rezsl.errors import DataError
 from rezsl.files import naming, read_csv
 from rezsl.semantics import ClassSemantics
@@ -23,7 +22,7 @@ GTSRB = Archive(
             "GTSRB_Final_Training_Images.zip (about 263 MB, Ruhr University Bochum, GTSRB)",
         ),
     ),
-    signs=specific("Final_Training", "GTSRB", "Images/00000"),
+    signs=("Final_Training", "GTSRB", "Images/00000"),
     counters=(
         lambda here: here.count_files("Final_Training/Images", ".ppm"),
         lambda here: len(list(here.path("Final_Training/Images").glob("[0-9]*/GT-*.csv"))),
@@ -34,7 +33,7 @@ GTSRB = Archive(
 _COLUMNS = ("Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "Roi.X2", "Roi.Y2", "ClassId")
 
 
-@reader("gtsrb", GTSRB.totals.title, GTSRB.signs, GTSRB.check, GTSRB.totals)
+@GTSRB.reader("gtsrb")
 def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     """Read the unpacked GTSRB_Final_Training_Images.zip.
 

@@ -6,10 +6,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, specific, within
+from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import class_table, read_variable, strings_of
-from rezsl.data._readers import reader
 from rezsl.errors import DataError, name_some
 
 _FOLDER = "SUNAttributeDB"
@@ -27,7 +26,7 @@ SUN = Archive(
             f"SUNAttributeDB_Images.tar.gz (several GB, {_PUBLISHER})",
         ),
     ),
-    signs=specific("attributeLabels_continuous.mat", _FOLDER, "SUNAttributeDB_Images"),
+    signs=("attributeLabels_continuous.mat", _FOLDER, "SUNAttributeDB_Images"),
     counters=(
         lambda here: here.count_files("images", ".jpg"),
         lambda here: len(set(map(scene_class, _listed_files(here)))),
@@ -39,7 +38,7 @@ SUN = Archive(
 _FIRST_OF_GROUP = {"fencing": "materials", "natural light": "surface properties", "natural": "spatial envelope"}
 
 
-@reader("sun", SUN.totals.title, SUN.signs, SUN.check, SUN.totals)
+@SUN.reader("sun")
 def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) -> Benchmark:
     """Read the unpacked SUNAttributeDB.tar.gz and SUNAttributeDB_Images.tar.gz; errors as for :func:`load_cub`.
 
