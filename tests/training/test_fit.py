@@ -35,7 +35,7 @@ from rezsl.training import (
 )
 from rezsl.training._assembly import BatchesOf, ModelBuilder, load_batches
 from rezsl.training._recording import read_checkpoint, write_checkpoint
-from rezsl.training.selection import BestEpoch
+from rezsl.training.callbacks import BestEpoch
 from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
 
 

@@ -91,27 +91,25 @@ class BNILoss(BalancedMSELoss):
         bins: number of bins per attribute, at least 1.
     """
 
-    log_share: Float[Tensor, "S N"] | None
-    centres: Float[Tensor, "S N"] | None
+    histogram: Float[Tensor, "2 S N"] | None
 
     def __init__(self, bins: int = 20, noise: float = 0.1, normalize: bool = True) -> None:
         super().__init__(noise, normalize)
         check_at_least(1, bins=bins)
         self.bins = bins
-        # prepare() computes these from the training set, so the state_dict does not contain them.
-        self.register_buffer("log_share", None, persistent=False)
-        self.register_buffer("centres", None, persistent=False)
+        # prepare() computes this from the training set, so the state_dict does not contain it.
+        self.register_buffer("histogram", None, persistent=False)
 
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
         """Count the training samples in each bin; see :class:`RegressionLoss`."""
         compared = self.normalize_rows(class_semantics)
         bins = label_bins(compared, self.bins)
         density = bins.density(compared, class_counts)
-        self.log_share, self.centres = (density / density.sum(dim=1, keepdim=True)).log(), bins.centres()
+        self.histogram = torch.stack([(density / density.sum(dim=1, keepdim=True)).log(), bins.centres()])
 
     def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         """Return the mean in the formula."""
-        log_share, centres = prepared(self.log_share).to(prediction), prepared(self.centres).to(prediction)
+        log_share, centres = prepared(self.histogram).to(prediction)
         distance = (prediction.unsqueeze(2) - centres).square()
         normalizer = torch.logsumexp(log_share - distance / (2 * variance), dim=2)
         return ((prediction - target).square() / (2 * variance) + normalizer).mean()

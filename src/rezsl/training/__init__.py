@@ -7,12 +7,11 @@ with needs("train", "training"):
     import rich  # noqa: F401 - the modules below need it
 
 from rezsl.training._assembly import with_word_vectors
-from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
+from rezsl.training.callbacks import Callback, Choice, EpochRecord, Logger, Stage
 from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
 from rezsl.training.protocol import FitResult, Setup, fit, refit, select, train_classifier
 from rezsl.training.run import RunDirectory
-from rezsl.training.selection import Choice
 from rezsl.training.settings import Augmentation, Batches, Training
 
 __all__ = [

@@ -25,10 +25,9 @@ from rezsl.training._assembly import (
     with_word_vectors,
 )
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar
-from rezsl.training.callbacks import Callback, Logger, Stage
+from rezsl.training.callbacks import BestEpoch, Callback, Choice, Logger, Stage
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
-from rezsl.training.selection import BestEpoch, Choice
 from rezsl.training.settings import Training
 
 
@@ -203,16 +202,13 @@ def train_classifier(
 
 def _selection_parts(data: Benchmark, training: Training) -> SelectionSplit:
     """Return the samples that the selection stage trains on, and those that it chooses by."""
-    match training.protocol:
-        case "honest":
-            return selection_split(data, training.seed)
-        case "oracle":
-            if not (len(data.split.test_seen) and len(data.split.test_unseen)):
-                raise ArgumentError(
-                    "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got "
-                    "'oracle'"
-                )
-            return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
+    if training.protocol == "honest":
+        return selection_split(data, training.seed)
+    if not (len(data.split.test_seen) and len(data.split.test_unseen)):
+        raise ArgumentError(
+            "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got 'oracle'"
+        )
+    return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
 
 
 def _own_callbacks(setup: Setup, stage: Stage) -> list[Callback]:

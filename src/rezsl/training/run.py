@@ -12,7 +12,7 @@ from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
 from rezsl.files import differences, read_json, write_json
-from rezsl.training.selection import Choice
+from rezsl.training.callbacks import Choice
 from rezsl.training.settings import Training
 
 
