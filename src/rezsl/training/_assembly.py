@@ -1,8 +1,7 @@
 """From a benchmark and two builders to a fresh classifier and its batches."""
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -30,14 +29,6 @@ Batch = tuple[Tensor, Tensor]
 MOST_CACHED_BYTES = 2 << 30
 
 _decoded: WeakKeyDictionary[Benchmark, Tensor] = WeakKeyDictionary()
-
-
-@contextmanager
-def own_randomness() -> Iterator[None]:
-    """Restore the caller's random number generators afterwards, whatever is seeded and drawn inside."""
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-    with torch.random.fork_rng(devices):
-        yield
 
 
 def new_classifier(

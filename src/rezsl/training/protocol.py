@@ -6,6 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from jaxtyping import Int
 from rich.console import Console
 from torch import Tensor
@@ -16,14 +17,7 @@ from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.models import ClosedForm
 from rezsl.regions import small_resnet
-from rezsl.training._assembly import (
-    BackboneBuilder,
-    ModelBuilder,
-    in_memory,
-    new_classifier,
-    own_randomness,
-    with_word_vectors,
-)
+from rezsl.training._assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar
 from rezsl.training.callbacks import BestEpoch, Callback, Choice, Logger, Stage
 from rezsl.training.loop import Validation, train_stage
@@ -182,7 +176,8 @@ def train_classifier(
         gamma: γ of the classifier.
     """
     data, run = setup.data, setup.run
-    with own_randomness():
+    # The caller's random number generators are left as they were.
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
         classifier = new_classifier(data, index, setup.model, setup.backbone, setup.training)
         if run is not None:
             run.begin(data, classifier, setup.training)
