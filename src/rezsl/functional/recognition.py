@@ -114,12 +114,11 @@ def hubness(scores: Scores, neighbours: int) -> Hubness:
     occurrence = torch.bincount(scores.topk(neighbours, dim=1).indices.flatten(), minlength=classes)
     deviation = occurrence - occurrence.double().mean()
     spread = deviation.square().mean().sqrt()
-    even = bool((occurrence == occurrence[0]).all())
     return Hubness(
         neighbours=neighbours,
         occurrence=occurrence,
-        skewness=torch.nan if even else float((deviation / spread).pow(3).mean()),
-        is_hub=(deviation > 2 * spread) & (not even),
+        skewness=float((deviation / spread).pow(3).mean()),
+        is_hub=deviation > 2 * spread,
         is_orphan=occurrence == 0,
     )
 
@@ -133,8 +132,8 @@ class Mistakes:
         error: mean squared error over attributes between the directions of predicted and true attributes, ``[M]``.
         cosine_to_truth: cosine between the predicted attributes and those of the true class, ``[M]``.
         cosine_to_chosen: cosine between the predicted attributes and those of the chosen class, ``[M]``.
-        neighbour_rank: rank of the chosen class among the neighbours of the true class, ``[M]``, see
-            :func:`neighbour_ranks`; 1 if no other candidate is nearer.
+        neighbour_rank: 1 + the number of candidates that are nearer to the true class than the chosen one, by the
+            cosine between class semantics, ``[M]``. Cosines that differ by less than 1e-12 are treated as equal.
         right_error: mean of the error over the right samples; NaN if there are none.
         right_cosine: mean cosine to the true class over the right samples; NaN if there are none.
     """
@@ -173,23 +172,14 @@ def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth
     cosine = (predictions * target).sum(dim=1)
     right = truth == chosen
     wrong = (~right).nonzero().squeeze(1)
+    nearness = (directions @ directions.T).fill_diagonal_(-torch.inf)
+    nearer = len(nearness) - torch.searchsorted(nearness.sort(dim=1).values, nearness + 1e-12, right=True)
     return Mistakes(
         position=wrong,
         error=error[wrong],
         cosine_to_truth=cosine[wrong],
         cosine_to_chosen=(predictions[wrong] * directions[chosen[wrong]]).sum(dim=1),
-        neighbour_rank=neighbour_ranks(directions)[truth[wrong], chosen[wrong]],
+        neighbour_rank=1 + nearer[truth[wrong], chosen[wrong]],
         right_error=float(error[right].mean()),
         right_cosine=float(cosine[right].mean()),
     )
-
-
-def neighbour_ranks(directions: ClassMatrix) -> Int[Tensor, "C C"]:
-    """Rank class c (column) among the neighbours of class t (row): 1 + the number of classes nearer to t, without t.
-
-    Nearness is the cosine between ``directions``, the class semantics with rows of length 1, ``[C, S]``. Cosines that
-    differ by less than 1e-12 are treated as equal.
-    """
-    cosine = (directions @ directions.T).fill_diagonal_(-torch.inf)
-    ascending = cosine.sort(dim=1).values
-    return len(cosine) - torch.searchsorted(ascending, cosine + 1e-12, right=True) + 1
