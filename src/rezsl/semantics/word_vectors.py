@@ -149,11 +149,9 @@ def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_mis
             f"{found.source}: expected vectors of {name_some(nothing)} or of the words in these names, got none; "
             f"give another file, or rename the attributes{others}"
         )
-    combined = [_combine(found, words, combine) for words in resolved if words]
-    mean = torch.stack(combined).mean(dim=0)
-    rows = iter(combined)
-    vectors = torch.stack([next(rows) if words else mean for words in resolved])
-    return WordVectors(names, vectors, resolved, missing)
+    combined = {words: _combine(found, words, combine) for words in resolved if words}
+    mean = torch.stack([combined[words] for words in resolved if words]).mean(dim=0)
+    return WordVectors(names, torch.stack([combined.get(words, mean) for words in resolved]), resolved, missing)
 
 
 def _combine(found: FoundWords, words: tuple[str, ...], combine: str) -> Float[Tensor, "L"]:
