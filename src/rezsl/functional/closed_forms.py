@@ -106,8 +106,8 @@ def sae(moments: ClassMoments, class_semantics: ClassMatrix, penalty: float) -> 
     It minimises ‖X − SW‖² + λ‖XWᵀ − S‖², with S the attributes of each sample. W is the solution of the Sylvester
     equation SᵀS·W + W·λXᵀX = (1 + λ)·SᵀX. The small SᵀS is diagonalised. The large XᵀX is only brought to tridiagonal
     form, which avoids its eigenvectors and leaves one tridiagonal system per eigenvalue of SᵀS. Directions in which the
-    attributes of all classes are 0 have weight 0, which is the smallest of the solutions. Arguments and result are those
-    of :func:`eszsl`; an ArgumentError is raised if the penalty λ is so large that float64 has no solution.
+    attributes of all classes are 0 have weight 0, which is the smallest of the solutions. Arguments and result are as
+    for :func:`eszsl`; an ArgumentError is raised if the penalty λ is so large that float64 has no solution.
     """
     semantics = class_semantics.double()
     weighted = semantics * moments.counts[:, None]

@@ -18,7 +18,6 @@ from rezsl.models._semantic_model import SemanticModel, pool
 from rezsl.semantics import ClassSemantics
 
 MOST_STEPS = 1000
-"""The largest number of steps of DAP's logistic regressions."""
 
 
 class LinearModel(SemanticModel):

@@ -1,5 +1,7 @@
 """Read-outs with one hidden layer, of which one smooths the distribution of its features."""
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,7 +26,7 @@ class MLPRegressor(SemanticModel, name="mlp"):
         dropout: share of hidden units that training switches off, in ``[0, 1)``.
     """
 
-    readout_parts = ("readout",)
+    readout_parts: ClassVar[tuple[str, ...]] = ("readout",)
 
     def __init__(
         self, region_dim: int, semantics: ClassSemantics, hidden_dim: int = 1024, dropout: float = 0.8
