@@ -166,14 +166,7 @@ def train_classifier(
 ) -> ZeroShotClassifier:
     """Train a fresh classifier; after Ctrl-C the run directory has the model of that moment, which can be tried.
 
-    Args:
-        setup: the arguments of all stages.
-        name: of the stage, for callbacks and files.
-        index: the samples to train on, whose classes become the seen ones.
-        epochs: the most epochs.
-        callbacks: called before those of the set-up.
-        validation: see :func:`train_stage`.
-        gamma: γ of the classifier.
+    Callbacks of the stage are called before those of the set-up; :func:`train_stage` describes the other arguments.
     """
     data, run = setup.data, setup.run
     # The caller's random number generators are left as they were.
