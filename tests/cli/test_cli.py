@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import Benchmark, load_digits
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
-from rezsl.training import Batches, FitResult, Training, fit, protocol
+from rezsl.training import Batches, FitResult, Training, fit, next_run_directory, protocol
 
 SHORT = ["--max-epochs=2", "--batches.per_epoch=10", "--accelerator=cpu"]
 
@@ -420,14 +421,41 @@ def interrupt(*_: object, **__: object) -> None:
 def test_only_a_run_that_is_kept_can_be_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rezsl.training.protocol.select", interrupt)
-    for run_dir, advice in (
-        ([], ""),
-        (["--run-dir", str(tmp_path / "run")], "; an unfinished run goes on with the same --run-dir and --resume"),
-    ):
+    for options, directory in (([], "runs/digits-1"), (["--run-dir", "mine"], "mine")):
         capsys.readouterr()
-        assert main(["fit", "--data", "digits", *run_dir]) == INTERRUPTED
+        assert main(["fit", "--data", "digits", *options]) == INTERRUPTED
+        advice = f"; an unfinished run goes on with rezsl fit --run-dir {directory} --resume"
         assert capsys.readouterr().err.strip() == f"rezsl: interrupted{advice}"
+
+
+def test_without_a_run_directory_the_next_free_one_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "digits-1").mkdir(parents=True)
+    command = [
+        "fit",
+        "--data",
+        "digits",
+        "--max-epochs=1",
+        "--batches.per-epoch=2",
+        "--accelerator=cpu",
+        "--report=false",
+    ]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("run directory: runs/digits-2 (--run-dir chooses another one)\n")
+    assert "next: rezsl predict runs/digits-2 IMAGES…" in printed
+    assert (tmp_path / "runs" / "digits-2" / "metrics.json").exists()
+    # A run that is refused leaves no directory behind.
+    assert main([*command, "--model", "eszsl"]) == USER_ERROR
+    assert sorted(entry.name for entry in (tmp_path / "runs").iterdir()) == ["digits-1", "digits-2"]
+    # Of processes that start at once each gets a directory of its own; a name of a path stays inside the parent.
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: next_run_directory("../a b/", tmp_path), range(24)))
+    assert sorted(made) == sorted(tmp_path / f"a-b-{number}" for number in range(1, 25))
 
 
 def test_a_demo_goes_on_and_shows_its_table_again(

@@ -13,8 +13,8 @@ import torch
 
 import rezsl
 from rezsl.data import Benchmark, ImageFormat, load_digits
-from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.evaluation import Evaluation
+from rezsl.errors import ArgumentError, DataError, RunDirectoryError
+from rezsl.evaluation import Evaluation, analyse_validation
 from rezsl.functional import CurvePoint
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
@@ -94,6 +94,17 @@ def test_a_run_directory_holds_everything(few_digits: Benchmark, tmp_path: Path)
         means = errors["errors"].mean(axis=(1, 2))
         assert errors["class_semantics"].shape == (len(errors["classes"]), len(errors["attributes"]))
     assert means.tolist() == pytest.approx([float(row["error_mean"]) for row in rows[:3]], rel=1e-4)
+    # The saved validation predictions give the metrics of the chosen epoch again, which is not the last one tried.
+    validation = analyse_validation(run, few_digits)
+    assert validation is not None
+    assert validation[0].t1 == result.choice.t1
+    assert validation[0].point.harmonic_mean == result.choice.harmonic_mean
+    assert validation[0].point.gamma == pytest.approx(result.choice.gamma, rel=1e-6)
+    first, second = few_digits.labels[few_digits.split.trainval].unique()[:2]
+    swapped = few_digits.labels.where(few_digits.labels != first, second).where(few_digits.labels != second, first)
+    other = replace(few_digits, labels=swapped)
+    with pytest.raises(DataError, match=r"validation_predictions.npz: expected the data of the run, got other images"):
+        analyse_validation(run, other)
     loaded = rezsl.load_model(run)
     torch.testing.assert_close(
         loaded.predict_semantics(few_digits.inputs), result.model.predict_semantics(few_digits.inputs), rtol=0, atol=0

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser as StandardParser
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
-from rezsl.training import FitResult, RunDirectory, Training, fit
+from rezsl.training import FitResult, RunDirectory, Training, fit, next_run_directory
 
 OWN = ("config", "report")
 """Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
@@ -69,11 +69,14 @@ def prepare(arguments: list[str]) -> list[str]:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train, and write the table, the plots and the model into the run directory."""
     arguments = instantiate(options, settings)
-    given = arguments_of_fit(arguments)
     data = arguments.data
-    with _config_kept(options, settings) if settings.run_dir is not None else nullcontext():
+    is_new = settings.run_dir is None
+    if is_new:
+        settings.run_dir = arguments.run_dir = str(next_run_directory(data.name))
+        show(f"run directory: {settings.run_dir} (--run-dir chooses another one)")
+    with _config_kept(options, settings, is_new):
         show(str(data), *(f"  note: {note}" for note in data.notes))
-        result = fit(**given)
+        result = fit(**arguments_of_fit(arguments))
     report(result, data, arguments.report)
 
 
@@ -111,8 +114,11 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
 
 
 @contextmanager
-def _config_kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]:
-    """Write the options into the run directory, and remove them if the run is refused before it has begun."""
+def _config_kept(options: ArgumentParser, settings: Namespace, is_new: bool) -> Iterator[None]:
+    """Write the options into the run directory, and remove them if the run is refused before it has begun.
+
+    A directory that is new, because this command or :func:`rezsl.training.next_run_directory` made it, is removed too.
+    """
     directory = RunDirectory(settings.run_dir, settings.resume)
     if not settings.resume:
         kept = settings.clone()
@@ -126,12 +132,12 @@ def _config_kept(options: ArgumentParser, settings: Namespace) -> Iterator[None]
             )
         write_atomically(directory.config, text)
     try:
-        with advice_when_interrupted("an unfinished run goes on with the same --run-dir and --resume"):
+        with advice_when_interrupted(f"an unfinished run goes on with rezsl fit --run-dir {directory.path} --resume"):
             yield
     except Exception:
         if not settings.resume and not directory.settings.exists():
             directory.config.unlink(missing_ok=True)
-            if directory.made:
+            if directory.made or is_new:
                 with suppress(OSError):  # another process has written a file into the directory
                     directory.path.rmdir()
         raise

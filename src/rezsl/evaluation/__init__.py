@@ -1,12 +1,12 @@
 """The test of a model: from predicted attributes to metrics and to analyses of errors and recognition."""
 
-from rezsl.evaluation._analysis import Analysis, analyse, analyse_evaluation, analyse_model
+from rezsl.evaluation._analysis import Analysis, analyse, analyse_evaluation, analyse_model, analyse_validation
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
 from rezsl.evaluation._error_fall import analyse_error_fall, load_error_fall
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate
 from rezsl.evaluation._recognition import ConfusedPair, Recognition
-from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions
+from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions, save_predictions
 from rezsl.functional.binning import ValueBins
 from rezsl.functional.imbalance import QUANTILE_LEVELS, ErrorFall, ErrorProfile
 from rezsl.functional.recognition import Hubness, Mistakes, Reliability
@@ -36,8 +36,10 @@ __all__ = [
     "analyse_error_fall",
     "analyse_evaluation",
     "analyse_model",
+    "analyse_validation",
     "compare_analyses",
     "evaluate",
     "load_error_fall",
     "load_predictions",
+    "save_predictions",
 ]

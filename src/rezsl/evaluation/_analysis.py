@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,11 +12,12 @@ from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
-from rezsl.errors import ArgumentError, DataError, check_positive
+from rezsl.errors import ArgumentError, DataError, RunDirectoryError, check_positive
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples, json_value
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate_samples
 from rezsl.evaluation._recognition import Recognition, recognise
-from rezsl.evaluation._saved_predictions import check_predictions
+from rezsl.evaluation._saved_predictions import check_predictions, load_predictions
+from rezsl.files import read_npz, reading
 from rezsl.functional import class_scores
 from rezsl.functional.binning import ValueBins, bin_by_value
 from rezsl.functional.imbalance import ErrorFall, ErrorProfile, error_profile
@@ -181,6 +183,42 @@ def analyse(
         scale=scale if scores is None else None,
     )
     return analyse_evaluation(replace(evaluator.result(gamma), samples=samples), options)
+
+
+def analyse_validation(
+    run_dir: str | Path, benchmark: Benchmark, options: AnalysisOptions = AnalysisOptions()
+) -> tuple[Analysis, Int[Tensor, "N"]] | None:
+    """Analyse the validation images of a run, as the model of its selection stage predicted them.
+
+    That model was trained without the validation classes, and its epoch and γ were chosen on these very images, so the
+    metrics are an optimistic estimate of what the final model does on other classes.
+
+    Args:
+        run_dir: directory of a run.
+        benchmark: the data of the run.
+        options: bins, intervals, neighbours.
+
+    Returns:
+        The analysis, and the position of each of its samples in the benchmark; None where the run has no record.
+
+    Raises:
+        DataError: the record is damaged, or is of another benchmark.
+    """
+    path = Path(run_dir) / "validation_predictions.npz"
+    if not path.exists():
+        return None
+    expected = "the validation predictions of a run"
+    content = read_npz(path, RunDirectoryError, expected)
+    with reading(path, expected, RunDirectoryError):
+        classes, seen, gamma = content["classes"].tolist(), content["seen"].tolist(), float(content["gamma"])
+        index = torch.from_numpy(content["index"])
+    table = benchmark.semantics
+    table = replace(table, classes=tuple(classes), values=table.values[table.index(classes)])
+    saved = load_predictions(path, table)
+    rows = torch.tensor(benchmark.semantics.index(classes))
+    if int(index.max()) >= len(benchmark.labels) or not torch.equal(benchmark.labels[index], rows[saved.labels]):
+        raise DataError(f"{path}: expected the data of the run, got other images or labels in {benchmark.name}")
+    return analyse(saved.predictions, saved.labels, table, seen, gamma, scores=saved.scores, options=options), index
 
 
 @torch.inference_mode()

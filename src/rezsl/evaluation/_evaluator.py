@@ -43,7 +43,8 @@ class GZSLEvaluator(nn.Module):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.classes, self.attributes, self.score = tuple(candidates), semantics.attributes, score
+        self.classes, self.attributes, self.groups = tuple(candidates), semantics.attributes, semantics.groups
+        self.score = score
         rows = semantics.index(self.classes)
         position = torch.full((len(semantics.classes),), -1)
         position[rows] = torch.arange(len(rows))
@@ -100,6 +101,19 @@ class GZSLEvaluator(nn.Module):
             is_seen=tuple(is_seen),
         )
 
+    def samples(self, predictions: Predictions, labels: Labels, scale: float, batch_size: int) -> PredictedSamples:
+        """Return samples as an analysis needs them; ``labels`` are rows of the table, as for :meth:`update`."""
+        parts = predictions.split(batch_size)
+        return PredictedSamples(
+            semantics=ClassSemantics(self.classes, self.attributes, self.values, groups=self.groups),
+            is_seen=self.seen_unseen.is_seen,
+            predictions=predictions,
+            labels=self.position[labels],
+            # In slices: a score per sample and class takes more memory than the predictions.
+            compute_scores=lambda: torch.cat([self.score(part, self.values) for part in parts]),
+            scale=scale,
+        )
+
     def reset(self) -> None:
         """Forget all samples."""
         for metric in (self.seen_unseen, self.class_error):
@@ -154,15 +168,7 @@ def evaluate_samples(
     evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, score)
     index = torch.cat([seen_index, unseen_index])
     predictions, labels = model.predict_semantics(benchmark.inputs, batch_size, index), benchmark.labels[index]
-    # In slices: a score per sample and class takes more memory than the predictions.
     for part, rows in zip(predictions.split(batch_size), labels.split(batch_size), strict=True):
         evaluator.update(part, rows)
-    samples = PredictedSamples(
-        semantics=ClassSemantics(evaluator.classes, table.attributes, evaluator.values, groups=table.groups),
-        is_seen=evaluator.seen_unseen.is_seen,
-        predictions=predictions,
-        labels=evaluator.position[labels],
-        compute_scores=lambda: torch.cat([score(part, evaluator.values) for part in predictions.split(batch_size)]),
-        scale=model.scale,
-    )
+    samples = evaluator.samples(predictions, labels, model.scale, batch_size)
     return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import read_npz
+from rezsl.evaluation._evaluation import Evaluation
+from rezsl.files import read_npz, write_npz
 from rezsl.semantics import ClassSemantics
 
 Arrays = dict[str, NDArray[Any]]
@@ -66,6 +67,28 @@ def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | 
         source = path if labels is None else f"{path} and {labels}"
         raise DataError(f"{source}: {error}") from error
     return SavedPredictions(predictions, rows, scores)
+
+
+def save_predictions(path: Path, evaluation: Evaluation, index: Int[Tensor, "N"]) -> None:
+    """Write the samples of an evaluation to an ``.npz`` file that :func:`load_predictions` reads.
+
+    The file also holds ``index`` (position of each sample in the benchmark), ``seen`` (names of the seen classes) and
+    ``gamma``, with which :func:`rezsl.evaluation.analyse_validation` repeats the whole analysis.
+    """
+    samples = evaluation.samples
+    assert samples is not None
+    table = samples.semantics
+    arrays = {
+        "predictions": samples.predictions.float().numpy(),
+        "scores": samples.compute_scores().float().numpy(),
+        "labels": np.array([table.classes[row] for row in samples.labels.tolist()]),
+        "attributes": np.array(table.attributes),
+        "classes": np.array(table.classes),
+        "seen": np.array([name for name, seen in zip(table.classes, samples.is_seen.tolist(), strict=True) if seen]),
+        "gamma": np.array(evaluation.gamma),
+        "index": index.numpy(),
+    }
+    write_npz(path, arrays)
 
 
 def _read(path: Path, name: str) -> Arrays:

@@ -11,7 +11,7 @@ from rezsl.training.callbacks import Callback, Choice, EpochRecord, Logger, Stag
 from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
 from rezsl.training.protocol import FitResult, Setup, fit, refit, select, train_classifier
-from rezsl.training.run import RunDirectory
+from rezsl.training.run import RunDirectory, next_run_directory
 from rezsl.training.settings import Augmentation, Batches, Training
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Stage",
     "Training",
     "fit",
+    "next_run_directory",
     "refit",
     "select",
     "train_classifier",

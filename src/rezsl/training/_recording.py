@@ -13,9 +13,10 @@ from safetensors import safe_open
 from torch import Tensor
 
 from rezsl.errors import RunDirectoryError
+from rezsl.evaluation import save_predictions
 from rezsl.files import read_csv, read_npz, reading, write_csv, write_npz, write_tensors
 from rezsl.metrics import metrics_in
-from rezsl.training.callbacks import Callback, EpochRecord, Logger, Stage
+from rezsl.training.callbacks import BestEpoch, Callback, EpochRecord, Logger, Stage
 
 TENSOR = "__tensor__"
 
@@ -102,6 +103,24 @@ class ErrorHistory(Callback):
             "attributes": np.array(validation.attributes),
         }
         write_npz(self.path, arrays)
+
+
+class ValidationPredictions(Callback):
+    """A file with the predictions of the validation images at the epoch that ``best`` has chosen so far.
+
+    Args:
+        path: the file; see :func:`rezsl.evaluation.save_predictions`.
+        best: a callback before this one, which chooses the epoch.
+        index: position of each validation image in the benchmark, ``[N]``.
+    """
+
+    def __init__(self, path: Path, best: BestEpoch, index: Tensor) -> None:
+        self.path, self.best, self.index = path, best, index
+
+    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
+        # The choice only ever moves to the epoch that has just ended, so that earlier predictions need not be kept.
+        if self.best.choice is not None and self.best.choice.epochs == record.epoch and record.validation is not None:
+            save_predictions(self.path, record.validation, self.index)
 
 
 class ProgressBar(Callback):

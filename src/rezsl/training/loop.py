@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ def _train(
                 epoch=stage.epoch,
                 losses=dict(zip(ObjectiveTerms._fields, (sums / count).tolist(), strict=True)),
                 learning_rate=optimizer.param_groups[0]["lr"],
-                validation=_validate(averaged, held_out, evaluator, fabric) if evaluator is not None else None,
+                validation=_validate(averaged, held_out, evaluator, fabric, classifier.scale) if evaluator else None,
                 seconds=time.perf_counter() - started,
             )
             for callback in callbacks:
@@ -154,15 +155,21 @@ def _train(
 
 
 @torch.no_grad()
-def _validate(model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric) -> Evaluation:
+def _validate(
+    model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
+) -> Evaluation:
     """Return the metrics of a model on validation samples, at the γ that is best for them."""
     evaluator.reset()
+    predicted, truth = list[Tensor](), list[Tensor]()
     for inputs, labels in held_out:
         with fabric.autocast():
             predictions = model(fabric.to_device(inputs))
         # The evaluator sums in float64 on the CPU, because not every accelerator has float64.
-        evaluator.update(predictions.float().cpu(), labels)
-    return evaluator.result()
+        predicted.append(predictions.float().cpu())
+        truth.append(labels)
+        evaluator.update(predicted[-1], labels)
+    samples = evaluator.samples(torch.cat(predicted), torch.cat(truth), scale, VALIDATION_BATCH)
+    return replace(evaluator.result(), samples=samples)
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -203,7 +210,8 @@ def _solve(
         predictions = classifier.predict_semantics(benchmark.inputs, ROWS, held_out)
         for part, labels in zip(predictions.split(ROWS), benchmark.labels[held_out].split(ROWS), strict=True):
             evaluator.update(part, labels)
-        validation = evaluator.result()
+        samples = evaluator.samples(predictions, benchmark.labels[held_out], classifier.scale, ROWS)
+        validation = replace(evaluator.result(), samples=samples)
     stage.epoch = 1
     record = EpochRecord(1, time.perf_counter() - started, learning_rate=0.0, validation=validation)
     for callback in callbacks:

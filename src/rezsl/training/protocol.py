@@ -18,7 +18,7 @@ from rezsl.evaluation import Evaluation, evaluate
 from rezsl.models import ClosedForm
 from rezsl.regions import small_resnet
 from rezsl.training._assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
-from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar
+from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
 from rezsl.training.callbacks import BestEpoch, Callback, Choice, Logger, Stage
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
@@ -140,7 +140,10 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     parts = _selection_parts(setup.data, training)
     best = BestEpoch(training.patience, highest=training.protocol == "oracle")
     validation = (parts.val_seen, parts.val_unseen)
-    classifier = train_classifier(setup, "select", parts.train, training.max_epochs, [best], validation)
+    callbacks: list[Callback] = [best]
+    if setup.run is not None:
+        callbacks.append(ValidationPredictions(setup.run.validation_predictions, best, torch.cat(validation)))
+    classifier = train_classifier(setup, "select", parts.train, training.max_epochs, callbacks, validation)
     assert best.choice is not None
     if setup.run is not None:
         setup.run.record_choice(best.choice)

@@ -1,5 +1,6 @@
 """The directory of a run: its files, its records, and what must not be overwritten."""
 
+import re
 from contextlib import suppress
 from dataclasses import asdict, fields
 from importlib.metadata import version
@@ -16,6 +17,29 @@ from rezsl.training.callbacks import Choice
 from rezsl.training.settings import Training
 
 
+def next_run_directory(name: str, parent: Path = Path("runs")) -> Path:
+    """Make and return the empty directory ``<name>-<n>`` with the lowest free n from 1 on.
+
+    Two processes that start at once get different directories, because only one of them can make a directory.
+
+    Raises:
+        RunDirectoryError: the directory cannot be made.
+    """
+    name = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    number = 0
+    while True:
+        path = parent / f"{name}-{(number := number + 1)}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise RunDirectoryError(
+                f"run_dir: {path} cannot be made ({error.strerror}); name another directory with --run-dir"
+            ) from error
+        return path
+
+
 class RunDirectory:
     """The paths and the records of a run.
 
@@ -30,6 +54,7 @@ class RunDirectory:
         settings: everything that decided the outcome, with a checksum of the data.
         history: a row per epoch and stage.
         validation_errors: the class error matrix of the validation after each epoch of the selection stage.
+        validation_predictions: the predictions of the validation images at the chosen epoch.
         selection: the choice of the selection stage.
         metrics: the validation and test metrics of the finished run.
 
@@ -41,6 +66,7 @@ class RunDirectory:
         self.path = Path(path)
         self.config, self.settings = self.path / "config.yaml", self.path / "settings.json"
         self.history, self.validation_errors = self.path / "history.csv", self.path / "validation_errors.npz"
+        self.validation_predictions = self.path / "validation_predictions.npz"
         self.selection, self.metrics = self.path / "selection.json", self.path / "metrics.json"
         if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"run_dir: {self.path} is a file; expected a new or empty directory")
