@@ -131,6 +131,21 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_atomically(path, csv_text(header, rows))
 
 
+def delimiter_of(path: Path, error: type[RezslError], remedy: str = "correct the file") -> str:
+    """Return what separates the cells of a CSV file in UTF-8: a comma, a semicolon or a tab.
+
+    It is the character that Excel's line ``sep=;`` names, or else the one that occurs equally often in the header and
+    in the row below it, outside quotes, and most often. ``error`` is raised where the file cannot be read.
+    """
+    with reading(path, "comma-separated UTF-8 text", error, remedy), path.open(encoding="utf-8-sig") as stream:
+        text = re.sub(r'"[^"]*"', "", stream.read())
+    lines = [line for line in text.splitlines() if line.strip()][:2]
+    if lines and (named := re.fullmatch(r"sep=(.)", lines[0])):
+        return named[1]
+    counts = {mark: [line.count(mark) for line in lines] for mark in ",;\t"}
+    return max(counts, key=lambda mark: (len({*counts[mark]} - {0}) == 1 and all(counts[mark]), sum(counts[mark][:1])))
+
+
 def read_csv(
     path: Path,
     error: type[RezslError],
@@ -154,6 +169,8 @@ def read_csv(
     # A quoted cell may contain line breaks, so a row begins on the line after the last line of the row before it.
     begins = [1, *(last + 1 for _, last in found)]
     numbered = [(line, cells) for line, (cells, _) in zip(begins, found, strict=False) if any(map(str.strip, cells))]
+    if numbered and numbered[0][1] == ["sep=", ""]:  # the line in which Excel names the delimiter
+        del numbered[0]
     (_, first), *rows = numbered or [(1, [])]
     header = [cell.strip() for cell in first]
     if not set(columns) <= set(header):

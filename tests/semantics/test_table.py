@@ -24,18 +24,24 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("class,fur\ncat,1\ncat,2\n", "classes: expected unique names, got 'cat' more than once"),
+        (
+            "class,fur\ncat,1\ncat,2\n",
+            "line 3: expected unique names, got 'cat' again, which is in line 2; keep one of them",
+        ),
         ("class,fur,fur\ncat,1,2\n", "attributes: expected unique names, got 'fur' more than once"),
-        ("class,fur\ncat,soft\n", "line 2, attribute 'fur': expected a number, got 'soft'"),
-        ("class,fur\ncat,nan\n", "values: expected finite numbers, got nan for class 'cat', attribute 'fur'"),
-        ("class,fur\ncat,inf\n", "values: expected finite numbers, got inf"),
+        (
+            "class,fur\ncat,soft\n",
+            "line 2, attribute 'fur': expected a number, a percentage, yes, no, x, or ? for an unknown value, got 'soft'",
+        ),
+        ("class,fur\ncat,nan\n", "line 2: expected a known value for class 'cat', got none; fill in one or remove it"),
+        ("class,fur\ncat,inf\n", "line 2, attribute 'fur': expected a number, a percentage, "),
         (
             "class,fur,wings\ncat,1,0\nowl,0,0\n",
             "expected an attribute other than 0 in every row, got only 0 for 'owl'",
         ),
         ("class,fur,wings\ncat,1\n", "line 2: expected 3 cells, got 2"),
         (
-            '\nclass,"fur\nor hair",wings\n\n"cat\n(tame)",1,0\nowl,0,x\n',
+            '\nclass,"fur\nor hair",wings\n\n"cat\n(tame)",1,0\nowl,0,o\n',
             "line 7, attribute 'wings': expected a number",
         ),
         ('class,fur,wings\ncat,1,0\n"owl,0,1\nbat,1,1\n', "line 3: expected 3 cells, got 1"),

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli._options import new_parser, show
+from rezsl.cli._table_findings import show_findings
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
 from rezsl.files import json_text
 
@@ -62,6 +63,7 @@ def _print_report(report: FolderReport) -> None:
     _print_list("images that splits.csv leaves out", report.unlisted)
     for note in report.notes:
         show(f"note: {note}")
+    show_findings(report.findings)
     _print_list("problems", report.problems)
     if report.complete:
         decoded = "every image was decoded" if report.decoded else "images were not decoded; add --decode for that"

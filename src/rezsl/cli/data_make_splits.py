@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli._options import new_parser, show
+from rezsl.cli._table_findings import show_worst
 from rezsl.data import MadeSplits, make_splits
 
 
@@ -37,7 +38,9 @@ def parser() -> ArgumentParser:
 def run(_: ArgumentParser, settings: Namespace) -> int:
     """Write the files, and print the split of every class."""
     arguments = vars(settings) | {name: _share_or_names(settings[name]) for name in ("unseen", "validation")}
-    _print(make_splits(**arguments))
+    made = make_splits(**arguments)
+    _print(made)
+    show_worst(made.findings, settings.root)
     return 0
 
 

@@ -12,11 +12,13 @@ from rich.console import Console
 
 from rezsl.cli._config import ConfigFile
 from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, new_parser, show
+from rezsl.cli._table_findings import show_worst
 from rezsl.cli.choices import Benchmark
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
+from rezsl.semantics import examine
 from rezsl.training import FitResult, RunDirectory, Training, fit, next_run_directory
 
 OWN = ("config", "report")
@@ -76,8 +78,15 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         show(f"run directory: {settings.run_dir} (--run-dir chooses another one)")
     with _config_kept(options, settings, is_new):
         show(str(data), *(f"  note: {note}" for note in data.notes))
+        show_worst(examine(data.semantics, data.seen_classes), _own_folder(settings.data))
         result = fit(**arguments_of_fit(arguments))
     report(result, data, arguments.report)
+
+
+def _own_folder(data: Namespace) -> Path | None:
+    """Return the folder of one's own images that ``--data folder`` reads; None for other data."""
+    own = data.class_path.rpartition(".")[2] == "folder"
+    return Path(data.init_args.root) if own else None
 
 
 def arguments_of_fit(options: Namespace) -> dict[str, Any]:

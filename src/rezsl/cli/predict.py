@@ -1,5 +1,6 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -67,7 +68,12 @@ def add_model_options(options: ArgumentParser) -> None:
 def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, ClassSemantics | None]:
     """Return the model and the classes to choose among; for images, a model of regions gets a backbone of its store."""
     model, store = load_model(settings.run), settings.store
-    candidates = ClassSemantics.from_csv(settings.classes) if settings.classes is not None else None
+    candidates = None
+    if settings.classes is not None:
+        candidates = ClassSemantics.from_csv(settings.classes, known_classes=model.semantics.classes)
+        # Standard output has the answers only, because programs read them.
+        for note in candidates.notes:
+            print(f"note: {note}", file=sys.stderr)
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
     if images and store is None and regions is not None:
         store = store_of_run(settings.run)

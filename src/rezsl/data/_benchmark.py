@@ -140,7 +140,8 @@ class Benchmark:
         split: the images to train, validate and test on.
         groups: a number per input, ``[N]``; inputs of one group (frames of one object) stay on one side of any further
             split. None if no input belongs to a group.
-        notes: repairs and decisions of the reader, and the classes that no model can distinguish, one sentence each.
+        notes: repairs and decisions of the readers of images and table, and the classes that no model can distinguish,
+            one sentence each.
         regions: the store that ``inputs`` are mapped from, or None.
 
     Raises:
@@ -180,7 +181,8 @@ class Benchmark:
                 f"split: all {class_count} classes of the semantics table have training images, so there are no unseen "
                 f"classes; leave some out of trainval"
             )
-        object.__setattr__(self, "notes", _with_note_of_equal_classes(self.notes, self.semantics))
+        notes = tuple(dict.fromkeys((*self.semantics.notes, *self.notes)))
+        object.__setattr__(self, "notes", _with_note_of_equal_classes(notes, self.semantics))
 
     def __repr__(self) -> str:
         return (

@@ -31,8 +31,8 @@ from rezsl.data._held_out import ClassRoles, choose_roles, hold_out_samples
 from rezsl.data._images import find_images
 from rezsl.data._split_file import XLSA17_FOLDER, split_files
 from rezsl.errors import ArgumentError, DataError, check_share, name_some
-from rezsl.files import csv_text, naming, read_csv, write_atomically
-from rezsl.semantics import ClassSemantics
+from rezsl.files import csv_text, delimiter_of, naming, read_csv, write_atomically
+from rezsl.semantics import ClassSemantics, Finding, examine
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
@@ -159,7 +159,7 @@ def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[st
 
 def _read_table(path: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the place of each row, for messages, and its cells by column."""
-    header, rows = read_csv(path, DataError, columns)
+    header, rows = read_csv(path, DataError, columns, delimiter=delimiter_of(path, DataError))
     return ((f"{path}, line {line}", dict(zip(header, cells, strict=True))) for line, cells in rows)
 
 
@@ -172,12 +172,14 @@ class MadeSplits:
         roles: the role of each class.
         written: the written files, ``splits.csv`` first.
         notes: remarks for users of the splits, one sentence each.
+        findings: what in the table keeps a model of these splits from recognising the unseen classes.
     """
 
     rows: tuple[ImageRow, ...]
     roles: ClassRoles
     written: tuple[Path, ...]
     notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -220,18 +222,20 @@ def make_splits(
     if not 0 <= seed < 2**63:
         raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
     root = Path(root)
-    semantics = ClassSemantics.from_csv(root / "semantics.csv")
     # Sorted as text, so that the rows do not depend on how a system separates the parts of a path.
     classes = dict(sorted(labelled_images(root), key=lambda item: (item[1], item[0])))
+    semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=classes.values())
     labels = labels_of(list(classes.values()), semantics, root)
     group_of = dict.fromkeys(classes, ALONE)
-    notes: tuple[str, ...] = ()
+    notes = semantics.notes
     if groups is not None and group_pattern is not None:
         raise ArgumentError("groups, group_pattern: expected one of them, got both")
     if groups is not None:
-        group_of, notes = groups_from_table(Path(groups), classes)
+        group_of, more = groups_from_table(Path(groups), classes)
+        notes += more
     elif group_pattern is not None:
-        group_of, notes = groups_from_names(group_pattern, classes)
+        group_of, more = groups_from_names(group_pattern, classes)
+        notes += more
     # With a single seed, the same positions would be drawn each time.
     generator = torch.Generator().manual_seed(seed)
     unseen_seed, validation_seed, image_seed = torch.randint(2**62, (3,), generator=generator).tolist()
@@ -257,7 +261,8 @@ def make_splits(
         notes += (
             f"{XLSA17_FOLDER}/att_splits.mat is of an earlier call and need not agree; renew it with mat (--mat)",
         )
-    return MadeSplits(rows, roles, _write(root, contents, overwrite), notes)
+    findings = examine(semantics, (*roles.train, *roles.validation))
+    return MadeSplits(rows, roles, _write(root, contents, overwrite), notes, findings)
 
 
 def _rows(

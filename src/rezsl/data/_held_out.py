@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark, Split
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import ClassSemantics, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def choose_roles(
         if unknown := [name for name in choice if name not in depicted]:
             raise ArgumentError(
                 f"{argument}: no class is called {name_some(unknown)}; expected names of semantics.csv, or a share "
-                f"below 1"
+                f"below 1{did_you_mean(unknown, depicted)}"
             )
         return tuple(name for name in depicted if name in choice)
 

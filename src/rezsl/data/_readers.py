@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rezsl.data._benchmark import Benchmark
 from rezsl.errors import ArgumentError, DataError
+from rezsl.semantics import Finding
 
 if TYPE_CHECKING:
     from rezsl.data._archive import Totals
@@ -57,6 +58,7 @@ class Inventory:
         missing: parts that do not exist, are damaged or lack something, one message each.
         downloads: what to download for them: name, size, and who publishes it.
         notes: remarks, one sentence each.
+        findings: what in the table of the user's own folder keeps a model from recognising the unseen classes.
     """
 
     root: Path
@@ -67,6 +69,7 @@ class Inventory:
     missing: tuple[str, ...] = ()
     downloads: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def complete(self) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.files import naming
-from rezsl.semantics import ClassSemantics, with_places
+from rezsl.semantics import ClassSemantics, Finding, did_you_mean, examine, with_places
 
 
 def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
@@ -34,7 +34,7 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
     # Without the folder of images, splits.csv may list files anywhere below the root.
     if (root / "images").is_dir() or not (root / "splits.csv").is_file():
         found = attempt(lambda: images_by_class(root), problems) or {}
-    table = attempt(lambda: ClassSemantics.from_csv(root / "semantics.csv"), problems)
+    table = attempt(lambda: ClassSemantics.from_csv(root / "semantics.csv", known_classes=found), problems)
     benchmark = attempt(lambda: reader.load(root), problems) if not problems else None
     class_of = {os.path.normpath(root / file): name for name, files in found.items() for file in files}
     listed, splits = _read_contents(benchmark) if benchmark else ({}, {})
@@ -60,9 +60,22 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
         unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in unlisted),
         unreadable=tuple(sorted(unreadable)),
         decoded=decode,
-        notes=benchmark.notes if benchmark else (),
+        notes=benchmark.notes if benchmark else table.notes if table else (),
+        findings=_findings(benchmark, found) if benchmark else (),
         problems=(*problems, *sorted(unreadable)),
     )
+
+
+def _findings(benchmark: Benchmark, folders: Iterable[str]) -> tuple[Finding, ...]:
+    """Return the findings on the table, and on folders without a row whose names are near the name of a row."""
+    table = benchmark.semantics
+    strays = [name for name in folders if name not in table.classes]
+    found = examine(table, benchmark.seen_classes)
+    hint = did_you_mean(strays, table.classes)
+    if not hint:
+        return found
+    text = f"folders of images without a row in the table: {name_some(strays)}{hint}"
+    return (Finding("names", text, "give folder, splits.csv and row the same name"), *found)
 
 
 def _read_contents(benchmark: Benchmark) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
@@ -108,24 +121,26 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     """
     check_between_0_and_1(unseen_share=unseen_share)
     root = Path(root)
-    semantics = ClassSemantics.from_csv(root / "semantics.csv")
+    listed = read_rows(root / "splits.csv") if (root / "splits.csv").exists() else None
+    if listed is None:
+        files, names = map(list, zip(*labelled_images(root), strict=True))
+    else:
+        files, names = [row.file for row in listed], [row.class_name for row in listed]
+    semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=names)
     if (root / "places.csv").exists():
         semantics = with_places(semantics, root / "places.csv")
     groups: Tensor | None = None
     notes: tuple[str, ...] = ()
-    if (root / "splits.csv").exists():
-        rows = read_rows(root / "splits.csv")
-        _check_rows(root, rows)
-        files = [row.file for row in rows]
-        labels = labels_of([row.class_name for row in rows], semantics, root)
-        listed = np.array([row.split for row in rows])
-        split = Split.from_masks(*(torch.from_numpy(listed == part) for part in ("test_unseen", "test_seen", "val")))
-        if any(row.group is not None for row in rows):
-            groups = number_groups((row.file, row.group or "") for row in rows)
-    else:
-        files, names = map(list, zip(*labelled_images(root), strict=True))
+    if listed is None:
         labels = labels_of(names, semantics, root)
         split, notes = _drawn_split(labels, semantics, unseen_share, seed)
+    else:
+        _check_rows(root, listed)
+        labels = labels_of(names, semantics, root)
+        part_of = np.array([row.split for row in listed])
+        split = Split.from_masks(*(torch.from_numpy(part_of == part) for part in ("test_unseen", "test_seen", "val")))
+        if any(row.group is not None for row in listed):
+            groups = number_groups((row.file, row.group or "") for row in listed)
     with naming(root):
         paths = [root / file for file in files]
         return Benchmark(root.resolve().name, paths, labels, semantics, split, groups, notes=notes)

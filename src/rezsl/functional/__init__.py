@@ -11,6 +11,7 @@ from rezsl.functional.scoring import (
     l2_normalize,
     seen_unseen_curve,
     seen_unseen_margins,
+    varied_attributes,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "rebalancing_weights",
     "seen_unseen_curve",
     "seen_unseen_margins",
+    "varied_attributes",
 ]

@@ -47,6 +47,18 @@ def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: 
     return scale * l2_normalize(predictions) @ l2_normalize(class_semantics.to(predictions.dtype)).T
 
 
+def varied_attributes(class_semantics: ClassMatrix) -> Bool[Tensor, "S"]:
+    """Return in which attributes the classes ``[C, S]`` differ; in the others training shows no difference, ``[S]``.
+
+    Values within 1e-6 of the largest magnitude of the table count as equal.
+
+    >>> varied_attributes(torch.tensor([[1.0, 0.0], [1.0, 3.0]]))
+    tensor([False,  True])
+    """
+    spread = class_semantics.amax(dim=0) - class_semantics.amin(dim=0)
+    return spread > 1e-6 * class_semantics.abs().max()
+
+
 def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "K"], Int[Tensor, "K"]]:
     """Compute the accuracy within each class that occurs in ``target``.
 

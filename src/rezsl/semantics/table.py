@@ -11,8 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import naming, read_csv
+from rezsl.files import delimiter_of, naming, read_csv
 from rezsl.functional import l2_normalize
+from rezsl.semantics._near_names import did_you_mean
+from rezsl.semantics._table_file import read_table
 
 _PREFIX = "semantics."
 _TENSORS = ("values", "word_vectors", "places")
@@ -34,6 +36,7 @@ class ClassSemantics:
         places: the place of each attribute in the image, ``[S, 3]``: y, x and spread σ as shares of the image's side,
             with an infinite spread for an attribute without a place; or None. Places are of use where all images show
             their object in the same position, such as signs, characters, faces or parts on a belt.
+        notes: what the reader of a file decided, such as how unknown values were filled, one sentence each.
 
     Raises:
         DataError: a name occurs twice, a shape does not match, a value is not finite, or a row is all zero.
@@ -45,6 +48,7 @@ class ClassSemantics:
     word_vectors: Float[Tensor, "S L"] | None = None
     groups: tuple[str, ...] | None = None
     places: Float[Tensor, "S 3"] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", self.values.to(torch.float32))
@@ -106,6 +110,7 @@ class ClassSemantics:
         if unknown:
             raise DataError(
                 f"classes: expected rows for {name_some(unknown)}, got none; add a row for each to the table"
+                f"{did_you_mean(unknown, row)}"
             )
         return [row[name] for name in names]
 
@@ -115,14 +120,7 @@ class ClassSemantics:
 
     def indistinguishable(self, tolerance: float = 1e-6) -> list[tuple[str, ...]]:
         """Group the classes whose rows have a cosine of at least ``1 - tolerance``, so that no score separates them."""
-        directions = l2_normalize(self.values.double())
-        first: dict[int, list[int]] = {}
-        # The rows are compared in slices, because the cosines of all pairs of 20,000 classes would take 3 GB.
-        for start in range(0, len(directions), 1024):
-            same = directions[start : start + 1024] @ directions.T >= 1 - tolerance
-            for row, earliest in enumerate(same.to(torch.uint8).argmax(dim=1).tolist(), start):
-                first.setdefault(earliest, []).append(row)
-        return [tuple(self.classes[row] for row in rows) for rows in first.values() if len(rows) > 1]
+        return [tuple(self.classes[row] for row in rows) for rows in equal_rows(self.values, tolerance)]
 
     def with_classes_of(self, other: "ClassSemantics") -> "ClassSemantics":
         """Return a table of the classes of ``other``, with its columns in this table's order by attribute name.
@@ -137,9 +135,10 @@ class ClassSemantics:
                 "attributes: expected the attributes of the model's own table"
                 + (f"; missing: {name_some(missing)}" if missing else "")
                 + (f"; unknown: {name_some(extra)}" if extra else "")
+                + did_you_mean(extra, missing)
             )
         order = [other.attributes.index(name) for name in self.attributes]
-        return replace(self, classes=other.classes, values=other.values[:, order])
+        return replace(self, classes=other.classes, values=other.values[:, order], notes=other.notes)
 
     def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
         """Return the same table with a vector for each attribute, in the order of ``attributes``, as float32.
@@ -150,29 +149,41 @@ class ClassSemantics:
         return replace(self, word_vectors=vectors.to(torch.float32))
 
     @classmethod
-    def from_csv(cls, path: str | Path) -> "ClassSemantics":
+    def from_csv(cls, path: str | Path, known_classes: Iterable[str] = ()) -> "ClassSemantics":
         """Read a table whose first column is ``class`` and whose other columns are attributes, one row per class.
 
+        Commas, semicolons or tabs separate the cells; without commas between the cells, numbers may have decimal
+        commas. A cell is a number, a percentage (``40 %`` is 0.4), ``yes``, ``true`` or ``x`` (1), ``no`` or ``false``
+        (0), or empty, ``?`` or ``n/a``, which are unknown. An unknown value takes the mean of its attribute over the
+        classes where it is known, except that a blank means no in an attribute whose other cells are all ``x``. A table
+        with a row per attribute and a column per class is read so where its header has names of known classes, or
+        begins with ``attribute``. The table's ``notes`` say each of these decisions.
+
+        Args:
+            path: the file, in UTF-8.
+            known_classes: names of classes, such as those of the image folders, by which such a table is recognised.
+
         Raises:
-            DataError: the file is missing or not UTF-8 text, has no ``class`` column, a row of another length or a cell
-                that is not a number; the message names file, line and column.
+            DataError: the file is missing or not UTF-8 text, has no ``class`` column, a row of another length, a name
+                twice, a class or an attribute of which nothing is known, or a cell that cannot be read; the message
+                names file, line and column.
         """
         path = Path(path)
-        header, rows = read_csv(path, DataError)
-        if len(header) < 2 or header[0].lower() != "class":
-            raise DataError(f"{path}: expected the header 'class,<attribute>,…', got {','.join(header)[:80]!r}")
-        if not rows:
-            raise DataError(f"{path}: expected a row per class below the header, got none; add rows")
-        values = [[_number(*cell, path, line) for cell in zip(row[1:], header[1:], strict=True)] for line, row in rows]
+        file = read_table(path, known_classes)
         with naming(path):
-            return cls(tuple(row[0].strip() for _, row in rows), tuple(header[1:]), torch.tensor(values))
+            return cls(file.classes, file.attributes, file.values, notes=file.notes)
 
 
-def _number(cell: str, attribute: str, path: Path, line: int) -> float:
-    try:
-        return float(cell)
-    except ValueError:
-        raise DataError(f"{path}, line {line}, attribute {attribute!r}: expected a number, got {cell!r}") from None
+def equal_rows(values: Float[Tensor, "C S"], tolerance: float = 1e-6) -> list[list[int]]:
+    """Group the rows that have a cosine of at least ``1 - tolerance``; a row alone is left out."""
+    directions = l2_normalize(values.double())
+    first: dict[int, list[int]] = {}
+    # The rows are compared in slices, because the cosines of all pairs of 20,000 classes would take 3 GB.
+    for start in range(0, len(directions), 1024):
+        same = directions[start : start + 1024] @ directions.T >= 1 - tolerance
+        for row, earliest in enumerate(same.to(torch.uint8).argmax(dim=1).tolist(), start):
+            first.setdefault(earliest, []).append(row)
+    return [rows for rows in first.values() if len(rows) > 1]
 
 
 def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
@@ -234,7 +245,7 @@ def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
         DataError: the file cannot be read, has other columns, an unknown or repeated attribute, or a cell that is not a
             number in its range; the message names the line or the attribute.
     """
-    header, rows = read_csv(path, DataError, _PLACE_COLUMNS)
+    header, rows = read_csv(path, DataError, _PLACE_COLUMNS, delimiter=delimiter_of(path, DataError))
     if header != _PLACE_COLUMNS:
         raise DataError(f"{path}: expected the columns {', '.join(_PLACE_COLUMNS)}, got {', '.join(header)}")
     places: dict[str, list[float]] = {}

@@ -1,0 +1,189 @@
+"""The table of class semantics as people write it in a spreadsheet: with words, percentages and unknown cells."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rezsl.errors import DataError, name_some
+from rezsl.files import delimiter_of, read_csv
+from rezsl.semantics._near_names import spelling
+
+UNKNOWN = ("", "?", "n/a", "#n/a", "na", "nan", "unknown")
+"""Cells whose value is unknown. A dash is none of them, because it means "no" in many catalogues."""
+
+MARKS = ("x", "✓", "✔")
+WORDS = {**dict.fromkeys(("yes", "y", "true", *MARKS), 1.0), **dict.fromkeys(("no", "n", "false"), 0.0)}
+"""Words and marks that are read as numbers."""
+
+EXPECTED = "expected a number, a percentage, yes, no, x, or ? for an unknown value"
+
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%?)")
+
+
+class TableFile(NamedTuple):
+    """The contents of a file.
+
+    Attributes:
+        classes: C names.
+        attributes: S names.
+        values: attributes of each class, ``[C, S]``.
+        notes: what the reader decided, one sentence each.
+    """
+
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    values: Float[Tensor, "C S"]
+    notes: tuple[str, ...]
+
+
+class _Sheet(NamedTuple):
+    """The cells of a file by class and attribute, and where they are in it."""
+
+    path: Path
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    cells: list[list[str]]
+    lines: list[int]
+    transposed: bool
+
+    def place(self, row: int, column: int) -> str:
+        """Return the file, line and column of a cell for a message."""
+        if self.transposed:
+            return f"{self.path}, line {self.lines[column]}, class {self.classes[row]!r}"
+        return f"{self.path}, line {self.lines[row]}, attribute {self.attributes[column]!r}"
+
+
+def read_table(path: Path, known_classes: Iterable[str] = ()) -> TableFile:
+    """Read the table of :meth:`rezsl.ClassSemantics.from_csv`, which describes the accepted forms.
+
+    Raises:
+        DataError: a cell, a name or the shape of the table cannot be read; the message names file, line and column.
+    """
+    delimiter = delimiter_of(path, DataError)
+    header, rows = read_csv(path, DataError, delimiter=delimiter)
+    sheet = _sheet(path, header, rows, {spelling(name) for name in known_classes})
+    notes = [f"{path.name} has a row per attribute and a column per class, and was read so"] * sheet.transposed
+    if delimiter != ",":
+        _check_decimal_marks(sheet)
+    values, marked = _values(sheet, decimal_comma=delimiter != ",")
+    if marked:
+        notes.append(f"{path.name}: a blank cell means no where all others of the attribute are x: {name_some(marked)}")
+    filled, note = _filled(sheet, torch.tensor(values, dtype=torch.float64))
+    return TableFile(sheet.classes, sheet.attributes, filled, (*notes, *note))
+
+
+def _sheet(path: Path, header: list[str], rows: list[tuple[int, list[str]]], known: set[str]) -> _Sheet:
+    while header and not header[-1] and not any(cells[-1].strip() for _, cells in rows):
+        header, rows = header[:-1], [(line, cells[:-1]) for line, cells in rows]
+    corner, *across = header or [""]
+    down = [cells[0].strip() for _, cells in rows]
+    found_across, found_down = (sum(spelling(name) in known for name in names) for names in (across, down))
+    # Names of classes decide; the heading of the first column does where no class is known.
+    transposed = found_across > found_down or (not found_down and corner.lower() in ("attribute", "attributes"))
+    if not across or not (transposed or found_down or corner.lower() == "class"):
+        raise DataError(
+            f"{path}: expected the header 'class,<attribute>,…', got {','.join(header)[:80]!r}; a table with a row per "
+            f"attribute begins with 'attribute,<class>,…'"
+        )
+    if not rows:
+        raise DataError(f"{path}: expected a row per class below the header, got none; add rows")
+    lines, cells = [line for line, _ in rows], [cells[1:] for _, cells in rows]
+    for row, name in enumerate(down):
+        if name and name in down[:row]:
+            first = lines[down.index(name)]
+            raise DataError(
+                f"{path}, line {lines[row]}: expected unique names, got {name!r} again, which is in line {first}; "
+                f"keep one of them"
+            )
+    if transposed:
+        return _Sheet(path, tuple(across), tuple(down), list(map(list, zip(*cells, strict=True))), lines, transposed)
+    return _Sheet(path, tuple(down), tuple(across), cells, lines, transposed)
+
+
+def _check_decimal_marks(sheet: _Sheet) -> None:
+    """Refuse a file with decimal commas and decimal points, because one of them then separates thousands."""
+    found: dict[str, str] = {}
+    for row, cells in enumerate(sheet.cells):
+        for column, cell in enumerate(cells):
+            if mark := re.search(r"\d([.,])\d", cell):
+                found.setdefault(mark[1], f"{cell!r} at {sheet.place(row, column)}")
+    if len(found) == 2:
+        raise DataError(
+            f"{sheet.path}: expected one decimal mark and no marks for thousands, got {found[',']} and {found['.']}; "
+            f"write all numbers in one way"
+        )
+
+
+def _values(sheet: _Sheet, decimal_comma: bool) -> tuple[list[list[float]], list[str]]:
+    """Return the values by class, with NaN where unknown, and the attributes in which a blank means no."""
+    columns, marked = [], []
+    for column, attribute in enumerate(sheet.attributes):
+        texts = [cells[column].strip().lower().replace("−", "-") for cells in sheet.cells]
+        written = {text for text in texts if text not in UNKNOWN}
+        if "" in texts and written and written <= {*MARKS}:
+            texts = [text or "no" for text in texts]
+            marked.append(attribute)
+        numbers = []
+        for row, text in enumerate(texts):
+            number = _number(text.replace(",", ".") if decimal_comma else text)
+            if number is None:
+                raise DataError(f"{sheet.place(row, column)}: {EXPECTED}, got {sheet.cells[row][column]!r}")
+            numbers.append(number)
+        _check_one_scale(sheet, column, texts, numbers)
+        columns.append(numbers)
+    return list(map(list, zip(*columns, strict=True))), marked
+
+
+def _number(text: str) -> float | None:
+    if text in UNKNOWN:
+        return math.nan
+    if text in WORDS:
+        return WORDS[text]
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        return None
+    return float(found[1]) / 100 if found[2] else float(found[1])
+
+
+def _check_one_scale(sheet: _Sheet, column: int, texts: Sequence[str], numbers: Sequence[float]) -> None:
+    """Refuse numbers beyond 1 in a column of words or percentages, which are read as 0 to 1."""
+    if not any(text in WORDS or text.endswith("%") for text in texts):
+        return
+    for row, (text, number) in enumerate(zip(texts, numbers, strict=True)):
+        if text not in WORDS and not text.endswith("%") and abs(number) > 1:
+            raise DataError(
+                f"{sheet.place(row, column)}: expected a number from -1 to 1 beside words or percentages, which are "
+                f"read as 0 to 1, got {sheet.cells[row][column]!r}; write the attribute in one way"
+            )
+
+
+def _filled(sheet: _Sheet, values: Float[Tensor, "C S"]) -> tuple[Float[Tensor, "C S"], list[str]]:
+    """Replace unknown values, NaN, by the mean of their attribute over the classes where it is known."""
+    unknown = values.isnan()
+    for what, names, nothing in (
+        ("class", sheet.classes, unknown.all(dim=1)),
+        ("attribute", sheet.attributes, unknown.all(dim=0)),
+    ):
+        if bool(nothing.any()):
+            position = int(nothing.nonzero()[0])
+            in_line = (what == "attribute") == sheet.transposed
+            place = f"{sheet.path}, line {sheet.lines[position]}" if in_line else f"{sheet.path}"
+            raise DataError(
+                f"{place}: expected a known value for {what} {names[position]!r}, got none; fill in one or remove it"
+            )
+    cells = unknown.nonzero().tolist()
+    if not cells:
+        return values, []
+    some = ", ".join(f"{sheet.attributes[column]!r} of {sheet.classes[row]!r}" for row, column in cells[:3])
+    more = f" and {len(cells) - 3} more" if len(cells) > 3 else ""
+    note = (
+        f"{sheet.path.name}: {len(cells)} unknown cell{'s' if len(cells) > 1 else ''} took the mean of the attribute "
+        f"over the classes where it is known: {some}{more}"
+    )
+    return torch.where(unknown, values.nanmean(dim=0), values), [note]
