@@ -42,12 +42,7 @@ class Job:
 
 
 class Folder:
-    """The directory of a comparison, with its runs, searches and logs.
-
-    Args:
-        path: the directory.
-        plan: the plan of the comparison.
-    """
+    """The directory ``path`` of a comparison, with the runs, searches and logs of its ``plan``."""
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self.path, self.plan = path, plan

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some, needs
-from rezsl.semantics._word_names import text_of
+from rezsl.semantics.word_vectors import text_of
 
 _BATCH = 32
 _LONGEST_NAME = 512  # in tokens, if neither model nor tokenizer has a limit
@@ -22,7 +22,7 @@ _TEXT_TOWERS = {
 
 
 def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor, "S L"]:
-    """Compute a vector for every attribute by a text encoder, on the CPU.
+    """Compute a vector for every attribute by a text encoder on the CPU, ``[S, L]``, float32.
 
     For CLIP and SigLIP the vectors are the pooled features, in the joint space of texts and images if the model has
     one. For other encoders they are the mean of the last hidden states over the tokens of the name.
@@ -31,9 +31,6 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
         source: directory of a model with its tokenizer, or the id of a model that is already in the local cache of the
             hub. Nothing is downloaded. Only weights in safetensors are read, because other formats can run programs.
         attributes: S names; the encoder receives them as plain words ("wing color blue" for ``has_wing_color::blue``).
-
-    Returns:
-        Vectors ``[S, L]``, float32.
 
     Raises:
         ArgumentError: there are no attributes.
