@@ -87,8 +87,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def set_params(self, **params: Any) -> "ZeroShotEstimator":
         """Set parameters by name; the nested ones are laid over the model and the training, and checked by ``fit``.
 
-        Raises:
-            ArgumentError: there is no parameter of that name.
+        An unknown name is an :class:`ArgumentError`.
         """
         own = super().get_params(deep=False)
         for name, value in params.items():
@@ -121,7 +120,10 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         seen = np.unique(y)
         described = DescribedClasses.one_hot(seen) if class_semantics is None else DescribedClasses.of(class_semantics)
         described = described.in_order()
-        features, training = _tensor(X), replace(self._settings(), augmentation=None, seed=self._seed())
+        generator = check_random_state(self.random_state)
+        # A number is the seed itself, so that it has the same effect as the seed of rezsl.fit.
+        seed = int(self.random_state if isinstance(self.random_state, Integral) else generator.randint(2**31 - 1))
+        features, training = _tensor(X), replace(self._settings(), augmentation=None, seed=seed)
         samples = _TrainingSamples(features, torch.tensor(described.rows(y, "y")), described.semantics)
         setup = Setup(samples, self._builder(), training=training, progress=False)
         self.classifier_ = train_classifier(setup, "fit", samples.split.trainval, training.max_epochs)
@@ -191,11 +193,6 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             raise ArgumentError(f"{wrong[0]}: expected a nested parameter model__… or training__…, got this one")
         prefix = f"{outer}__"
         return {name.removeprefix(prefix): value for name, value in self._nested.items() if name.startswith(prefix)}
-
-    def _seed(self) -> int:
-        generator = check_random_state(self.random_state)
-        # A number is the seed itself, so that it has the same effect as the seed of rezsl.fit.
-        return int(self.random_state if isinstance(self.random_state, Integral) else generator.randint(2**31 - 1))
 
     def _predictions(self, X: Any) -> torch.Tensor:
         check_is_fitted(self)

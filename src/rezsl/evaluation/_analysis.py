@@ -75,11 +75,7 @@ class Analysis(Evaluation):
         return [(names[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
 
     def with_error_fall(self, fall: ErrorFall) -> "Analysis":
-        """Return the same analysis with how fast the errors fell.
-
-        Raises:
-            ArgumentError: the fall was measured on other classes or attributes.
-        """
+        """Return the same analysis with how fast the errors fell; other classes or attributes are an ArgumentError."""
         if fall.rate.shape != self.error_matrix.shape:
             expected, got = (" × ".join(map(str, matrix.shape)) for matrix in (self.error_matrix, fall.rate))
             raise ArgumentError(f"fall: expected a rate per class and attribute, {expected}, got {got}")

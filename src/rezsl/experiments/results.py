@@ -110,11 +110,7 @@ def p_value(ours: Sequence[float], theirs: Sequence[float], test: PairedTest = "
 
 
 def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t") -> Comparison:
-    """Read the records of all runs.
-
-    Raises:
-        RunDirectoryError: a record is damaged; the message names it.
-    """
+    """Read the records of all runs; a damaged one is a :class:`RunDirectoryError`, which names it."""
     rows, protocols, plan = [], set(), folder.plan
     for cell in plan.cells:
         runs, missing = {}, {}

@@ -101,7 +101,7 @@ class Hubness:
 def hubness(scores: Scores, neighbours: int) -> Hubness:
     """Compute the hubness of the candidate classes (Radovanović et al., JMLR 2010).
 
-    γ is already subtracted from the scores of seen classes. An ArgumentError is raised if k, ``neighbours``, is below 1.
+    γ is already subtracted from the scores of seen classes. k is ``neighbours``; below 1 it is an ArgumentError.
 
     >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), 1).occurrence
     tensor([2, 0])

@@ -132,8 +132,7 @@ class GAILoss(BalancedMSELoss):
         super().__init__(noise, normalize)
         check_at_least(1, components=components)
         self.components = components
-        # prepare() computes this from the training set, so the state_dict does not contain it.
-        self.register_buffer("mixture", None, persistent=False)
+        self.register_buffer("mixture", None, persistent=False)  # computed by prepare() too
 
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
         """Fit the mixtures; see :class:`RegressionLoss`."""
@@ -154,14 +153,11 @@ def _log_normal(difference: Float[Tensor, "*N"], variance: Float[Tensor, "*M"]) 
 def label_mixture(
     class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"], components: int
 ) -> Float[Tensor, "3 S K"]:
-    """Fit a mixture of normal distributions to each attribute's values over the training samples.
+    """Fit a mixture of normal distributions to each attribute's values: weights, means and variances, ``[3, S, K]``.
 
     Each attribute is fitted separately by expectation-maximisation. The row of a class is repeated for each of its
     samples, in proportion to about :data:`MOST_ROWS` rows in all. An attribute with fewer distinct values than
     components has weights of 0 for the others.
-
-    Returns:
-        Weights, means and variances, ``[3, S, K]``.
     """
     values = class_semantics.double().cpu()
     counts = class_counts.cpu()

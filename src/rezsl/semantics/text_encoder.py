@@ -62,15 +62,14 @@ def _load(source: str) -> tuple[Any, Any]:
         )
     # For missing or damaged files transformers raises almost any exception (OSError, ValueError, KeyError, …).
     except Exception as error:
-        if Path(source).is_dir():
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise DataError(
-                f"source: expected a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
-            ) from error
-        raise DataError(
-            f"source: expected a directory or a model in the local cache, with its tokenizer and weights in "
-            f"safetensors, got {source!r}; download it on a machine with a network, or give a directory"
-        ) from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        problem = f"a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
+        if not Path(source).is_dir():
+            problem = (
+                f"a directory or a model in the local cache, with its tokenizer and weights in safetensors, got "
+                f"{source!r}; download it on a machine with a network, or give a directory"
+            )
+        raise DataError(f"source: expected {problem}") from error
     # Checkpoints of language models often lack the pooler, which is not used here, so only its weights may be missing.
     lost = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if lost:

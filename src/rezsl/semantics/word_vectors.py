@@ -162,14 +162,12 @@ def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_mis
             f"{found.source}: expected vectors of {name_some(nothing)} or of the words in these names, got none; "
             f"give another file, or rename the attributes{others}"
         )
-    combined = {words: _combine(found, words, combine) for words in resolved if words}
+    combined = {}
+    for words in filter(None, resolved):
+        vectors = torch.stack([torch.from_numpy(found.vectors[word]) for word in words]).double()
+        combined[words] = (vectors.sum(dim=0) if combine == "sum" else vectors.mean(dim=0)).float()
     mean = torch.stack([combined[words] for words in resolved if words]).mean(dim=0)
     return WordVectors(names, torch.stack([combined.get(words, mean) for words in resolved]), resolved, missing)
-
-
-def _combine(found: FoundWords, words: tuple[str, ...], combine: str) -> Float[Tensor, "L"]:
-    vectors = torch.stack([torch.from_numpy(found.vectors[word]) for word in words]).double()
-    return (vectors.sum(dim=0) if combine == "sum" else vectors.mean(dim=0)).float()
 
 
 @dataclass(frozen=True)
@@ -201,10 +199,8 @@ def words_of(attribute: str) -> Term:
     """Split the name of an attribute into the terms to look up: the whole name, its phrases, their tokens and words.
 
     ``has_bill_shape::curved_(up_or_down)`` has the phrases "bill shape", "curved" and "up or down". The "has" at the
-    beginning of every attribute of CUB is left out, because it does not distinguish the attributes.
-
-    Raises:
-        DataError: the name has no letter and no digit.
+    beginning of every attribute of CUB is left out, because it does not distinguish the attributes. A name without
+    letters and digits is a DataError.
     """
     phrases = tuple(map(_phrase, _phrases(attribute)))
     if not phrases:
@@ -233,15 +229,18 @@ def _phrase(tokens: list[str]) -> Term:
     parts = tuple(map(_token, tokens))
     # Title case is not tried, because "red wing" would be found as Red_Wing, a maker of shoes.
     written = [joint.join(tokens) for joint in ("_", "-")] if len(tokens) > 1 else []
-    return Term(" ".join(tokens), _unique([form for name in written for form in (name.lower(), name)]), parts)
+    return Term(" ".join(tokens), _forms(written), parts)
 
 
 def _token(token: str) -> Term:
     """Make the term of a token such as ``man-made``, ``chewTeeth`` or ``digit3``, which files may contain joined."""
     words = [word for piece in _WORD.findall(token) for word in _CAMEL.split(piece)]
     joined = [joint.join(words) for joint in ("-", "_", "")] if len(words) > 1 else []
-    forms = [form for name in joined for form in (name.lower(), name)]
-    return Term(token, _unique(forms), tuple(map(_word, words)))
+    return Term(token, _forms(joined), tuple(map(_word, words)))
+
+
+def _forms(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for name in names for form in (name.lower(), name)))
 
 
 def _word(word: str) -> Term:
@@ -249,11 +248,7 @@ def _word(word: str) -> Term:
     spellings = [lower, word, word.title(), word.upper(), _RESPELT.get(lower, lower)]
     cuts = range(_SHORTEST_HALF, len(lower) - _SHORTEST_HALF + 1)
     halves = tuple((lower[:cut], lower[cut:]) for cut in cuts) if word.isalpha() else ()
-    return Term(lower, _unique(spellings), halves=halves)
-
-
-def _unique(names: list[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
+    return Term(lower, tuple(dict.fromkeys(spellings)), halves=halves)
 
 
 def resolve(term: Term, positions: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
