@@ -188,8 +188,8 @@ def merged(*parts: Mapping[str, Any] | None) -> Options:
             before = result.get(name)
             if isinstance(before, str) and isinstance(value, Mapping) and "init_args" in value:
                 before = {"class_path": before}
-            is_merged = isinstance(before, Mapping) and isinstance(value, Mapping)
-            if is_merged and value.get("class_path", before.get("class_path")) == before.get("class_path"):
+            kind = before.get("class_path") if isinstance(before, Mapping) else None
+            if isinstance(before, Mapping) and isinstance(value, Mapping) and value.get("class_path", kind) == kind:
                 result[name] = merged(before, value)
             else:
                 result[name] = deepcopy(value)

@@ -2,7 +2,6 @@
 
 import gzip
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.files import reading
 from rezsl.semantics._word_files import FoundWords, check_rows, find_rows, read_arrays, read_binary, read_csv, read_text
 
 _REFUSED = {
@@ -141,14 +141,13 @@ def load_word_vectors(
 
 
 def _stream(path: Path, kind: str, compressed: bool, found: FoundWords, dimension: int | None) -> int:
-    try:
-        with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
-            if kind == ".bin":
-                return read_binary(stream, found)
-            return read_csv(stream, found) if kind == ".csv" else read_text(stream, found, dimension)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); expected a file of word vectors") from error
+    with (
+        reading(path, "a file of word vectors", DataError, "give another file, or copy it again"),
+        gzip.open(path, "rb") if compressed else path.open("rb") as stream,
+    ):
+        if kind == ".bin":
+            return read_binary(stream, found)
+        return read_csv(stream, found) if kind == ".csv" else read_text(stream, found, dimension)
 
 
 def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_missing: bool) -> WordVectors:
