@@ -176,12 +176,8 @@ def analyse(
 def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = AnalysisOptions()) -> Analysis:
     """Add the analyses of errors and of recognition to an evaluation; the model is not run again.
 
-    Args:
-        evaluation: made by :func:`rezsl.evaluate` or :func:`rezsl.fit`, such as ``fit(…).test``.
-        options: bins, intervals, neighbours.
-
-    Raises:
-        ArgumentError: the evaluation does not have the predicted samples, as one of the validation in training.
+    The evaluation is made by :func:`rezsl.evaluate` or :func:`rezsl.fit`, such as ``fit(…).test``. One that does not
+    have the predicted samples, as one of the validation in training, is an :class:`ArgumentError`.
     """
     samples = evaluation.samples
     if samples is None:

@@ -151,10 +151,8 @@ class Plan:
 def read_plan(content: object, source: str, roots: Mapping[str, str] | None = None) -> Plan:
     """Make a plan from a YAML file with the entries of :class:`Plan` and, under ``search``, those of :class:`Search`.
 
-    ``source`` is the file's name for messages, and ``roots`` are the directories of data sets by name.
-
-    Raises:
-        ArgumentError: an entry is missing, unknown, or of the wrong kind; the message names it.
+    ``source`` is the file's name for messages, and ``roots`` are the directories of data sets by name. An entry that is
+    missing, unknown, or of the wrong kind, is an :class:`ArgumentError`, which names it.
     """
     if not isinstance(content, Mapping):
         raise ArgumentError(

@@ -42,10 +42,8 @@ def class_moments(batches: Iterable[tuple[Float[Tensor, "B D"], Labels]], class_
     """Sum the moments over batches of features and labels.
 
     The products of a batch are computed in the dtype of its features and summed in float64. Only the upper half of the
-    Gram matrix is computed, in strips, because it takes nearly all of the time. ``class_count`` is K.
-
-    Raises:
-        ArgumentError: there is no batch, or a feature is not a finite number.
+    Gram matrix is computed, in strips, because it takes nearly all of the time. ``class_count`` is K. It is an
+    ArgumentError if there is no batch, or a feature is not a finite number.
     """
     moments: ClassMoments | None = None
     for features, labels in batches:
@@ -82,10 +80,7 @@ def eszsl(
         moments: moments of the features X.
         class_semantics: A, ``[K, S]``.
         feature_penalty: γ, above 0.
-        semantic_penalty: λ, above 0.
-
-    Raises:
-        ArgumentError: a penalty is so small that the system has no solution in float64.
+        semantic_penalty: λ, above 0. An ArgumentError names the penalty that is too small for a solution in float64.
     """
     semantics = class_semantics.double()
     target = semantics.T @ (2 * moments.class_sums - moments.class_sums.sum(dim=0))

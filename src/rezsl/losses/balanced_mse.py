@@ -38,14 +38,14 @@ class BalancedMSELoss(RegressionLoss):
         self.log_noise = nn.Parameter(torch.tensor(math.log(noise)))
 
     @abstractmethod
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         """Return the mean in the formula, of (normalised) predictions and targets, for σ² = ``variance``."""
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
         """Return the loss of a batch; see :class:`RegressionLoss` for the arguments."""
         prediction, target = self.compared(prediction, target)
         variance = (2 * self.log_noise).exp().to(prediction.dtype)
-        return 2 * variance.detach() * self.balanced(prediction, target, labels, variance)
+        return 2 * variance.detach() * self._balanced(prediction, target, labels, variance)
 
 
 class BMCLoss(BalancedMSELoss):
@@ -68,8 +68,8 @@ class BMCLoss(BalancedMSELoss):
     def __init__(self, noise: float = 0.5, normalize: bool = True) -> None:
         super().__init__(noise, normalize)
 
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
-        """Return the mean in the formula; constants of N cancel."""
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
+        # The constants of N cancel.
         classes, position, count = labels.unique(return_inverse=True, return_counts=True)
         own = target.new_zeros(len(classes), target.shape[1]).index_copy_(0, position, target)
         distance = (prediction.unsqueeze(1) - own).square().sum(dim=2)
@@ -107,8 +107,7 @@ class BNILoss(BalancedMSELoss):
         density = bins.density(compared, class_counts)
         self.histogram = torch.stack([(density / density.sum(dim=1, keepdim=True)).log(), bins.centres()])
 
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
-        """Return the mean in the formula."""
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         log_share, centres = prepared(self.histogram).to(prediction)
         distance = (prediction.unsqueeze(2) - centres).square()
         normalizer = torch.logsumexp(log_share - distance / (2 * variance), dim=2)
@@ -138,8 +137,7 @@ class GAILoss(BalancedMSELoss):
         """Fit the mixtures; see :class:`RegressionLoss`."""
         self.mixture = label_mixture(self.normalize_rows(class_semantics), class_counts, self.components)
 
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
-        """Return the mean in the formula."""
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         weight, mean, spread = prepared(self.mixture).to(prediction)
         log_density = _log_normal(prediction.unsqueeze(2) - mean, spread + variance)
         normalizer = torch.logsumexp(weight.log() + log_density, dim=2)
