@@ -27,16 +27,11 @@ class Range:
 
     low: Number
     high: Number
-    log: bool | None = False
+    log: bool = False
     step: Number | None = None
 
     def __post_init__(self) -> None:
         low, high, step = self.low, self.high, self.step
-        for name, number in (("low", low), ("high", high), ("step", 1 if step is None else step)):
-            if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-                raise ArgumentError(f"expected {name} to be a number, got {_shown(number)}")
-        if self.log not in (None, True, False):
-            raise ArgumentError(f"expected log to be true or false, got {_shown(self.log)}")
         if low >= high:
             raise ArgumentError(f"expected low below high, got {low} to {high}; the range is empty")
         if self.log and (low <= 0 or step is not None):
@@ -55,8 +50,8 @@ class Range:
         """Draw the value for a trial."""
         low, high, step = self.low, self.high, self.step
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
-            return trial.suggest_int(name, low, high, step=step or 1, log=bool(self.log))
-        return trial.suggest_float(name, low, high, step=step, log=bool(self.log))
+            return trial.suggest_int(name, low, high, step=step or 1, log=self.log)
+        return trial.suggest_float(name, low, high, step=step, log=self.log)
 
     def __str__(self) -> str:
         kind = ", logarithmic" if self.log else f", in steps of {self.step}" if self.step else ""
@@ -103,12 +98,21 @@ def _entry(entry: object, where: str) -> Range | Choices:
         if isinstance(entry, list):
             return Choices(tuple(entry))
         if isinstance(entry, Mapping) and {"low", "high"} <= set(entry) <= {"low", "high", "log", "step"}:
-            return Range(**entry)
+            return _range(**entry)
     except ArgumentError as error:
         raise ArgumentError(f"{where}: {error}") from error
     raise ArgumentError(
         f"{where}: expected {{low, high}}, optionally with log or step, or a list of choices, got {_shown(entry)}"
     )
+
+
+def _range(low: Any, high: Any, log: Any = None, step: Any = None) -> Range:
+    for name, number in (("low", low), ("high", high), ("step", 1 if step is None else step)):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
+            raise ArgumentError(f"expected {name} to be a number, got {_shown(number)}")
+    if log not in (None, True, False):
+        raise ArgumentError(f"expected log to be true or false, got {_shown(log)}")
+    return Range(low, high, bool(log), step)
 
 
 def _shown(value: object) -> str:

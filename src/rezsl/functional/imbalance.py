@@ -197,8 +197,7 @@ class ErrorFall:
 def error_fall_rate(error_matrices: Float[Tensor, "E K S"], epochs: Float[Tensor, "E"]) -> Float[Tensor, "K S"]:
     """Compute the rate of fall in every cell from the class error matrix of each epoch; see :class:`ErrorFall`.
 
-    An ArgumentError is raised if there are fewer than two epochs, they do not ascend, or an error is negative or not
-    finite.
+    Fewer than two epochs, epochs that do not ascend, and an error that is negative or not finite, are ArgumentErrors.
 
     >>> error_fall_rate(torch.tensor([1.0, 0.5, 0.25]).log().exp().reshape(3, 1, 1), torch.tensor([0.0, 1.0, 2.0]))
     tensor([[0.6931]], dtype=torch.float64)
