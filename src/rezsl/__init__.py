@@ -63,10 +63,9 @@ __all__ = [  # noqa: RUF022 - in the order in which a new user meets them
     "RezslError",
 ]
 
-# The package that holds each of these names. The names that are not listed, the loaders, are in rezsl.data.
+# The package that holds each of these names. All other names are in rezsl.data.
 _HOMES = {
     "classifier": ("ZeroShotClassifier", "load_model", "model_of_images", "save_model"),
-    "data": ("Benchmark", "Split"),
     "errors": ("RezslError",),
     "evaluation": ("Evaluation", "evaluate"),
     "losses": ("ReMSELoss",),
@@ -76,7 +75,7 @@ _HOMES = {
     "training": ("FitResult", "Training", "fit"),
 }
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = sorted({*_HOMES, "estimators", "functional", "metrics"} - {"errors"})
+_ROOMS = sorted({*_HOMES, "data", "estimators", "functional", "metrics"} - {"errors"})
 
 
 def __getattr__(name: str) -> Any:

@@ -35,14 +35,10 @@ class MissingPackageError(RezslError, ImportError):
 
 @contextmanager
 def needs(extra: str, purpose: str) -> Iterator[None]:
-    """Import an optional package inside the block; where it is missing, the error names the command that installs it.
+    """Import an optional package inside the block; a :class:`MissingPackageError` names the command that installs it.
 
-    Args:
-        extra: the extra of rezsl that brings the package along, such as ``images``.
-        purpose: what needs the package, such as "reading photos".
-
-    Raises:
-        MissingPackageError: a package that the block imports is not installed.
+    ``extra`` is the extra of rezsl that brings the package along, such as ``images``, and ``purpose`` is what needs the
+    package, such as "reading photos".
     """
     try:
         yield

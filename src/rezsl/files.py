@@ -155,12 +155,8 @@ def read_csv(
 ) -> tuple[list[str], Rows]:
     """Read a CSV file in UTF-8 and return its header, without surrounding blanks, and its rows that are not blank.
 
-    Args:
-        path: the file.
-        error: raised where the file cannot be read, lacks a column, or has a row of another length than the header.
-        columns: the names that the header must contain, in any order.
-        remedy: what the reader of the error should do.
-        delimiter: the character between two cells.
+    ``error`` is raised, with the ``remedy``, where the file cannot be read, lacks one of the ``columns``, which may be
+    in any order, or has a row of another length than the header.
     """
     text = "comma-separated UTF-8 text" if delimiter == "," else f"UTF-8 text separated by {delimiter!r}"
     with reading(path, text, error, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
@@ -278,12 +274,8 @@ def fingerprint(*parts: Any) -> str:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], ignored: Sequence[str] = ()) -> list[str]:
     """Return a line ``name: before → after`` for every entry that was added, removed or changed.
 
-    Entries of nested mappings have dotted names. Tuples equal lists, as in JSON. Checksums come last, by name alone.
-
-    Args:
-        before: the first record.
-        after: the second record.
-        ignored: names, at any depth, whose entries are not compared.
+    Entries of nested mappings have dotted names; those of ``ignored`` names, at any depth, are not compared. Tuples
+    equal lists, as in JSON. Checksums come last, by name alone.
     """
     old, new = (
         {name: json.dumps(value, ensure_ascii=False, default=str) for name, value in flat(record, ignored).items()}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rezsl.errors import DataError
 from rezsl.semantics import text_of, words_of
-from rezsl.semantics._word_names import resolve
+from rezsl.semantics.word_vectors import resolve
 
 # The most frequent words are first, as in files of word vectors.
 KNOWN = """

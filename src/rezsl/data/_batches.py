@@ -55,8 +55,7 @@ class ImageFormat:
     ) -> UInt8[Tensor, "B channels size size"]:
         """Return the inputs of a batch, decoded and fitted to the size, cropped at the centres or in the middle.
 
-        Raises:
-            DataError: the inputs are features, or a file is no readable image.
+        Features, and a file that is no readable image, are a DataError.
         """
         if not isinstance(inputs, Tensor):
             sources = [inputs[position] for position in index.tolist()]
@@ -69,12 +68,8 @@ class ImageFormat:
 def gather_rows(inputs: Tensor, index: Int[Tensor, "B"]) -> Tensor:
     """Return ``inputs[index]``, several times faster for long rows and for half precision.
 
-    Indexing copies number by number, which is slow in half precision. Here, whole rows of a contiguous tensor are
-    copied eight bytes at a time, if the length of the rows allows it.
-
-    Args:
-        inputs: ``[N, ...]`` of any dtype, possibly mapped from a file.
-        index: rows, in ``[0, N)``.
+    Indexing copies number by number, which is slow in half precision. Here, whole rows of a contiguous tensor, possibly
+    mapped from a file, are copied eight bytes at a time, if the length of the rows allows it.
     """
     row_bytes = math.prod(inputs.shape[1:]) * inputs.element_size()
     aligned = row_bytes and row_bytes % 8 == 0 and inputs.storage_offset() * inputs.element_size() % 8 == 0

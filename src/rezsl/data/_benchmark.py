@@ -3,6 +3,7 @@
 import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +20,7 @@ EQUAL_CLASSES = "these classes have the same class semantics, so no model can di
 """Beginning of the note on classes with equal class semantics."""
 
 
-def _none() -> Tensor:
-    return torch.empty(0, dtype=torch.int64)
+_none = partial(torch.empty, 0, dtype=torch.int64)
 
 
 def group_numbers(keys: Sequence[Hashable]) -> Int[Tensor, "N"]:
@@ -69,8 +69,7 @@ class Split:
     def check(self, labels: Int[Tensor, "N"], class_names: tuple[str, ...]) -> None:
         """Refuse a split under which zero-shot metrics would be meaningless.
 
-        Raises:
-            DataError: an index is out of range or repeated, parts overlap, or classes that must be disjoint are not.
+        It is a DataError if an index is out of range or repeated, parts overlap, or disjoint classes are not.
         """
         for name, index in self.parts().items():
             if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(labels):
@@ -247,11 +246,8 @@ def identify_inputs(inputs: Tensor | Sequence[Path | Crop]) -> list[Any]:
     """Return values of JSON that identify the inputs, in their order.
 
     A file is identified by its name below the folder that contains all files, its size in bytes and its box, because
-    reading every pixel would take as long as an epoch, and because the folder may move. Each decoded image has a
-    sha256, and features have one together.
-
-    Raises:
-        DataError: a file is missing.
+    reading every pixel would take as long as an epoch, and because the folder may move; a missing one is a DataError.
+    Each decoded image has a sha256, and features have one together.
     """
     if isinstance(inputs, Tensor):
         return [fingerprint(inputs)] if inputs.is_floating_point() else [fingerprint(image) for image in inputs]
@@ -273,10 +269,8 @@ def identify_inputs(inputs: Tensor | Sequence[Path | Crop]) -> list[Any]:
 def benchmark_checksums(data: Benchmark, inputs: Sequence[Any] | None = None) -> dict[str, str]:
     """Return a sha256 of each part of a benchmark, apart from its name and notes.
 
-    Args:
-        data: the benchmark.
-        inputs: the result of :func:`identify_inputs`; None computes it. A store of regions has a checksum of its own,
-            because reading all regions could take minutes.
+    ``inputs`` are the result of :func:`identify_inputs`; None computes it. A store of regions has a checksum of its
+    own, because reading all regions could take minutes.
     """
     if inputs is None:
         inputs = identify_inputs(data.inputs) if data.regions is None else [data.regions.sha256]
@@ -293,11 +287,7 @@ def benchmark_checksums(data: Benchmark, inputs: Sequence[Any] | None = None) ->
 
 
 def benchmark_fingerprint(data: Benchmark) -> dict[str, Any]:
-    """Return the identity of a benchmark for the record of a run: name, sizes, notes and checksums.
-
-    Raises:
-        DataError: an image file is missing.
-    """
+    """Return the identity of a benchmark for the record of a run: name, sizes, notes, :func:`benchmark_checksums`."""
     checksums = benchmark_checksums(data)
     return {
         "name": data.name,

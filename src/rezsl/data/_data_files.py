@@ -115,8 +115,7 @@ def whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.n
 def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
     """Read features from ``.npy`` (N × D, or one vector) or ``.mat`` (variable ``features``, D × N as in xlsa17).
 
-    Raises:
-        DataError: the file is missing or damaged, is of another kind or shape, or contains NaN or infinity.
+    A file that is missing, damaged, of another kind or shape, or contains NaN or infinity, is a DataError.
     """
     path = Path(path)
     if path.suffix == ".mat":

@@ -87,7 +87,12 @@ def read_image(
             raise DataError(f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down")
         part = image
         if isinstance(source, Crop):
-            part = _cropped(image, source)
+            if source.box[2] > image.width or source.box[3] > image.height:
+                raise DataError(
+                    f"{path}: expected a box inside the image of {image.width} × {image.height} pixels, got "
+                    f"(left, top, right, bottom) = {source.box}; correct the annotation"
+                )
+            part = image.crop(source.box)
         else:
             # Decoding at reduced size is quicker, but changes the pixels that a box counts.
             image.draft("RGB", (2 * resize, 2 * resize))
@@ -196,15 +201,6 @@ def _window(image: "Image.Image", size: int, resize: int, centre: tuple[float, f
     square = min(image.size) * size / resize
     left, top = ((side - square) * share for side, share in zip(image.size, centre, strict=True))
     return image.resize((size, size), _pillow().Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
-
-
-def _cropped(image: "Image.Image", crop: Crop) -> "Image.Image":
-    if crop.box[2] > image.width or crop.box[3] > image.height:
-        raise DataError(
-            f"{crop.path}: expected a box inside the image of {image.width} × {image.height} pixels, got "
-            f"(left, top, right, bottom) = {crop.box}; correct the annotation"
-        )
-    return image.crop(crop.box)
 
 
 def _luminance(images: Tensor) -> Tensor:

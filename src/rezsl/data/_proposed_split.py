@@ -112,14 +112,14 @@ class ProposedSplit:
 def read_proposed_split(splits: Path) -> ProposedSplit:
     """Read a split file, or ``att_splits.mat`` of a directory, and ``image_files`` of the feature file beside it."""
     file = read_split_file(_split_path(splits))
-    feature_path, image_files, labels = _image_list(file)
-    last = max(int(index.max()) for index in file.split.parts().values() if len(index))
-    if last >= len(image_files):
+    proposed = _with_image_list(file)
+    last, count = max(int(index.max()) for index in file.split.parts().values() if len(index)), len(proposed.labels)
+    if last >= count:
         raise DataError(
-            f"{file.path}: lists image {last + 1:,}, but {feature_path.name} has {len(image_files):,}; take both from "
+            f"{file.path}: lists image {last + 1:,}, but {proposed.feature_path.name} has {count:,}; take both from "
             f"one folder of xlsa17"
         )
-    return ProposedSplit(file, feature_path, image_files, labels)
+    return proposed
 
 
 def _split_path(splits: Path) -> Path:
@@ -134,8 +134,8 @@ def _split_path(splits: Path) -> Path:
     raise DataError(f"{splits}: expected att_splits.mat, got {names}; name the split file, or download {XLSA17}")
 
 
-def _image_list(file: SplitFile) -> tuple[Path, tuple[str, ...], Tensor]:
-    """Return the first feature file that lists images, its images and labels."""
+def _with_image_list(file: SplitFile) -> ProposedSplit:
+    """Return the split with the images and labels of the first feature file that lists images."""
     folder = file.path.parent
     others = feature_files(folder)
     for path in others:
@@ -150,7 +150,7 @@ def _image_list(file: SplitFile) -> tuple[Path, tuple[str, ...], Tensor]:
                 f"{path}: expected one label per image, got {len(image_files):,} in 'image_files' and {len(labels):,} "
                 f"in 'labels'; download {XLSA17}"
             )
-        return path, image_files, labels
+        return ProposedSplit(file, path, image_files, labels)
     # A file that was cut off within its features reads as one without further variables.
     tried = ", ".join(path.name for path in others)
     got = f"only {tried} without them, perhaps cut short in copying" if others else "none"

@@ -54,13 +54,8 @@ class SplitFile:
 def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
     """Read ``att_splits.mat`` or ``sent_splits.mat``; attribute names come from ``attributes.txt`` beside it.
 
-    Args:
-        path: the file.
-        missing: see :func:`rezsl.data.load_xlsa17`.
-
-    Raises:
-        DataError: the file is missing or damaged, or lacks ``att``, ``trainval_loc``, ``test_seen_loc`` or
-            ``test_unseen_loc``.
+    ``missing`` is that of :func:`rezsl.data.load_xlsa17`. A file that is missing or damaged, or lacks ``att``,
+    ``trainval_loc``, ``test_seen_loc`` or ``test_unseen_loc``, is a DataError.
     """
     content = read_matlab(path, required=("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"))
     table, original = content["att"], content.get("original_att")

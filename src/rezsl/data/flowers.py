@@ -37,12 +37,10 @@ FLO = Archive(
 def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmark:
     """Read the unpacked 102flowers.tgz, imagelabels.mat, and a split file, which also contains the class semantics.
 
-    Errors are as for :func:`~rezsl.data.load_cub`.
-
     The archive names neither classes nor attributes: classes are called ``class 1`` to ``class 102``, numbered as in
     ``imagelabels.mat``, and their semantics are the split file's sentence embeddings (1,024 numbers). The rows of
     the split file are matched with the classes through the images. The archive's own ``setid.mat`` is not used, because
-    all of its parts contain all classes.
+    all of its parts contain all classes. Errors are as for :func:`~rezsl.data.load_cub`.
 
     Args:
         root: the folder with ``imagelabels.mat`` and the folder ``jpg``.

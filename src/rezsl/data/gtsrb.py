@@ -40,14 +40,12 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
     Every image is the box of its sign (:class:`~rezsl.data.Crop`). ``<track>_<frame>.ppm`` of one class and track show
     one physical sign; they form a group and stay on one side of every split. The archive describes no class; the
     table of shapes, colours and pictograms is part of this package. Whole classes, and a fifth of the signs of the
-    others to test on, are held out by ``seed``; a note names the classes.
+    others to test on, are held out by ``seed``; a note names the classes. A file that is missing or damaged, or a row
+    of a ``GT-*.csv`` that does not fit, is a DataError.
 
     Args:
         root: the folder ``GTSRB``, its parent, or ``Final_Training`` in it.
         seed: seed of the draws.
-
-    Raises:
-        DataError: a file is missing or damaged, or a row of a ``GT-*.csv`` does not fit.
     """
     here = Unpacked(GTSRB, Path(root))
     images = here.path("Final_Training/Images")

@@ -74,15 +74,9 @@ class UnseenClassKFold(BaseCrossValidator):  # type: ignore[misc] # scikit-learn
     def split(
         self, X: Any, y: Any, groups: Any = None
     ) -> Iterator[tuple[Int[np.ndarray, "N_train"], Int[np.ndarray, "N_test"]]]:
-        """Yield indices of training samples and of test samples, fold by fold.
+        """Yield indices of training samples and of test samples by the labels ``y`` ``[N]`` alone, fold by fold.
 
-        Args:
-            X: ignored.
-            y: labels, ``[N]``.
-            groups: ignored: the classes are the groups.
-
-        Raises:
-            DataError: there are fewer than two classes for each fold.
+        Fewer than two classes for each fold are a :class:`DataError`.
         """
         labels = np.asarray(y)
         classes = np.unique(labels)

@@ -1,8 +1,10 @@
 """A scikit-learn classifier around any model of features and any training."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -17,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from rezsl.data import Benchmark, Split
 from rezsl.errors import ArgumentError, DataError
 from rezsl.estimators._described_classes import DescribedClasses, Frame, Semantics
-from rezsl.estimators._nested import dataclass_fields, model_options, with_fields, with_model_options
 from rezsl.estimators.selection import class_averaged_accuracy
 from rezsl.models import MODELS, MLPRegressor, SemanticModel
 from rezsl.semantics import ClassSemantics
@@ -86,8 +87,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def set_params(self, **params: Any) -> "ZeroShotEstimator":
         """Set parameters by name; the nested ones are laid over the model and the training, and checked by ``fit``.
 
-        Raises:
-            ArgumentError: there is no parameter of that name.
+        An unknown name is an :class:`ArgumentError`.
         """
         own = super().get_params(deep=False)
         for name, value in params.items():
@@ -120,7 +120,10 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         seen = np.unique(y)
         described = DescribedClasses.one_hot(seen) if class_semantics is None else DescribedClasses.of(class_semantics)
         described = described.in_order()
-        features, training = _tensor(X), replace(self._settings(), augmentation=None, seed=self._seed())
+        generator = check_random_state(self.random_state)
+        # A number is the seed itself, so that it has the same effect as the seed of rezsl.fit.
+        seed = int(self.random_state if isinstance(self.random_state, Integral) else generator.randint(2**31 - 1))
+        features, training = _tensor(X), replace(self._settings(), augmentation=None, seed=seed)
         samples = _TrainingSamples(features, torch.tensor(described.rows(y, "y")), described.semantics)
         setup = Setup(samples, self._builder(), training=training, progress=False)
         self.classifier_ = train_classifier(setup, "fit", samples.split.trainval, training.max_epochs)
@@ -137,9 +140,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def class_scores(self, X: Any, classes: Candidates | None = None) -> Float[np.ndarray, "N K"]:
         """Return the score of every candidate class, lowered by ``gamma`` for those in training, ``[N, K]``.
 
-        Args:
-            X: features, ``[N, D]``.
-            classes: as for :meth:`predict`; the columns are in their order.
+        The arguments are those of :meth:`predict`; the columns are in the order of the candidates.
         """
         return self._scores(X, self._candidates(classes))
 
@@ -167,14 +168,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         return predicted
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, classes: Candidates | None = None) -> float:
-        """Return the accuracy averaged over the classes in ``y``, in ``[0, 1]``.
-
-        Args:
-            X: features, ``[N, D]``.
-            y: right labels, ``[N]``.
-            sample_weight: the weight of each sample within its class, ``[N]``; None gives all the same weight.
-            classes: as for :meth:`predict`.
-        """
+        """Return the :func:`class_averaged_accuracy` of :meth:`predict` on features ``[N, D]`` and their labels."""
         return class_averaged_accuracy(y, self.predict(X, classes), sample_weight)
 
     def _builder(self) -> Builder:
@@ -182,7 +176,9 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         model = MODELS.get(self.model, self.model) if isinstance(self.model, str) else self.model or self.default_model
         if not callable(model):
             raise ArgumentError(f"model: expected a model or one of {', '.join(MODELS)}, got {model!r}")
-        return with_model_options(model, self._nested_of("model"))
+        options = self._nested_of("model")
+        _check_known("model", options, model_options(model))
+        return partial(model, **options) if options else model
 
     def _settings(self) -> Training:
         """Return the training, with the nested fields."""
@@ -197,11 +193,6 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             raise ArgumentError(f"{wrong[0]}: expected a nested parameter model__… or training__…, got this one")
         prefix = f"{outer}__"
         return {name.removeprefix(prefix): value for name, value in self._nested.items() if name.startswith(prefix)}
-
-    def _seed(self) -> int:
-        generator = check_random_state(self.random_state)
-        # A number is the seed itself, so that it has the same effect as the seed of rezsl.fit.
-        return int(self.random_state if isinstance(self.random_state, Integral) else generator.randint(2**31 - 1))
 
     def _predictions(self, X: Any) -> torch.Tensor:
         check_is_fitted(self)
@@ -247,3 +238,45 @@ class _TrainingSamples(Benchmark):
 
     def __post_init__(self) -> None:
         """Skip the checks of a benchmark."""
+
+
+def model_options(builder: Callable[..., Any]) -> dict[str, Any]:
+    """Return the options of a model builder with their values: its parameters after region_dim and semantics."""
+    parameters = list(inspect.signature(builder).parameters.values())[2:]
+    return {parameter.name: parameter.default for parameter in parameters}
+
+
+def dataclass_fields(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the fields of a dataclass, and of the dataclasses in it by names such as ``optimization__momentum``."""
+    result: dict[str, Any] = {}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        result[prefix + field.name] = value
+        if is_dataclass(value):
+            result |= dataclass_fields(value, f"{prefix}{field.name}__")
+    return result
+
+
+def with_fields(settings: Any, values: Mapping[str, Any], prefix: str = "training") -> Any:
+    """Return a copy of a dataclass with other values of fields, also of nested ones; an unknown field is an error."""
+    if not values:
+        return settings
+    _check_known(prefix, values, dataclass_fields(settings))
+    plain: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        outer, nested, rest = name.partition("__")
+        if nested:
+            inner.setdefault(outer, {})[rest] = value
+        else:
+            plain[name] = value
+    settings = replace(settings, **plain)
+    changed = {name: with_fields(getattr(settings, name), given, f"{prefix}__{name}") for name, given in inner.items()}
+    return replace(settings, **changed)
+
+
+def _check_known(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    if unknown := [name for name in given if name not in known]:
+        expected = ", ".join(f"{prefix}__{name}" for name in known) or "none"
+        kind = prefix.partition("__")[0]
+        raise ArgumentError(f"{prefix}__{unknown[0]}: expected a parameter of the {kind} ({expected}), got this one")

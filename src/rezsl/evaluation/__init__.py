@@ -1,8 +1,15 @@
 """The test of a model: from predicted attributes to metrics and to analyses of errors and recognition."""
 
-from rezsl.evaluation._analysis import Analysis, analyse, analyse_evaluation, analyse_model, analyse_validation
+from rezsl.evaluation._analysis import (
+    Analysis,
+    analyse,
+    analyse_error_fall,
+    analyse_evaluation,
+    analyse_model,
+    analyse_validation,
+    load_error_fall,
+)
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
-from rezsl.evaluation._error_fall import analyse_error_fall, load_error_fall
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate
 from rezsl.evaluation._recognition import ConfusedPair, Recognition

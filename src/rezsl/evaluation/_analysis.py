@@ -1,4 +1,4 @@
-"""Analyses of predicted attributes: of a model, of an evaluation, or of another program's predictions."""
+"""Analyses of predicted attributes, and of how fast the errors of a run fall from epoch to epoch."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from rezsl.evaluation._saved_predictions import check_predictions, load_predicti
 from rezsl.files import read_npz, reading
 from rezsl.functional import class_scores
 from rezsl.functional.binning import ValueBins, bin_by_value
-from rezsl.functional.imbalance import ErrorFall, ErrorProfile, error_profile
+from rezsl.functional.imbalance import ErrorFall, ErrorProfile, error_fall_rate, error_profile
 from rezsl.functional.statistics import Correlations, bootstrap_weights, correlations
 from rezsl.metrics import read_metrics
 from rezsl.semantics import ClassSemantics
@@ -75,11 +75,7 @@ class Analysis(Evaluation):
         return [(names[row], float(errors.mean[row])) for row in errors.worst(self.options.worst).tolist()]
 
     def with_error_fall(self, fall: ErrorFall) -> "Analysis":
-        """Return the same analysis with how fast the errors fell.
-
-        Raises:
-            ArgumentError: the fall was measured on other classes or attributes.
-        """
+        """Return the same analysis with how fast the errors fell; other classes or attributes are an ArgumentError."""
         if fall.rate.shape != self.error_matrix.shape:
             expected, got = (" × ".join(map(str, matrix.shape)) for matrix in (self.error_matrix, fall.rate))
             raise ArgumentError(f"fall: expected a rate per class and attribute, {expected}, got {got}")
@@ -107,17 +103,8 @@ def analyse_model(
 ) -> Analysis:
     """Analyse a model on the test images of a benchmark, at the model's own γ.
 
-    As for :func:`rezsl.evaluate` the candidates are the classes that the model was trained on and the benchmark's
-    unseen ones. Test images of one kind, seen or unseen, are enough.
-
-    Args:
-        model: a trained classifier.
-        benchmark: its classes and attributes are joined with the model's by name.
-        options: bins, intervals, neighbours.
-        batch_size: number of images per forward pass.
-
-    Raises:
-        DataError: as for :func:`rezsl.evaluate`.
+    Arguments, candidates and errors are those of :func:`rezsl.evaluate`, and ``options`` are the settings of the
+    analysis; but test images of one kind, seen or unseen, are enough.
     """
     split = benchmark.split
     if not len(split.test_seen) + len(split.test_unseen):
@@ -225,12 +212,8 @@ def analyse_validation(
 def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = AnalysisOptions()) -> Analysis:
     """Add the analyses of errors and of recognition to an evaluation; the model is not run again.
 
-    Args:
-        evaluation: made by :func:`rezsl.evaluate` or :func:`rezsl.fit`, such as ``fit(…).test``.
-        options: bins, intervals, neighbours.
-
-    Raises:
-        ArgumentError: the evaluation does not have the predicted samples, as one of the validation in training.
+    The evaluation is made by :func:`rezsl.evaluate` or :func:`rezsl.fit`, such as ``fit(…).test``. One that does not
+    have the predicted samples, as one of the validation in training, is an :class:`ArgumentError`.
     """
     samples = evaluation.samples
     if samples is None:
@@ -258,3 +241,61 @@ def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = Analys
         error_fall=None,
         options=options,
     )
+
+
+@torch.inference_mode()
+def analyse_error_fall(
+    error_matrices: Float[Tensor, "E K S"],
+    class_semantics: Float[Tensor, "K S"],
+    epochs: Sequence[float] | None = None,
+    options: AnalysisOptions = AnalysisOptions(),
+) -> ErrorFall:
+    """Measure how fast each error falls from epoch to epoch, and whether that depends on the attribute value.
+
+    Args:
+        error_matrices: class error matrix of each epoch, ``[E, K, S]``, such as :attr:`Analysis.error_matrix`.
+        class_semantics: attribute values of the same classes, ``[K, S]``, such as :attr:`Analysis.class_semantics`.
+        epochs: number of each epoch, E of them, ascending; None counts them from 1.
+        options: bins and intervals.
+
+    Raises:
+        ArgumentError: fewer than two epochs, epochs out of order or of another number, or an error that is negative
+            or not finite.
+
+    >>> matrices = torch.tensor([[[0.4, 0.4]], [[0.2, 0.4]]])
+    >>> analyse_error_fall(matrices, torch.tensor([[1.0, 0.0]])).rate
+    tensor([[0.6931, 0.0000]], dtype=torch.float64)
+    """
+    numbers = range(1, len(error_matrices) + 1) if epochs is None else epochs
+    if len(numbers) != len(error_matrices):
+        raise ArgumentError(f"epochs: expected one per error matrix, {len(error_matrices)}, got {len(numbers)}")
+    if error_matrices.shape[1:] != class_semantics.shape:
+        expected, got = (" × ".join(map(str, shape)) for shape in (class_semantics.shape, error_matrices.shape[1:]))
+        raise ArgumentError(f"error_matrices: expected a cell per class and attribute, {expected}, got {got}")
+    time = torch.tensor(numbers, dtype=torch.float64)
+    rate = error_fall_rate(error_matrices, time)
+    weights = bootstrap_weights(len(rate), options.resamples, options.seed)
+    return ErrorFall(
+        epochs=time,
+        rate=rate,
+        mean_error=error_matrices.double().mean(dim=(1, 2)),
+        by_value=bin_by_value(rate, class_semantics, weights, options.value_bins, options.value_binning, options.level),
+        correlation_over_classes=correlations(class_semantics, rate, weights, options.level),
+    )
+
+
+def load_error_fall(run_dir: str | Path, options: AnalysisOptions = AnalysisOptions()) -> ErrorFall | None:
+    """Measure how fast the validation errors of a run fell, from ``validation_errors.npz`` in its directory.
+
+    Return None where the run has no such file, as after a method in closed form, or has a single epoch. A damaged file
+    is a :class:`RunDirectoryError`.
+    """
+    path = Path(run_dir) / "validation_errors.npz"
+    if not path.exists():
+        return None
+    expected = "the error matrices of a run's epochs"
+    content = read_npz(path, RunDirectoryError, expected)
+    with reading(path, expected, RunDirectoryError):
+        epochs = content["epochs"].astype(float).tolist()
+        errors, values = (torch.from_numpy(content[name]).double() for name in ("errors", "class_semantics"))
+        return analyse_error_fall(errors, values, epochs, options) if len(epochs) > 1 else None

@@ -86,11 +86,9 @@ class AnalysisComparison:
 def compare_analyses(
     analyses: Mapping[str, Analysis], options: AnalysisOptions = AnalysisOptions()
 ) -> AnalysisComparison:
-    """Compare two or more models on the same test samples, attribute by attribute and class by class.
+    """Compare the analyses of two or more models by name, attribute by attribute and class by class.
 
-    Args:
-        analyses: one of each model, by its name.
-        options: bootstrap draws, seed and level of the intervals.
+    The intervals have the bootstrap draws, seed and level of ``options``.
 
     Raises:
         ArgumentError: there are fewer than two, or they were analysed on different classes or attributes.

@@ -55,15 +55,10 @@ class GZSLEvaluator(nn.Module):
         self.class_error = ClassError(len(rows), len(semantics.attributes))
 
     def update(self, predictions: Predictions, labels: Labels, scores: Scores | None = None) -> None:
-        """Add samples.
+        """Add samples by their predicted attributes ``[B, S]`` and their rows of the table ``[B]``.
 
-        Args:
-            predictions: predicted attributes, ``[B, S]``.
-            labels: row of the table of each sample, ``[B]``.
-            scores: class scores ``[B, C]`` from which γ is not subtracted; None computes them.
-
-        Raises:
-            DataError: a sample belongs to none of the candidate classes.
+        ``scores`` are class scores ``[B, C]`` from which γ is not subtracted; None computes them. A sample of none of
+        the candidate classes is a :class:`DataError`.
         """
         labels = self.position[labels]
         if bool((labels < 0).any()):
@@ -130,7 +125,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a model on the test images of a benchmark, at the model's own γ.
 
-    Without images of seen classes T1 and U are still reported; S, H and the area are NaN.
+    The candidates are the classes that the model was trained on and the benchmark's unseen ones. Without images of seen
+    classes T1 and U are still reported; S, H and the area are NaN.
 
     Args:
         model: a trained classifier.

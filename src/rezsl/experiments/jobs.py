@@ -42,12 +42,7 @@ class Job:
 
 
 class Folder:
-    """The directory of a comparison, with its runs, searches and logs.
-
-    Args:
-        path: the directory.
-        plan: the plan of the comparison.
-    """
+    """The directory ``path`` of a comparison, with the runs, searches and logs of its ``plan``."""
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self.path, self.plan = path, plan
@@ -100,14 +95,9 @@ def run_jobs(
 ) -> dict[str, str]:
     """Run the jobs that are not finished, and those that follow them; a job that fails does not end the others.
 
-    Args:
-        jobs: the jobs that wait for no other one.
-        workers: the processes. They are closed by the caller, also after Ctrl-C, so that running jobs save their work.
-        command: runs a command line in a process, and returns its exit code.
-        report: called with each job that has ended, and the reason if it failed.
-
-    Returns:
-        The reason of each failed job, by ``Job.name``; jobs that follow a failed one fail with it.
+    ``command`` runs a command line in one of the processes, and returns its exit code. The caller closes the processes,
+    also after Ctrl-C, so that running jobs save their work. ``report`` is called with each job that has ended, and the
+    reason if it failed. Return the reason of each failed job by name; jobs that follow a failed one fail with it.
     """
     failures: dict[str, str] = {}
     running: dict[Future[int], Job] = {}

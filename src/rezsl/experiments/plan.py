@@ -149,15 +149,10 @@ class Plan:
 
 
 def read_plan(content: object, source: str, roots: Mapping[str, str] | None = None) -> Plan:
-    """Make a plan from the content of a YAML file.
+    """Make a plan from a YAML file with the entries of :class:`Plan` and, under ``search``, those of :class:`Search`.
 
-    Args:
-        content: a mapping with the entries of :class:`Plan` and, under ``search``, those of :class:`Search`.
-        source: the file's name for messages.
-        roots: the directories of data sets, by the data set's name.
-
-    Raises:
-        ArgumentError: an entry is missing, unknown, or of the wrong kind; the message names it.
+    ``source`` is the file's name for messages, and ``roots`` are the directories of data sets by name. An entry that is
+    missing, unknown, or of the wrong kind, is an :class:`ArgumentError`, which names it.
     """
     if not isinstance(content, Mapping):
         raise ArgumentError(
@@ -191,15 +186,12 @@ def merged(*parts: Mapping[str, Any] | None) -> Options:
             before = result.get(name)
             if isinstance(before, str) and isinstance(value, Mapping) and "init_args" in value:
                 before = {"class_path": before}
-            if isinstance(before, Mapping) and isinstance(value, Mapping) and _is_same_class(before, value):
+            kind = before.get("class_path") if isinstance(before, Mapping) else None
+            if isinstance(before, Mapping) and isinstance(value, Mapping) and value.get("class_path", kind) == kind:
                 result[name] = merged(before, value)
             else:
                 result[name] = deepcopy(value)
     return result
-
-
-def _is_same_class(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return bool(after.get("class_path", before.get("class_path")) == before.get("class_path"))
 
 
 def _read(entries: type[Entries], content: object, source: str, **made: Any) -> Entries:

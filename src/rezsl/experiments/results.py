@@ -46,14 +46,7 @@ class Row(Cell):
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows of a comparison, with the plan that led to them.
-
-    Attributes:
-        plan: the plan.
-        rows: the rows in the order of the plan.
-        protocols: protocols of the finished runs.
-        test: test of significance.
-    """
+    """All rows of a comparison in the order of its plan, the protocols of the finished runs, and the chosen test."""
 
     plan: Plan
     rows: tuple[Row, ...]
@@ -95,13 +88,8 @@ def p_value(ours: Sequence[float], theirs: Sequence[float], test: PairedTest = "
     The paired t-test assumes normal differences. Wilcoxon's signed-rank test does not, but with n seeds its p is at
     least 2^(1−n), which is 0.0625 for five.
 
-    Args:
-        ours: a metric for each seed.
-        theirs: the metric of the other method for the same seeds.
-        test: ``t`` for the paired t-test, ``wilcoxon`` for Wilcoxon's test.
-
-    Returns:
-        p; NaN below three pairs, or if all pairs differ by the same amount; 1 if none differs.
+    ``ours`` and ``theirs`` are a metric of two methods for the same seeds. p is NaN below three pairs, or if all pairs
+    differ by the same amount; 1 if none differs.
     """
     differences = [a - b for a, b in zip(ours, theirs, strict=True)]
     if len(differences) < LEAST_PAIRS:
@@ -122,11 +110,7 @@ def p_value(ours: Sequence[float], theirs: Sequence[float], test: PairedTest = "
 
 
 def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t") -> Comparison:
-    """Read the records of all runs.
-
-    Raises:
-        RunDirectoryError: a record is damaged; the message names it.
-    """
+    """Read the records of all runs; a damaged one is a :class:`RunDirectoryError`, which names it."""
     rows, protocols, plan = [], set(), folder.plan
     for cell in plan.cells:
         runs, missing = {}, {}

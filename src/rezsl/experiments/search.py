@@ -91,8 +91,7 @@ class SettingsSearch:
     def run(self, report: Callable[[str], None] = lambda line: None) -> SearchResult:
         """Try settings until the study has enough trials, those of other processes included.
 
-        Args:
-            report: called with a line per finished trial.
+        ``report`` is called with a line per finished trial.
 
         Raises:
             RunDirectoryError: the study began otherwise; the message names the difference.

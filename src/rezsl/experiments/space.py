@@ -85,12 +85,8 @@ SearchSpace = dict[str, Range | Choices]
 def read_space(content: object, source: str) -> SearchSpace:
     """Make a search space from the content of a YAML file: ``name: {low, high, log, step}`` or ``name: [choices]``.
 
-    Args:
-        content: the file's content.
-        source: its name in messages.
-
-    Raises:
-        ArgumentError: an entry is neither a range nor a list, or has only one value; the message names it.
+    An entry that is neither a range nor a list, or has only one value, is an :class:`ArgumentError`, which names it
+    after ``source``.
     """
     if not isinstance(content, Mapping) or not content:
         raise ArgumentError(f"{source}: expected options with ranges or lists of choices, got {_shown(content)}")

@@ -63,11 +63,7 @@ class Workers:
         return future
 
     def result(self, future: Future[Result]) -> Result:
-        """Return what a call returned, after which its process is idle.
-
-        Raises:
-            WorkerError: the process ended before the call did.
-        """
+        """Return what a call returned, after which its process is idle; a process that has ended is a WorkerError."""
         executor, error = self._running.pop(future), future.exception()
         if isinstance(error, process_executor.BrokenProcessPool):
             signals = re.findall(r"SIG\w+", str(error))
@@ -155,10 +151,8 @@ def locked(directory: Path, argument: str) -> Iterator[tuple[int, ...]]:
     """Lock a directory, which is made if it does not exist, and yield the descriptor of the lock.
 
     Processes that inherit the descriptor share the lock, which ends with the last of them, however they end. On a file
-    system without such locks the directory is not locked, and there is no descriptor. Messages name the argument.
-
-    Raises:
-        RunDirectoryError: another process has locked the directory, or it cannot be made.
+    system without such locks the directory is not locked, and there is no descriptor. A :class:`RunDirectoryError`,
+    which names the argument, is raised where another process has locked the directory, or it cannot be made.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)

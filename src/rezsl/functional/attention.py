@@ -43,12 +43,9 @@ class CollapsedAttention(NamedTuple):
 
 
 def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor, "S R"] | None = None) -> Predictions:
-    """Predict every attribute, ``[B, S]``, from the regions by the collapsed form in the description of this module.
+    """Predict every attribute, ``[B, S]``, from the regions F by the collapsed form in the description of this module.
 
-    Args:
-        regions: F, ``[B, R, D]``.
-        collapsed: the parameters, multiplied out.
-        shares: w, the share of each attribute in each region, ``[S, R]``; None means equal shares.
+    ``shares`` are w, the share of each attribute in each region, ``[S, R]``; None means equal shares.
     """
     if shares is None:
         projection = torch.cat([collapsed.where, collapsed.what])
@@ -100,15 +97,9 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
 def compactness(attention: Float[Tensor, "B S R"], height: int) -> Float[Tensor, "B"]:
     """Return the mean over attributes of Σ_r a_r · ‖position_r − position of the largest a‖², per image.
 
-    This is equation 5 of Xu et al., NeurIPS 2020 (APN), also used by GEM-Net. Positions run from 0 to 1 along the
-    longer side of the map, so that a finer map does not have a larger penalty.
-
-    Args:
-        attention: weights over the R = height · width cells of a map, row by row, ``[B, S, R]``.
-        height: number of rows of the map; divides R.
-
-    Returns:
-        The penalty of each image, ``[B]``, from 0 (always for a map of one cell) to 2.
+    This is equation 5 of Xu et al., NeurIPS 2020 (APN), also used by GEM-Net. The R = height · width regions are the
+    cells of a map, row by row. Positions run from 0 to 1 along its longer side, so that a finer map does not have a
+    larger penalty: it is from 0 (always for a map of one cell) to 2.
     """
     width = attention.shape[2] // height
     rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")

@@ -21,10 +21,8 @@ def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[
     Args:
         values: at least one number, without NaN, ``[N]``.
         bins: largest number of bins. Equal values share a bin, so there may be fewer, and only one if all are equal.
-        binning: ``equal_width``, or ``equal_count`` for the same number of values in each bin as far as ties allow.
-
-    Raises:
-        ArgumentError: ``bins`` is below 1, or ``binning`` is unknown.
+        binning: ``equal_width``, or ``equal_count`` for the same number of values in each bin as far as ties allow;
+            an ArgumentError is raised for another one, and for ``bins`` below 1.
 
     >>> bin_edges(torch.tensor([0.0, 1.0, 2.0, 8.0]), 2, "equal_count")
     tensor([0.0000, 1.5000, 8.0000])
@@ -168,10 +166,7 @@ def smoothing_matrix(kernel: Kernel, reach: int, spread: float, bins: int) -> Fl
         kernel: shape of the kernel.
         reach: number of bins on either side, at least 0; a window of 5 bins has reach 2.
         spread: width of ``gaussian`` and ``laplace``, in bins, above 0.
-        bins: N, number of bins, at least 1.
-
-    Raises:
-        ArgumentError: an option is outside its range.
+        bins: N, number of bins, at least 1; an ArgumentError names the option that is outside its range.
 
     >>> smoothing_matrix("triangular", 1, 1.0, 3)
     tensor([[1.0000, 0.5000, 0.0000],

@@ -42,14 +42,8 @@ def class_moments(batches: Iterable[tuple[Float[Tensor, "B D"], Labels]], class_
     """Sum the moments over batches of features and labels.
 
     The products of a batch are computed in the dtype of its features and summed in float64. Only the upper half of the
-    Gram matrix is computed, in strips, because it takes nearly all of the time.
-
-    Args:
-        batches: features ``[B, D]`` and labels ``[B]`` in ``[0, class_count)``.
-        class_count: K.
-
-    Raises:
-        ArgumentError: there is no batch, or a feature is not a finite number.
+    Gram matrix is computed, in strips, because it takes nearly all of the time. ``class_count`` is K. It is an
+    ArgumentError if there is no batch, or a feature is not a finite number.
     """
     moments: ClassMoments | None = None
     for features, labels in batches:
@@ -80,19 +74,13 @@ def eszsl(
     """Solve ESZSL (Romera-Paredes and Torr, ICML 2015): W fits xᵀWᵀa_k to +1 for the right class, −1 for the others.
 
     It minimises ‖XWᵀAᵀ − Y‖² + γ‖WᵀAᵀ‖² + λ‖XWᵀ‖² + γλ‖W‖², Y = ±1, by its equation (5):
-    W = (AᵀA + λI)⁻¹ AᵀYᵀX (XᵀX + γI)⁻¹.
+    W = (AᵀA + λI)⁻¹ AᵀYᵀX (XᵀX + γI)⁻¹, ``[S, D]``, in float64.
 
     Args:
         moments: moments of the features X.
         class_semantics: A, ``[K, S]``.
         feature_penalty: γ, above 0.
-        semantic_penalty: λ, above 0.
-
-    Returns:
-        W, ``[S, D]``, float64.
-
-    Raises:
-        ArgumentError: a penalty is so small that the system has no solution in float64.
+        semantic_penalty: λ, above 0. An ArgumentError names the penalty that is too small for a solution in float64.
     """
     semantics = class_semantics.double()
     target = semantics.T @ (2 * moments.class_sums - moments.class_sums.sum(dim=0))

@@ -18,13 +18,9 @@ QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
     """Average the errors of each class, e_cs = mean over the samples i of class c of E_is.
 
-    Args:
-        errors: error E of every sample in every attribute, ``[B, S]``; any non-negative measure.
-        labels: class index of every sample, ``[B]``.
-
-    Returns:
-        ``matrix [K, S]``, the mean error of each class that is present in ``labels``, and ``classes [K]``, those
-        classes in ascending order. Half precision is averaged in float32. The matrix has no gradient.
+    Return ``matrix [K, S]``, the mean error of each class that is present in ``labels``, and ``classes [K]``, those
+    classes in ascending order. Errors ``[B, S]`` may be any non-negative measure; those in half precision are averaged
+    in float32. The matrix has no gradient.
 
     >>> errors = torch.tensor([[1.0, 4.0], [3.0, 0.0], [5.0, 5.0]])
     >>> class_error_matrix(errors, torch.tensor([7, 7, 2]))
@@ -45,19 +41,14 @@ def rebalancing_weights(
     ``w_cs = (1 + ln(e_cs / min_c' e_c's))^class_power · (1 + ln(e_cs / min_s' e_cs'))^semantic_power``
 
     The minima are taken over cells with a positive error; a cell with error 0 has weight 1. The ratios are computed as
-    differences of logarithms, so errors that differ by 60 orders of magnitude do not overflow.
+    differences of logarithms, so errors that differ by 60 orders of magnitude do not overflow. Weights are at least 1
+    and have no gradient.
 
     Args:
         matrix: class error matrix e of the classes present, ``[K, S]``, non-negative.
         class_power: exponent of the comparison between classes (P in the reference code), at least 0; 0 disables it.
-        semantic_power: exponent of the comparison between attributes (P2 in the reference code), at least 0; 0
-            disables it.
-
-    Returns:
-        Weights ``[K, S]``, all at least 1, without gradient.
-
-    Raises:
-        ArgumentError: a power is negative or not finite.
+        semantic_power: the same between attributes (P2 in the reference code); an ArgumentError names a power that is
+            negative or not finite.
 
     >>> rebalancing_weights(torch.tensor([[1.0, 1.0], [2.718281828, 0.0]]), class_power=1.0, semantic_power=0.0)
     tensor([[1., 1.],
@@ -172,9 +163,7 @@ class Imbalance(ErrorProfile):
 def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
     """Compute the profile of the errors of each attribute, and their correlation with the attribute's values.
 
-    Args:
-        matrix: mean error of each class in each attribute, ``[K, S]``, see :func:`class_error_matrix`.
-        class_semantics: attributes of the same classes, ``[K, S]``.
+    ``matrix`` is a :func:`class_error_matrix`, and ``class_semantics`` are the attributes of the same classes.
     """
     matrix, class_semantics = matrix.double(), class_semantics.double()
     return Imbalance(
@@ -208,8 +197,7 @@ class ErrorFall:
 def error_fall_rate(error_matrices: Float[Tensor, "E K S"], epochs: Float[Tensor, "E"]) -> Float[Tensor, "K S"]:
     """Compute the rate of fall in every cell from the class error matrix of each epoch; see :class:`ErrorFall`.
 
-    An ArgumentError is raised if there are fewer than two epochs, they do not ascend, or an error is negative or not
-    finite.
+    Fewer than two epochs, epochs that do not ascend, and an error that is negative or not finite, are ArgumentErrors.
 
     >>> error_fall_rate(torch.tensor([1.0, 0.5, 0.25]).log().exp().reshape(3, 1, 1), torch.tensor([0.0, 1.0, 2.0]))
     tensor([[0.6931]], dtype=torch.float64)

@@ -101,9 +101,7 @@ class Hubness:
 def hubness(scores: Scores, neighbours: int) -> Hubness:
     """Compute the hubness of the candidate classes (Radovanović et al., JMLR 2010).
 
-    Args:
-        scores: scores of N samples for C candidates, less γ for seen classes, ``[N, C]``.
-        neighbours: k; an ArgumentError is raised if it is below 1.
+    γ is already subtracted from the scores of seen classes. k is ``neighbours``; below 1 it is an ArgumentError.
 
     >>> hubness(torch.tensor([[3.0, 1.0], [2.0, 1.0]]), 1).occurrence
     tensor([2, 0])
@@ -160,11 +158,7 @@ class Mistakes:
 def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth: Labels, chosen: Labels) -> Mistakes:
     """Compute the errors and neighbourhoods of the wrong choices among N samples.
 
-    Args:
-        predictions: predicted attributes, ``[N, S]``.
-        class_semantics: attributes of the candidate classes, ``[C, S]``.
-        truth: true class of each sample, ``[N]``, in ``[0, C)``.
-        chosen: chosen class of each sample, ``[N]``, in ``[0, C)``.
+    ``truth`` and ``chosen`` are rows of the class semantics, ``[N]``, in ``[0, C)``.
     """
     predictions, directions = l2_normalize(predictions.double()), l2_normalize(class_semantics.double())
     target = directions[truth]

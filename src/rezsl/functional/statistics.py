@@ -35,11 +35,9 @@ def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Te
 def bootstrap_weights(count: int, resamples: int, seed: int) -> Float[Tensor, "R M"]:
     """Draw ``count`` of ``count`` rows with replacement, ``resamples`` times, and count each row's occurrences.
 
-    A mean over the rows weighted by these numbers is a bootstrap draw of the mean, so one matrix product computes all
-    draws. The same seed gives the same draws.
-
-    Returns:
-        Whole numbers ``[R, M]`` (float64), ``resamples`` × ``count``; every row sums to ``count``.
+    The counts are whole numbers ``[R, M]`` (float64), ``resamples`` × ``count``; every row sums to ``count``. A mean
+    over the rows weighted by them is a bootstrap draw of the mean, so one matrix product computes all draws. The same
+    seed gives the same draws.
     """
     check_at_least(1, count=count, resamples=resamples)
     generator = torch.Generator().manual_seed(seed)
@@ -100,11 +98,8 @@ def correlations(
 ) -> Correlations:
     """Compute the Pearson and the Spearman correlation of each pair of columns, with intervals.
 
-    Args:
-        left: N columns, ``[M, N]``.
-        right: N columns, ``[M, N]``. The correlation of a pair with a NaN in either column is NaN.
-        weights: draws of the bootstrap over rows, ``[R, M]``, see :func:`bootstrap_weights`.
-        level: coverage of the intervals, between 0 and 1.
+    ``left`` and ``right`` are N columns each, ``[M, N]``; the correlation of a pair with a NaN in either column is NaN.
+    ``weights`` are the draws of :func:`bootstrap_weights`, and ``level`` is the coverage of the intervals.
     """
     left, right = left.double(), right.double()
     # The rows themselves are the first draw, so that the same lines compute the values and their intervals.

@@ -22,11 +22,7 @@ class Loss(nn.Module, Recorded, ABC):
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Register the class by its name.
-
-        Raises:
-            ArgumentError: a loss of another module has that name.
-        """
+        """Register the class by its name; a name that a loss of another module has is an ArgumentError."""
         super().__init_subclass__(**options)
         other = LOSSES.setdefault(cls.__name__, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -109,11 +105,7 @@ class ClassificationLoss(Loss):
 
 
 def prepared(part: Tensor | None) -> Tensor:
-    """Return a tensor that :meth:`RegressionLoss.prepare` computes.
-
-    Raises:
-        ArgumentError: ``prepare`` was not called.
-    """
+    """Return a tensor that :meth:`RegressionLoss.prepare` computes; before it is called, raise an ArgumentError."""
     if part is None:
         raise ArgumentError("loss: expected prepare(class_semantics, class_counts) first, got a batch; call it")
     return part

@@ -38,14 +38,14 @@ class BalancedMSELoss(RegressionLoss):
         self.log_noise = nn.Parameter(torch.tensor(math.log(noise)))
 
     @abstractmethod
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         """Return the mean in the formula, of (normalised) predictions and targets, for σ² = ``variance``."""
 
     def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
         """Return the loss of a batch; see :class:`RegressionLoss` for the arguments."""
         prediction, target = self.compared(prediction, target)
         variance = (2 * self.log_noise).exp().to(prediction.dtype)
-        return 2 * variance.detach() * self.balanced(prediction, target, labels, variance)
+        return 2 * variance.detach() * self._balanced(prediction, target, labels, variance)
 
 
 class BMCLoss(BalancedMSELoss):
@@ -68,8 +68,8 @@ class BMCLoss(BalancedMSELoss):
     def __init__(self, noise: float = 0.5, normalize: bool = True) -> None:
         super().__init__(noise, normalize)
 
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
-        """Return the mean in the formula; constants of N cancel."""
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
+        # The constants of N cancel.
         classes, position, count = labels.unique(return_inverse=True, return_counts=True)
         own = target.new_zeros(len(classes), target.shape[1]).index_copy_(0, position, target)
         distance = (prediction.unsqueeze(1) - own).square().sum(dim=2)
@@ -107,8 +107,7 @@ class BNILoss(BalancedMSELoss):
         density = bins.density(compared, class_counts)
         self.histogram = torch.stack([(density / density.sum(dim=1, keepdim=True)).log(), bins.centres()])
 
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
-        """Return the mean in the formula."""
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         log_share, centres = prepared(self.histogram).to(prediction)
         distance = (prediction.unsqueeze(2) - centres).square()
         normalizer = torch.logsumexp(log_share - distance / (2 * variance), dim=2)
@@ -132,15 +131,13 @@ class GAILoss(BalancedMSELoss):
         super().__init__(noise, normalize)
         check_at_least(1, components=components)
         self.components = components
-        # prepare() computes this from the training set, so the state_dict does not contain it.
-        self.register_buffer("mixture", None, persistent=False)
+        self.register_buffer("mixture", None, persistent=False)  # computed by prepare() too
 
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
         """Fit the mixtures; see :class:`RegressionLoss`."""
         self.mixture = label_mixture(self.normalize_rows(class_semantics), class_counts, self.components)
 
-    def balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
-        """Return the mean in the formula."""
+    def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         weight, mean, spread = prepared(self.mixture).to(prediction)
         log_density = _log_normal(prediction.unsqueeze(2) - mean, spread + variance)
         normalizer = torch.logsumexp(weight.log() + log_density, dim=2)
@@ -154,14 +151,11 @@ def _log_normal(difference: Float[Tensor, "*N"], variance: Float[Tensor, "*M"]) 
 def label_mixture(
     class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"], components: int
 ) -> Float[Tensor, "3 S K"]:
-    """Fit a mixture of normal distributions to each attribute's values over the training samples.
+    """Fit a mixture of normal distributions to each attribute's values: weights, means and variances, ``[3, S, K]``.
 
     Each attribute is fitted separately by expectation-maximisation. The row of a class is repeated for each of its
     samples, in proportion to about :data:`MOST_ROWS` rows in all. An attribute with fewer distinct values than
     components has weights of 0 for the others.
-
-    Returns:
-        Weights, means and variances, ``[3, S, K]``.
     """
     values = class_semantics.double().cpu()
     counts = class_counts.cpu()

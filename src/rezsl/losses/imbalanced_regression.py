@@ -110,8 +110,7 @@ class LDSLoss(InverseFrequencyLoss):
 class FocalRLoss(RegressionLoss):
     """Focal-R: errors weighted by a growing function of their own size, so that large errors count more.
 
-    Yang et al., Delving into Deep Imbalanced Regression, ICML 2021. With e = |Â_is − A_{y_i s}|, the mean over samples
-    i and attributes s of
+    With e = |Â_is − A_{y_i s}|, the mean over samples i and attributes s of
 
         e² · (2 σ(beta · e) − 1)^gamma    activation ``sigmoid``; the bracket equals tanh(beta · e / 2)
         e² · tanh(beta · e)^gamma         activation ``tanh``

@@ -74,8 +74,7 @@ class SeenUnseen(Metric):
     def compute(self) -> SeenUnseenCurve:
         """Return the curve of all samples so far; a side without samples is NaN.
 
-        Raises:
-            ArgumentError: nothing has been added, or a score was not finite.
+        It is an ArgumentError if nothing has been added, or a score was not finite.
         """
         label = dim_zero_cat(self.label).long()
         return curve_from_margins(dim_zero_cat(self.margin), dim_zero_cat(self.right), label, self.is_seen)

@@ -72,8 +72,7 @@ class Metric:
 def define_metric(name: str, title: str, description: str, read: Callable[[Any], float], **options: Any) -> None:
     """Add a metric to :data:`METRICS`; the options are the other attributes of :class:`Metric`.
 
-    Raises:
-        ArgumentError: the name is taken, or a place cannot show a metric of this source.
+    A name that is taken, or a place that cannot show a metric of this source, is an ArgumentError.
     """
     if name in METRICS:
         raise ArgumentError(f"name: expected a new name of a metric, got {name!r}, which is taken; choose another one")

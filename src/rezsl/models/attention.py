@@ -166,11 +166,7 @@ class GEMNet(SemanticModel, name="gem"):
         return torch.matmul(self.query(self.word_vectors), regions.mT).softmax(dim=2)
 
     def training_forward(self, regions: Regions, target: Predictions) -> TrainingOutput:
-        """Predict attributes and compute the penalty of each sample.
-
-        Raises:
-            ArgumentError: the regions do not form a map with ``height`` rows.
-        """
+        """Predict attributes, and compute the penalty of each sample; regions that form no map are an ArgumentError."""
         attention = self.attention(regions)
         penalty = (self.decorrelation_weight * decorrelation(self.attended, self.groups)).expand(len(regions))
         if self.compactness_weight > 0:

@@ -91,10 +91,9 @@ class ESZSL(Bilinear, name="eszsl"):
 class SAE(LinearModel, name="sae"):
     """Â = W x, where Wᵀ reconstructs the features of a sample from its attributes; classes are scored by cosine.
 
-    Kodirov, Xiang and Gong, CVPR 2017. There are three departures from the original. Class rows have length 1. The
-    penalty is relative, so that one default fits any number of samples, dimensions and classes: λ is ``penalty`` times
-    the ratio of the mean of the diagonal of SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight. Third,
-    the features that :func:`rezsl.fit` passes are centred and of unit deviation, while the attributes are not centred.
+    Kodirov, Xiang and Gong, CVPR 2017. The departures from the original are those of :class:`ESZSL`: class rows of
+    length 1; features of unit deviation, centred, unlike the attributes; and a relative penalty: λ is ``penalty`` times
+    the ratio of the mean of the diagonal of SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight.
 
     Args:
         penalty: relative λ, the weight of the encoder compared with that of the decoder; above 0.
@@ -186,10 +185,8 @@ def logistic_regressions(
 ) -> tuple[Float[Tensor, "S D"], Float[Tensor, "S"]]:
     """Fit a logistic regression for each column of the boolean ``targets``, ``[N, S]``, and return weights and biases.
 
-    L-BFGS optimises all of them together, to the precision of the features.
-
-    Raises:
-        ArgumentError: the penalty is so small that 1000 steps do not reach the optimum.
+    L-BFGS optimises all of them together, to the precision of the features. An ArgumentError is raised if the penalty
+    is so small that 1000 steps do not reach the optimum.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - the import of scipy takes long, and only DAP uses it
 

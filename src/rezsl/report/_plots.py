@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, whose colours differ for colour-blind readers too.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
-
 NAMED = 60
 """The most classes, and the most attributes, whose names stand beside an error matrix."""
 

@@ -1,11 +1,10 @@
 """The table that describes every class, and word vectors of its attributes' names."""
 
 from rezsl.semantics._near_names import did_you_mean
-from rezsl.semantics._word_names import Term, text_of, words_of
 from rezsl.semantics.doctor import Finding, examine
 from rezsl.semantics.table import ClassSemantics, pack_semantics, unpack_semantics, with_places
 from rezsl.semantics.text_encoder import encode_words
-from rezsl.semantics.word_vectors import WordVectors, load_word_vectors
+from rezsl.semantics.word_vectors import Term, WordVectors, load_word_vectors, text_of, words_of
 
 __all__ = [
     "ClassSemantics",

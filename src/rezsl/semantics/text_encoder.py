@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some, needs
-from rezsl.semantics._word_names import text_of
+from rezsl.semantics.word_vectors import text_of
 
 _BATCH = 32
 _LONGEST_NAME = 512  # in tokens, if neither model nor tokenizer has a limit
@@ -22,7 +22,7 @@ _TEXT_TOWERS = {
 
 
 def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor, "S L"]:
-    """Compute a vector for every attribute by a text encoder, on the CPU.
+    """Compute a vector for every attribute by a text encoder on the CPU, ``[S, L]``, float32.
 
     For CLIP and SigLIP the vectors are the pooled features, in the joint space of texts and images if the model has
     one. For other encoders they are the mean of the last hidden states over the tokens of the name.
@@ -31,9 +31,6 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
         source: directory of a model with its tokenizer, or the id of a model that is already in the local cache of the
             hub. Nothing is downloaded. Only weights in safetensors are read, because other formats can run programs.
         attributes: S names; the encoder receives them as plain words ("wing color blue" for ``has_wing_color::blue``).
-
-    Returns:
-        Vectors ``[S, L]``, float32.
 
     Raises:
         ArgumentError: there are no attributes.
@@ -65,15 +62,14 @@ def _load(source: str) -> tuple[Any, Any]:
         )
     # For missing or damaged files transformers raises almost any exception (OSError, ValueError, KeyError, …).
     except Exception as error:
-        if Path(source).is_dir():
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise DataError(
-                f"source: expected a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
-            ) from error
-        raise DataError(
-            f"source: expected a directory or a model in the local cache, with its tokenizer and weights in "
-            f"safetensors, got {source!r}; download it on a machine with a network, or give a directory"
-        ) from error
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        problem = f"a text encoder with its tokenizer and weights in safetensors in {source} ({reason})"
+        if not Path(source).is_dir():
+            problem = (
+                f"a directory or a model in the local cache, with its tokenizer and weights in safetensors, got "
+                f"{source!r}; download it on a machine with a network, or give a directory"
+            )
+        raise DataError(f"source: expected {problem}") from error
     # Checkpoints of language models often lack the pooler, which is not used here, so only its weights may be missing.
     lost = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if lost:

@@ -1,8 +1,8 @@
-"""A vector for every attribute, from the files that word2vec, GloVe, NumPy and spreadsheets write."""
+"""A vector for every attribute, found by the words of its name in the files that word2vec, GloVe and others write."""
 
 import gzip
-import zlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.files import reading
 from rezsl.semantics._word_files import FoundWords, check_rows, find_rows, read_arrays, read_binary, read_csv, read_text
-from rezsl.semantics._word_names import resolve, words_of
 
 _REFUSED = {
     **dict.fromkeys(
@@ -29,6 +29,19 @@ _REFUSED = {
     ),
     ".zip": "an archive; unpack it and give the text file in it",
 }
+
+
+_RESPELT = {
+    # The attribute list of Animals with Attributes has these spelling errors, and is used unchanged.
+    "quadrapedal": "quadrupedal",
+    "flys": "flies",
+    # GloVe has vectors of digits; many other files have only those of their names.
+    **dict(zip("0123456789", "zero one two three four five six seven eight nine".split(), strict=True)),  # noqa: SIM905
+}
+_SEGMENTS = re.compile(r"::|[/(),;|&:\[\]]")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_SHORTEST_HALF = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,14 +141,13 @@ def load_word_vectors(
 
 
 def _stream(path: Path, kind: str, compressed: bool, found: FoundWords, dimension: int | None) -> int:
-    try:
-        with gzip.open(path, "rb") if compressed else path.open("rb") as stream:
-            if kind == ".bin":
-                return read_binary(stream, found)
-            return read_csv(stream, found) if kind == ".csv" else read_text(stream, found, dimension)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read ({reason}); expected a file of word vectors") from error
+    with (
+        reading(path, "a file of word vectors", DataError, "give another file, or copy it again"),
+        gzip.open(path, "rb") if compressed else path.open("rb") as stream,
+    ):
+        if kind == ".bin":
+            return read_binary(stream, found)
+        return read_csv(stream, found) if kind == ".csv" else read_text(stream, found, dimension)
 
 
 def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_missing: bool) -> WordVectors:
@@ -149,11 +161,111 @@ def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_mis
             f"{found.source}: expected vectors of {name_some(nothing)} or of the words in these names, got none; "
             f"give another file, or rename the attributes{others}"
         )
-    combined = {words: _combine(found, words, combine) for words in resolved if words}
+    combined = {}
+    for words in filter(None, resolved):
+        vectors = torch.stack([torch.from_numpy(found.vectors[word]) for word in words]).double()
+        combined[words] = (vectors.sum(dim=0) if combine == "sum" else vectors.mean(dim=0)).float()
     mean = torch.stack([combined[words] for words in resolved if words]).mean(dim=0)
     return WordVectors(names, torch.stack([combined.get(words, mean) for words in resolved]), resolved, missing)
 
 
-def _combine(found: FoundWords, words: tuple[str, ...], combine: str) -> Float[Tensor, "L"]:
-    vectors = torch.stack([torch.from_numpy(found.vectors[word]) for word in words]).double()
-    return (vectors.sum(dim=0) if combine == "sum" else vectors.mean(dim=0)).float()
+@dataclass(frozen=True)
+class Term:
+    """A name or a piece of one, which is looked up by its spellings in turn and otherwise by its parts.
+
+    Attributes:
+        label: its name in messages.
+        spellings: forms of the whole term, the likeliest first.
+        parts: the pieces of the term: the phrases of a name, the tokens of a phrase, the words of a token.
+        halves: every way to cut a word in two, because files contain "new" and "world" but not "newworld".
+    """
+
+    label: str
+    spellings: tuple[str, ...]
+    parts: tuple["Term", ...] = ()
+    halves: tuple[tuple[str, str], ...] = ()
+
+    def candidates(self) -> Iterator[str]:
+        """Yield every string that may have to be looked up for this term."""
+        yield from self.spellings
+        for pair in self.halves:
+            yield from pair
+        for part in self.parts:
+            yield from part.candidates()
+
+
+def words_of(attribute: str) -> Term:
+    """Split the name of an attribute into the terms to look up: the whole name, its phrases, their tokens and words.
+
+    ``has_bill_shape::curved_(up_or_down)`` has the phrases "bill shape", "curved" and "up or down". The "has" at the
+    beginning of every attribute of CUB is left out, because it does not distinguish the attributes. A name without
+    letters and digits is a DataError.
+    """
+    phrases = tuple(map(_phrase, _phrases(attribute)))
+    if not phrases:
+        raise DataError(f"attribute {attribute!r}: expected a name with a letter or a digit; rename it")
+    # A single word such as "Wings" is tried in lower case first, because capitals mark names of bands or teams.
+    return Term(attribute, () if attribute.isalpha() else (attribute,), phrases)
+
+
+def text_of(attribute: str) -> str:
+    """Return the name as plain words for a text encoder: "wing color blue" for ``has_wing_color::blue``."""
+    term = words_of(attribute)
+    return " ".join(word.label for phrase in term.parts for token in phrase.parts for word in token.parts)
+
+
+def _phrases(attribute: str) -> list[list[str]]:
+    """Return the tokens of each phrase; a token has a letter or a digit and no blank."""
+    name = re.sub(r"['’]s\b", "", attribute)
+    segments = [re.split(r"[\s_]+", segment) for segment in _SEGMENTS.split(name)]
+    phrases = list(filter(None, ([token for token in tokens if _WORD.search(token)] for tokens in segments)))
+    if phrases and phrases[0][0] == "has" and sum(map(len, phrases)) > 1:
+        del phrases[0][0]
+    return list(filter(None, phrases))
+
+
+def _phrase(tokens: list[str]) -> Term:
+    parts = tuple(map(_token, tokens))
+    # Title case is not tried, because "red wing" would be found as Red_Wing, a maker of shoes.
+    written = [joint.join(tokens) for joint in ("_", "-")] if len(tokens) > 1 else []
+    return Term(" ".join(tokens), _forms(written), parts)
+
+
+def _token(token: str) -> Term:
+    """Make the term of a token such as ``man-made``, ``chewTeeth`` or ``digit3``, which files may contain joined."""
+    words = [word for piece in _WORD.findall(token) for word in _CAMEL.split(piece)]
+    joined = [joint.join(words) for joint in ("-", "_", "")] if len(words) > 1 else []
+    return Term(token, _forms(joined), tuple(map(_word, words)))
+
+
+def _forms(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for name in names for form in (name.lower(), name)))
+
+
+def _word(word: str) -> Term:
+    lower = word.lower()
+    spellings = [lower, word, word.title(), word.upper(), _RESPELT.get(lower, lower)]
+    cuts = range(_SHORTEST_HALF, len(lower) - _SHORTEST_HALF + 1)
+    halves = tuple((lower[:cut], lower[cut:]) for cut in cuts) if word.isalpha() else ()
+    return Term(lower, tuple(dict.fromkeys(spellings)), halves=halves)
+
+
+def resolve(term: Term, positions: Mapping[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Choose the words of a file that stand for a term.
+
+    The whole term is preferred to its parts. Where a word can be cut in two in several ways ("nest spot", "nests pot"),
+    the cut whose rarer half is the most frequent is taken: files of word vectors are sorted by falling frequency, and
+    ``positions`` are the numbers of words before each word that was found.
+
+    The result is the words, and the labels of the pieces for which none was found.
+    """
+    for spelling in term.spellings:
+        if spelling in positions:
+            return (spelling,), ()
+    if term.parts:
+        pieces = [resolve(part, positions) for part in term.parts]
+        return tuple(word for found, _ in pieces for word in found), tuple(word for _, lost in pieces for word in lost)
+    pairs = [pair for pair in term.halves if pair[0] in positions and pair[1] in positions]
+    if not pairs:
+        return (), (term.label,)
+    return min(pairs, key=lambda pair: max(positions[half] for half in pair)), ()
