@@ -142,3 +142,67 @@ def test_help_at_each_level(capsys: pytest.CaptureFixture[str]) -> None:
             main(["data", command, "--help"])
         assert left.value.code == 0
         assert option in capsys.readouterr().out
+
+
+@pytest.fixture
+def faulty(root: Path) -> Path:
+    """The same images, with a class without images that has an attribute which no other class has."""
+    rows = ["cat;1;0,4;", "dog;0;1;", "owl;x;60 %;no", "bat[1];0;0,2;no", "5;1;0,9;no", "yeti;1;0,5;yes"]
+    (root / "semantics.csv").write_text("\n".join(["class;fur;size;horns", *rows]).replace("cat;1;0,4;", "cat;1;0,4;?"))
+    return root
+
+
+FAULT = "no training class varies in 'horns', on which 44 % of the row of 'yeti' rest; it is left out of the scores"
+
+
+def test_a_fault_of_the_table_is_told_with_a_remedy(faulty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = faulty / "semantics.csv"
+    text.write_text(text.read_text().replace("?", "no").replace("dog;0;1;", "dog;0;1;no"))
+    out = printed(capsys, 0, "check", faulty)
+    assert f"table, 1 of 1: {FAULT}\n  what to do: train on a class that has them" in out
+    (finding,) = json.loads(printed(capsys, 0, "check", faulty, "--format=json"))["findings"]
+    assert (finding["kind"], finding["text"], finding["details"]) == ("unvaried", FAULT, ["yeti: 44 %, 'horns'"])
+    out = printed(capsys, 0, "make-splits", faulty, "--unseen", "cat", "--validation", "dog")
+    assert f"  table: {FAULT}\n  what to do: rezsl data check {faulty}\n" in out
+    capsys.readouterr()
+    training = ["--max-epochs=1", "--report=false", f"--run-dir={faulty / 'run'}"]
+    assert main(["fit", "--data=folder", f"--data.root={faulty}", *training]) == 0
+    assert f"  table: {FAULT}\n  what to do: rezsl data check {faulty}\n" in capsys.readouterr().out
+
+
+def test_unknown_cells_are_noted_by_every_command(faulty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    note = "note: semantics.csv: 2 unknown cells took the mean of the attribute over the classes where it is known: "
+    for command in ("check", "make-splits"):
+        assert f"{note}'horns' of 'cat', 'horns' of 'dog'\n" in printed(capsys, 0, command, faulty)
+    assert load_image_folder(faulty).semantics.values[:2, 2].tolist() == [0.25, 0.25]
+
+
+def test_a_table_the_other_way_up_is_recognised_by_its_folders(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    upright = load_image_folder(root).semantics
+    lines = [line.split(",") for line in (root / "semantics.csv").read_text().splitlines()]
+    (root / "semantics.csv").write_text("\n".join(",".join(cells) for cells in zip(*lines, strict=True)))
+    note = "note: semantics.csv has a row per attribute and a column per class, and was read so\n"
+    assert note in printed(capsys, 0, "check", root)
+    assert note in printed(capsys, 0, "make-splits", root)
+    turned = load_image_folder(root).semantics  # now by the classes that splits.csv lists
+    assert (turned.classes, turned.attributes) == (upright.classes, upright.attributes)
+    assert turned.values.equal(upright.values)
+
+
+def test_names_that_differ_in_spelling_are_suggested(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, 0, "make-splits", root, "--unseen", "cat")
+    (root / "images" / "owl").rename(root / "images" / "Owl")
+    rows = (root / "splits.csv").read_text().splitlines(keepends=True)
+    (root / "splits.csv").write_text("".join(row for row in rows if "owl" not in row))
+    out = printed(capsys, 0, "check", root)
+    text = "folders of images without a row in the table: 'Owl'; did you mean 'owl'?"
+    assert f": {text}\n  what to do: give folder, splits.csv and row the same name" in out
+    (root / "splits.csv").unlink()
+    assert "expected rows for 'Owl', got none; add a row for each to the table; did you mean 'owl'?" in printed(
+        capsys, INCOMPLETE, "check", root
+    )
+    (root / "images" / "Owl").rename(root / "images" / "owl")
+    capsys.readouterr()
+    assert main(["data", "make-splits", str(root), "--unseen", "Bat[1]"]) == USER_ERROR
+    assert "unseen: no class is called 'Bat[1]'" in (message := capsys.readouterr().err)
+    assert "did you mean 'bat[1]'?" in message
