@@ -155,7 +155,7 @@ def faulty(root: Path) -> Path:
 FAULT = "no training class varies in 'horns', on which 44 % of the row of 'yeti' rest; it is left out of the scores"
 
 
-def test_a_fault_of_the_table_is_told_with_a_remedy(faulty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_the_table_is_reported_with_a_remedy(faulty: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = faulty / "semantics.csv"
     text.write_text(text.read_text().replace("?", "no").replace("dog;0;1;", "dog;0;1;no"))
     out = printed(capsys, 0, "check", faulty)
