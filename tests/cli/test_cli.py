@@ -206,7 +206,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--data", "digits", "--resume"], "--resume: expected --run-dir as well"),
         (["fit", "--config", "none.yaml"], "--config: File does not exist"),
         (["fit", "--data", "xlsa17", "--data.root", "/nowhere"], "/nowhere/att_splits.mat: no such file"),
-        (["fit", "--data", "folder", "--data.root", "/nowhere"], "/nowhere/semantics.csv: cannot be read"),
+        (["fit", "--data", "folder", "--data.root", "/nowhere"], "/nowhere/images: no such folder; expected images/<class>/<image files>"),
         (["evaluate", "/nowhere"], "/nowhere/model.json: cannot be read (No such file or directory); expected the description of a rezsl model; give a directory"),
     ],
 )  # fmt: skip
