@@ -18,7 +18,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_fit_ends_with_a_page(run: Path) -> None:
     text = (run / "report.html").read_text(encoding="utf-8")
-    assert "<h1>digits: digits</h1>" in text
+    assert "<h1>digits</h1>" in text
     assert "Which unseen classes are recognised?" in text
     assert "data:image/png;base64," in text
 

@@ -1,6 +1,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -79,15 +80,37 @@ def test_every_format_says_the_same(comparison: Comparison) -> None:
     assert float(better["H_mean"]) == pytest.approx(2 / 3, rel=1e-4)
     assert float(better["H_sd"]) == pytest.approx(math.sqrt(13 / 300), rel=1e-4)
 
-    assert "| **66.7** ± 20.8 |" in as_markdown(comparison)
+    assert "| 66.7 ± 20.8 |" in as_markdown(comparison)  # p is above 0.05
     assert f"| {p:.3f} | 1.000 |" in as_markdown(comparison)
     latex = as_latex(comparison)
-    assert r"$\mathbf{66.7} \pm 20.8$" in latex
+    assert r"$66.7 \pm 20.8$" in latex
     assert r"\emph{data \& co}" in latex
     assert r"base\_line + none & " in latex
     assert all(
         line.count("&") - line.count(r"\&") == 12 for line in latex.splitlines() if line.endswith(r"\\") and "+" in line
     )
+
+
+@pytest.mark.parametrize(
+    ("best", "second", "third", "bold"),
+    [
+        ([0.5, 0.6, 0.7], [0.4, 0.51, 0.59], [0.1, 0.5, 0.6], True),  # paired over seeds, p = 0.004
+        ([0.5, 0.6, 0.7], [0.4, 0.4, 0.9], [0.1, 0.2, 0.31], False),  # better than the third alone
+        ([0.5, 0.6], [0.4, 0.51], [0.1, 0.2], False),  # two seeds
+        ([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], [0.1, 0.2, 0.3], False),
+    ],
+)
+def test_bold_is_only_what_differs_by_more_than_chance(
+    comparison: Comparison, best: list[float], second: list[float], third: list[float], bold: bool
+) -> None:
+    rows = (row("base_line", third), row("better", best), row("partly", second))
+    found = replace(comparison, rows=rows)
+    for text, mark in ((as_markdown(found), "**"), (as_latex(found), r"\mathbf")):
+        marked = [line for line in text.splitlines() if mark in line and not line.startswith("%")]
+        assert len(marked) == bold
+        assert all("better" in line for line in marked)
+    (note,) = (note for note in notes(found) if note.startswith("Bold: "))
+    assert "differs from the second best by more than chance (the same test, p < 0.05); never below 3 seeds" in note
 
 
 def test_a_further_metric_is_one_more_column_everywhere(

@@ -11,7 +11,7 @@ from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import Analysis, AnalysisOptions, analyse, analyse_error_fall
 from rezsl.metrics import metrics_in
 from rezsl.report import ReportedRun, render_report, reported_run, save_report
-from rezsl.report._findings import findings
+from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Batches, Training, fit
 from tests.report.page_reader import Page
@@ -48,8 +48,11 @@ def test_a_page_of_two_runs_is_one_sound_accessible_file(tmp_path: Path) -> None
     assert len(page.all("h1")) == 1
     assert [option["value"] for option in page.all("option")[:2]] == ["0", "1"]
     assert all("scope" in header for header in page.all("th"))
-    described = [header["title"] for header in page.all("th") if "title" in header]
-    assert described[: len(metrics_in("page"))] == [metric.description for metric in metrics_in("page")]
+    assert {metric.description for metric in metrics_in("page")} <= set(page.texts)
+    # A page of several runs opens with the comparison.
+    headings = [text for text in page.texts if text in ("The runs side by side", "first: What the model recognises")]
+    assert headings == ["The runs side by side", "first: What the model recognises"]
+    assert "Seen-unseen curves. Areas: first " in " ".join(picture["aria-label"] for picture in page.all("svg"))
     assert all(picture["aria-label"] and picture["role"] == "img" for picture in page.all("svg"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -143,9 +146,29 @@ def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
     assert f"with γ = 0.00, chosen without the test classes, H is {100 * harmonic_mean:.1f} %" in gamma
 
 
+def test_the_first_numbers_are_those_of_the_case_worked_out_by_hand() -> None:
+    # The case above: T1 = (3/4 + 1) / 2, U = (1/4 + 1) / 2, and both seen images are right.
+    chosen = ["horse", "cow", "zebra", "horse", "horse", "whale", "whale", "whale"]
+    truth = ["horse", "cow", "zebra", "zebra", "zebra", "zebra", "whale", "whale"]
+    analysis = recognising(chosen, truth, ["horse", "cow"])
+    assert [(one.symbol, one.count) for one in headlines(analysis)] == [("T1", "88"), ("U", "62"), ("S", "100")]
+    page = Page(render_report({"run": ReportedRun(analysis, untested=("unicorn",))}))
+    text = " ".join(page.texts)
+    assert "88 of 100 images of unseen classes are named right when only the 2 unseen classes are in question" in text
+    assert "62 of 100 images of unseen classes are named right when all 4 classes are in question" in text
+    # Below them the unseen classes, the worst first, with what they were taken for.
+    assert "zebra 25 of 100 named right; others taken for horse (50) or whale (25) whale 100 of 100 named right" in text
+    assert "1 unseen class has no images, so nothing shows how well the model names it: unicorn." in text
+    assert text.index("Seen against unseen") < text.index("Attributes: how evenly they are learnt")
+    alone = recognising(["cow", "zebra"], ["cow", "zebra"], ["horse", "cow", "whale"])
+    assert "when only the single one is (always 100) in question" in headlines(alone)[0].sentence
+
+
 def answers_of(analysis: Analysis, **known: Any) -> dict[str, str]:
     """By question, with ordinary spaces."""
-    found = findings(analysis, **known)
+    known = {"validation_classes": None, "is_test": True, "error_fall": None, **known}
+    error_fall = known.pop("error_fall")
+    found = [*answers_on_classes(analysis, **known), *answers_on_attributes(analysis, error_fall)]
     return {one.question: one.answer.replace("\N{NO-BREAK SPACE}", " ") for one in found}
 
 
@@ -159,11 +182,15 @@ def recognising(chosen: list[str], truth: list[str], seen: list[str]) -> Analysi
 
 def test_figures_of_the_oracle_protocol_come_with_a_warning_before_all_else() -> None:
     analysis = analysis_of(6, 4, 4)
-    first = findings(replace(analysis, protocol="oracle"))[0]
-    assert first.answer.startswith("Little: epoch and γ were chosen on these very test classes (oracle protocol).")
+    assert not warnings(analysis)
+    (warning,) = warnings(replace(analysis, protocol="oracle"))
+    assert warning.startswith("Epoch and γ were chosen on these very test classes (oracle protocol).")
     assert not any("γ carry over" in question for question in answers_of(replace(analysis, protocol="oracle")))
     page = Page(render_report({"run": ReportedRun(replace(analysis, protocol="oracle"))}))
     assert "run (oracle protocol)" in page.texts
+    assert page.texts.index(warning) < page.texts.index(
+        "of 100 images of seen classes are named right when all 6 classes are in question"
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,7 +289,7 @@ def test_the_worst_attribute_is_named_with_its_error() -> None:
     analysis = analysis_of(6, 4, 4)
     error = analysis.error_matrix.mean(dim=0)
     name, worst = analysis.attributes[int(error.argmax())], float(error.max())
-    answer = next(one.answer for one in findings(analysis) if "worst" in one.question)
+    answer = answers_of(analysis)["Which attributes are predicted worst?"]
     assert answer.startswith(f"“{name}” ({1000 * worst:.1f}, {worst / float(error.mean()):.1f} × the mean), ")
     assert not math.isnan(worst)
 

@@ -1,5 +1,7 @@
 import base64
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,10 +9,10 @@ import torch
 from PIL import Image
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark, load_digits
+from rezsl.data import Benchmark, Split, load_digits
 from rezsl.evaluation import Analysis, analyse_model
 from rezsl.models import GEMNet
-from rezsl.report import ReportedRun, render_report
+from rezsl.report import ReportedRun, render_report, reported_run
 from rezsl.report._page_examples import SIDE, Example, examples_of
 from rezsl.training import Batches, Training, fit
 from tests.report.page_reader import Page
@@ -73,5 +75,45 @@ def test_every_picture_in_the_page_has_words(trained: Trained) -> None:
     groups = examples_of(model, data, analysis)
     page = Page(render_report({"digits": ReportedRun(analysis, examples=groups)}))
     shown: list[Example] = [example for group in groups for example in (*group.right, *group.wrong)]
-    assert len(page.all("img")) == len(shown) + sum(example.attention is not None for example in shown)
+    assert len(page.all("img")) == len(shown) + sum(group.attention_of is not None for group in groups)
     assert all(picture["alt"] and picture["src"].startswith("data:image/") for picture in page.all("img"))
+
+
+def test_without_test_images_the_page_is_that_of_the_validation(tmp_path: Path) -> None:
+    """Some unseen classes have no images at all: the model of the selection stage, and its validation, stand in."""
+    data = load_digits()
+    split = replace(data.split, test_unseen=data.split.test_unseen[:0], test_seen=data.split.test_seen[:0])
+    kept = torch.cat([split.trainval, data.split.test_seen]).sort().values
+    assert isinstance(data.inputs, torch.Tensor)
+    place = torch.full((len(data.labels),), -1)
+    place[kept] = torch.arange(len(kept))
+    groups = None if data.groups is None else data.groups[kept]
+    without = Benchmark(
+        "digits", data.inputs[kept], data.labels[kept], data.semantics,
+        Split(place[split.trainval], split.test_seen, split.test_unseen), groups=groups,
+    )  # fmt: skip
+    training = Training(max_epochs=2, batches=Batches(per_epoch=4), accelerator="cpu")
+    result = fit(without, training=training, progress=False, run_dir=tmp_path / "run")
+    assert result.test is None
+    reported = reported_run(result.model, without, tmp_path / "run")
+    assert not reported.is_test
+    assert reported.untested == ("2", "5", "8")
+    # The numbers are those that the run printed and recorded, not those of the final model.
+    assert reported.analysis.t1 == result.choice.t1
+    assert reported.analysis.point.harmonic_mean == result.choice.harmonic_mean
+    held_out = [
+        name for name, seen in zip(reported.analysis.classes, reported.analysis.is_seen, strict=True) if not seen
+    ]
+    assert {group.name for group in reported.examples} == set(held_out)
+    images = result.model.input_format.read(without.inputs, torch.arange(len(without.labels)))[:, 0].numpy()
+    for group in reported.examples:
+        for example in (*group.right, *group.wrong):
+            assert example.attention is None  # the final model was trained on this image
+            found = np.flatnonzero((images == decoded(example.picture)[:, :, 0]).all(axis=(1, 2)))
+            assert {without.semantics.classes[int(without.labels[row])] for row in found} == {group.name}
+    text = " ".join(Page(render_report({"digits": reported})).texts)
+    assert "From the validation stage: what can be expected" in text
+    assert "3 unseen classes have no images, so nothing shows how well the model names them: 2, 5, 8." in text
+    assert "Did γ carry over to the test classes?" not in text
+    assert "best γ for these images" not in text
+    assert "test images;" not in text

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,14 @@ def test_the_keyboard_alone_walks_the_matrix(browser: Browser, analyses: dict[st
 
 def test_another_run_is_another_matrix_and_another_answer(browser: Browser, analyses: dict[str, Analysis]) -> None:
     shown = "[...document.querySelectorAll('section:not([hidden]) h2')].map((one) => one.textContent)"
-    assert browser.run(shown) == ["first: the answers", "The runs side by side", "first: the plots"]
+    parts = [
+        "Classes: what is mistaken for what, and why",
+        "Attributes: how evenly they are learnt",
+        "All metrics, data and settings",
+    ]
+    assert browser.run(shown) == ["The runs side by side", "first: What the model recognises", *parts]
     browser.choose("#run-switch", "1")
-    assert browser.run(shown) == ["second: the answers", "The runs side by side", "second: the plots"]
+    assert browser.run(shown) == ["The runs side by side", "second: What the model recognises", *parts]
     browser.hover(*cell(browser, 4, 0))
     name, semantic, *_ = told = read(browser.run(READOUT))
     assert (name, semantic) == ("class 4", by_error(analyses["second"])[0])
@@ -221,12 +227,20 @@ def test_names_that_try_to_break_out_stay_text(started: Browser, tmp_path: Path)
 
 
 def test_a_matrix_of_200_classes_and_312_semantics_follows_the_pointer(started: Browser, tmp_path: Path) -> None:
-    save_report({"cub": ReportedRun(analysis_of(200, 312, 150, each=2))}, tmp_path / "page.html")
+    analysis = analysis_of(200, 312, 150, each=2)
+    save_report({"cub": ReportedRun(analysis)}, tmp_path / "page.html")
     started.view(1280)
     started.open(tmp_path / "page.html")
     x, y = cell(started, 170, 100, rows=200, columns=312)
     started.hover(x, y)
     assert read(started.run(READOUT))[0] == "class 170"
+    # The names of the worst twelve columns stand above the matrix, apart from each other.
+    started.run("window.named = []; const draw = CanvasRenderingContext2D.prototype.fillText; CanvasRenderingContext2D.prototype.fillText ="
+                " function (text) { window.named.push([text, this.getTransform().e]); return draw.apply(this, arguments); };")  # fmt: skip
+    started.run("dispatchEvent(new Event('resize'))")
+    named = started.run("window.named")
+    assert [text for text, _ in named] == by_error(analysis)[:12]
+    assert all(right - left > 14 for (_, left), (_, right) in pairwise(named))
     # No part of the picture is painted anew for a hover, however many cells it has.
     started.run(
         "window.painted = 0; CanvasRenderingContext2D.prototype.fillRect = CanvasRenderingContext2D.prototype.drawImage = () => { window.painted++; };"

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.report import save_error_matrix
+from rezsl.report._plots import new_figure, plain_text, widen_axes
 from rezsl.semantics import ClassSemantics
 
 
@@ -63,7 +64,26 @@ def test_semantics_without_a_sign_keep_the_whole_range_of_one_colour(
     # So sparse that the quantile is 0: the few values that there are must still be seen.
     values = torch.zeros(20, 300)
     values[:, 0] = torch.tensor([1.0, 2.0]).repeat(10)
-    _, figure = drawn(values, tmp_path, monkeypatch)
+    shown, figure = drawn(values, tmp_path, monkeypatch)
+    # Too many columns to name them all: the worst twelve have names, the worst first.
+    worst = shown.error_matrix.mean(dim=0).argsort(descending=True)[:12]
+    assert [text.get_text() for text in figure.axes[0].texts] == [shown.attributes[column] for column in worst.tolist()]
     semantics = figure.axes[1].images[0]
     assert semantics.get_clim() == (0.0, 1.0)
     assert semantics.get_cmap() == mpl.colormaps["Blues"]
+
+
+@pytest.mark.parametrize("values", [[1e-17, -2e-17, 0.0], [90.0, 90.0 + 1e-13], [3e-9, 4e-9], [5.0, 5.0], [61.0, 61.5]])
+def test_no_axis_shows_rounding(values: list[float]) -> None:
+    with plain_text():
+        figure = new_figure(4.0, 3.0)
+        axes = figure.subplots()
+        axes.plot(values, range(len(values)), "o")
+        widen_axes(figure)
+        figure.canvas.draw()
+        labels = [text.get_text() for text in axes.get_xticklabels() if text.get_text()]
+        assert len(labels) >= 3
+        assert all("e" not in text and len(text) <= 5 for text in labels)
+        assert axes.xaxis.get_offset_text().get_text() == ""
+        low, high = axes.get_xlim()
+        assert low <= min(values) <= max(values) <= high

@@ -112,10 +112,11 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
         Console().print(results_table({"test": test}, title))
     if run is None:
         return
-    if test is not None and drawn:
-        if test.has_seen:
+    if drawn:
+        if test is not None and test.has_seen:
             save_curve({title: test}, run / "curve.png")
-        save_error_matrix(test, run / "error_matrix.png")
+        if test is not None:
+            save_error_matrix(test, run / "error_matrix.png")
         leave_report(lambda: {title: reported_run(result.model, data, run, test)}, run / "report.html")
     names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
     files = ", ".join(name for name in names if (run / name).exists())

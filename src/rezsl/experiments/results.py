@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Literal
@@ -11,7 +12,7 @@ from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder
 from rezsl.experiments.plan import Cell, Plan
 from rezsl.files import read_json, reading
-from rezsl.metrics import metrics_in
+from rezsl.metrics import Metric, metrics_in
 
 COMPARED = metrics_in("comparison")
 """The metrics of a run that comparisons show."""
@@ -20,6 +21,9 @@ PairedTest = Literal["t", "wilcoxon"]
 
 LEAST_PAIRS = 3
 """With fewer pairs their spread cannot be estimated."""
+
+CHANCE = 0.05
+"""Differences with a p below this one are marked in tables."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,30 @@ class Comparison:
         """Return whether the other rows are compared with this one."""
         return {"method": row.method, "loss": row.loss} == self.plan.baseline
 
-    def significance(self, row: Row, metric: str) -> tuple[float, int]:
-        """Return p of a row's difference from the baseline on its data set, and the number of seeds that both have."""
-        other = next((base for base in self.of(row.dataset) if self.is_baseline(base)), None)
+    def significance(self, row: Row, metric: str, other: Row | None = None) -> tuple[float, int]:
+        """Return p of a row's difference from another on its data set, and the number of seeds that both have.
+
+        None stands for the baseline.
+        """
+        other = other or next((base for base in self.of(row.dataset) if self.is_baseline(base)), None)
         if other is None or other is row:
             return math.nan, 0
         shared = [seed for seed in row.runs if seed in other.runs]
         pairs = [(row.runs[seed][metric], other.runs[seed][metric]) for seed in shared]
         pairs = [pair for pair in pairs if not any(map(math.isnan, pair))]
         return p_value([ours for ours, _ in pairs], [theirs for _, theirs in pairs], self.test), len(pairs)
+
+    def clear_best(self, dataset: str, metric: Metric) -> Row | None:
+        """Return the row with the best mean, if it differs from the second best by more than chance; None without one.
+
+        The difference is tested over the seeds that both rows have; below three there is no such row.
+        """
+        sign = {"up": -1.0, "down": 1.0, "neither": math.nan}[metric.better]
+        means = [(sign * row.summary(metric.name)[0], row) for row in self.of(dataset)]
+        ranked = [row for _, row in sorted((pair for pair in means if not math.isnan(pair[0])), key=itemgetter(0))]
+        if len(ranked) < 2 or not self.significance(ranked[0], metric.name, ranked[1])[0] < CHANCE:
+            return None
+        return ranked[0]
 
 
 def p_value(ours: Sequence[float], theirs: Sequence[float], test: PairedTest = "t") -> float:

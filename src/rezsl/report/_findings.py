@@ -13,9 +13,17 @@ NAMED = 6
 """The most classes or attributes that a sentence names."""
 
 WARNING = (
-    "Little: epoch and γ were chosen on these very test classes (oracle protocol). They can be compared with tables "
+    "Epoch and γ were chosen on these very test classes (oracle protocol). They can be compared with tables "
     "that were made in the same way, but they do not show how new classes will be recognised."
 )
+
+
+class Headline(NamedTuple):
+    """A number of the first screen: of 100 images, how many are named right; and the rest of the sentence."""
+
+    count: str
+    sentence: str
+    symbol: str
 
 
 class Finding(NamedTuple):
@@ -25,23 +33,51 @@ class Finding(NamedTuple):
     answer: str
 
 
-def findings(
-    analysis: Analysis, validation_classes: int | None = None, error_fall: ErrorFall | None = None
-) -> list[Finding]:
-    """Return the answers to the questions that readers have first.
+def headlines(analysis: Analysis) -> list[Headline]:
+    """Return the numbers that sum up an analysis, in words; those without images are left out."""
+    point, every = analysis.point, f"all {len(analysis.generalized.candidates)} classes"
+    found = []
+    if analysis.conventional is not None:
+        count = len(analysis.conventional.candidates)
+        only = f"only the {count} unseen classes are" if count > 1 else "only the single one is (always 100)"
+        found = [
+            (analysis.t1, f"images of unseen classes are named right when {only} in question", "T1"),
+            (point.unseen, f"images of unseen classes are named right when {every} are in question", "U"),
+        ]
+    if analysis.has_seen:
+        found.append((point.seen, f"images of seen classes are named right when {every} are in question", "S"))
+    return [Headline(f"{100 * share:.0f}", sentence, symbol) for share, sentence, symbol in found]
 
-    ``validation_classes`` is the number of classes on which γ was chosen; None stands for what is not known.
+
+def warnings(analysis: Analysis) -> list[str]:
+    """Return sentences that a reader must have read before the numbers."""
+    return [WARNING] if analysis.protocol == "oracle" else []
+
+
+def answers_on_classes(analysis: Analysis, validation_classes: int | None, is_test: bool) -> list[Finding]:
+    """Return the answers to questions about the recognition of classes.
+
+    ``validation_classes`` is the number of classes on which γ was chosen; None stands for what is not known. Where the
+    analysed images are not those of the test, γ was chosen on them, so that nothing had to carry over.
     """
-    answers = {
-        "What can be concluded from these metrics?": WARNING if analysis.protocol == "oracle" else "",
+    return _answered({
         "Which unseen classes are recognised?": _recognised(analysis),
+        "What do the seen classes and the mistakes cost?": _cost(analysis),
+        "Did γ carry over to the test classes?": _gamma(analysis, validation_classes) if is_test else "",
+        "How reliable are the probabilities?": _confidence(analysis.generalized),
+    })  # fmt: skip
+
+
+def answers_on_attributes(analysis: Analysis, error_fall: ErrorFall | None) -> list[Finding]:
+    """Return the answers to the questions of the paper: how evenly the attributes are learnt."""
+    return _answered({
         "Which attributes are predicted worst?": _worst(analysis),
         "Does the error depend on the attribute's value?": _correlation(analysis),
         "Are attributes of high value learnt more slowly?": _learnt(error_fall, analysis.options.level),
-        "What do the seen classes and the mistakes cost?": _cost(analysis),
-        "Did γ carry over to the test classes?": _gamma(analysis, validation_classes),
-        "How reliable are the probabilities?": _confidence(analysis.generalized),
-    }
+    })  # fmt: skip
+
+
+def _answered(answers: dict[str, str]) -> list[Finding]:
     return [Finding(question, answer) for question, answer in answers.items() if answer]
 
 
@@ -96,8 +132,9 @@ def _worst(analysis: Analysis) -> str:
     named = listed([f"“{name}” ({1000 * error:.1f}, {error / mean:.1f} × the mean)" for name, error in worst], NAMED)
     return (
         f"{named}. The mean over {len(analysis.attributes)} attributes is {1000 * mean:.1f}, their spread "
-        f"{1000 * profile.spread_of_means:.1f} (squared error of directions, ×10⁻³; Gini {profile.gini_of_means:.2f}, "
-        f"where 0 means that all are equal)."
+        f"{1000 * profile.spread_of_means:.1f} (standard deviation). All are squared differences, in thousandths, of "
+        f"predicted and true attributes that are scaled to length 1. The Gini coefficient, 0 where all attributes are "
+        f"predicted equally well and near 1 where a few have all the error, is {profile.gini_of_means:.2f}."
     )
 
 
@@ -112,7 +149,8 @@ def _correlation(analysis: Analysis) -> str:
     elif over_classes.mean_high < 0:
         verdict = "Yes, the other way round: classes with a higher value of an attribute have a smaller error in it"
     answer = (
-        f"{verdict}: Pearson correlation {signed(over_classes.mean)} on average over attributes "
+        f"{verdict}: the correlation of value and error (Pearson's, from {MINUS}1 to 1) is "
+        f"{signed(over_classes.mean)} on average over attributes "
         f"({100 * analysis.options.level:.0f} % interval {signed(over_classes.mean_low)} to "
         f"{signed(over_classes.mean_high)}, {len(analysis.classes)} classes resampled)."
     )
@@ -194,7 +232,7 @@ def _gamma(analysis: Analysis, validation_classes: int | None) -> str:
         chosen = "without the test classes"
     elif validation_classes == 1:
         chosen = "on a single validation class, which is weak evidence for other classes"
-    gamma, best_gamma = (number(value, 2).replace("-", MINUS) for value in (point.gamma, oracle.gamma))
+    gamma, best_gamma = (number(value, 2) for value in (point.gamma, oracle.gamma))
     answer = f"{verdict}: with γ = {gamma}, chosen {chosen}, H is {percent(point.harmonic_mean)}"
     more = _points(oracle.harmonic_mean, point.harmonic_mean)
     if more == "0.0":
@@ -212,4 +250,7 @@ def _confidence(known: Recognition) -> str:
     side = "too confident" if diagram.overconfidence > 0 else "not confident enough"
     by = f"{100 * abs(diagram.overconfidence):.1f}"
     verdict = f"{side} by {by} points on average" if by != "0.0" else "well calibrated on average"
-    return f"The model is {verdict}; expected calibration error {percent(diagram.ece)}."
+    return (
+        f"The model is {verdict}: its probabilities and its share of right answers differ by {percent(diagram.ece)} on "
+        f"average over images (expected calibration error, ECE)."
+    )

@@ -20,14 +20,15 @@ from rezsl.evaluation import (
     PairedDifference,
     analyse_evaluation,
     analyse_model,
+    analyse_validation,
     compare_analyses,
     load_error_fall,
 )
 from rezsl.files import flat, read_json, write_atomically
 from rezsl.metrics import metrics_in
-from rezsl.report._findings import findings
+from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.report._page_examples import ClassExamples, examples_of
-from rezsl.report._page_plots import page_plots
+from rezsl.report._page_plots import curves_plot, page_plots
 from rezsl.report._text import named_with_protocol, number, p_value, signed
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -35,10 +36,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 MATRIX_CLASSES = 30
 """The most unseen classes for which the page has a confusion matrix besides the list of the worst pairs."""
 
-PAIRS = 20
+PAIRS, TAKEN_FOR = 20, 2
+
+SHOWN_CLASSES = 12
+"""The most unseen classes on the first screen; the others are folded away below them."""
 
 DIGITS = 3
 """Significant digits of a cell of an error matrix: more than a colour shows, and a third of the size of a float."""
+
+SMALLEST = 1e-6
+"""Values of an error matrix below this one, in thousandths, are differences of rounding."""
 
 QUANTITIES = {
     "attribute_error": ("error of an attribute", 1000.0, "×10⁻³"),
@@ -57,13 +64,15 @@ class ReportedRun:
     """The part of a report about one model.
 
     Attributes:
-        analysis: analysis of the model on the test images.
+        analysis: of the model on the test images, or of the selection stage on the validation images.
         data: name of the benchmark.
         notes: the repairs and decisions of the benchmark's reader.
         examples: images of unseen classes; none for features.
         error_fall: rate at which the errors on validation images fell in training; None without a record.
         settings: settings of the run in ``settings.json``; empty where there is no record.
         metrics: metrics of the finished run in ``metrics.json``; empty where there is no record.
+        is_test: whether the analysis is that of the test.
+        untested: names of the unseen classes without images, which the model can name but nothing shows how well.
     """
 
     analysis: Analysis
@@ -73,6 +82,8 @@ class ReportedRun:
     error_fall: ErrorFall | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    is_test: bool = True
+    untested: tuple[str, ...] = ()
 
 
 def reported_run(
@@ -80,24 +91,35 @@ def reported_run(
 ) -> ReportedRun:
     """Analyse a model on the test images of a benchmark, and collect the content of a report.
 
+    Where there are no test images of unseen classes, the run's own record of its validation is analysed instead.
+
     Args:
         model: a trained classifier.
-        benchmark: data with test images.
+        benchmark: data with test images, or the data of the run.
         run_dir: its run directory, for the records of settings and metrics; None leaves them out.
         evaluation: evaluation of the model on the test images; None evaluates the model.
 
     Raises:
-        DataError: there are no test images, or the benchmark does not fit the model.
+        DataError: there are neither test images nor a record of the validation, or the benchmark does not fit.
         RunDirectoryError: a record is damaged.
     """
-    analysis = analyse_model(model, benchmark) if evaluation is None else analyse_evaluation(evaluation)
+    index, kept = None, None
+    if evaluation is None and run_dir is not None and not len(benchmark.split.test_unseen):
+        kept = analyse_validation(run_dir, benchmark)
+    if kept is not None:
+        analysis, index = kept
+    else:
+        analysis = analyse_model(model, benchmark) if evaluation is None else analyse_evaluation(evaluation)
+    with_images = set(benchmark.semantics.classes_of(benchmark.labels))
     names = ("settings", "metrics")
     records = {name: run_dir / f"{name}.json" for name in names} if run_dir is not None else {}
     return ReportedRun(
         analysis=analysis,
         data=benchmark.name,
         notes=benchmark.notes,
-        examples=examples_of(model, benchmark, analysis),
+        examples=examples_of(model, benchmark, analysis, index),
+        is_test=index is None,
+        untested=tuple(name for name in benchmark.semantics.classes if name not in with_images),
         error_fall=load_error_fall(run_dir) if run_dir is not None else None,
         **{name: read_json(path, RunDirectoryError) for name, path in records.items() if path.exists()},
     )
@@ -134,6 +156,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
     names = ", ".join(runs)
     analyses = {name: run.analysis for name, run in runs.items()}
+    comparable = {name: one for name, one in analyses.items() if one.has_seen and one.has_unseen}
     differences, why_not = list[PairedDifference](), ""
     if len(runs) > 1:
         try:
@@ -141,11 +164,13 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
         except ArgumentError as error:  # runs of different classes cannot be paired
             why_not = str(error)
     return environment.from_string(page).render(
-        title=title or (f"{data}: {names}" if data else names),
+        title=title or (f"{data}: {names}" if data and data != names else names),
         style=style,
         script=script,
         runs=[_run(name, run, f"r{number}") for number, (name, run) in enumerate(runs.items())],
-        headlines=metrics_in("page"),
+        metrics=metrics_in("page"),
+        curves=curves_plot(comparable, "curves") if len(comparable) > 1 else "",
+        shown_classes=SHOWN_CLASSES,
         differences=differences,
         quantities=QUANTITIES,
         why_not=why_not,
@@ -159,6 +184,9 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     analysis, unseen = run.analysis, run.analysis.conventional
     validation_classes = run.metrics.get("validation", {}).get("unseen_classes")
     accuracy = analysis.generalized.accuracy_of
+    pictures = {group.name: group for group in run.examples}
+    known = zip(analysis.classes, analysis.is_seen, strict=True)
+    unseen_names = sorted((name for name, seen in known if not seen), key=accuracy.__getitem__)
     columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
     return {
         "id": prefix,
@@ -167,8 +195,12 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "run": run,
         "analysis": analysis,
         "values": analysis.metrics(),
-        "findings": findings(analysis, validation_classes, run.error_fall),
-        "plots": page_plots(analysis, run.error_fall, prefix),
+        "headlines": headlines(analysis),
+        "warnings": warnings(analysis),
+        "unseen": [(name, _taken_for(analysis, name), pictures.get(name)) for name in unseen_names],
+        "on_classes": answers_on_classes(analysis, validation_classes, run.is_test),
+        "on_attributes": answers_on_attributes(analysis, run.error_fall),
+        "plots": page_plots(analysis, run.error_fall, run.is_test, prefix),
         "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,
         "pairs": analysis.generalized.most_confused(PAIRS),
         "classes": sorted(zip(*columns, strict=True), key=lambda row: accuracy[row[0]]),
@@ -176,6 +208,16 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "settings": flat(run.settings),
         "metrics": flat(run.metrics),
     }
+
+
+def _taken_for(analysis: Analysis, name: str) -> list[tuple[str, float]]:
+    """Return the classes for which images of a class are taken most often, with their shares, without the class."""
+    known = analysis.generalized
+    row = known.candidates.index(name)
+    shares = dict(zip(known.candidates, known.confusion_rates[row].tolist(), strict=True))
+    del shares[name]
+    best = sorted(shares.items(), key=lambda pair: -pair[1])[:TAKEN_FOR]
+    return [pair for pair in best if pair[1] > 0]
 
 
 def _text(value: Any) -> str:
@@ -209,5 +251,5 @@ def _thousandths(matrix: Tensor) -> list[list[float | int | None]]:
 def _json_number(value: float) -> float | int | None:
     if not math.isfinite(value):
         return None
-    rounded = float(f"{value:.{DIGITS}g}")
+    rounded = float(f"{value:.{DIGITS}g}") if abs(value) > SMALLEST else 0.0
     return int(rounded) if rounded == int(rounded) else rounded

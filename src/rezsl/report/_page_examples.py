@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, explain
 from rezsl.data import Benchmark
@@ -13,10 +15,10 @@ from rezsl.evaluation import Analysis
 from rezsl.models import HasAttention
 from rezsl.report._plots import pixels_of
 
-CLASSES, EACH = 24, 4
+CLASSES, RIGHT, WRONG = 24, 2, 3
 """The most unseen classes with images on a page, and the most right and the most wrong images of each."""
 
-SIDE, TINY = 112, 48
+SIDE, TINY = 96, 48
 """Pixels of an image in the page; images up to TINY are kept as they are and enlarged by the browser."""
 
 
@@ -47,40 +49,55 @@ class ClassExamples:
     right: tuple[Example, ...]
     wrong: tuple[Example, ...]
 
+    @property
+    def attention_of(self) -> Example | None:
+        """The first image with an attention map, a recognised one if there is one."""
+        return next((example for example in (*self.right, *self.wrong) if example.attention), None)
 
-def examples_of(model: ZeroShotClassifier, benchmark: Benchmark, analysis: Analysis) -> tuple[ClassExamples, ...]:
+
+def examples_of(
+    model: ZeroShotClassifier, benchmark: Benchmark, analysis: Analysis, index: Int[Tensor, "N"] | None = None
+) -> tuple[ClassExamples, ...]:
     """Return images of the unseen classes, the class with the lowest accuracy first; none for features.
 
     The images of a class are spread evenly over its right (wrong) images, so that they are not all from one folder.
     The first of each side has an attention map where the network has attention and scores by cosine.
+
+    Args:
+        model: reads the images, and is the one whose attention is shown.
+        benchmark: has the images.
+        analysis: of N samples.
+        index: position of each sample in the benchmark, ``[N]``, where another model than ``model`` predicted them, so
+            that there are no attention maps; None stands for the test images.
     """
     if benchmark.kind != "images":
         return ()
-    known = analysis.generalized
-    index = torch.cat([benchmark.split.test_seen, benchmark.split.test_unseen])[known.sample]
+    known, own = analysis.generalized, index is None
+    index = torch.cat([benchmark.split.test_seen, benchmark.split.test_unseen]) if index is None else index
+    index = index[known.sample]
     accuracy = known.accuracy_of
     unseen = [name for name, seen in zip(analysis.classes, analysis.is_seen, strict=True) if not seen]
     found = []
     for name in sorted(unseen, key=accuracy.__getitem__)[:CLASSES]:
         row, sides = known.candidates.index(name), []
-        for right in (True, False):
+        for right, most in ((True, RIGHT), (False, WRONG)):
             rows = ((known.truth == row) & ((known.chosen == row) == right)).nonzero().squeeze(1)
-            picked = rows[torch.linspace(0, len(rows) - 1, min(EACH, len(rows))).long()]
+            picked = rows[torch.linspace(0, len(rows) - 1, min(most, len(rows))).long()]
             chosen = [known.candidates[column] for column in known.chosen[picked].tolist()]
-            sides.append(_examples(model, benchmark, index[picked].tolist(), chosen))
+            sides.append(_examples(model, benchmark, index[picked].tolist(), chosen, own))
         found.append(ClassExamples(name, *sides))
     return tuple(found)
 
 
 def _examples(
-    model: ZeroShotClassifier, benchmark: Benchmark, positions: list[int], chosen: list[str]
+    model: ZeroShotClassifier, benchmark: Benchmark, positions: list[int], chosen: list[str], with_attention: bool
 ) -> tuple[Example, ...]:
     if not positions:
         return ()
     images = model.input_format.read(benchmark.inputs, torch.tensor(positions))
     examples = [Example(_data_uri(pixels_of(image)), name) for image, name in zip(images, chosen, strict=True)]
     # The test is on the class, because an instance may have a layer of the name ``attention``.
-    if issubclass(type(model.network), HasAttention) and model.network.scores_are_cosines:
+    if with_attention and issubclass(type(model.network), HasAttention) and model.network.scores_are_cosines:
         examples[0] = _with_attention(examples[0], model, benchmark, positions[0])
     return tuple(examples)
 

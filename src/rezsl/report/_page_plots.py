@@ -3,24 +3,27 @@
 import io
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import cycle, product
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from rezsl.evaluation import Analysis, ErrorFall, ValueBins
-from rezsl.report._plots import new_figure, plain_text
-from rezsl.report._text import shortened
+from rezsl.functional import CurvePoint
+from rezsl.report._plots import new_figure, plain_text, widen_axes
+from rezsl.report._text import named_with_protocol, number, percent, shortened
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-THEME_NAMES = ("ink", "soft", "line", "first", "second", "paper")
+THEME_NAMES = ("ink", "soft", "line", "first", "second", "paper", "third")
 THEME = {f"#0102{number:02x}": name for number, name in enumerate(THEME_NAMES)}
 """Each of these colours is replaced by a colour of the page's light or dark theme; no plot uses them otherwise."""
 
-INK, SOFT, GRID, FIRST, SECOND, PAPER = THEME
+INK, SOFT, GRID, FIRST, SECOND, PAPER, THIRD = THEME
 
 WIDTH = 5.2
 """Width of every plot in inches, of which each has 96 pixels in a page."""
@@ -30,8 +33,11 @@ LONGEST_NAME = 24
 RANKS = ((1, 1), (2, 2), (3, 5), (6, 10), (11, None))
 
 
-def page_plots(analysis: Analysis, fall: ErrorFall | None, prefix: str) -> dict[str, str]:
-    """Return the plots of a run by name, without those whose values are not known; the prefix begins all ids."""
+def page_plots(analysis: Analysis, fall: ErrorFall | None, is_test: bool, prefix: str) -> dict[str, str]:
+    """Return the plots of a run by name, without those whose values are not known; the prefix begins all ids.
+
+    Without ``is_test`` γ was chosen on the analysed images, so that no other γ is better on them.
+    """
     level, worst_height = analysis.options.level, 1.4 + 0.3 * min(WORST, len(analysis.attributes))
     drawn: dict[str, tuple[float, Callable[[Figure], str]]] = {
         "value": (4.2, partial(_values, analysis.error_by_value, 1000.0, "error", "×10⁻³", level)),
@@ -39,12 +45,17 @@ def page_plots(analysis: Analysis, fall: ErrorFall | None, prefix: str) -> dict[
         "reliability": (4.6, partial(_reliability, analysis)),
     }
     if analysis.has_seen and analysis.has_unseen:
-        drawn["curve"] = (4.2, partial(_curve, analysis))
+        drawn["curve"] = (4.2, partial(_curve, analysis, is_test))
     if len(analysis.generalized.mistakes.error):
         drawn["mistakes"] = (3.2, partial(_mistakes, analysis))
     if fall is not None and int(fall.by_value.count.sum()):
         drawn["fall"] = (4.2, partial(_values, fall.by_value, 100.0, "fall of ln error", "×10⁻² per epoch", level))
     return {name: _inline_svg(height, draw, f"{prefix}-{name}") for name, (height, draw) in drawn.items()}
+
+
+def curves_plot(analyses: Mapping[str, Analysis], prefix: str) -> str:
+    """Return one plot of the seen-unseen curves of several runs, with the working point of each."""
+    return _inline_svg(3.9 + 0.25 * len(analyses), partial(_curves, analyses), prefix)
 
 
 def _inline_svg(height: float, draw: Callable[["Figure"], str], prefix: str) -> str:
@@ -63,6 +74,7 @@ def _inline_svg(height: float, draw: Callable[["Figure"], str], prefix: str) -> 
         label = draw(figure)
         if not figure.legends:
             figure.legend(loc="outside lower center", ncols=2)
+        widen_axes(figure)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     text = stream.getvalue()
     text = text[text.index("<svg") :]
@@ -79,22 +91,45 @@ def _inline_svg(height: float, draw: Callable[["Figure"], str], prefix: str) -> 
     return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1)
 
 
-def _curve(analysis: Analysis, figure: "Figure") -> str:
+def _curve(analysis: Analysis, is_test: bool, figure: "Figure") -> str:
     """Plot the seen-unseen curve with the chosen and the best working point."""
-    found, point, oracle = analysis.curve, analysis.point, analysis.oracle
-    axes = figure.subplots()
-    axes.plot((100 * found.unseen).tolist(), (100 * found.seen).tolist(), color=FIRST, linewidth=2)
-    chosen = f"chosen γ: H {100 * point.harmonic_mean:.1f} %"
-    best = f"best γ on test: H {100 * oracle.harmonic_mean:.1f} %"
-    for place, marker, label, size in ((point, "o", chosen, 9), (oracle, "*", best, 14)):
-        axes.plot(
-            [100 * place.unseen], [100 * place.seen], marker, color=SECOND, markersize=size,
-            markeredgecolor=PAPER, label=label, clip_on=False, zorder=4,
-        )  # fmt: skip
-    axes.set(xlim=(0, 102), ylim=(0, 102), xlabel="accuracy on unseen classes, U (%)")
-    axes.set_ylabel("accuracy on seen classes, S (%)")
+    axes, point, oracle = figure.subplots(), analysis.point, analysis.oracle
+    _draw_curve(axes, analysis, color=FIRST)
+    chosen = f"this model, γ = {number(point.gamma, 2)}: H {percent(point.harmonic_mean)}"
+    _draw_point(axes, point, "o", 9, SECOND, chosen)
+    if is_test:
+        best = f"best γ for these images, {number(oracle.gamma, 2)}: H {percent(oracle.harmonic_mean)}"
+        _draw_point(axes, oracle, "*", 14, SECOND, best)
+    figure.legend(loc="outside lower center")
     at_point = f"S {100 * point.seen:.1f} % and U {100 * point.unseen:.1f} % at the γ of the model"
-    return f"Seen-unseen curve. Area {100 * found.ausuc:.1f} %, {at_point}."
+    return f"Seen-unseen curve. Area {100 * analysis.ausuc:.1f} %, {at_point}."
+
+
+def _curves(analyses: Mapping[str, Analysis], figure: "Figure") -> str:
+    """Plot the seen-unseen curves of several runs, each with its working point."""
+    axes = figure.subplots()
+    styles = product(("-", "--", ":", "-."), (FIRST, SECOND, THIRD))
+    for (name, analysis), (dashes, color) in zip(analyses.items(), cycle(styles), strict=False):
+        named = shortened(named_with_protocol(name, analysis.protocol), 2 * LONGEST_NAME)
+        _draw_curve(axes, analysis, color=color, linestyle=dashes, label=f"{named}: area {percent(analysis.ausuc)}")
+        _draw_point(axes, analysis.point, "o", 9, color)
+    figure.legend(loc="outside lower center")
+    areas = ", ".join(f"{name} {100 * analysis.ausuc:.1f} %" for name, analysis in analyses.items())
+    return f"Seen-unseen curves. Areas: {areas}."
+
+
+def _draw_curve(axes: "Axes", analysis: Analysis, **style: Any) -> None:
+    found = analysis.curve
+    axes.plot((100 * found.unseen).tolist(), (100 * found.seen).tolist(), linewidth=2, **style)
+    axes.set(xlim=(0, 102), ylim=(0, 102))
+    axes.set(xlabel="unseen classes: images named right, U (%)", ylabel="seen classes: images named right, S (%)")
+
+
+def _draw_point(axes: "Axes", point: CurvePoint, marker: str, size: int, color: str, label: str = "") -> None:
+    axes.plot(
+        [100 * point.unseen], [100 * point.seen], marker, color=color, markersize=size, markeredgecolor=PAPER,
+        label=label, clip_on=False, zorder=4,
+    )  # fmt: skip
 
 
 def _values(bins: ValueBins, factor: float, name: str, unit: str, level: float, figure: "Figure") -> str:

@@ -28,6 +28,9 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NAMED = 60
 """The most classes, and the most attributes, whose names stand beside an error matrix."""
 
+WORST = 12
+"""The number of columns that are named where there are too many to name all."""
+
 PANELS = {
     "H": "H on test ({unit}), at the γ chosen on {where}",
     "error_spread": "spread of errors over attributes ({unit})",
@@ -41,7 +44,9 @@ def plain_text(settings: Any = None) -> Iterator[None]:
     with needs("report", "plots"):
         from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
 
-    with rc_context({"text.parse_math": False, **(settings or {})}):
+    # Tick labels are whole numbers, never differences from one that stands at the end of the axis.
+    fixed = {"text.parse_math": False, "axes.formatter.useoffset": False, "axes.formatter.limits": (-7, 7)}
+    with rc_context({**fixed, **(settings or {})}):
         yield
 
 
@@ -51,6 +56,14 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure  # noqa: PLC0415 - an import that training without figures never needs
 
     return Figure(figsize=(width, height), dpi=130, layout="constrained")
+
+
+def widen_axes(figure: "Figure") -> None:
+    """Give every axis a range that is wider than rounding, so that equal values have no tick labels such as 1e-17."""
+    for axes in figure.axes:
+        for low, high, widen in ((*axes.get_xlim(), axes.set_xlim), (*axes.get_ylim(), axes.set_ylim)):
+            if abs(high - low) < 1e-6 * max(1.0, abs(low), abs(high)):
+                widen(low - 0.5 * (low != 0), high + 0.5)
 
 
 def pixels_of(image: UInt8[Tensor, "channels height width"]) -> NDArray[np.uint8]:
@@ -109,14 +122,28 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
         figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=extend)
     if named:
         below.set_xticks(range(len(by_error)), [evaluation.attributes[i] for i in by_error], rotation=90, fontsize=8)
+    else:
+        _name_worst(above, [evaluation.attributes[column] for column in by_error[:WORST]], len(by_error))
     below.set_xlabel(f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line")
     figure.savefig(path)
+
+
+def _name_worst(axes: "Axes", names: list[str], columns: int) -> None:
+    """Write the names of the first columns above a matrix whose columns are narrower than a line of text."""
+    step = columns / 45
+    for place, name in enumerate(names):
+        axes.annotate(
+            name, xy=(place, -0.5), xytext=(max(place, place * step), 12), textcoords=("data", "offset points"),
+            rotation=90, ha="center", va="bottom", fontsize=8, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
 
 
 def _colors(matrix: np.ndarray, color_map: str) -> dict[str, Any]:
     """Return a colour scale from 0 up; with negative values, one colour for each sign, and white for 0."""
     # Without this limit a few extreme cells would leave all others pale.
-    top = float(np.quantile(np.abs(matrix), 0.995)) or float(np.abs(matrix).max()) or 1.0
+    top = float(np.quantile(np.abs(matrix), 0.995)) or float(np.abs(matrix).max())
+    top = top if top > 1e-6 else 1.0
     negative = matrix.min() < 0
     return {"cmap": "RdBu" if negative else color_map, "vmin": -top if negative else 0.0, "vmax": top}
 
@@ -151,6 +178,7 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
         f"{comparison.baseline};  {budget}"
     )
     figure.supxlabel(caption, fontsize=8.5, color="0.45", x=0.01, ha="left")
+    widen_axes(figure)
     figure.savefig(path)
 
 

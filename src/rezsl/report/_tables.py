@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.evaluation import Evaluation
-from rezsl.experiments.results import COMPARED, Comparison, Row
+from rezsl.experiments.results import CHANCE, COMPARED, LEAST_PAIRS, Comparison, Row
 from rezsl.files import csv_text
 from rezsl.metrics import Metric, metrics_in
 from rezsl.report._text import named_with_protocol, p_value
@@ -181,8 +181,10 @@ def notes(comparison: Comparison) -> list[str]:
         *(PROTOCOLS[protocol] for protocol in comparison.protocols),
         "H_oracle takes the γ that is best on test, as published tables report.",
         f"p: {TESTS[comparison.test]} over seeds against {comparison.baseline}, two-sided, {counts} seeds in common, "
-        "not corrected for the number of comparisons; none below 3 seeds. All seeds use the same data, so p does not "
-        "extend to other data sets.",
+        f"not corrected for the number of comparisons; none below {LEAST_PAIRS} seeds. All seeds use the same data, so "
+        "p does not extend to other data sets.",
+        f"Bold: the best mean of a data set, where it differs from the second best by more than chance (the same test, "
+        f"p < {CHANCE:g}); never below {LEAST_PAIRS} seeds in common.",
         *_failures(comparison),
     ]
 
@@ -209,19 +211,14 @@ def _failures(comparison: Comparison) -> Iterator[str]:
 
 def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell]]]:
     """Yield each row of a data set with its cells, one of each compared metric."""
-    rows = comparison.of(dataset)
-    best: dict[str, float] = {}
-    for metric in COMPARED:
-        means = [mean for mean, _ in (row.summary(metric.name) for row in rows) if not math.isnan(mean)]
-        if metric.better != "neither" and len(means) > 1:
-            best[metric.name] = min(means) if metric.better == "down" else max(means)
-    for row in rows:
+    best = {metric.name: comparison.clear_best(dataset, metric) for metric in COMPARED}
+    for row in comparison.of(dataset):
         cells = []
         for metric in COMPARED:
             mean, deviation = row.summary(metric.name)
             p = "baseline" if comparison.is_baseline(row) else p_value(comparison.significance(row, metric.name)[0])
             texts = (_narrow(mean, metric), _narrow(deviation, metric), p)
-            cells.append(Cell(metric, *texts, is_best=mean == best.get(metric.name)))
+            cells.append(Cell(metric, *texts, is_best=row is best[metric.name]))
         yield row, cells
 
 

@@ -7,7 +7,7 @@ MINUS = "\N{MINUS SIGN}"
 
 def number(value: float, digits: int) -> str:
     """Format a number; an undefined one becomes a dash."""
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+    return "–" if math.isnan(value) else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def percent(share: float) -> str:

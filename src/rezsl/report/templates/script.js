@@ -20,6 +20,9 @@
     return stops[low].map((part, channel) => Math.round(part + (place - low) * (stops[low + 1][channel] - part)));
   };
 
+  // With too many columns to name them all, the worst are named, with leader lines of this many pixels.
+  const WORST = 12, LEADER = 16;
+
   class Matrix {
     constructor(figure) {
       this.figure = figure;
@@ -67,8 +70,10 @@
       this.named = { rows: classes.length <= 60, columns: attributes.length <= 60 };
       this.rowNames = classes.map((name, index) => fit(name, room < 500 ? 12 : 24) + (this.run.seen[index] ? "" : " ○"));
       this.columnNames = attributes.map((name) => fit(name, 22));
+      const errors = attributes.map((_, index) => mean(column(this.run.errors, index)));
+      this.worst = new Set(attributes.map((_, index) => index).sort((a, b) => errors[b] - errors[a]).slice(0, WORST));
       this.left = this.named.rows ? Math.ceil(widest(this.rowNames)) + 8 : 12;
-      this.top = this.named.columns ? Math.ceil(widest(this.columnNames)) + 8 : 4;
+      this.top = Math.ceil(widest(this.columnNames.filter((_, index) => this.named.columns || this.worst.has(index)))) + (this.named.columns ? 8 : 8 + LEADER);
       const smallest = this.named.columns ? 15 : 3;
       this.width = Math.min(40, Math.max(smallest, Math.floor(((room - this.left - 2) / attributes.length) * 100) / 100));
       this.height = this.named.rows ? Math.max(15, Math.min(26, 320 / classes.length)) : Math.max(3, 640 / classes.length);
@@ -119,16 +124,26 @@
         context.textAlign = "right";
         this.rows.forEach((row, y) => context.fillText(this.rowNames[row], this.left - 5, this.top + (y + 0.5) * this.height));
       }
-      if (this.named.columns) {
-        context.textAlign = "left";
-        this.columns.forEach((index, x) => {
-          context.save();
-          context.translate(this.left + (x + 0.5) * this.width, this.top - 5);
-          context.rotate(-Math.PI / 2);
-          context.fillText(this.columnNames[index], 0, 0);
-          context.restore();
-        });
-      }
+      context.textAlign = "left";
+      context.strokeStyle = getComputedStyle(root).getPropertyValue("--soft");
+      const places = this.columns.flatMap((index, x) => (this.named.columns || this.worst.has(index) ? [[index, this.left + (x + 0.5) * this.width]] : []));
+      // Names that would overlap move apart: to the right, and back from the end; a line leads from each to its column.
+      const spots = places.map((pair) => pair[1]), least = this.named.columns ? 0 : 15;
+      for (let at = 1; at < spots.length; at++) spots[at] = Math.max(spots[at], spots[at - 1] + least);
+      for (let at = spots.length - 1, end = this.left + this.width * this.columns.length; at >= 0; at--, end -= least) spots[at] = Math.min(spots[at], end);
+      places.forEach(([index, x], at) => {
+        const y = this.top - (this.named.columns ? 5 : 5 + LEADER);
+        context.save();
+        context.translate(spots[at], y);
+        context.rotate(-Math.PI / 2);
+        context.fillText(this.columnNames[index], 0, 0);
+        context.restore();
+        if (this.named.columns) return;
+        context.beginPath();
+        context.moveTo(spots[at], y + 3);
+        context.lineTo(x, this.top - 1);
+        context.stroke();
+      });
     }
 
     drawLine(context, ink) {
