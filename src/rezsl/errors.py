@@ -4,7 +4,8 @@ Each of them is also the built-in exception that callers expect, so ``except Val
 line with four parts: the argument or file, the expected value, the actual value, and the remedy.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
 
@@ -53,6 +54,12 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     """Return the first names in quotes and the number of the others, so that a message is one readable line."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return the known word that was probably meant, in brackets; an empty text where none is close."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _refuse(expected: str, numbers: dict[str, int | float], valid: Callable[[int | float], bool]) -> None:

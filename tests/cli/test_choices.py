@@ -34,7 +34,7 @@ def test_every_name_has_a_help_of_its_options(option: str, name: str, capsys: py
     arguments = [*inspect.signature(PARTS[option][name]).parameters]
     # The first two arguments of a model and of a backbone are given by fit.
     for argument in arguments[2:] if option in {"model", "backbone"} else arguments:
-        assert f"--{option}.{argument} " in printed
+        assert f"--{option}.{argument.replace('_', '-')} " in printed
 
 
 @pytest.mark.parametrize(("option", "name"), CHOICES)

@@ -19,7 +19,8 @@ import yaml
 from PIL import Image
 from scipy.io import savemat
 
-from rezsl.cli._options import COMMANDS, parse
+from rezsl.cli._help import SCREENS
+from rezsl.cli._options import parse
 from rezsl.cli.compare import compare, parser
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.errors import RunDirectoryError
@@ -113,7 +114,7 @@ def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_
 
         jobs = [job(tmp_path, 1, "--version"), job(tmp_path, 2, "fitt"), job(tmp_path, 3)]
         unknown = "unknown command 'fitt' (did you mean fit?); commands: " + ", ".join(
-            name for name in COMMANDS if " " not in name
+            name for name in SCREENS if " " not in name
         )
         assert run_jobs(jobs, workers, main) == {"job 2": unknown}
         first = run(os.getpid)
@@ -286,7 +287,7 @@ def test_the_exit_code_tells_of_failed_runs(toy: Path, tmp_path: Path, monkeypat
         assert main(["compare", str(path), "-o", str(tmp_path / str(code)), "--data-root", f"toy={toy}"]) == code
 
 
-@pytest.mark.parametrize("roots", [["--data_root", "a=1", "--data_root=b=2"], ["--data_root", "a=1", "b=2"]])
+@pytest.mark.parametrize("roots", [["--data-root", "a=1", "--data-root=b=2"], ["--data-root", "a=1", "b=2"]])
 def test_data_roots_may_be_given_one_by_one_or_together(roots: list[str]) -> None:
     for line in ([*roots, "-o", "out"], ["-o", "out", *roots]):
         assert parse(parser(), ["plan.yaml", *line]).data_root == ["a=1", "b=2"]

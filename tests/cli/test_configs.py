@@ -86,12 +86,12 @@ def tiny_command(name: str, network: str, root: Path, folder: Path) -> list[str]
         "--config": CONFIGS.parent / command[2],
         "--data.root": root,
         "--data.splits": splits,
-        "--word_vectors": folder / "words.npy",
+        "--word-vectors": folder / "words.npy",
     }.items():
         command[command.index(option) + 1] = str(value)
     return [
-        *command, "--backbone.source", str(folder / "network"), "--backbone.random_weights", "true",
-        "--backbone.image_size", "32", "--batches.per_epoch", "1", "--max_epochs", "1", "--accelerator", "cpu",
+        *command, "--backbone.source", str(folder / "network"), "--backbone.random-weights", "true",
+        "--backbone.image-size", "32", "--batches.per-epoch", "1", "--max-epochs", "1", "--accelerator", "cpu",
     ]  # fmt: skip
 
 

@@ -116,10 +116,10 @@ def test_check_of_the_files_of_the_field(real_data: Path, tmp_path: Path, capsys
     [
         (["data", "make-split"], "unknown sub-command 'make-split' of data (did you mean make-splits?); sub-commands: check, make-splits"),
         (["dta"], "unknown command 'dta' (did you mean data?)"),
-        (["data", "check"], "the following arguments are required: root"),
+        (["data", "check"], "expected DIR, got none; see rezsl data check --help"),
         (["data", "check", "ROOT", "--decod"], "unknown option --decod (did you mean --decode?); see rezsl data check --help"),
         (["data", "make-splits", "ROOT", "--sed=1"], "unknown option --sed (did you mean --seed?); see rezsl data make-splits --help"),
-        (["data", "make-splits", "ROOT", "--seed=x"], "--seed: Expected a int. Got value: x"),
+        (["data", "make-splits", "ROOT", "--seed=x"], "--seed: expected a whole number, got x"),
         (["data", "make-splits", "ROOT", "--unseen", "1.5"], "unseen: no class is called '1.5'; expected names of semantics.csv, or a share below 1"),
         (["data", "make-splits", "ROOT", "--unseen", "-0.5"], "unseen: expected a share of at least 0 and below 1, or class names, got -0.5"),
         (["data", "check", "/nowhere"], "/nowhere: expected a directory, got nothing; name the directory of a data set"),
@@ -137,11 +137,8 @@ def test_a_wrong_command_line_ends_in_one_clear_line(
 def test_help_at_each_level(capsys: pytest.CaptureFixture[str]) -> None:
     assert "choose unseen classes" in printed(capsys, 0)
     assert printed(capsys, 0, "--help") == printed(capsys, 0)
-    for command, option in (("check", "--decode"), ("make-splits", "--group_pattern")):
-        with pytest.raises(SystemExit) as left:
-            main(["data", command, "--help"])
-        assert left.value.code == 0
-        assert option in capsys.readouterr().out
+    for command, option in (("check", "--decode"), ("make-splits", "--group-pattern")):
+        assert option in printed(capsys, 0, command, "--help")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rezsl.data import load_digits
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("explain") / "run"
-    short = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
+    short = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu"]
     tiny = ["--backbone", "small_resnet", "--backbone.width", "4"]
     assert main(["fit", "--data", "digits", *tiny, *short, "--run-dir", str(root)]) == 0
     return root
@@ -36,7 +36,7 @@ def test_a_picture_is_written_where_it_was_asked_for(
     with Image.open("eight-explained.png") as picture:
         assert picture.format == "PNG"
         assert picture.width > 500
-    chosen = ["--semantics", "[roundness, narrow]", "--out", "chosen.png"]
+    chosen = ["--semantics", "[roundness, narrow]", "--output", "chosen.png"]
     assert main(["explain", str(run), str(photo), *chosen]) == 0
     assert Path("chosen.png").stat().st_size > 10_000
 
@@ -46,18 +46,21 @@ def test_a_picture_is_written_where_it_was_asked_for(
     [
         (
             ["--semantics", "[roundnes]"],
-            "semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?",
+            "--semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?",
         ),
-        (["--top", "0"], "top: expected at least 1, got 0"),
+        (["--top", "0"], "--top: expected at least 1, got 0"),
         (["--row", "1"], "--row: expected a row of PHOTO, from 0 to 0, got 1"),
         (["--row=-1"], "--row: expected a row of PHOTO, from 0 to 0, got -1"),
-        (["--out", "DIR"], "--out: expected a file, got the directory DIR; name a file in it, as DIR/explained.png"),
         (
-            ["--out", "DIR/no/x.png"],
-            "--out: expected a file in a directory that exists, got DIR/no/x.png; make DIR/no first",
+            ["--output", "DIR"],
+            "--output: expected a file, got the directory DIR; name a file in it, as DIR/explained.png",
         ),
-        (["--out", "DIR/x.xyz"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz"),
-        (["--out", "DIR/x"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x"),
+        (
+            ["--output", "DIR/no/x.png"],
+            "--output: expected a file in a directory that exists, got DIR/no/x.png; make DIR/no first",
+        ),
+        (["--output", "DIR/x.xyz"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz"),
+        (["--output", "DIR/x"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(
@@ -66,7 +69,7 @@ def test_what_cannot_be_drawn_is_one_line(
     capsys.readouterr()
     out = tmp_path / "none.png"
     options = [option.replace("DIR", str(tmp_path)) for option in options]
-    assert main(["explain", str(run), str(photo), "--out", str(out), *options]) == USER_ERROR
+    assert main(["explain", str(run), str(photo), "--output", str(out), *options]) == USER_ERROR
     expected = expected.replace("DIR", str(tmp_path)).replace("PHOTO", str(photo))
     assert capsys.readouterr().err.strip() == f"rezsl: error: {expected}"
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ from rezsl.regions import load_region_store
 from rezsl.regions.pretrained import quiet
 
 DIGITS = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
-SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
+SHORT = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digits through a small network, extracted in two shards."""
     root = tmp_path_factory.mktemp("cli") / "store"
     for shard in ("2/2", "1/2"):
-        assert main(["extract", *DIGITS, "--out", str(root), "--shard", shard, "--batch-size=256"]) == 0
+        assert main(["extract", *DIGITS, "--output", str(root), "--shard", shard, "--batch-size=256"]) == 0
     return root
 
 
@@ -73,7 +73,7 @@ def test_predict_finds_the_store_or_says_that_it_needs_one(
     assert main(["predict", str(tmp_path / "run"), str(photo), "--format=json", "--store", str(store)]) == 0
     assert json.loads(capsys.readouterr().out) == found
     other = tmp_path / "other"
-    assert main(["extract", *DIGITS, "--seed=1", "--out", str(other)]) == 0
+    assert main(["extract", *DIGITS, "--seed=1", "--output", str(other)]) == 0
     assert error_of(capsys, "predict", run, photo, "--store", other) == (
         f"{other}: expected a store of regions of small_resnet (random weights), which the model was trained on, got "
         f"one that differs in backbone.sha256; give a store of that backbone"
@@ -104,7 +104,7 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     arguments = ["extract", "--data", "folder", "--data.root", str(folder), "--backbone", "pretrained"]
     arguments += ["--backbone.source", str(tmp_path / "vit")]
     out = tmp_path / "store"
-    assert main([*arguments, "--backbone.image_size=48", "--dtype=bfloat16", "--out", str(out)]) == 0
+    assert main([*arguments, "--backbone.image-size=48", "--dtype=bfloat16", "--output", str(out)]) == 0
     assert "2 × 37 × 16 numbers" in capsys.readouterr().out
     inputs = load_region_store(out).inputs
     assert isinstance(inputs, torch.Tensor)
@@ -120,7 +120,7 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     arguments[-1] = "painters/vit"
-    arguments += ["--backbone.image_size=48", "--dtype=bfloat16", "--out"]
+    arguments += ["--backbone.image-size=48", "--dtype=bfloat16", "--output"]
     assert main([*arguments, str(out)]) == 0
     assert main([*arguments, str(tmp_path / "new")]) == 0
     described = json.loads((tmp_path / "new" / "manifest.json").read_text())["backbone"]
@@ -132,8 +132,11 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     [
         ([*DIGITS, "--shard=0/2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '0/2'"),
         ([*DIGITS, "--shard=2"], "--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got '2'"),
-        ([*DIGITS, "--chunk=0"], "chunk: expected at least 1, got 0"),
-        ([*DIGITS, "--backbone.widht=3"], "--backbone: Option 'widht' is not accepted"),
+        ([*DIGITS, "--chunk=0"], "--chunk: expected at least 1, got 0"),
+        (
+            [*DIGITS, "--backbone.widht=3"],
+            "unknown option --backbone.widht of small_resnet (did you mean --backbone.width?); see rezsl extract --backbone.help small_resnet",
+        ),
         (
             ["--data", "digits", "--backbone", "small_resne"],
             "--backbone: unknown 'small_resne' (did you mean small_resnet?); expected pretrained, small_resnet",
@@ -143,13 +146,13 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
 def test_wrong_options_are_named(
     tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert error_of(capsys, "extract", *arguments, "--out", tmp_path / "no") == message
+    assert error_of(capsys, "extract", *arguments, "--output", tmp_path / "no") == message
     assert not (tmp_path / "no").exists()
 
 
 def test_regions_are_not_extracted_again(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--data", "regions", "--data.root", str(store), "--backbone", "small_resnet"]
-    message = error_of(capsys, "extract", *arguments, "--out", tmp_path / "no")
+    message = error_of(capsys, "extract", *arguments, "--output", tmp_path / "no")
     assert message.startswith("--data: expected a benchmark of images, got features (Benchmark('digits'")
 
 
@@ -160,5 +163,5 @@ def test_ctrl_c_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rezsl.regions.extraction.read_record", interrupt)
-    assert main(["extract", *DIGITS, "--out", str(tmp_path / "no")]) == INTERRUPTED
+    assert main(["extract", *DIGITS, "--output", str(tmp_path / "no")]) == INTERRUPTED
     assert "rezsl: interrupted; the same command goes on where this one stopped" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 from rezsl.cli.main import USER_ERROR, main
 
 TINY = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
-SHORT = ["--max-epochs=1", "--batches.per_epoch=3", "--accelerator=cpu"]
+SHORT = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu"]
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def test_two_runs_become_one_page_with_their_differences(
     ("make", "expected"),
     [
         (lambda run, folder: [run, run], "runs: expected different directories, got {run} twice"),
-        (lambda run, folder: [run, "-o", folder], "--out: expected a file, got the directory {folder}; name a file in it, as {folder}/report.html"),
-        (lambda run, folder: [run, "-o", folder / "no" / "a.html"], "--out: expected a file in a directory that exists, got {folder}/no/a.html; make {folder}/no first"),
+        (lambda run, folder: [run, "-o", folder], "--output: expected a file, got the directory {folder}; name a file in it, as {folder}/report.html"),
+        (lambda run, folder: [run, "-o", folder / "no" / "a.html"], "--output: expected a file in a directory that exists, got {folder}/no/a.html; make {folder}/no first"),
         (lambda run, folder: [run, "-o", folder / "a.html", "--data", "digitz"], "--data: unknown 'digitz' (did you mean digits?); expected "),
     ],
 )  # fmt: skip

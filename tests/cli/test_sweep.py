@@ -55,10 +55,10 @@ def test_the_winning_file_is_what_the_best_trial_ran_and_fit_takes_it(
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"max_epoch": [1, 2]}, "space.yaml: max_epoch: unknown option --max_epoch (did you mean --max_epochs?); see rezsl fit --help"),
+        ({"max_epoch": [1, 2]}, "space.yaml: max_epoch: unknown option --max-epoch (did you mean --max-epochs?); see rezsl fit --help"),
         ({"loss_weight": {"low": 1, "high": 0.5}}, "space.yaml: loss_weight: expected low below high, got 1 to 0.5; the range is empty"),
         ({"seed": [1, 2]}, "space.yaml: seed: expected an option that may be chosen by validation, got this one"),
-        ({"max_epochs": ["two", 3]}, "space.yaml: max_epochs: --max_epochs: Expected a int. Got value: two"),
+        ({"max_epochs": ["two", 3]}, "space.yaml: max_epochs: --max-epochs: expected a whole number, got two"),
     ],
 )  # fmt: skip
 def test_a_wrong_space_is_told_before_anything_is_trained(

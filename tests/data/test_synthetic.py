@@ -170,7 +170,7 @@ def test_the_command_line_knows_it(tmp_path: Path) -> None:
     table.write_text("class,x,y\na,1,0\nb,0,2\nc,3,1\n")
     options = parser()
     arguments = ["--data=synthetic", f"--data.semantics={table}", "--data.samples=[2,3,4]", "--data.unseen=1"]
-    settings = options.parse_args([*arguments, "--data.validation=0", "--data.dim=3", "--data.noise_dependence=2"])
+    settings = options.parse_args([*arguments, "--data.validation=0", "--data.dim=3", "--data.noise-dependence=2"])
     made = instantiate(options, settings).data
     assert repr(made) == "Benchmark('synthetic', 9 features, 2 seen and 1 unseen classes, 2 attributes)"
     expected = load_synthetic(table, samples=[2, 3, 4], unseen=1, validation=0, dim=3, noise_dependence=2.0)

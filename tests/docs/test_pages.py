@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rezsl.cli._options import parse
-from rezsl.cli.main import _underscored, main
+from rezsl.cli.main import main
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.plan import read_plan
 from rezsl.files import read_yaml
@@ -87,11 +87,11 @@ def run_command(line: str, block: CodeBlock, where: str, capsys: pytest.CaptureF
 def parse_command(arguments: list[str]) -> None:
     """Parse a command as the command line does, without opening any file but configurations."""
     if arguments[0] == "data":
-        parse(import_module(f"rezsl.cli.data_{arguments[1].replace('-', '_')}").parser(), under(arguments[2:]))
+        parse(import_module(f"rezsl.cli.data_{arguments[1].replace('-', '_')}").parser(), arguments[2:])
         return
     command = import_module(f"rezsl.cli.{arguments[0]}")
     # The parser would print the settings and end the process.
-    rest = [argument for argument in under(arguments[1:]) if argument != "--print_config"]
+    rest = [argument for argument in arguments[1:] if argument != "--print-config"]
     rest = command.prepare(rest) if hasattr(command, "prepare") else rest
     with pytest.MonkeyPatch.context() as patch:
         if any(argument.startswith("configs/") for argument in rest):
@@ -99,10 +99,6 @@ def parse_command(arguments: list[str]) -> None:
         settings = parse(command.parser(), rest)
         if arguments[0] == "compare":
             read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan))
-
-
-def under(arguments: list[str]) -> list[str]:
-    return [_underscored(argument) for argument in arguments]
 
 
 def test_no_page_without_a_place_in_the_navigation() -> None:

@@ -111,7 +111,8 @@ def _class_named(directory: Path, name: str, base: Any) -> Any:
     places = dict.fromkeys(f"{candidate.__module__}.{candidate.__qualname__}" for candidate in found)
     if not found:
         raise ModelFileError(
-            f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, import its module first"
+            f"{directory}: unknown {base.__name__} class {name!r}; if it is your own, import its module first, on the "
+            f"command line with --import MODULE"
         )
     if len(places) > 1:
         raise ModelFileError(

@@ -11,7 +11,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli import sweep as sweep_command
-from rezsl.cli._options import advice_when_interrupted, new_parser, show
+from rezsl.cli._options import advice_when_interrupted, show
+from rezsl.cli._parser import new_parser
 from rezsl.cli.main import main
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least
 from rezsl.experiments.jobs import Folder, Job, run_jobs
@@ -28,15 +29,11 @@ TABLES = {"table.md": as_markdown, "table.tex": as_latex, "table.csv": as_csv, "
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("compare")
-    options.usage = "rezsl compare PLAN.yaml -o DIR [options]"
-    options.add_argument("plan", type=Path, help="a YAML file: datasets, methods, losses, seeds, baseline, search")
-    options.add_argument("-o", "--output", type=Path, required=True, help="where runs, searches and tables are kept")
-    options.add_argument("--processes", type=int, default=1, help="runs at a time; they share the cores")
-    options.add_argument(
-        "--data_root", metavar="NAME=PATH", nargs="+", action="extend", default=[],
-        help="the directories of the plan's data sets",
-    )  # fmt: skip
-    options.add_argument("--test", type=PairedTest, default="t", help="test of paired differences from the baseline")
+    options.add_argument("plan", type=Path, metavar="PLAN.yaml")
+    options.add_argument("-o", "--output", type=Path, required=True)
+    options.add_argument("--processes", type=int, default=1)
+    options.add_argument("--data_root", nargs="+", action="extend", default=[])
+    options.add_argument("--test", type=PairedTest, default="t")
     return options
 
 

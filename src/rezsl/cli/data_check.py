@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli._options import new_parser, show
+from rezsl.cli._options import show
+from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_findings
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
 from rezsl.files import json_text
@@ -21,9 +22,9 @@ INCOMPLETE = 1
 def parser() -> ArgumentParser:
     """Options of the command."""
     options = new_parser("data check")
-    options.add_argument("root", type=Path, metavar="DIR", help="your own folder, or one of a published data set")
-    options.add_argument("--decode", action="store_true", help="decode every image of your own folder")
-    options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the findings")
+    options.add_argument("root", type=Path, metavar="DIR")
+    options.add_argument("--decode", action="store_true")
+    options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli._options import new_parser, show
+from rezsl.cli._options import show
+from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_worst
 from rezsl.data import MadeSplits, make_splits
 
@@ -17,21 +18,13 @@ from rezsl.data import MadeSplits, make_splits
 def parser() -> ArgumentParser:
     """Options of the command."""
     options = new_parser("data make-splits")
-    options.add_argument("root", type=Path, metavar="DIR", help="folder with images/<class>/* and semantics.csv")
-    options.add_argument(
-        "--unseen", type=str, nargs="+", default=["0.2"], metavar="SHARE_OR_NAMES",
-        help="unseen classes: a share of the classes with images, in [0, 1), or names",
-    )  # fmt: skip
-    options.add_argument(
-        "--validation", type=str, nargs="+", default=["0.2"], metavar="SHARE_OR_NAMES",
-        help="validation classes: a share of the seen classes, in [0, 1), or names; 0 for none",
-    )  # fmt: skip
+    options.add_argument("root", type=Path, metavar="DIR")
+    options.add_argument("--unseen", type=str, nargs="+", default=["0.2"])
+    options.add_argument("--validation", type=str, nargs="+", default=["0.2"])
     own: set[str | int] = {"root", "unseen", "validation", "mat", "overwrite"}
     options.add_function_arguments(make_splits, as_group=False, skip=own)
-    options.add_argument(
-        "--mat", action="store_true", help="also write xlsa17/att_splits.mat, the format of published splits"
-    )
-    options.add_argument("--overwrite", action="store_true", help="replace the files of an earlier call")
+    options.add_argument("--mat", action="store_true")
+    options.add_argument("--overwrite", action="store_true")
     return options
 
 

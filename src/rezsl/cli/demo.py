@@ -6,7 +6,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.classifier import load_model
-from rezsl.cli._options import add_resume, advice_when_interrupted, new_parser, show
+from rezsl.cli._options import add_resume, advice_when_interrupted, show
+from rezsl.cli._parser import new_parser
 from rezsl.cli.report import leave_report
 from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
@@ -28,9 +29,9 @@ LOSSES: dict[str, RegressionLoss | None] = {"cross-entropy": None, "+ MSE": MSEL
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("demo")
-    options.add_argument("--run_dir", type=Path, default=Path("runs/demo"), help="where to write models and plots")
-    options.add_argument("--seed", type=int, default=0, help="seed of weights, batches and held-out samples")
-    add_resume(options, "continue an interrupted demo, or show the table of a finished one")
+    options.add_argument("--run_dir", type=Path, default=Path("runs/demo"))
+    options.add_argument("--seed", type=int, default=0)
+    add_resume(options)
     return options
 
 

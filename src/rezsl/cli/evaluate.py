@@ -8,7 +8,8 @@ from rich.console import Console
 
 from rezsl.classifier import load_model
 from rezsl.cli._config import with_data
-from rezsl.cli._options import instantiate, new_parser
+from rezsl.cli._options import instantiate
+from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.evaluation import evaluate
 from rezsl.files import json_text
@@ -18,11 +19,9 @@ from rezsl.report import results_table
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("evaluate")
-    options.add_argument("run", type=Path, help="run directory of a trained model")
-    options.add_argument(
-        "--data", type=Benchmark | None, default=None, help="another benchmark (default: the run's own)"
-    )
-    options.add_argument("--format", type=Literal["table", "json"], default="table", help="how to print the metrics")
+    options.add_argument("run", type=Path, metavar="RUN")
+    options.add_argument("--data", type=Benchmark | None, default=None)
+    options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
 
 

@@ -8,7 +8,8 @@ import torch
 from jsonargparse import ArgumentParser, Namespace
 from torch import Tensor
 
-from rezsl.cli._options import advice_when_interrupted, instantiate, new_parser, show
+from rezsl.cli._options import advice_when_interrupted, instantiate, show
+from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.data import natural_size
 from rezsl.errors import ArgumentError
@@ -18,22 +19,13 @@ from rezsl.regions import ImageBackbone, extract_regions, weights_commit
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("extract")
-    options.add_argument("--data", type=Benchmark, required=True, help="a benchmark of images")
-    options.add_argument(
-        "--backbone", type=Callable[[int, int], ImageBackbone], required=True,
-        help="small_resnet (random weights), or pretrained with its --backbone.source",
-    )  # fmt: skip
-    options.add_argument(
-        "--out", type=Path, required=True, metavar="DIR",
-        help="the store: a new directory, or the one of an interrupted extraction",
-    )  # fmt: skip
+    options.add_argument("--data", type=Benchmark, required=True)
+    options.add_argument("--backbone", type=Callable[[int, int], ImageBackbone], required=True)
+    options.add_argument("-o", "--output", type=Path, required=True)
     others: set[str | int] = {"benchmark", "backbone", "directory", "shard", "source", "revision", "progress"}
     options.add_function_arguments(extract_regions, skip=others)
-    options.add_argument(
-        "--shard", type=str, default="1/1", metavar="I/N",
-        help="the part of the work that this process does, from 1/N to N/N; run one process for each",
-    )  # fmt: skip
-    options.add_argument("--seed", type=int, default=0, help="of random weights")
+    options.add_argument("--shard", type=str, default="1/1")
+    options.add_argument("--seed", type=int, default=0)
     return options
 
 
@@ -51,14 +43,15 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     backbone = arguments.backbone(channels, natural_size(data.inputs))
     with advice_when_interrupted("the same command goes on where this one stopped"):
         manifest = extract_regions(
-            data, backbone, settings.out, settings.dtype, settings.chunk, settings.batch_size, shard, settings.device,
-            *_source(settings.backbone),
+            data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard,
+            settings.device, *_source(settings.backbone),
         )  # fmt: skip
     size = manifest.count * manifest.row_bytes / 2**20
     part = "" if shard == (0, 1) else f"shard {settings.shard} of "
+    shape = " × ".join(map(str, manifest.shape))
     show(
-        f"{part}{' × '.join(map(str, manifest.shape))} numbers ({size:,.0f} MiB of {manifest.dtype}) in {settings.out}",
-        f"next: rezsl fit --data regions --data.root {settings.out}",
+        f"{part}{shape} numbers ({size:,.0f} MiB of {manifest.dtype}) in {settings.output}",
+        f"next: rezsl fit --data regions --data.root {settings.output}",
     )
 
 

@@ -11,7 +11,8 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli._config import ConfigFile
-from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, new_parser, show
+from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, show
+from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_worst
 from rezsl.cli.choices import Benchmark
 from rezsl.cli.report import leave_report
@@ -31,11 +32,10 @@ YES = ("true", "yes", "on")
 def parser() -> ArgumentParser:
     """Return the parser; the arguments of :func:`rezsl.fit` and the fields of :class:`rezsl.Training` are options."""
     options = new_parser("fit")
-    help_of_config = "a YAML file of these options, which later ones override; its entry base names a file below it"
-    options.add_argument("--config", action=ConfigFile, help=help_of_config)
+    options.add_argument("--config", action=ConfigFile)
     options.add_function_arguments(fit, skip={"training", "callbacks", "progress", "resume"}, fail_untyped=True)
     options.add_class_arguments(Training, fail_untyped=True)
-    add_resume(options, "continue the unfinished run in --run-dir, whose config.yaml gives the other options")
+    add_resume(options)
     options.add_argument(
         "--report", type=bool, default=True, help="draw the plots and write the page; rezsl report can do it later"
     )
@@ -51,7 +51,7 @@ def prepare(arguments: list[str]) -> list[str]:
     """Take the options of a resumed run from its own config.yaml."""
     known = StandardParser(add_help=False, allow_abbrev=False)
     known.add_argument("--resume", nargs="?", const="true", default="false")
-    known.add_argument("--run_dir", nargs="?", type=Path)
+    known.add_argument("--run-dir", nargs="?", type=Path)
     given, others = known.parse_known_args(arguments)
     if given.resume.lower() not in YES:
         return arguments

@@ -6,12 +6,11 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from itertools import zip_longest
+from typing import Literal
 
-from jsonargparse import ArgumentParser
-
-from rezsl.cli._options import COMMANDS, new_parser, parse, suggestion
-from rezsl.errors import RezslError
+from rezsl.cli._help import SCREENS, overview, screen
+from rezsl.errors import ArgumentError, RezslError, suggestion
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RezslError, OSError) as error:
         if verbose:
             traceback.print_exc()
-        print(f"rezsl: error: {_one_line(error)}", file=sys.stderr)
+        print(f"rezsl: error: {_one_line(error, arguments)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt as interruption:
         advice = f"; {interruption}" if str(interruption) else ""
@@ -39,70 +38,89 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    options = parser = ArgumentParser(
-        prog="rezsl",
-        description="Attribute-based zero-shot learning: recognise classes without training photos.",
-        epilog="rezsl COMMAND --help lists a command's options. --verbose shows the traceback of an error.",
-        exit_on_error=False,
-        allow_abbrev=False,
-    )
-    module: Any = None
-    depth = 0
-    while module is None:  # rezsl data has commands of its own, such as rezsl data check
-        command = _add_commands(parser, arguments[:depth], arguments[depth:])
-        if command is None:
-            if arguments[:1] == ["--version"]:
-                print(f"rezsl {version('rezsl')}")
-            else:
-                parser.print_help()
-            return 0
-        (module, parser), depth = command, depth + 1
-    rest = [_underscored(argument) for argument in arguments[depth:]]
+    if arguments == ["--version"]:
+        print(f"rezsl {version('rezsl')}")
+        return 0
+    command, rest = _command(arguments)
+    wanted_help = _wanted_help(rest)
+    if not command:
+        print(overview())
+        return 0
+    if SCREENS[command].is_group or wanted_help == "screen":
+        print(screen(command))
+        return 0
+    rest = _with_imports(rest)
+    # Only the module of the command is imported, because an import takes seconds.
+    module = import_module(f"rezsl.cli.{command}".replace(" ", "_").replace("-", "_"))
+    options = module.parser()
+    if wanted_help == "all":
+        print(options.format_help())
+        return 0
+    from rezsl.cli._options import parse  # noqa: PLC0415 - the screens do without jsonargparse
+
     if hasattr(module, "prepare"):
         rest = module.prepare(rest)
-    settings = parse(options, [*arguments[:depth], *rest], parser)
-    for name in arguments[:depth]:
-        settings = settings[name]
-    return module.run(parser, settings) or 0
+    return module.run(options, parse(options, rest)) or 0
 
 
-def _add_commands(options: ArgumentParser, above: list[str], words: list[str]) -> tuple[Any, ArgumentParser] | None:
-    """Add commands to a parser, and return the module and the parser of the one that the first word names, if any.
+def _wanted_help(arguments: Sequence[str]) -> Literal["screen", "all"] | None:
+    """Return which help a command line asks for, if any."""
+    for word, following in zip_longest(arguments, arguments[1:]):
+        if word in ("-h", "--help", "--help=all"):
+            return "all" if word == "--help=all" or following == "all" else "screen"
+    return None
 
-    Only that module is imported, because an import takes seconds; a command with commands of its own has none.
+
+def _command(arguments: list[str]) -> tuple[str, list[str]]:
+    """Return the command that a command line names, such as ``data check``, and the arguments after it.
+
+    The command is empty where the line names none, and a group such as ``data`` where it names no command of it.
     """
-    prefix = "".join(f"{word} " for word in above)
-    below = {name.removeprefix(prefix): summary for name, summary in COMMANDS.items() if name.startswith(prefix)}
-    commands = [name for name in below if " " not in name]
-    name = words[0] if words and words[0] not in ("-h", "--help", "--version") else None
-    if name is not None and name not in commands:
-        kind, of = ("sub-command", f" of {prefix.strip()}") if prefix else ("command", "")
-        raise RezslError(f"unknown {kind} {name!r}{of}{suggestion(name, commands)}; {kind}s: {', '.join(commands)}")
-    added = options.add_subcommands(required=False, title="commands", metavar="COMMAND", description=None)
-    found = None
-    for command in commands:
-        module, parser = None, new_parser(f"{prefix}{command}")
-        if command == name:
-            if not any(other.startswith(f"{command} ") for other in below):
-                module = import_module(f"rezsl.cli.{prefix}{command}".replace(" ", "_").replace("-", "_"))
-                parser = module.parser()
-            found = module, parser
-        program, usage = parser.prog, parser.usage
-        added.add_subcommand(command, parser, help=below[command])
-        parser.prog, parser.usage = program, usage
-    return found
+    command, rest = "", arguments
+    while not command or SCREENS[command].is_group:
+        prefix = f"{command} " if command else ""
+        names = [name.removeprefix(prefix) for name in SCREENS if name.startswith(prefix)]
+        names = [name for name in names if " " not in name]
+        if not rest or rest[0] in ("-h", "--help", "--help=all"):
+            break
+        if rest[0] not in names:
+            kind, of = ("sub-command", f" of {command}") if command else ("command", "")
+            raise RezslError(f"unknown {kind} {rest[0]!r}{of}{suggestion(rest[0], names)}; {kind}s: {', '.join(names)}")
+        command, rest = prefix + rest[0], rest[1:]
+    return command, rest
 
 
-def _underscored(argument: str) -> str:
-    """Return ``--run_dir`` for ``--run-dir``; values stay as they are."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = argument.partition("=")
-    return "--" + name[2:].replace("-", "_") + equals + value
+def _with_imports(arguments: list[str]) -> list[str]:
+    """Import the modules that ``--import`` names, from the current folder too; return the other arguments."""
+    others, words = [], iter(arguments)
+    for word in words:
+        option, equals, name = word.partition("=")
+        if option != "--import":
+            others.append(word)
+            continue
+        name = name if equals else next(words, "")
+        folder = os.getcwd()
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        try:
+            import_module(name)
+        except Exception as error:  # a module of the user may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise ArgumentError(
+                f"--import: expected a module of the current folder, such as models for models.py, got {name!r} "
+                f"({reason}); correct the name or the module"
+            ) from error
+    return others
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: Exception, arguments: Sequence[str]) -> str:
+    """Return the message of an error, in which an argument that was given as an option has the name that was typed."""
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         text = f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    name, colon, rest = text.partition(": ")
+    typed = [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
+    named = (option for option in typed if f".{option[2:]}".replace("-", "_").endswith(f".{name}"))
+    option = next(named, None)
+    return f"{option}{colon}{rest}" if option else text

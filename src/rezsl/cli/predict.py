@@ -12,7 +12,7 @@ from rich.table import Table
 
 from rezsl.classifier import Ranked, ZeroShotClassifier, load_model, model_of_images
 from rezsl.cli._config import store_of_run
-from rezsl.cli._options import new_parser
+from rezsl.cli._parser import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
 from rezsl.errors import DataError
 from rezsl.files import csv_text, json_text
@@ -24,12 +24,9 @@ def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("predict")
     add_model_options(options)
-    options.add_argument(
-        "inputs", type=Path, nargs="+", metavar="IMAGES",
-        help="images, folders of images, or .npy/.mat files of feature rows, as the model was trained on",
-    )  # fmt: skip
-    options.add_argument("--top", type=int, default=5, help="how many classes to name for each input")
-    options.add_argument("--format", type=Literal["table", "csv", "json"], default="table", help="how to print them")
+    options.add_argument("inputs", type=Path, nargs="+", metavar="IMAGES")
+    options.add_argument("--top", type=int, default=5)
+    options.add_argument("--format", type=Literal["table", "csv", "json"], default="table")
     return options
 
 
@@ -54,15 +51,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 
 def add_model_options(options: ArgumentParser) -> None:
     """Add the options that choose the model, its classes and its backbone."""
-    options.add_argument("run", type=Path, help="run directory of a trained model")
-    options.add_argument(
-        "--classes", type=Path | None, default=None,
-        help="a semantics table of the classes to choose among (default: all classes known at training time)",
-    )  # fmt: skip
-    options.add_argument(
-        "--store", type=Path | None, default=None, metavar="DIR",
-        help="for a model trained on a store of regions: a store whose backbone reads the images (default: its own)",
-    )  # fmt: skip
+    options.add_argument("run", type=Path, metavar="RUN")
+    options.add_argument("--classes", type=Path | None, default=None)
+    options.add_argument("--store", type=Path | None, default=None)
 
 
 def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, ClassSemantics | None]:

@@ -7,7 +7,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model
 from rezsl.cli._config import with_data
-from rezsl.cli._options import check_output_file, instantiate, new_parser, show
+from rezsl.cli._options import check_output_file, instantiate, show
+from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.report import ReportedRun, reported_run, save_report
@@ -16,20 +17,16 @@ from rezsl.report import ReportedRun, reported_run, save_report
 def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("report")
-    options.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run directories of trained models")
-    options.add_argument(
-        "--data", type=Benchmark | None, default=None, help="another benchmark, for all runs (default: each run's own)"
-    )
-    options.add_argument(
-        "-o", "--out", type=Path, default=Path("report.html"), metavar="FILE", help="HTML file to write"
-    )
+    options.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    options.add_argument("--data", type=Benchmark | None, default=None)
+    options.add_argument("-o", "--output", type=Path, default=Path("report.html"))
     return options
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Analyse every run on its test images and write the page."""
-    names, out = _names(settings.runs), settings.out
-    check_output_file(out, "report.html")
+    names, output = _names(settings.runs), settings.output
+    check_output_file(output, "report.html")
     reported: dict[str, ReportedRun] = {}
     known: dict[str, Benchmark] = {}
     for name, directory in zip(names, settings.runs, strict=True):
@@ -38,8 +35,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         if (key := str(asked.data)) not in known:
             known[key] = instantiate(options, asked).data
         reported[name] = reported_run(model, known[key], directory)
-    save_report(reported, out)
-    show(f"written to {out}")
+    save_report(reported, output)
+    show(f"written to {output}")
 
 
 def leave_report(collect: Callable[[], Mapping[str, ReportedRun]], path: Path) -> bool:

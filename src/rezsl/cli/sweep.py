@@ -1,6 +1,7 @@
 """``rezsl sweep``: search for settings on validation classes."""
 
 import json
+from argparse import SUPPRESS
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli import fit as fit_command
-from rezsl.cli._options import advice_when_interrupted, instantiate, new_parser, parse, show
+from rezsl.cli._options import advice_when_interrupted, instantiate, parse, show
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
@@ -38,20 +39,17 @@ def parser() -> ArgumentParser:
     """Return the parser of ``rezsl fit`` with the options of the search added."""
     options = fit_command.parser()
     options.prog = "rezsl sweep"
-    options.usage = "rezsl sweep [CONFIG.yaml] --space SPACE.yaml --trials N -o BEST.yaml [options of rezsl fit]"
-    options.description = f"{new_parser('sweep').description} No test image is used."
+    for action in options._actions:
+        if action.dest in PLACES and action.dest != "config":
+            action.help = SUPPRESS
     own = options.add_argument_group("the search")
-    own.add_argument("--space", type=Path, required=True, help="YAML: option: {low, high, log, step} or [choices]")
-    own.add_argument("--trials", type=int, default=20, help="trials of the study at the end, earlier ones included")
-    own.add_argument("--processes", type=int, default=1, help="trials at a time; their processes share the cores")
-    own.add_argument(
-        "--storage", type=str | None, default=None,
-        help="a database URL (sqlite:///…, postgresql://…), or a file; by default a file beside the output; processes "
-        "and machines that name the same one share the study",
-    )  # fmt: skip
-    own.add_argument("--study", type=str, default="sweep", help="name of the study in the storage")
-    own.add_argument("--objective", type=Literal[OBJECTIVES], default="H", help="validation metric to maximise")
-    own.add_argument("-o", "--output", type=Path, required=True, help="where to write the best options of rezsl fit")
+    own.add_argument("--space", type=Path, required=True)
+    own.add_argument("--trials", type=int, default=20)
+    own.add_argument("--processes", type=int, default=1)
+    own.add_argument("--storage", type=str | None, default=None)
+    own.add_argument("--study", type=str, default="sweep")
+    own.add_argument("--objective", type=Literal[OBJECTIVES], default="H")
+    own.add_argument("-o", "--output", type=Path, required=True)
     return options
 
 

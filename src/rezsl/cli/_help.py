@@ -1,0 +1,293 @@
+"""The help of every command on one screen, in the words that users type; ``--help all`` lists the other options too.
+
+No module is imported for it, because PyTorch alone takes a second.
+"""
+
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+
+class Screen(NamedTuple):
+    """The help of one command.
+
+    Attributes:
+        summary: one clause, as the list of commands has it.
+        usage: the arguments after the command.
+        examples: command lines, each with the comment above it.
+        options: arguments and options with their values as they are typed, each with its description. Their
+            descriptions are also those of ``--help all``.
+    """
+
+    summary: str
+    usage: str
+    examples: Mapping[str, str] = {}
+    options: Mapping[str, str] = {}
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the command only has commands below it."""
+        return not self.options
+
+
+RUN = {"RUN": "the directory of a trained model"}
+MODEL = {
+    "--classes FILE": "a table of the classes to choose among (default: all classes that the model has a row for)",
+    "--store DIR": "for a model trained on a store of regions: the store whose backbone reads photos "
+    "(default: its own)",
+}
+OTHER_DATA = "other data, such as folder with --data.root DIR (default: the data of the run)"
+
+SCREENS = {
+    "demo": Screen(
+        "train on handwritten digits that are part of rezsl, with three losses side by side",
+        "[options]",
+        {"rezsl demo": "under a minute"},
+        {
+            "--run-dir DIR": "where to write models, plots and the page (default: runs/demo)",
+            "--seed N": "another seed draws other weights, batches and held-out images (default: 0)",
+            "--resume": "continue an interrupted demo, or show the table of a finished one",
+        },
+    ),
+    "fit": Screen(
+        "train a model, choose its settings on validation classes, and test it once",
+        "--data NAME [options]",
+        {
+            "rezsl fit --data digits": "handwritten digits, which are part of rezsl",
+            "rezsl fit --data folder --data.root signs --run-dir runs/signs": "your own photos: signs/images/<class>/* "
+            "and signs/semantics.csv",
+            "rezsl fit --config runs/signs/config.yaml --seed 1 --run-dir runs/signs-1": "a run again, with another "
+            "seed",
+        },
+        {
+            "--data NAME": "folder (your own photos), digits, apy, awa2, cub, flowers, gtsrb, sun, xlsa17, regions or "
+            "synthetic",
+            "--data.root DIR": "the directory of the data",
+            "--run-dir DIR": "where to write the model, its metrics and its page",
+            "--backbone NAME": "for photos: small_resnet (default), or pretrained",
+            "--backbone.source MODEL": "of pretrained: a model of the hub, such as facebook/dinov2-small, or a folder",
+            "--model NAME": "attention (default for photos), mlp (default for feature vectors), linear, eszsl, …",
+            "--loss NAME": "the loss on attributes: ReMSELoss (default), MSELoss, …, or null for none",
+            "--word-vectors FILE": "word vectors of the attributes' names, for attention",
+            "--max-epochs N": "the most epochs to try (default: 20)",
+            "--seed N": "another seed draws other weights, batches and held-out images (default: 0)",
+            "--accelerator NAME": "where to train: auto (default), cpu, gpu or mps",
+            "--config FILE": "a YAML file of options; those after it on the command line override it",
+            "--print-config": "print all options as such a file and end",
+            "--resume": "continue the interrupted run in --run-dir",
+        },
+    ),
+    "sweep": Screen(
+        "search for settings of fit on validation classes, with Optuna; no test image is used",
+        "[CONFIG.yaml] --space FILE -o FILE [options of rezsl fit]",
+        {
+            "rezsl sweep --space space.yaml -o best.yaml --data digits": "the lines of space.yaml are such as: "
+            "max_epochs: [10, 20, 40]",
+            "rezsl fit --config best.yaml --run-dir runs/best": "and then, the test",
+        },
+        {
+            "--space FILE": "a YAML file with ranges {low, high, log, step} or [choices] by option",
+            "--trials N": "trials of the study at the end, earlier ones included (default: 20)",
+            "-o, --output FILE": "where to write the best options of rezsl fit",
+            "--processes N": "trials at a time; their processes share the cores (default: 1)",
+            "--objective METRIC": "the validation metric to maximise (default: H)",
+            "--storage FILE": "a file or database URL that processes and machines of one study share (default: a "
+            "file beside the output)",
+            "--study NAME": "the name of the study in the storage (default: sweep)",
+        },
+    ),
+    "compare": Screen(
+        "run methods and losses over data sets and seeds, and put the results side by side",
+        "PLAN.yaml -o DIR [options]",
+        {
+            "rezsl compare configs/plans/digits.yaml -o runs/digits --processes 2": "three losses over five seeds",
+            "rezsl compare plan.yaml -o runs/signs --data-root signs=data/signs": "where the plan's data lie here",
+        },
+        {
+            "PLAN.yaml": "a YAML file with datasets, methods, losses, seeds, baseline and search",
+            "-o, --output DIR": "where to keep runs, searches and tables; the same command goes on there",
+            "--data-root NAME=DIR": "the directory of a data set of the plan; several are separated by spaces",
+            "--processes N": "runs at a time; they share the cores (default: 1)",
+            "--test NAME": "the test of paired differences from the baseline: t (default) or wilcoxon",
+        },
+    ),
+    "extract": Screen(
+        "run a backbone over photos once, and keep their regions for any number of runs",
+        "--data NAME --backbone NAME -o DIR [options]",
+        {
+            "rezsl extract --data folder --data.root signs --backbone pretrained \\\n"
+            "    --backbone.source facebook/dinov2-small -o stores/signs": "a network of the hub over your own photos",
+            "rezsl fit --data regions --data.root stores/signs --run-dir runs/signs": "and then, trainings of seconds",
+        },
+        {
+            "--data NAME": "data of photos, such as folder (your own), cub, awa2 or sun",
+            "--data.root DIR": "the directory of the data",
+            "--backbone NAME": "pretrained, or small_resnet with random weights",
+            "--backbone.source MODEL": "of pretrained: a model of the hub, such as facebook/dinov2-small, or a folder",
+            "-o, --output DIR": "the store: a new directory, or that of an interrupted extraction, which goes on",
+            "--dtype TYPE": "the type of the numbers on disk: float16 (default), bfloat16 or float32",
+            "--batch-size N": "images at a time (default: 32)",
+            "--shard I/N": "the part of the work that this process does, from 1/N to N/N (default: 1/1)",
+            "--device NAME": "auto (default), cpu, cuda or mps",
+            "--seed N": "of random weights (default: 0)",
+        },
+    ),
+    "evaluate": Screen(
+        "score a trained model on the test images of its own or other data",
+        "RUN [options]",
+        {"rezsl evaluate runs/signs": "the test metrics of a run again"},
+        RUN | {
+            "--data NAME": OTHER_DATA,
+            "--format FORMAT": "table (default) or json",
+        },
+    ),
+    "report": Screen(
+        "write a page on one or more runs: the answer in words, plots, and an error matrix to explore",
+        "RUN [RUN …] [options]",
+        {
+            "rezsl report runs/signs -o signs.html": "one run",
+            "rezsl report runs/mse runs/remse -o both.html": "two runs side by side",
+        },
+        {
+            "RUN": "the directories of trained models",
+            "-o, --output FILE": "the HTML file to write (default: report.html)",
+            "--data NAME": OTHER_DATA,
+        },
+    ),
+    "predict": Screen(
+        "name the classes of photos, also classes without any training photo",
+        "RUN IMAGES… [options]",
+        {
+            "rezsl predict runs/signs photo.jpg": "one photo",
+            "rezsl predict runs/signs photos/ --top 1 --format csv > names.csv": "a folder of photos, as a table for "
+            "other programs",
+        },
+        RUN | {
+            "IMAGES": "photos, folders of photos, or .npy or .mat files of features, as the model was trained on",
+            "--top N": "how many classes to name for each photo (default: 5)",
+            "--format FORMAT": "table (default), csv or json",
+        } | MODEL,
+    ),
+    "explain": Screen(
+        "draw where a model read each attribute in a photo, and the attributes that decided its class",
+        "RUN IMAGE [options]",
+        {"rezsl explain runs/signs photo.jpg -o why.png": "the seven attributes that decided"},
+        RUN | {
+            "IMAGE": "a photo, or a .npy or .mat file of feature rows",
+            "-o, --output FILE": "the picture to write: .png, .pdf or .svg (default: IMAGE-explained.png)",
+            "--top N": "how many attributes to draw (default: 7)",
+            "--semantics LIST": "the attributes to draw, as '[round, red rim]' (default: those that decided)",
+            "--row N": "the row of a file of features, from 0 (default: 0)",
+        } | MODEL,
+    ),
+    "data": Screen("check a data set, or split one's own photos", "COMMAND"),
+    "data check": Screen(
+        "list what a data set's directory holds and what is missing",
+        "DIR [options]",
+        {"rezsl data check signs --decode": "your own folder, every photo decoded"},
+        {
+            "DIR": "your own folder, or the directory of a published data set",
+            "--decode": "decode every photo of your own folder",
+            "--format FORMAT": "table (default) or json",
+        },
+    ),
+    "data make-splits": Screen(
+        "choose unseen classes, validation classes and test photos of your own folder",
+        "DIR [options]",
+        {
+            "rezsl data make-splits signs": "signs/images/<class>/* and signs/semantics.csv",
+            "rezsl data make-splits signs --unseen stop 'give way' --overwrite": "unseen classes by name",
+        },
+        {
+            "DIR": "the folder with images/<class>/* and semantics.csv",
+            "--unseen SHARE": "unseen classes: a share of the classes with photos, or names (default: 0.2)",
+            "--validation SHARE": "validation classes: a share of the other classes, or names; 0 for none (default: "
+            "0.2)",
+            "--test-seen-share SHARE": "the share of every seen class's photos to test on (default: 0.2)",
+            "--groups FILE": "a CSV file with the columns file,group; photos of one group stay together",
+            "--group-pattern REGEX": "or a regular expression for file names, whose part in parentheses is the group",
+            "--seed N": "another seed draws others (default: 0)",
+            "--overwrite": "replace the files of an earlier call",
+            "--mat": "also write xlsa17/att_splits.mat, the format of published splits",
+        },
+    ),
+}  # fmt: skip
+
+EVERYWHERE = {
+    "--import MODULE": "first import a module of the current folder, with models or losses of your own",
+    "--verbose": "show the traceback of an error",
+}
+"""The options of every command, which :func:`rezsl.cli.main` takes out of the command line."""
+
+
+def overview() -> str:
+    """Return the list of commands, below the four that a new user needs."""
+    first = {
+        "rezsl demo": "digits, in under a minute",
+        "rezsl data check signs": "your own folder: what is missing?",
+        "rezsl fit --data folder --data.root signs --run-dir runs/signs": "",
+        "rezsl predict runs/signs photo.jpg": "also classes without photos",
+    }
+    lines = [
+        *textwrap.wrap("rezsl recognises classes without training photos, by a table that describes them.", width()),
+        "\nStart here:",
+        *(f"  {command:<37} {f'# {comment}' if comment else ''}".rstrip() for command, comment in first.items()),
+        "\nCommands:",
+        *columns({name: entry.summary for name, entry in SCREENS.items() if " " not in name}),
+        "\nrezsl COMMAND --help shows how to use a command.",
+    ]
+    return "\n".join(lines)
+
+
+def screen(command: str) -> str:
+    """Return the help of a command; of one that only has commands below it, their list."""
+    options = SCREENS[command].options
+    below = {name: other.summary for name, other in SCREENS.items() if name.startswith(f"{command} ")}
+    lines = heading(command)
+    if options:
+        lines += ["\nOptions:", *columns(options), f"\nrezsl {command} --help all lists every option."]
+    if below:
+        lines += ["\nCommands:", *columns(below)]
+    return "\n".join(lines)
+
+
+def heading(command: str) -> list[str]:
+    """Return the lines above the options: what the command does, its usage, and its examples."""
+    summary, usage, examples, _ = SCREENS[command]
+    lines = [*textwrap.wrap(sentence(summary), width()), "", f"Usage: rezsl {command} {usage}"]
+    return lines + ["\nExamples:", *(f"  # {comment}\n  {line}" for line, comment in examples.items())] * bool(examples)
+
+
+def sentence(clause: str) -> str:
+    """Return a clause as a sentence."""
+    return f"{clause[0].upper()}{clause[1:]}."
+
+
+def described(command: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """Return how the screen of a command writes an option of one of those names, and its description."""
+    options = (
+        {**SCREENS["fit"].options, **SCREENS["sweep"].options}
+        if command == "sweep"
+        else (SCREENS[command].options if command in SCREENS else {})
+    )
+    wanted = set(names)
+    return next((entry for entry in options.items() if wanted & set(entry[0].replace(",", "").split())), None)
+
+
+def columns(entries: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of a list with a name in the left column and its description in the right one."""
+    indent = 2 + min(24, max(map(len, entries))) + 2
+    for name, text in entries.items():
+        wrapped = textwrap.wrap(text, width() - indent, break_long_words=False, break_on_hyphens=False) or [""]
+        if len(name) > indent - 4:
+            yield f"  {name}"
+        else:
+            wrapped[0] = f"  {name:<{indent - 2}}{wrapped[0]}"
+            yield wrapped.pop(0)
+        yield from (f"{'':{indent}}{line}".rstrip() for line in wrapped)
+
+
+def width() -> int:
+    """Return the columns of a line: those of the terminal, and at most 80, beyond which lines are hard to read."""
+    return min(80, max(50, shutil.get_terminal_size().columns))
