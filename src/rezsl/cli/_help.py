@@ -64,7 +64,7 @@ SCREENS = {
             "--data NAME": "folder (your own photos), digits, apy, awa2, cub, flowers, gtsrb, sun, xlsa17, regions or "
             "synthetic",
             "--data.root DIR": "the directory of the data",
-            "--run-dir DIR": "where to write the model, its metrics and its page",
+            "--run-dir DIR": "where to write the model, its metrics and its page (default: runs/DATA-N)",
             "--backbone NAME": "for photos: small_resnet (default), or pretrained",
             "--backbone.source MODEL": "of pretrained: a model of the hub, such as facebook/dinov2-small, or a folder",
             "--model NAME": "attention (default for photos), mlp (default for feature vectors), linear, eszsl, …",
