@@ -146,7 +146,7 @@ def training(size: Size, device: torch.device) -> Iterator[Row]:
 
 def step_cost(case: Case, rounds: int, device: torch.device) -> tuple[float, str]:
     """Time and memory of a step: forward, cross-entropy and ReMSE, backward, SGD with momentum."""
-    objective = Objective(torch.rand(CLASSES, SEMANTICS) + 0.1, ReMSELoss(), 0.25, 20.0).to(device)
+    objective = Objective(torch.rand(CLASSES, SEMANTICS) + 0.1, ReMSELoss(), 0.25).to(device)
     labels = torch.arange(len(case.inputs), device=device) // 2
     network = case.network.train()
     for part in network.children():

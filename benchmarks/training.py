@@ -64,7 +64,7 @@ def arithmetic(data: Benchmark, start: ZeroShotClassifier, seeded: bool = False)
     """Train with a bare loop: gather, forward, objective, backward, AdamW, schedule, and average of the weights."""
     classifier, inputs, labels = deepcopy(start), data.inputs, data.labels
     assert isinstance(inputs, Tensor)
-    objective = Objective(data.semantics.values[:SEEN], ReMSELoss(), 1.0, classifier.scale)
+    objective = Objective(data.semantics.values[:SEEN], ReMSELoss(), 1.0, score=classifier.class_scores)
     optimization = TRAINING.optimization
     optimizer, average = optimization.build(classifier), WeightAverage(classifier, optimization.averaging)
     rate = optimization.factor(STEPS, 1)

@@ -1,8 +1,11 @@
+from functools import partial
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError
+from rezsl.functional import class_scores
 from rezsl.losses import MSELoss, Objective
 from tests.oracles import scoring as oracle
 
@@ -11,7 +14,9 @@ def test_terms_and_their_sum(generator: torch.Generator) -> None:
     table = torch.rand(3, 5, generator=generator, dtype=torch.float64)
     prediction = torch.randn(4, 5, generator=generator, dtype=torch.float64)
     labels = torch.tensor([0, 2, 1, 1])
-    terms = Objective(table, MSELoss(normalize=False), loss_weight=0.3, scale=7.0)(prediction, labels)
+    terms = Objective(table, MSELoss(normalize=False), loss_weight=0.3, score=partial(class_scores, scale=7.0))(
+        prediction, labels
+    )
     scores = torch.from_numpy(oracle.cosine_scores(prediction.numpy(), table.numpy(), 7.0))
     classification = -scores.log_softmax(dim=1)[torch.arange(4), labels].mean()
     regression = F.mse_loss(prediction, table[labels])

@@ -14,7 +14,7 @@ def in_parts(network: nn.Module, inputs: torch.Tensor, size: int) -> torch.Tenso
 def test_losses_of_the_whole_batch_have_the_gradients_of_the_whole_batch() -> None:
     torch.manual_seed(0)
     semantics = torch.rand(5, 6) + 0.1
-    objective = Objective(semantics, ReMSELoss(1.0, 0.5), 1.0, 20.0).double()
+    objective = Objective(semantics, ReMSELoss(1.0, 0.5), 1.0).double()
     network = nn.Sequential(nn.Linear(4, 7), nn.LayerNorm(7), nn.Tanh(), nn.Linear(7, 6)).double()
     inputs, labels = torch.randn(11, 4).double(), torch.randint(5, (11,))
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rezsl.data import Crop, FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError, check_at_least, check_choice, check_positive
-from rezsl.functional.shapes import Predictions, Protocol, Scores
+from rezsl.functional import l2_normalize, varied_attributes
+from rezsl.functional.shapes import ClassMatrix, Predictions, Protocol, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
 from rezsl.semantics import ClassSemantics
@@ -48,11 +49,17 @@ class ZeroShotClassifier(nn.Module):
         scale: scale of the cosine scores, positive.
         protocol: ``oracle`` if epoch and γ were chosen on test classes, as published results did. The model keeps this
             mark, so that no table shows its metrics as honest ones.
+        centered: score by cosines around the mean of the seen classes, see :meth:`compared`.
+        varied_only: leave the attributes in which all seen classes are equal out of the scores.
 
     Raises:
-        ArgumentError: an option is out of range, or the network was made with other attributes.
+        ArgumentError: an option is out of range, the network was made with other attributes, or its scores are no
+            cosines, which alone can be centered and leave attributes out.
         DataError: a seen class is not in the table.
     """
+
+    origin: Float[Tensor, "S"]
+    counted: Bool[Tensor, "S"]
 
     def __init__(
         self,
@@ -63,10 +70,12 @@ class ZeroShotClassifier(nn.Module):
         gamma: float = 0.0,
         scale: float = 20.0,
         protocol: Protocol = "honest",
+        centered: bool = False,
+        varied_only: bool = False,
     ) -> None:
         super().__init__()
         semantics = _as_network_reads_it(semantics, network)
-        semantics.index(seen_classes)
+        seen = semantics.values[semantics.index(seen_classes)]
         check_positive(scale=scale)
         if not math.isfinite(gamma):
             raise ArgumentError(f"gamma: expected a finite number, got {gamma!r}")
@@ -74,6 +83,18 @@ class ZeroShotClassifier(nn.Module):
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, tuple(seen_classes)
         self.gamma, self.scale, self.protocol = gamma, scale, protocol
+        for name, chosen in (("centered", centered), ("varied_only", varied_only)):
+            if chosen and not network.scores_are_cosines:
+                raise ArgumentError(
+                    f"{name}: expected false with {type(network).__name__}, whose scores are no cosines, got true; "
+                    f"set it to false"
+                )
+        self.centered, self.varied_only = centered, varied_only
+        # Both follow from the table and the seen classes, so they are not saved.
+        origin = l2_normalize(seen).mean(dim=0) if centered else seen.new_zeros(seen.shape[1])
+        counted = varied_attributes(seen) if varied_only else torch.ones(seen.shape[1], dtype=torch.bool)
+        self.register_buffer("origin", origin, persistent=False)
+        self.register_buffer("counted", counted, persistent=False)
 
     def forward(self, inputs: Tensor) -> Predictions:
         """Predict the attributes of a batch of inputs, ``[B, S]``."""
@@ -119,6 +140,27 @@ class ZeroShotClassifier(nn.Module):
             self.train(was_training)
         return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))
 
+    def compared(
+        self, predictions: Predictions, class_semantics: ClassMatrix
+    ) -> tuple[Float[Tensor, "B S"], Float[Tensor, "C S"]]:
+        """Return predictions ``[B, S]`` and class semantics ``[C, S]`` as the scores compare them.
+
+        With ``centered``, the mean direction of the seen classes is subtracted from both, so that the cosine compares
+        in what classes differ from the average class, and not what all of them share. With ``varied_only``, attributes
+        in which all seen classes are equal become 0 in both: no training image shows how they look.
+        """
+        if self.centered:
+            origin = self.origin.to(predictions)
+            predictions = predictions - origin
+            class_semantics = l2_normalize(class_semantics.to(predictions.dtype)) - origin
+        if self.varied_only:
+            predictions, class_semantics = predictions * self.counted, class_semantics * self.counted
+        return predictions, class_semantics
+
+    def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix) -> Scores:
+        """Return the scores of predictions ``[B, S]`` for classes ``[C, S]``, from which γ is not subtracted."""
+        return self.network.class_scores(*self.compared(predictions, class_semantics), self.scale)
+
     def scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Scores:
         """Return calibrated scores of the candidate classes, ``[B, C]``: the network's scores, less γ for seen classes.
 
@@ -130,7 +172,7 @@ class ZeroShotClassifier(nn.Module):
         candidates = self.semantics if candidates is None else self.semantics.with_classes_of(candidates)
         is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
         values = candidates.values.to(predictions.device)
-        return self.network.class_scores(predictions, values, self.scale) - self.gamma * is_seen
+        return self.class_scores(predictions, values) - self.gamma * is_seen
 
     def classify(
         self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1

@@ -98,8 +98,9 @@ def explain(
     finally:
         model.train(was_training)
     winner, runner_up = model.rank(model.scores(prediction.cpu(), table), table.classes, 2)[0]
-    predicted = l2_normalize(prediction.cpu())[0]
-    directions = l2_normalize(table.values[table.index([winner.name, runner_up.name])])
+    values = table.values[table.index([winner.name, runner_up.name])].to(prediction.device)
+    predictions, directions = (l2_normalize(side).cpu() for side in model.compared(prediction, values))
+    predicted = predictions[0]
     share, lead = (model.scale * predicted * side for side in (directions[0], directions[0] - directions[1]))
     attention = elsewhere = None
     if weights is not None and isinstance(model.backbone, ImageBackbone):

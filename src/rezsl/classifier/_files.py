@@ -20,10 +20,10 @@ from rezsl.regions import (
 )
 from rezsl.semantics import pack_semantics, unpack_semantics
 
-OPTIONS = ("seen_classes", "gamma", "scale", "protocol")
+OPTIONS = ("seen_classes", "gamma", "scale", "protocol", "centered", "varied_only")
 """The arguments of a classifier that are plain JSON values."""
 
-FORMAT = 2
+FORMAT = 3
 """The number of the file format, which is raised with every change that other versions of rezsl cannot read."""
 
 

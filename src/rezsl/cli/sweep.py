@@ -151,7 +151,8 @@ class _Watch(Callback):
         self.watch = watch
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
-        self.watch(Choice.of(record))
+        if stage.name == "select":  # the first fold
+            self.watch(Choice.of(record))
 
 
 def _header(result: SearchResult, settings: Namespace) -> str:

@@ -195,6 +195,11 @@ class Benchmark:
         return "features" if isinstance(self.inputs, Tensor) and self.inputs.is_floating_point() else "images"
 
     @property
+    def of_photos(self) -> bool:
+        """Whether the inputs are photos in files, or regions of photos in a store."""
+        return self.regions is not None or not isinstance(self.inputs, Tensor)
+
+    @property
     def seen_classes(self) -> tuple[str, ...]:
         """Names of the classes with images in ``trainval``, in the table's order."""
         return self.class_names(self.split.trainval)

@@ -47,11 +47,38 @@ def selection_split(
     else:
         training_classes, val_unseen = hold_out_classes(split.trainval, labels, class_share, seed)
     train, val_seen = hold_out_samples(training_classes, labels, benchmark.groups, sample_share, seed)
-    if not len(val_seen):
+    return _checked(SelectionSplit(train, val_seen, val_unseen))
+
+
+def _checked(split: SelectionSplit) -> SelectionSplit:
+    if not len(split.val_seen):
         raise DataError(
             "classes: every training class has a single image or group; validation needs one more of some class"
         )
-    return SelectionSplit(train, val_seen, val_unseen)
+    return split
+
+
+def class_folds(benchmark: Benchmark, folds: int, seed: int, sample_share: float = 0.2) -> tuple[SelectionSplit, ...]:
+    """Divide the seen classes into folds; each serves once as the validation classes, and every class in one fold.
+
+    Args:
+        benchmark: only its ``trainval`` images are used, and its own validation classes count as any other seen class.
+        folds: number of folds, at least 2; there are no more folds than seen classes.
+        seed: seed of the draws.
+        sample_share: share of each training class's images (whole groups) to hold out.
+
+    Raises:
+        DataError: there are fewer than three seen classes, or no training class can give up an image.
+    """
+    index, labels = benchmark.split.trainval, benchmark.labels
+    _check_classes(classes := labels[index].unique())
+    drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))]
+    splits = []
+    for fold in range(folds := min(folds, len(classes))):
+        held_out = torch.isin(labels[index], drawn[fold::folds])
+        train, val_seen = hold_out_samples(index[~held_out], labels, benchmark.groups, sample_share, seed)
+        splits.append(_checked(SelectionSplit(train, val_seen, index[held_out])))
+    return tuple(splits)
 
 
 def draw_split(
@@ -73,16 +100,19 @@ def hold_out_classes(
     index: Int[Tensor, "N"], labels: Int[Tensor, "M"], share: float, seed: int
 ) -> tuple[Int[Tensor, "K"], Int[Tensor, "L"]]:
     """Divide an index into the images of kept and of held-out classes; at least one is held out, and two are kept."""
-    classes = labels[index].unique()
+    _check_classes(classes := labels[index].unique())
+    count = min(max(1, round(share * len(classes))), len(classes) - 2)
+    drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))[:count]]
+    held_out = torch.isin(labels[index], drawn)
+    return index[~held_out], index[held_out]
+
+
+def _check_classes(classes: Tensor) -> None:
     if len(classes) < 3:
         raise DataError(
             f"classes: expected at least 3 to choose from, to hold one out and still compare two, got {len(classes)}; "
             f"give more classes images"
         )
-    count = min(max(1, round(share * len(classes))), len(classes) - 2)
-    drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))[:count]]
-    held_out = torch.isin(labels[index], drawn)
-    return index[~held_out], index[held_out]
 
 
 def hold_out_samples(

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
 from jaxtyping import Int
@@ -160,8 +159,7 @@ def evaluate_samples(
     if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in table.classes]
-    score = partial(model.network.class_scores, scale=model.scale)
-    evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, score)
+    evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, model.class_scores)
     index = torch.cat([seen_index, unseen_index])
     predictions, labels = model.predict_semantics(benchmark.inputs, batch_size, index), benchmark.labels[index]
     for part, rows in zip(predictions.split(batch_size), labels.split(batch_size), strict=True):

@@ -8,6 +8,7 @@ bytes per sample.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -149,6 +150,14 @@ class SeenUnseenCurve(NamedTuple):
         step = int(torch.searchsorted(self.gamma, self.gamma.new_tensor(gamma), right=True)) - 1
         return CurvePoint(gamma, float(self.seen[max(step, 0)]), float(self.unseen[max(step, 0)]))
 
+    def keeping(self, share: float) -> float:
+        """Return the largest γ at which S is at least ``share`` of its highest value, by the end of that step.
+
+        No sample of an unseen class is needed: it is a quantile of the margins of the seen samples that are right.
+        """
+        steps = int((self.seen >= share * self.seen[0]).sum())
+        return float(self.gamma[min(steps, len(self.gamma) - 1)])
+
     def best(self) -> CurvePoint:
         """Return the point with the highest harmonic mean.
 
@@ -169,6 +178,17 @@ class SeenUnseenCurve(NamedTuple):
         middle = begin / 2 + end / 2
         gamma = middle if begin <= middle < end else begin
         return CurvePoint(gamma, float(self.seen[step]), float(self.unseen[step]))
+
+
+def average_curves(curves: Sequence[SeenUnseenCurve]) -> SeenUnseenCurve:
+    """Return the curve whose S and U at each γ are the means over the curves, such as those of several folds."""
+    gamma = torch.cat([curve.gamma for curve in curves]).unique()
+    steps = [torch.searchsorted(curve.gamma, gamma, right=True).sub(1).clamp(min=0) for curve in curves]
+    seen, unseen = (
+        torch.stack([getattr(curve, side)[step] for curve, step in zip(curves, steps, strict=True)]).mean(dim=0)
+        for side in ("seen", "unseen")
+    )
+    return SeenUnseenCurve(gamma, seen, unseen)
 
 
 def seen_unseen_margins(

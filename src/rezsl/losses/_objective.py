@@ -13,7 +13,7 @@ from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Sc
 from rezsl.losses._loss import ClassificationLoss, RegressionLoss
 from rezsl.losses.classification import CrossEntropyLoss
 
-ScoreFunction = Callable[[Predictions, ClassMatrix, float], Scores]
+ScoreFunction = Callable[[Predictions, ClassMatrix], Scores]
 
 CROSS_ENTROPY = CrossEntropyLoss()
 
@@ -34,10 +34,9 @@ class Objective(nn.Module):
         class_semantics: attributes of the K training classes, ``[K, S]``; labels are rows of it.
         loss: the regression loss, or None for none.
         loss_weight: λ, 0 or more.
-        scale: scale of the class scores.
         classification: the loss on class scores, or None for none.
-        score: function from predictions ``[B, S]``, class semantics ``[K, S]`` and ``scale`` to class scores
-            ``[B, K]``; by default cosine × scale.
+        score: function from predictions ``[B, S]`` and class semantics ``[K, S]`` to class scores ``[B, K]``; by
+            default cosine × 20.
     """
 
     class_semantics: Tensor
@@ -47,7 +46,6 @@ class Objective(nn.Module):
         class_semantics: ClassMatrix,
         loss: RegressionLoss | None,
         loss_weight: float = 1.0,
-        scale: float = 20.0,
         classification: ClassificationLoss | None = CROSS_ENTROPY,
         score: ScoreFunction = class_scores,
     ) -> None:
@@ -56,7 +54,7 @@ class Objective(nn.Module):
         self.register_buffer("class_semantics", class_semantics, persistent=False)
         if loss is None and classification is None:
             raise ArgumentError("loss, classification: expected at least one of them, got none")
-        self.loss, self.loss_weight, self.scale = loss, loss_weight, scale
+        self.loss, self.loss_weight = loss, loss_weight
         self.classification, self.score = classification, score
 
     def forward(
@@ -65,7 +63,7 @@ class Objective(nn.Module):
         """Return the terms for predictions ``[B, S]``, labels ``[B]`` in ``[0, K)`` and penalties of samples."""
         classification = regression = own = torch.zeros((), device=prediction.device)
         if self.classification is not None:
-            classification = self.classification(self.score(prediction, self.class_semantics, self.scale), labels)
+            classification = self.classification(self.score(prediction, self.class_semantics), labels)
         if self.loss is not None:
             regression = self.loss(prediction, self.class_semantics[labels], labels)
         if penalty is not None:

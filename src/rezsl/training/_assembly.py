@@ -57,7 +57,16 @@ def new_classifier(
     semantics = data.semantics if has_regions else replace(data.semantics, places=None)
     network = model(input_stage.region_dim, semantics)
     seen = data.class_names(train_index)
-    return ZeroShotClassifier(input_stage, network, semantics, seen, scale=training.scale, protocol=training.protocol)
+    return ZeroShotClassifier(
+        input_stage,
+        network,
+        semantics,
+        seen,
+        scale=training.scale,
+        protocol=training.protocol,
+        centered=training.centered is True,
+        varied_only=training.varied_only,
+    )
 
 
 def with_word_vectors(

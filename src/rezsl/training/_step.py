@@ -5,6 +5,7 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Beta
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
@@ -53,6 +54,11 @@ class TrainingStep(nn.Module):
             loss.prepare(semantics, training.batches.drawn(labels))
         network.prepare(semantics)
         self.classifier, self.micro = classifier, micro
+        # Mixup (Zhang et al., ICLR 2018) mixes a batch with its permutation by one share from a Beta distribution; the
+        # objective is the mean of those for both labels, with the same share.
+        self.mixing = (
+            Beta(training.mixup, training.mixup) if isinstance(training.mixup, float) and training.mixup else None
+        )
         self.augmentation: nn.Module | None = None
         if isinstance(backbone, ImageBackbone):
             backbone.recompute(recompute)
@@ -62,7 +68,7 @@ class TrainingStep(nn.Module):
         positions[rows] = torch.arange(len(rows))
         self.register_buffer("positions", positions, persistent=False)
         self.objective = Objective(
-            semantics, loss, training.loss_weight, classifier.scale, training.classification, network.class_scores
+            semantics, loss, training.loss_weight, training.classification, classifier.class_scores
         )
 
     def forward(self, inputs: Tensor, labels: Tensor) -> ObjectiveTerms:
@@ -74,12 +80,22 @@ class TrainingStep(nn.Module):
                     inputs = self.augmentation(inputs)
         positions = self.positions[labels]
         target = self.objective.class_semantics[positions]
+        share, partner = 1.0, positions
+        if self.mixing is not None and self.training:
+            share = float(self.mixing.sample())
+            order = torch.randperm(len(inputs), device=inputs.device)
+            inputs, partner = torch.lerp(inputs[order].float(), inputs.float(), share), positions[order]
+            target = torch.lerp(target[order], target, share)
         prediction, penalty = forward_in_parts(
             self.classifier.training_forward, self.classifier, (inputs, target), self.micro
         )
         # Cosines times 20 in half precision move in steps of 0.1, so mixed precision ends before the objective.
         with torch.autocast(inputs.device.type, enabled=False):
             terms: ObjectiveTerms = self.objective(prediction.float(), positions, penalty.float())
+            if share < 1:
+                others: ObjectiveTerms = self.objective(prediction.float(), partner, penalty.float())
+                pairs = zip(terms, others, strict=True)
+                terms = ObjectiveTerms(*(share * term + (1 - share) * other for term, other in pairs))
         return terms
 
 

@@ -1,11 +1,19 @@
 """Hooks into a training: the base class of callbacks, what they receive, and the choice of epochs and γ by one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.evaluation import Evaluation
+from rezsl.functional import SeenUnseenCurve
+
+FEW_CLASSES = 5
+"""The least number of validation classes on which γ can rest: with fewer, it differs widely from draw to draw."""
+
+
+KEPT = 0.6
+"""The share of right seen images that stays right at the γ with which the best one of several folds is averaged."""
 
 
 @dataclass
@@ -109,7 +117,10 @@ class Choice:
         harmonic_mean: validation H, at that γ.
         standard_error: of that H, over classes.
         ausuc: validation AUSUC.
-        unseen_classes: the number of validation classes that these metrics rest on.
+        unseen_classes: the number of validation classes that these metrics rest on, over all folds.
+        folds: the number of class folds.
+        centered: whether the scores are centered, see :class:`rezsl.training.Training`.
+        mixup: α of mixup.
     """
 
     epochs: int
@@ -119,6 +130,9 @@ class Choice:
     standard_error: float
     ausuc: float
     unseen_classes: int
+    folds: int = 1
+    centered: bool = False
+    mixup: float = 0.0
 
     @classmethod
     def of(cls, record: EpochRecord) -> "Choice":
@@ -135,15 +149,51 @@ class Choice:
             unseen_classes=len(validation.unseen_class_accuracy),
         )
 
+    @classmethod
+    def over(cls, folds: Sequence["Choice"], curve: SeenUnseenCurve) -> "Choice":
+        """Return the choice of one epoch over class folds and the average of their curves.
+
+        One fold gives the γ that is best for its curve. Several folds are drawn where validation classes are few, and
+        there the best γ differs widely from draw to draw. So it is averaged with the γ at which 60 % of the held-out
+        seen images that are right stay right, which does not rest on the few classes (see docs/results.md).
+        """
+        point, count = curve.best(), len(folds)
+        if count > 1:
+            point = curve.at((point.gamma + curve.keeping(KEPT)) / 2)
+        return cls(
+            epochs=folds[0].epochs,
+            gamma=point.gamma,
+            t1=sum(fold.t1 for fold in folds) / count,
+            harmonic_mean=point.harmonic_mean,
+            standard_error=sum(fold.standard_error**2 for fold in folds) ** 0.5 / count,
+            ausuc=curve.ausuc,
+            unseen_classes=sum(fold.unseen_classes for fold in folds),
+            folds=count,
+        )
+
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of these metrics should bear in mind."""
-        if self.unseen_classes > 1:
+        if self.unseen_classes >= FEW_CLASSES:
             return ()
+        if self.unseen_classes > 1:
+            return (
+                f"the choice of epochs and γ rests on {self.unseen_classes} validation classes, so γ can fit new "
+                f"classes badly; give images of more classes, and see --gamma and --unseen-only of rezsl predict",
+            )
         return (
             "there is one validation class, so validation T1 is 100 % by construction and the error of H leaves out "
             "how much classes differ; hold out more classes to learn how new ones will fare",
         )
+
+
+def best_epoch(epochs: Sequence[Choice], highest: bool = False) -> Choice:
+    """Return the last epoch whose H is within one standard error of the highest, or the one of the ``highest`` H."""
+    best = max(epochs, key=lambda epoch: epoch.harmonic_mean)
+    if highest:
+        return best
+    least = best.harmonic_mean - best.standard_error
+    return next(epoch for epoch in reversed(epochs) if epoch.harmonic_mean >= least)
 
 
 class BestEpoch(Callback):
@@ -161,17 +211,12 @@ class BestEpoch(Callback):
     def __init__(self, patience: int, highest: bool = False) -> None:
         self.patience, self.highest = patience, highest
         self.epochs: list[Choice] = []
+        self.curves: list[SeenUnseenCurve] = []
 
     @property
     def choice(self) -> Choice | None:
         """The choice among the epochs so far."""
-        if not self.epochs:
-            return None
-        best = max(self.epochs, key=lambda epoch: epoch.harmonic_mean)
-        if self.highest:
-            return best
-        least = best.harmonic_mean - best.standard_error
-        return next(epoch for epoch in reversed(self.epochs) if epoch.harmonic_mean >= least)
+        return best_epoch(self.epochs, self.highest) if self.epochs else None
 
     def on_training_start(self, stage: Stage) -> None:
         """Set γ, and stop at once where a resumed stage had reached its end."""
@@ -183,13 +228,16 @@ class BestEpoch(Callback):
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
         """Add the epoch to those that can be chosen, set γ, and stop when patience has ended."""
+        assert record.validation is not None
         self.epochs.append(Choice.of(record))
+        self.curves.append(record.validation.curve)
         self.on_training_start(stage)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epochs so far."""
-        return {"epochs": [asdict(epoch) for epoch in self.epochs]}
+        return {"epochs": [asdict(epoch) for epoch in self.epochs], "curves": [list(curve) for curve in self.curves]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the epochs of a checkpoint."""
         self.epochs = [Choice(**epoch) for epoch in state["epochs"]]
+        self.curves = [SeenUnseenCurve(*curve) for curve in state["curves"]]

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +59,8 @@ def train_stage(
     classifier, evaluator, held_out = stage.classifier, None, index[:0]
     if validation is not None:
         held_out, unseen = torch.cat(validation), benchmark.class_names(validation[1])
-        score = partial(classifier.network.class_scores, scale=classifier.scale)
         candidates = (*classifier.seen_classes, *unseen)
-        evaluator = GZSLEvaluator(benchmark.semantics, candidates, classifier.seen_classes, score)
+        evaluator = GZSLEvaluator(benchmark.semantics, candidates, classifier.seen_classes, classifier.class_scores)
     if isinstance(classifier.network, ClosedForm):
         _solve(stage, benchmark, index, held_out, evaluator, callbacks)
         return

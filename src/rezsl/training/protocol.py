@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,17 +12,20 @@ from rich.console import Console
 from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, save_model
-from rezsl.data import Benchmark, SelectionSplit, selection_split
+from rezsl.data import Benchmark, SelectionSplit, class_folds, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
+from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
 from rezsl.regions import small_resnet
 from rezsl.training._assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
-from rezsl.training.callbacks import BestEpoch, Callback, Choice, Logger, Stage
+from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
 from rezsl.training.settings import Training
+
+AUTO_FOLDS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,8 @@ def fit(
 
     1. Select: train on the training classes, validate after each epoch on the validation classes and on held-out
        images of the training classes; the last epoch whose H is within one standard error of the highest gives the
-       number of epochs and γ.
+       number of epochs and γ. Where there are few validation classes, this is done for several class folds, and where
+       settings of ``training`` are left to the selection, for each of them; see :class:`Training`.
     2. Refit: train a fresh model on all seen classes for that number of epochs.
     3. Test: score it once on the test images, at that γ.
 
@@ -131,23 +135,47 @@ class Setup:
 
 
 def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
-    """Choose the number of epochs and γ on validation classes; only the oracle protocol uses test images.
+    """Choose the number of epochs, γ and what the settings leave open; only the oracle protocol uses test images.
+
+    The first training has the name ``select``, the others ``select-2``, ``select-3`` and so on; the folds of the
+    plainest settings come first.
 
     Returns:
-        The classifier of the training classes after the last epoch that was tried, with the chosen γ, and the choice.
+        The classifier of the first fold of the chosen settings after the last epoch that was tried, with the chosen γ,
+        and the choice.
     """
-    training = setup.training
-    parts = _selection_parts(setup.data, training)
-    best = BestEpoch(training.patience, highest=training.protocol == "oracle")
-    validation = (parts.val_seen, parts.val_unseen)
-    callbacks: list[Callback] = [best]
-    if setup.run is not None:
-        callbacks.append(ValidationPredictions(setup.run.validation_predictions, best, torch.cat(validation)))
-    classifier = train_classifier(setup, "select", parts.train, training.max_epochs, callbacks, validation)
-    assert best.choice is not None
-    if setup.run is not None:
-        setup.run.record_choice(best.choice)
-    return classifier, best.choice
+    training, highest = setup.training, setup.training.protocol == "oracle"
+    splits, run = _selection_splits(setup.data, training), setup.run
+    found: list[tuple[ZeroShotClassifier, Choice]] = []
+    for candidate in training.candidates(setup.data.regions is not None and not highest):
+        folds = [BestEpoch(training.patience, highest) for _ in splits]
+        classifiers: list[ZeroShotClassifier] = []
+        for parts, best in zip(splits, folds, strict=True):
+            number = len(found) * len(splits) + len(classifiers) + 1
+            callbacks: list[Callback] = [best]
+            if run is not None and not classifiers:
+                index = torch.cat([parts.val_seen, parts.val_unseen])
+                callbacks.append(ValidationPredictions(run.predictions_of(number), best, index))
+            name = "select" if number == 1 else f"select-{number}"
+            of_fold, validation = replace(setup, training=candidate), (parts.val_seen, parts.val_unseen)
+            classifiers.append(train_classifier(of_fold, name, parts.train, training.max_epochs, callbacks, validation))
+        centered, mixup = candidate.centered is True, float(candidate.mixup)
+        found.append((classifiers[0], replace(choice_over(folds, highest), centered=centered, mixup=mixup)))
+    best_one = max(range(len(found)), key=lambda position: found[position][1].harmonic_mean)
+    classifier, choice = found[best_one]
+    classifier.gamma = choice.gamma
+    if run is not None:
+        run.keep_predictions(1 + best_one * len(splits))
+        run.record_choice(choice)
+    return classifier, choice
+
+
+def choice_over(folds: Sequence[BestEpoch], highest: bool) -> Choice:
+    """Return the epoch and γ that are best for all class folds together, among the epochs that each of them tried."""
+    records = zip(*(fold.epochs for fold in folds), strict=False)
+    curves = zip(*(fold.curves for fold in folds), strict=False)
+    epochs = [Choice.over(epoch, average_curves(of_folds)) for epoch, of_folds in zip(records, curves, strict=True)]
+    return best_epoch(epochs, highest)
 
 
 def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
@@ -155,7 +183,9 @@ def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
 
     The learning-rate schedule is laid over ``training.max_epochs``, as in the selection.
     """
-    return train_classifier(setup, "refit", setup.data.split.trainval, choice.epochs, gamma=choice.gamma)
+    training = replace(setup.training, centered=choice.centered, mixup=choice.mixup)
+    index = setup.data.split.trainval
+    return train_classifier(replace(setup, training=training), "refit", index, choice.epochs, gamma=choice.gamma)
 
 
 def train_classifier(
@@ -171,10 +201,10 @@ def train_classifier(
 
     Callbacks of the stage are called before those of the set-up; :func:`train_stage` describes the other arguments.
     """
-    data, run = setup.data, setup.run
+    data, run, training = setup.data, setup.run, setup.training.candidates(choosing=False)[0]
     # The caller's random number generators are left as they were.
     with torch.random.fork_rng(range(torch.cuda.device_count())):
-        classifier = new_classifier(data, index, setup.model, setup.backbone, setup.training)
+        classifier = new_classifier(data, index, setup.model, setup.backbone, training)
         if run is not None:
             run.begin(data, classifier, setup.training)
         classifier.gamma = gamma
@@ -183,7 +213,7 @@ def train_classifier(
         callbacks = [*callbacks, *_own_callbacks(setup, stage), *setup.callbacks]
         checkpoint = run.checkpoint(name) if run is not None else None
         try:
-            train_stage(stage, data, index, setup.training, validation, callbacks, checkpoint)
+            train_stage(stage, data, index, training, validation, callbacks, checkpoint)
         except KeyboardInterrupt:
             if run is not None:
                 save_model(classifier.eval(), run.path)
@@ -191,15 +221,18 @@ def train_classifier(
     return classifier.eval()
 
 
-def _selection_parts(data: Benchmark, training: Training) -> SelectionSplit:
-    """Return the samples that the selection stage trains on, and those that it chooses by."""
+def _selection_splits(data: Benchmark, training: Training) -> tuple[SelectionSplit, ...]:
+    """Return, for each class fold, the samples that the selection trains on, and those that it chooses by."""
     if training.protocol == "honest":
-        return selection_split(data, training.seed)
+        split = selection_split(data, training.seed)
+        few = len(data.class_names(split.val_unseen)) < FEW_CLASSES and data.of_photos
+        folds = (AUTO_FOLDS if few else 1) if training.folds == "auto" else training.folds
+        return (split,) if folds == 1 else class_folds(data, folds, training.seed)
     if not (len(data.split.test_seen) and len(data.split.test_unseen)):
         raise ArgumentError(
             "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got 'oracle'"
         )
-    return SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen)
+    return (SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen),)
 
 
 def _own_callbacks(setup: Setup, stage: Stage) -> list[Callback]:

@@ -90,6 +90,15 @@ class RunDirectory:
         """Return the path of the latest training state of a stage."""
         return self.path / "checkpoints" / f"{stage}.safetensors"
 
+    def predictions_of(self, number: int) -> Path:
+        """Return the path of the validation predictions of one training of the selection, while it is not over."""
+        return self.path / "checkpoints" / f"validation_predictions-{number}.npz"
+
+    def keep_predictions(self, number: int) -> None:
+        """Keep the validation predictions of the training whose settings were chosen."""
+        if (path := self.predictions_of(number)).exists():  # a resumed run may have moved it already
+            path.replace(self.validation_predictions)
+
     def begin(self, data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> None:
         """Record the settings of a new run; of a resumed run, check that they are as they were.
 

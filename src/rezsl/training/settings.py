@@ -1,7 +1,7 @@
 """The settings of a training: losses, batches, augmentation, and where it runs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -16,6 +16,9 @@ from rezsl.training.optimization import Optimization
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
+
+Auto = Literal["auto"]
+"""Leaves a setting to :func:`rezsl.fit`."""
 
 DEFAULT_LOSS, DEFAULT_CLASSIFICATION = ReMSELoss(), CrossEntropyLoss()
 
@@ -139,6 +142,17 @@ class Training:
         loss_weight: λ, the weight of the regression loss beside the classification loss.
         classification: the loss on the scores of the seen classes; None trains with the regression loss alone.
         scale: scale of the class scores.
+        centered: score by cosines around the mean of the training classes, see
+            :meth:`rezsl.ZeroShotClassifier.compared`. ``auto`` tries both on the validation classes where a training
+            takes seconds, on regions of a frozen backbone, and is false elsewhere. What is better differs: it raises T1
+            of birds by 2.5 points and does not help traffic signs.
+        mixup: α of mixup (Zhang et al., ICLR 2018), which trains on mixtures of two images and of their targets; 0 for
+            none. ``auto`` tries 0 and 1 in the same way.
+        varied_only: leave attributes out of the scores in which all training classes are equal.
+        folds: class folds of the selection. Each of k folds holds a k-th of the seen classes out of its training, and
+            the number of epochs and γ are those that are best for all folds together. 1 takes the benchmark's
+            validation classes; ``auto`` takes 4 folds for photos with fewer than 5 validation classes, on which γ
+            cannot rest, and otherwise 1.
         optimization: optimizer and learning-rate schedule.
         batches: how samples are drawn into batches.
         augmentation: random changes to training images; None leaves them as they are.
@@ -160,6 +174,10 @@ class Training:
     loss_weight: float = 1.0
     classification: ClassificationLoss | None = DEFAULT_CLASSIFICATION
     scale: float = 20.0
+    centered: bool | Auto = "auto"
+    mixup: float | Auto = "auto"
+    varied_only: bool = False
+    folds: int | Auto = "auto"
     optimization: Optimization = Optimization()
     batches: Batches = Batches()
     augmentation: Augmentation | None = Augmentation()
@@ -178,6 +196,10 @@ class Training:
             raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {self.seed}")
         check_not_negative(loss_weight=self.loss_weight)
         check_positive(scale=self.scale)
+        if self.mixup != "auto":
+            check_not_negative(mixup=self.mixup)
+        if self.folds != "auto":
+            check_at_least(1, folds=self.folds)
         if self.loss is None and self.classification is None:
             raise ArgumentError("loss, classification: expected at least one of them, got none")
         check_choice(Protocol, protocol=self.protocol)
@@ -185,3 +207,13 @@ class Training:
         check_choice(Precision, precision=self.precision)
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
+
+    def candidates(self, choosing: bool) -> tuple["Training", ...]:
+        """Return the settings with every ``auto`` of centered and mixup replaced, the plainest first.
+
+        Args:
+            choosing: return all combinations, of which the selection chooses one; otherwise the plainest alone.
+        """
+        centered = ((False, True) if choosing else (False,)) if self.centered == "auto" else (self.centered,)
+        mixup = ((0.0, 1.0) if choosing else (0.0,)) if self.mixup == "auto" else (self.mixup,)
+        return tuple(replace(self, centered=first, mixup=second) for first in centered for second in mixup)
