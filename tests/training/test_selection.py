@@ -1,0 +1,190 @@
+"""The selection over class folds, and the settings that it chooses."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import rezsl
+from rezsl.classifier import ZeroShotClassifier
+from rezsl.data import Benchmark, class_folds
+from rezsl.errors import ArgumentError, DataError
+from rezsl.functional import SeenUnseenCurve, average_curves, l2_normalize, seen_unseen_curve, varied_attributes
+from rezsl.losses import MSELoss
+from rezsl.models import ESZSL, LinearRegressor
+from rezsl.regions import FeatureScaler
+from rezsl.semantics import ClassSemantics
+from rezsl.training import Batches, Choice, Setup, Training, select, train_classifier
+from rezsl.training._step import TrainingStep
+from rezsl.training.callbacks import BestEpoch
+from rezsl.training.protocol import choice_over
+from tests.oracles import scoring as oracle
+from tests.training.interruptions import PowerCut, PowerCutError
+
+QUICK = Training(max_epochs=2, batches=Batches(ways=4, shots=4, per_epoch=3), accelerator="cpu", folds=3)
+
+
+def random_curve(generator: torch.Generator, samples: int = 40) -> SeenUnseenCurve:
+    scores = torch.randn(2, samples, 6, generator=generator)
+    labels = torch.randint(3, (2, samples), generator=generator)
+    return seen_unseen_curve(scores[0], labels[0], scores[1], labels[1] + 3, torch.arange(6) < 3)
+
+
+def test_the_average_of_curves_is_the_mean_at_every_gamma(generator: torch.Generator) -> None:
+    curves = [random_curve(generator, samples) for samples in (20, 40, 60)]
+    average = average_curves(curves)
+    for gamma in (-100.0, -1.3, 0.0, 0.21, 0.7, 100.0, *average.gamma[1::7].tolist()):
+        point, parts = average.at(gamma), [curve.at(gamma) for curve in curves]
+        assert point.seen == pytest.approx(sum(part.seen for part in parts) / 3)
+        assert point.unseen == pytest.approx(sum(part.unseen for part in parts) / 3)
+    (alone,) = (average_curves(curves[:1]),)
+    assert alone.best() == curves[0].best()
+
+
+def test_folds_choose_the_epoch_and_gamma_that_are_best_for_all(generator: torch.Generator) -> None:
+    folds = [BestEpoch(patience=9) for _ in range(2)]
+    for fold, epochs in zip(folds, (3, 2), strict=True):
+        for epoch in range(1, epochs + 1):
+            fold.curves.append(random_curve(generator))
+            fold.epochs.append(Choice(epoch, 0.0, 0.5 + 0.1 * epoch, 0.0, 0.0, 0.0, 4))
+    choice = choice_over(folds, highest=False)
+    best = {epoch: average_curves([fold.curves[epoch] for fold in folds]).best() for epoch in range(2)}
+    expected = max(best, key=lambda epoch: best[epoch].harmonic_mean)
+    assert choice.epochs == expected + 1
+    assert choice.gamma == best[expected].gamma
+    assert choice.harmonic_mean == pytest.approx(best[expected].harmonic_mean)
+    assert choice.t1 == pytest.approx(0.5 + 0.1 * choice.epochs)
+    assert (choice.folds, choice.unseen_classes) == (2, 8)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 20])
+def test_every_seen_class_is_held_out_in_one_fold(features: Benchmark, folds: int) -> None:
+    splits = class_folds(features, folds, seed=1)
+    assert len(splits) == min(folds, 4)
+    held_out = [name for parts in splits for name in features.class_names(parts.val_unseen)]
+    assert sorted(held_out) == sorted(features.seen_classes)
+    for parts in splits:
+        images = torch.cat([parts.train, parts.val_seen, parts.val_unseen])
+        assert sorted(images.tolist()) == sorted(features.split.trainval.tolist())
+        assert not set(features.class_names(parts.val_unseen)) & set(features.class_names(parts.train))
+        assert len(parts.val_seen)
+
+
+def test_two_classes_are_too_few_for_folds(features: Benchmark) -> None:
+    parts = features.split
+    few, tested = (index[features.labels[index] < 2] for index in (parts.trainval, parts.test_seen))
+    split = replace(parts, trainval=few, train=few, test_seen=tested)
+    with pytest.raises(DataError, match="at least 3"):
+        class_folds(replace(features, split=split), 2, seed=0)
+
+
+def test_what_is_left_open_is_tried_in_every_fold_and_recorded(features: Benchmark, tmp_path: Path) -> None:
+    seen: list[tuple[str, bool]] = []
+
+    class Watch(rezsl.training.Callback):
+        def on_training_start(self, stage: rezsl.training.Stage) -> None:
+            seen.append((stage.name, stage.classifier.centered))
+
+    candidates = QUICK.candidates(choosing=True)
+    assert [(one.centered, one.mixup) for one in candidates] == [(False, 0.0), (False, 1.0), (True, 0.0), (True, 1.0)]
+    assert replace(QUICK, centered=True, mixup=0.5).candidates(choosing=True) == (
+        replace(QUICK, centered=True, mixup=0.5),
+    )
+    training = replace(QUICK, centered=True)
+    result = rezsl.fit(
+        features, LinearRegressor, training=training, callbacks=[Watch()], run_dir=tmp_path, progress=False
+    )
+    names = [name for name, _ in seen]
+    assert names == ["select", "select-2", "select-3", "refit"]
+    assert all(centered for _, centered in seen)
+    assert (result.choice.folds, result.choice.unseen_classes, result.choice.centered) == (3, 4, True)
+    again = rezsl.load_model(tmp_path)
+    assert again.centered
+    torch.testing.assert_close(again.origin, result.model.origin)
+    inputs = features.inputs[:5]
+    assert isinstance(inputs, torch.Tensor)
+    assert again.classify(inputs) == result.model.classify(inputs)
+
+
+@pytest.mark.parametrize("stage", ["select-2", "refit"])
+def test_a_selection_over_folds_resumes_as_if_it_had_never_stopped(
+    features: Benchmark, tmp_path: Path, stage: str
+) -> None:
+    setup = {"training": replace(QUICK, mixup=1.0), "progress": False}
+    whole = rezsl.fit(features, LinearRegressor, run_dir=tmp_path / "whole", **setup)
+    with pytest.raises(PowerCutError):
+        rezsl.fit(features, LinearRegressor, run_dir=tmp_path / "cut", callbacks=[PowerCut(1, stage)], **setup)
+    resumed = rezsl.fit(features, LinearRegressor, run_dir=tmp_path / "cut", resume=True, **setup)
+    assert resumed.choice == whole.choice
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], tensor)
+
+
+def centered_classifier(semantics: ClassSemantics, **options: bool) -> ZeroShotClassifier:
+    network = LinearRegressor(3, semantics)
+    return ZeroShotClassifier(FeatureScaler(3), network, semantics, semantics.classes[:4], scale=7.0, **options)
+
+
+def test_centered_scores_are_cosines_around_the_mean_direction_of_the_seen_classes(
+    semantics: ClassSemantics, generator: torch.Generator
+) -> None:
+    model = centered_classifier(semantics, centered=True)
+    predictions = torch.randn(5, 4, generator=generator)
+    rows = l2_normalize(semantics.values.double()).numpy()
+    origin = rows[:4].sum(axis=0) / 4
+    expected = oracle.cosine_scores(predictions.double().numpy() - origin, rows - origin, 7.0)
+    torch.testing.assert_close(
+        model.class_scores(predictions, semantics.values).double(), torch.from_numpy(expected), rtol=1e-5, atol=1e-5
+    )
+    explained = rezsl.classifier.explain(model, torch.randn(1, 3, generator=generator))
+    assert float(explained.share.sum()) == pytest.approx(explained.winner.score, abs=1e-4)
+
+
+def test_attributes_that_no_seen_class_varies_in_do_not_count(
+    semantics: ClassSemantics, generator: torch.Generator
+) -> None:
+    values = semantics.values.clone()
+    values[:4, 1] = 0.3  # only the classes that are not seen differ in it
+    table = replace(semantics, values=values)
+    assert varied_attributes(values[:4]).tolist() == [True, False, True, True]
+    predictions = torch.randn(5, 4, generator=generator)
+    other = predictions.clone()
+    other[:, 1] = 100.0
+    model = centered_classifier(table, varied_only=True)
+    expected = oracle.cosine_scores(
+        predictions[:, [0, 2, 3]].double().numpy(), values[:, [0, 2, 3]].double().numpy(), 7.0
+    )
+    for changed in (predictions, other):
+        torch.testing.assert_close(
+            model.class_scores(changed, values).double(), torch.from_numpy(expected), rtol=1e-5, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("option", ["centered", "varied_only"])
+def test_scores_that_are_no_cosines_cannot_be_changed(features: Benchmark, option: str) -> None:
+    training = replace(QUICK, **{option: True})
+    with pytest.raises(ArgumentError, match=rf"^{option}: expected false with ESZSL"):
+        select(Setup(features, ESZSL, training=training, progress=False))
+
+
+def test_mixup_trains_on_the_mean_objective_of_both_labels(features: Benchmark) -> None:
+    training = Training(loss=MSELoss(), mixup=1.0, augmentation=None, accelerator="cpu", max_epochs=1)
+    index = features.split.trainval
+    model = train_classifier(Setup(features, LinearRegressor, training=training, progress=False), "fit", index[:40], 1)
+    step = TrainingStep(model, features, index, training).train()
+    batch = index[::9]
+    inputs, labels = features.inputs[batch], features.labels[batch]
+    assert isinstance(inputs, torch.Tensor)
+    torch.manual_seed(5)
+    found = step(inputs, labels)
+    torch.manual_seed(5)
+    share = float(torch.distributions.Beta(1.0, 1.0).sample())
+    order = torch.randperm(len(batch))
+    prediction = model(share * inputs + (1 - share) * inputs[order])
+    objective, positions = step.objective, step.positions[labels]
+    first, second = (objective(prediction, rows) for rows in (positions, positions[order]))
+    for got, one, other in zip(found, first, second, strict=True):
+        torch.testing.assert_close(got, share * one + (1 - share) * other, rtol=1e-5, atol=1e-6)
+    step.eval()
+    torch.testing.assert_close(step(inputs, labels).total, objective(model(inputs), positions).total)
