@@ -92,12 +92,14 @@ class RunDirectory:
 
     def predictions_of(self, number: int) -> Path:
         """Return the path of the validation predictions of one training of the selection, while it is not over."""
-        return self.path / "checkpoints" / f"validation_predictions-{number}.npz"
+        return self.path / f"validation_predictions-{number}.npz"
 
     def keep_predictions(self, number: int) -> None:
-        """Keep the validation predictions of the training whose settings were chosen."""
+        """Keep the validation predictions of the training whose settings were chosen, and remove those of others."""
         if (path := self.predictions_of(number)).exists():  # a resumed run may have moved it already
             path.replace(self.validation_predictions)
+        for path in self.path.glob("validation_predictions-*.npz"):
+            path.unlink()
 
     def begin(self, data: Benchmark, classifier: ZeroShotClassifier, training: Training) -> None:
         """Record the settings of a new run; of a resumed run, check that they are as they were.
