@@ -153,13 +153,11 @@ class Choice:
     def over(cls, folds: Sequence["Choice"], curve: SeenUnseenCurve) -> "Choice":
         """Return the choice of one epoch over class folds and the average of their curves.
 
-        One fold gives the γ that is best for its curve. Several folds are drawn where validation classes are few, and
-        there the best γ differs widely from draw to draw. So it is averaged with the γ at which 60 % of the held-out
-        seen images that are right stay right, which does not rest on the few classes (see docs/results.md).
+        Folds are drawn where validation classes are few, and there the best γ differs widely from draw to draw. So it
+        is averaged with the γ at which 60 % of the held-out seen images that are right stay right, which does not rest
+        on the few classes (see docs/results.md).
         """
-        point, count = curve.best(), len(folds)
-        if count > 1:
-            point = curve.at((point.gamma + curve.keeping(KEPT)) / 2)
+        point, count = curve.at((curve.best().gamma + curve.keeping(KEPT)) / 2), len(folds)
         return cls(
             epochs=folds[0].epochs,
             gamma=point.gamma,

@@ -172,6 +172,9 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
 
 def choice_over(folds: Sequence[BestEpoch], highest: bool) -> Choice:
     """Return the epoch and γ that are best for all class folds together, among the epochs that each of them tried."""
+    if len(folds) == 1:
+        assert folds[0].choice is not None
+        return folds[0].choice
     records = zip(*(fold.epochs for fold in folds), strict=False)
     curves = zip(*(fold.curves for fold in folds), strict=False)
     epochs = [Choice.over(epoch, average_curves(of_folds)) for epoch, of_folds in zip(records, curves, strict=True)]
