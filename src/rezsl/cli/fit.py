@@ -102,7 +102,7 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
     show(
-        f"selected on {where}: {epochs}, γ = {choice.gamma:.2f} "
+        f"selected on {where}: {epochs}, γ = {choice.gamma:.2f}{', ' if choice.settings else ''}{choice.settings} "
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         *(f"  note: {note}" for note in choice.notes),
     )

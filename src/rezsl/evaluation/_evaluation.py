@@ -98,6 +98,12 @@ class Evaluation:
             notes.append("there are test images of one unseen class, so T1 is 100 % by construction")
         if not self.has_seen:
             notes.append("there are no test images of seen classes, so S, H and AUSUC are not known")
+        if self.t1 >= 0.5 and self.point.harmonic_mean < self.oracle.harmonic_mean / 2:
+            notes.append(
+                "γ, which was chosen on validation classes, does not fit these classes: unseen classes are recognised "
+                "among themselves, but not beside the seen ones; rezsl predict --unseen-only chooses among unseen "
+                "classes alone, --gamma sets another γ, and more classes with photos make its choice safer"
+            )
         return tuple(notes)
 
     @property

@@ -159,7 +159,7 @@ def _unvaried(semantics: ClassSemantics, seen: Int[Tensor, "K"], unseen: Int[Ten
     if order:
         more = f" and a part of {len(order) - 2} other{'s' if len(order) > 3 else ''}" if len(order) > 2 else ""
         text += f", on which {' and '.join(percents[:2])}{more} rest"
-    text += f"; {'they are' if len(columns) > 1 else 'it is'} left out of the scores"
+    text += f"; --varied-only true leaves {'them' if len(columns) > 1 else 'it'} out of the scores"
     if alike:
         text += f", and no other attribute separates {name_some(alike[0], 3)}"
     yield Finding(

@@ -170,6 +170,14 @@ class Choice:
         )
 
     @property
+    def settings(self) -> str:
+        """How the choice was made and what it settled, in words; empty where one training gave epochs and γ alone."""
+        parts = [f"{self.folds} class folds"] if self.folds > 1 else []
+        parts += ["centered scores"] if self.centered else []
+        parts += [f"mixup {self.mixup:g}"] if self.mixup else []
+        return ", ".join(parts)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of these metrics should bear in mind."""
         if self.unseen_classes >= FEW_CLASSES:
