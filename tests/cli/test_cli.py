@@ -159,6 +159,21 @@ def test_predict_among_classes_that_no_training_saw(
     assert "probability" in capsys.readouterr().out
 
 
+def test_predict_at_another_gamma_or_among_unseen_classes_alone(
+    run: Path, images: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def seen(*options: str) -> list[bool]:
+        capsys.readouterr()
+        assert main(["predict", str(run), str(images), "--top=1", "--format=json", *options]) == 0
+        return [answer["classes"][0]["seen"] for answer in json.loads(capsys.readouterr().out)]
+
+    assert all(seen("--gamma=-1000"))
+    assert not any(seen("--gamma=1000"))
+    assert not any(seen("--unseen-only", "--gamma=-1000"))
+    assert main(["predict", str(run), str(images), "--gamma=nan"]) == 2
+    assert "--gamma: expected a finite number, got nan" in capsys.readouterr().err
+
+
 def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     semantics = load_digits().semantics

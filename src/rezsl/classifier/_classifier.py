@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from rezsl.data import Crop, FeatureFormat, ImageFormat
-from rezsl.errors import ArgumentError, check_at_least, check_choice, check_positive
+from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
 from rezsl.functional.shapes import ClassMatrix, Predictions, Protocol, Scores
 from rezsl.models import SemanticModel, TrainingOutput
@@ -173,6 +173,21 @@ class ZeroShotClassifier(nn.Module):
         is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
         values = candidates.values.to(predictions.device)
         return self.class_scores(predictions, values) - self.gamma * is_seen
+
+    def unseen_among(self, candidates: ClassSemantics) -> ClassSemantics:
+        """Return the candidate classes that the model was not trained on.
+
+        Raises:
+            DataError: it was trained on all of them.
+        """
+        rows = [row for row, name in enumerate(candidates.classes) if name not in self.seen_classes]
+        if not rows:
+            raise DataError(
+                "classes: expected at least one without training images, got only classes that the model was trained "
+                "on; give a table with new classes"
+            )
+        names = tuple(candidates.classes[row] for row in rows)
+        return replace(candidates, classes=names, values=candidates.values[rows])
 
     def classify(
         self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1

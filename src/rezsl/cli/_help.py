@@ -34,6 +34,9 @@ class Screen(NamedTuple):
 RUN = {"RUN": "the directory of a trained model"}
 MODEL = {
     "--classes FILE": "a table of the classes to choose among (default: all classes that the model has a row for)",
+    "--unseen-only": "choose among classes without training photos alone, where no photo can be of another class",
+    "--gamma X": "subtract X from the scores of classes with training photos (default: γ of the training); a larger X "
+    "prefers new classes",
     "--store DIR": "for a model trained on a store of regions: the store whose backbone reads photos "
     "(default: its own)",
 }

@@ -1,5 +1,6 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from rezsl.classifier import Ranked, ZeroShotClassifier, load_model, model_of_im
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
-from rezsl.errors import DataError
+from rezsl.errors import ArgumentError, DataError
 from rezsl.files import csv_text, json_text
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
@@ -53,6 +54,8 @@ def add_model_options(options: ArgumentParser) -> None:
     """Add the options that choose the model, its classes and its backbone."""
     options.add_argument("run", type=Path, metavar="RUN")
     options.add_argument("--classes", type=Path | None, default=None)
+    options.add_argument("--unseen_only", action="store_true")
+    options.add_argument("--gamma", type=float | None, default=None)
     options.add_argument("--store", type=Path | None, default=None)
 
 
@@ -65,6 +68,12 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
         # Standard output has the answers only, because programs read them.
         for note in candidates.notes:
             print(f"note: {note}", file=sys.stderr)
+    if settings.unseen_only:
+        candidates = model.unseen_among(candidates or model.semantics)
+    if settings.gamma is not None:
+        if not math.isfinite(settings.gamma):
+            raise ArgumentError(f"--gamma: expected a finite number, got {settings.gamma}")
+        model.gamma = settings.gamma
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
     if images and store is None and regions is not None:
         store = store_of_run(settings.run)
