@@ -1,6 +1,5 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from rezsl.classifier import Ranked, ZeroShotClassifier, load_model, model_of_im
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
-from rezsl.errors import ArgumentError, DataError
+from rezsl.errors import DataError
 from rezsl.files import csv_text, json_text
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
@@ -71,8 +70,6 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
     if settings.unseen_only:
         candidates = model.unseen_among(candidates or model.semantics)
     if settings.gamma is not None:
-        if not math.isfinite(settings.gamma):
-            raise ArgumentError(f"--gamma: expected a finite number, got {settings.gamma}")
         model.gamma = settings.gamma
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
     if images and store is None and regions is not None:
