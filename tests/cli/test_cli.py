@@ -174,6 +174,14 @@ def test_predict_at_another_gamma_or_among_unseen_classes_alone(
     assert "--gamma: expected a number, got nan" in capsys.readouterr().err
 
 
+def test_predict_imports_nothing_that_takes_seconds(run: Path, images: Path) -> None:
+    slow = "{'transformers', 'torchmetrics', 'scipy', 'matplotlib', 'lightning_fabric', 'kornia'}"
+    command = ["predict", str(run), str(images / "0.png")]
+    program = f"import sys; from rezsl.cli import main; main({command}); sys.stderr.write(' '.join({slow} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
     semantics = load_digits().semantics

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from torch import nn
+from transformers import AutoModel, ResNetConfig
 
 from rezsl.errors import ArgumentError, DataError
 from rezsl.regions import BACKBONES, ImageBackbone, backbone_builder, pretrained, small_resnet
@@ -13,6 +15,38 @@ def test_a_small_network_keeps_at_least_16_regions(size: int, side: int, dim: in
     regions = backbone(torch.rand(2, 3, size, size))
     assert regions.shape == (2, side * side, dim)
     assert backbone.region_dim == dim
+
+
+@pytest.mark.parametrize(("size", "options"), [(8, {}), (32, {"width": 4, "depth": 2}), (64, {"width": 2})])
+def test_it_is_the_network_of_transformers_with_another_first_layer(size: int, options: dict[str, int]) -> None:
+    """Equal random numbers give equal weights, regions and running statistics, to the last bit."""
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(5)
+        backbone = small_resnet(3, size, **options)
+        following = torch.rand(1)
+        torch.manual_seed(5)
+        config = dict(backbone.arguments["config"])
+        assert config.pop("model_type") == "resnet"
+        oracle = AutoModel.from_config(ResNetConfig(**config))
+        stem = nn.Conv2d(3, config["embedding_size"], kernel_size=3, padding=1, bias=False)
+        nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
+        assert torch.equal(following, torch.rand(1))
+    oracle.embedder.embedder.convolution, oracle.embedder.pooler = stem, nn.Identity()
+    oracle.to(memory_format=torch.channels_last)
+    images = torch.rand(4, 3, backbone.image_size, backbone.image_size).contiguous(memory_format=torch.channels_last)
+    for training in (True, False):
+        network = backbone.network.train(training)
+        assert torch.equal(network(images).last_hidden_state, oracle.train(training)(images).last_hidden_state)
+    weights = backbone.network.state_dict()
+    assert list(weights) == list(oracle.state_dict())
+    assert all(torch.equal(weights[name], value) for name, value in oracle.state_dict().items())
+
+
+def test_only_a_residual_network_of_basic_layers_has_a_small_stem() -> None:
+    with pytest.raises(
+        ArgumentError, match="small_stem: expected a resnet of basic layers, got resnet of bottleneck layers"
+    ):
+        ImageBackbone(ResNetConfig().to_dict(), 32, small_stem=True)
 
 
 def test_regions_have_unit_length_on_average_whatever_the_weights() -> None:

@@ -13,7 +13,6 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
 
 from rezsl.cli._options import parse
 from rezsl.errors import ArgumentError, DataError, RezslError
-from rezsl.experiments.plan import merged
 from rezsl.files import read_yaml
 
 
@@ -48,6 +47,8 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise ArgumentError(f"{path}: base: expected a file, but there is no {below}; name it relative to {path}")
     if any(below.samefile(file) for file in chain):
         raise ArgumentError(f"{path}: base: expected another file, got {base}, which is laid over this one; remove it")
+    from rezsl.experiments.plan import merged  # noqa: PLC0415 - a second of import that rezsl predict does without
+
     return merged(read_options(below, chain), content)
 
 

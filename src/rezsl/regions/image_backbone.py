@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from rezsl.errors import ArgumentError, DataError, check_at_least, needs
 from rezsl.functional.shapes import Regions
 from rezsl.regions._backbone import Backbone, FeatureScaler
+from rezsl.regions._small_network import SmallNetwork
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -38,8 +39,9 @@ class ImageBackbone(Backbone):
             cropped, at least ``image_size``; None crops the largest square. The paper uses 8/7 of ``image_size``.
         mean: number that is subtracted from pixels in ``[0, 1]``, for each channel or for all.
         deviation: number that pixels are divided by afterwards, for each channel or for all.
-        small_stem: replace the first layers of a ResNet (a 7 × 7 convolution of stride 2 and pooling, after which a
-            quarter of the resolution is left) by a 3 × 3 convolution of stride 1, for images of few pixels.
+        small_stem: for images of few pixels, begin a ResNet of basic layers with a 3 × 3 convolution of stride 1. The
+            usual first layers (a 7 × 7 convolution of stride 2 and pooling) leave a quarter of the resolution. Such a
+            network does not need transformers.
         unit_regions: divide the regions of an image by their root mean square length. Otherwise the logits of the
             attention grow with the activations, and when it is trained from scratch, its softmax saturates within a few
             epochs.
@@ -62,16 +64,12 @@ class ImageBackbone(Backbone):
         small_stem: bool = False,
         unit_regions: bool = False,
     ) -> None:
-        with needs("images", "backbones of images"):
-            # The import takes three seconds, and features do not need it.
-            from transformers import AutoConfig, AutoModel  # noqa: PLC0415
-
         super().__init__()
         check_at_least(4, image_size=image_size)
         if resize is not None:
             check_at_least(image_size, resize=resize)
-        options = dict(config)
-        self.config: PretrainedConfig = AutoConfig.for_model(options.pop("model_type"), **options)
+        network = SmallNetwork(config) if small_stem else _network(config)
+        self.config: PretrainedConfig = network.config
         self.image_size, self.resize = image_size, resize
         self.unit_regions = unit_regions
         # The colours are saved with the arguments and not with the weights.
@@ -82,9 +80,7 @@ class ImageBackbone(Backbone):
                     f"{name}: expected a number per channel, {self.channels}, got {len(values)}; give as many, or one"
                 )
             self.register_buffer(name, values, persistent=False)
-        self.network: nn.Module = AutoModel.from_config(self.config)
-        if small_stem:
-            _replace_stem(self.network, self.config)
+        self.network: nn.Module = network
         # Convolutions of small images are a quarter faster where the channels of a pixel lie side by side in memory.
         self.network.to(memory_format=torch.channels_last)
         accepted = inspect.signature(self.network.forward).parameters
@@ -190,13 +186,13 @@ class ScaledImageBackbone(ImageBackbone):
         return regions
 
 
-def _replace_stem(network: Any, config: "PretrainedConfig") -> None:
-    if config.model_type != "resnet":
-        raise ArgumentError(f"small_stem: expected a ResNet, got {config.model_type!r}; leave small_stem out")
-    stem = nn.Conv2d(config.num_channels, config.embedding_size, kernel_size=3, padding=1, bias=False)
-    nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
-    network.embedder.embedder.convolution = stem
-    network.embedder.pooler = nn.Identity()
+def _network(config: dict[str, Any]) -> Any:
+    """Return the network of transformers that a configuration describes, with random weights."""
+    with needs("images", "backbones of images"):
+        from transformers import AutoConfig, AutoModel  # noqa: PLC0415 - it takes three seconds
+
+    options = dict(config)
+    return AutoModel.from_config(AutoConfig.for_model(options.pop("model_type"), **options))
 
 
 def recomputed(function: Callable[..., Output], network: nn.Module, *args: Any, **options: Any) -> Output:
