@@ -1,6 +1,7 @@
 """The page of a report: its content, and the template that it fills with tables, plots and sentences."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -148,7 +149,8 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     if not runs:
         raise ArgumentError("runs: expected at least one to report, got none")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": number, "signed": signed, "p_value": p_value, "text": _text}
+    environment.filters |= {"number": number, "signed": signed, "p_value": p_value}
+    environment.filters |= {"text": _text, "breakable": _breakable}
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
@@ -218,6 +220,11 @@ def _taken_for(analysis: Analysis, name: str) -> list[tuple[str, float]]:
     del shares[name]
     best = sorted(shares.items(), key=lambda pair: -pair[1])[:TAKEN_FOR]
     return [pair for pair in best if pair[1] > 0]
+
+
+def _breakable(name: str) -> str:
+    """Allow a line to break after each underscore and full stop of a name, by a blank without width."""
+    return re.sub(r"([_.])", "\\1\N{ZERO WIDTH SPACE}", name)
 
 
 def _text(value: Any) -> str:

@@ -15,7 +15,7 @@ from rezsl.evaluation import Analysis
 from rezsl.models import HasAttention
 from rezsl.report._plots import pixels_of
 
-CLASSES, RIGHT, WRONG = 24, 2, 3
+CLASSES, RIGHT, WRONG = 24, 2, 2
 """The most unseen classes with images on a page, and the most right and the most wrong images of each."""
 
 SIDE, TINY = 96, 48

@@ -16,7 +16,7 @@ from rezsl.evaluation import Evaluation
 from rezsl.experiments.results import Comparison, Row
 from rezsl.metrics import Metric
 from rezsl.report._tables import TESTED
-from rezsl.report._text import named_with_protocol
+from rezsl.report._text import named_with_protocol, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,8 +28,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 NAMED = 60
 """The most classes, and the most attributes, whose names stand beside an error matrix."""
 
-WORST = 12
-"""The number of columns that are named where there are too many to name all."""
+WORST, LONGEST_NAME = 12, 32
+"""The number of columns that are named where there are too many to name all, and the most characters of a name."""
 
 PANELS = {
     "H": "H on test ({unit}), at the γ chosen on {where}",
@@ -98,7 +98,7 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
 def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
     """Draw the class × attribute error matrix above the class semantics, with unseen classes below a line."""
     order = sorted(range(len(evaluation.classes)), key=lambda row: not evaluation.is_seen[row])
-    class_names = [evaluation.classes[row] if len(order) <= NAMED else "" for row in order]
+    class_names = [evaluation.classes[row] for row in order] if len(order) <= NAMED else []
     by_error = evaluation.error_matrix.mean(dim=0).argsort(descending=True).numpy()
     errors = 1000 * evaluation.error_matrix.numpy()[order][:, by_error]
     values = evaluation.class_semantics.numpy()[order][:, by_error]
@@ -112,9 +112,10 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
         (below, values, "Class semantics, rows of length 1", "Blues"),
     ):
         image = axes.imshow(matrix, aspect="auto", interpolation="nearest", **_colors(matrix, color_map))
-        axes.set_title(title, loc="left", fontsize=11)
+        # Names of columns stand above the left part of a matrix whose columns are too narrow for a name each.
+        axes.set_title(title, loc="left" if named or axes is below else "right", fontsize=11)
         axes.axhline(sum(evaluation.is_seen) - 0.5, color="black", linewidth=1.2)
-        axes.set_yticks(range(len(order)), class_names, fontsize=8)
+        axes.set_yticks(range(len(class_names)), class_names, fontsize=8)
         axes.set_xticks([])
         bottom, top = image.get_clim()
         beyond = ("min" if matrix.min() < bottom else "") + ("max" if matrix.max() > top else "")
@@ -130,12 +131,13 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
 
 def _name_worst(axes: "Axes", names: list[str], columns: int) -> None:
     """Write the names of the first columns above a matrix whose columns are narrower than a line of text."""
-    step = columns / 45
+    step = columns / 80
     for place, name in enumerate(names):
         axes.annotate(
-            name, xy=(place, -0.5), xytext=(max(place, place * step), 12), textcoords=("data", "offset points"),
-            rotation=90, ha="center", va="bottom", fontsize=8, annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
+            shortened(name, LONGEST_NAME), xy=(place, -0.5), xytext=(place * max(1, step), 12),
+            textcoords=("data", "offset points"), rotation=90, ha="center", va="bottom", fontsize=8,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "0.5", "linewidth": 0.6, "relpos": (0.5, 0.0), "shrinkB": 0},
         )  # fmt: skip
 
 
