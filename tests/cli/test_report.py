@@ -1,7 +1,9 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from rezsl.cli.main import USER_ERROR, main
 
@@ -21,6 +23,30 @@ def test_fit_ends_with_a_page(run: Path) -> None:
     assert "<h1>digits</h1>" in text
     assert "Which unseen classes are recognised?" in text
     assert "data:image/png;base64," in text
+
+
+def test_fit_ends_with_a_page_also_where_unseen_classes_have_no_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {"a": (1, 0, 0), "b": (0, 1, 0), "c": (0, 0, 1), "d": (1, 1, 0), "never": (0, 1, 1)}
+    table = [",".join(map(str, (name, *row))) for name, row in rows.items()]
+    (tmp_path / "semantics.csv").write_text("\n".join(["class,red,green,blue", *table]))
+    for name in "abcd":
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for place in range(5):
+            pixels = np.full((16, 16, 3), rows[name]) * (150 + 20 * place)
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "images" / name / f"{place}.png")
+    monkeypatch.chdir(tmp_path)
+    options = ["--data", "folder", "--data.root", ".", "--backbone", "small_resnet", "--backbone.width", "4"]
+    assert main(["fit", *options, *SHORT]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    assert f"written to runs/{run.name}: report.html, metrics.json" in capsys.readouterr().out
+    text = (run / "report.html").read_text(encoding="utf-8")
+    assert "From the validation stage: what can be expected" in text
+    assert "1 unseen class has no images" in text
+    # The command writes the same page later, from the records of the run.
+    assert main(["report", str(run), "-o", "again.html"]) == 0
+    assert "From the validation stage: what can be expected" in (tmp_path / "again.html").read_text(encoding="utf-8")
 
 
 def test_two_runs_become_one_page_with_their_differences(

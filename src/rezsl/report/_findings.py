@@ -21,7 +21,7 @@ WARNING = (
 class Headline(NamedTuple):
     """A number of the first screen: of 100 images, how many are named right; and the rest of the sentence."""
 
-    count: str
+    of_100: str
     sentence: str
     symbol: str
 
@@ -39,10 +39,12 @@ def headlines(analysis: Analysis) -> list[Headline]:
     found = []
     if analysis.conventional is not None:
         count = len(analysis.conventional.candidates)
-        only = f"only the {count} unseen classes are" if count > 1 else "only the single one is (always 100)"
+        images = "images of unseen classes" if count > 1 else "images of the unseen class"
+        only = f"only the {count} unseen classes are in question"
+        only = only if count > 1 else "it is the only class in question, as must be"
         found = [
-            (analysis.t1, f"images of unseen classes are named right when {only} in question", "T1"),
-            (point.unseen, f"images of unseen classes are named right when {every} are in question", "U"),
+            (analysis.t1, f"{images} are named right when {only}", "T1"),
+            (point.unseen, f"{images} are named right when {every} are in question", "U"),
         ]
     if analysis.has_seen:
         found.append((point.seen, f"images of seen classes are named right when {every} are in question", "S"))

@@ -45,7 +45,7 @@ def plain_text(settings: Any = None) -> Iterator[None]:
         from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
 
     # Tick labels are whole numbers, never differences from one that stands at the end of the axis.
-    fixed = {"text.parse_math": False, "axes.formatter.useoffset": False, "axes.formatter.limits": (-7, 7)}
+    fixed: Any = {"text.parse_math": False, "axes.formatter.useoffset": False, "axes.formatter.limits": (-7, 7)}
     with rc_context({**fixed, **(settings or {})}):
         yield
 
