@@ -18,7 +18,7 @@ class Parser(ArgumentParser):
     :func:`as_typed` are the border between the two.
     """
 
-    def parse_args(self, args: Sequence[str] | None = None, *others: Any, **options: Any) -> Namespace:
+    def parse_args(self, args: Any = None, *others: Any, **options: Any) -> Any:
         """Parse a command line."""
         return super().parse_args(None if args is None else as_parsed(args), *others, **options)
 
@@ -115,7 +115,7 @@ def _value(action: Action) -> tuple[str, Sequence[str]]:
     return str(action.metavar or kind) if kind != "true|false" else kind, ()
 
 
-def _default(value: object) -> str:
+def _default(value: Any) -> str:
     """Return a default as it would be typed; an empty text where there is none."""
     if isinstance(value, dict | Namespace):
         value = value.get("class_path")

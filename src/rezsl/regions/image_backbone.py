@@ -68,7 +68,7 @@ class ImageBackbone(Backbone):
         check_at_least(4, image_size=image_size)
         if resize is not None:
             check_at_least(image_size, resize=resize)
-        network = SmallNetwork(config) if small_stem else _network(config)
+        network: Any = SmallNetwork(config) if small_stem else _network(config)
         self.config: PretrainedConfig = network.config
         self.image_size, self.resize = image_size, resize
         self.unit_regions = unit_regions
