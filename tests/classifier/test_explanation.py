@@ -1,3 +1,5 @@
+import json
+import math
 from itertools import combinations
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from rezsl.classifier import ZeroShotClassifier, explain
+from rezsl.classifier import ZeroShotClassifier, attribute_maps, explain
 from rezsl.data import load_digits
 from rezsl.errors import ArgumentError, DataError
 from rezsl.models import AttentionNet, Bilinear, GEMNet, LinearRegressor
@@ -54,16 +56,18 @@ def test_shares_add_up_to_scores_and_lead(model: ZeroShotClassifier) -> None:
 def test_attention_lies_where_the_regions_lie(model: ZeroShotClassifier) -> None:
     images = load_digits().inputs[:3]
     assert isinstance(images, torch.Tensor)
-    found = explain(model, images, 2)
-    assert found.attention is not None
-    assert found.elsewhere is not None
+    names = [model.semantics.attributes[row] for row in (5, 9)]
+    found = explain(model, images, 2, semantics=names)
+    assert found.rows == (5, 9)
+    assert found.maps is not None
+    assert found.maps.kind == "attention"
     assert found.image is not None
     assert found.image.shape == (1, 16, 16)
     assert isinstance(model.network, AttentionNet)
     batch = model.input_format.read(images, torch.tensor([2]))
     weights = model.network.attention(model.backbone(batch))[0]
-    torch.testing.assert_close(found.attention[5, 1, 3], weights[5, 1 * 8 + 3].detach())
-    torch.testing.assert_close(found.attention.sum(dim=(1, 2)) + found.elsewhere, torch.ones(51))
+    torch.testing.assert_close(found.maps.maps[0, 0, 1, 3], weights[5, 1 * 8 + 3].detach())
+    torch.testing.assert_close(found.maps.maps.sum(dim=(2, 3)) + found.maps.elsewhere, torch.ones(1, 2))
 
 
 class Transposed(GEMNet):
@@ -90,16 +94,74 @@ def test_attention_of_every_model_that_has_it_is_explained(
     network = kind(model.backbone.region_dim, model.semantics)
     other = ZeroShotClassifier(model.backbone, network, model.semantics, ["0"]).eval()
     found = explain(other, images)
-    assert found.attention is not None
+    assert found.maps is not None
     weights = network.attention(other.backbone(other.input_format.read(images, torch.tensor([0]))))[0]
-    torch.testing.assert_close(found.attention, weights.detach().unflatten(1, (8, 8)))
+    torch.testing.assert_close(found.maps.maps[0], weights[list(found.rows)].detach().unflatten(1, (8, 8)))
 
 
-def test_a_model_without_attention_maps_or_cosines(model: ZeroShotClassifier) -> None:
+@pytest.mark.parametrize("size", [32, 16])
+def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
+    """The gradient is that of the network from the last feature map of twice the output's side on, by differences."""
+    torch.manual_seed(0)
+    semantics = ClassSemantics(("x", "y", "z"), ("a", "b"), torch.tensor([[1.0, 0.2], [0.1, 1.0], [1.0, 1.0]]))
+    backbone = small_resnet(channels=1, natural_size=8 if size == 16 else size, width=2)
+    model = ZeroShotClassifier(backbone, Layered(backbone.region_dim, semantics), semantics, ["x"]).double().train()
+    images = torch.randint(256, (2, 1, size, size), dtype=torch.uint8)
+    model.backbone.freeze()
+    with torch.inference_mode():
+        found = attribute_maps(model, images, torch.tensor([[1, 0], [0, 1]]))
+    assert model.training
+    assert found.kind == "gradient"
+    model.eval()
+    pixels = (images.double() / 255 - backbone.mean) / backbone.deviation
+    stages = list(backbone.network.encoder.stages)
+    with torch.no_grad():
+        before = backbone.network.embedder(pixels)
+        # With images of 32 pixels the output has 4 cells on a side, and the stage before it has 8.
+        later = stages[-1:] if size == 32 else []
+        for stage in stages[: len(stages) - len(later)]:
+            before = stage(before)
+
+        def predict(values: np.ndarray) -> np.ndarray:
+            rest = torch.from_numpy(values)
+            for stage in later:
+                rest = stage(rest)
+            regions = rest.flatten(2).mT
+            regions = regions / (regions.square().sum(dim=2).mean(dim=1).sqrt()[:, None, None] + 1e-6)
+            answer: np.ndarray = model.network(regions).numpy()
+            return answer
+
+        at = before.numpy()
+        assert found.maps.shape == (2, 2, 8, 8)
+        assert at.shape[2:] == (8, 8)
+        relative = at - at.mean(axis=(2, 3), keepdims=True)
+        for row, column in ((0, 0), (3, 5), (7, 7)):
+            expected = np.zeros((2, 2))
+            for channel in range(at.shape[1]):
+                step = np.zeros_like(at)
+                step[:, channel, row, column] = 1e-5
+                slope = (predict(at + step) - predict(at - step)) / 2e-5
+                expected += slope * relative[:, channel, row, column, None]
+            # The first image asks for the attributes in reverse.
+            expected[0] = expected[0, ::-1]
+            np.testing.assert_allclose(found.maps[:, :, row, column].numpy(), expected, rtol=1e-4, atol=1e-9)
+    with pytest.raises(ArgumentError, match="kind: expected gradient for Layered, which has no attention"):
+        attribute_maps(model, images, torch.tensor([[0], [1]]), "attention")
+
+
+def test_attention_and_the_gradient_are_both_offered_where_there_is_attention(model: ZeroShotClassifier) -> None:
     images = load_digits().inputs[:1]
     assert isinstance(images, torch.Tensor)
-    of_layer = Layered(model.backbone.region_dim, model.semantics)
-    assert explain(ZeroShotClassifier(model.backbone, of_layer, model.semantics, ["0"]), images).attention is None
+    found = explain(model, images, kind="gradient", top=3)
+    assert found.maps is not None
+    assert found.maps.kind == "gradient"
+    assert found.maps.maps.shape == (1, 3, 8, 8)
+    torch.testing.assert_close(found.share, explain(model, images).share)
+
+
+def test_a_model_without_cosines(model: ZeroShotClassifier) -> None:
+    images = load_digits().inputs[:1]
+    assert isinstance(images, torch.Tensor)
     bilinear = Bilinear(model.backbone.region_dim, model.semantics)
     with pytest.raises(ArgumentError, match="model: expected one whose class scores are cosines, got Bilinear"):
         explain(ZeroShotClassifier(model.backbone, bilinear, model.semantics, ["0"]), images)
@@ -108,22 +170,21 @@ def test_a_model_without_attention_maps_or_cosines(model: ZeroShotClassifier) ->
 def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path: Path) -> None:
     images = load_digits().inputs[:1]
     assert isinstance(images, torch.Tensor)
-    found = explain(model, images)
-    save_explanation(found, tmp_path / "a.png", ["narrow", "ink row 1 column 1"], title="a")
+    found = explain(model, images, semantics=["narrow", "ink row 1 column 1"])
+    save_explanation(found, tmp_path / "a.png", title="a")
     semantics = model.semantics
     scaler = FeatureScaler(5)
     linear = ZeroShotClassifier(scaler, LinearRegressor(5, semantics), semantics, ["0"])
     of_features = explain(linear, torch.rand(2, 5), 1)
     assert of_features.image is None
-    assert of_features.attention is None
+    assert of_features.maps is None
     save_explanation(of_features, tmp_path / "b.png")
     for name in ("a.png", "b.png"):
         with Image.open(tmp_path / name) as picture:
             assert picture.size[0] > 800
             assert len(np.unique(np.asarray(picture.convert("L")))) > 20
     with pytest.raises(ArgumentError, match="semantics: expected attributes of the model, got 'wings'"):
-        save_explanation(found, tmp_path / "c.png", ["wings"])
-    assert not (tmp_path / "c.png").exists()
+        explain(model, images, semantics=["wings"])
 
 
 def texts_of(figure: Figure) -> list[Text]:
@@ -142,7 +203,7 @@ def test_long_and_odd_names_are_drawn_as_they_stand_and_apart(tmp_path: Path, mo
     backbone = small_resnet(channels=3, natural_size=32)
     network = AttentionNet(backbone.region_dim, semantics)
     model = ZeroShotClassifier(backbone, network, semantics, classes[:3], gamma=0.3).eval()
-    found = explain(model, torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8))
+    photo = torch.randint(256, (1, 3, 32, 32), dtype=torch.uint8)
     figures: list[Figure] = []
     save = Figure.savefig
 
@@ -152,7 +213,8 @@ def test_long_and_odd_names_are_drawn_as_they_stand_and_apart(tmp_path: Path, mo
 
     monkeypatch.setattr(Figure, "savefig", kept)
     for top in (1, 7):
-        save_explanation(found, tmp_path / "a.png", top=top, title="$x^$_warbler_0046_of_a_long_name_18.jpg")
+        found = explain(model, photo, top=top)
+        save_explanation(found, tmp_path / "a.png", title="$x^$_warbler_0046_of_a_long_name_18.jpg")
         figure = figures.pop()
         boxes = {text.get_text(): text.get_window_extent() for text in texts_of(figure) if text.get_text()}
         assert sum("$x^$" in name for name in boxes) > 10
@@ -168,3 +230,48 @@ def test_one_candidate_needs_no_explanation(model: ZeroShotClassifier) -> None:
     images = load_digits().inputs[:1]
     with pytest.raises(DataError, match="classes: expected at least two to choose among, got 1"):
         explain(model, images, candidates=table)
+
+
+def test_attributes_that_were_found_are_separated_from_those_rightly_absent() -> None:
+    # The classes of a table around its mean: what a class lacks is below 0.
+    values = torch.tensor([[1.0, -1.0, 1.0, -1.0], [-1.0, 1.0, 1.0, 1.0], [1.0, 1.0, -1.0, 1.0]])
+    semantics = ClassSemantics(("robin", "crow", "gull"), ("red", "large", "bill", "white"), values)
+    network = LinearRegressor(4, semantics)
+    with torch.no_grad():
+        network.readout.weight.copy_(torch.eye(4))
+        network.readout.bias.zero_()
+    model = ZeroShotClassifier(FeatureScaler(4), network, semantics, ["robin", "crow"])
+    found = explain(model, torch.tensor([[0.9, -0.4, -0.1, -0.8]]))
+    assert found.winner.name == "robin"
+    assert [found.attributes[row] for row in found.in_favour(found=True)] == ["red"]
+    assert [found.attributes[row] for row in found.in_favour(found=False)] == ["white", "large"]
+    assert found.rows == (0,)
+    content = json.loads(json.dumps(found.to_json()))
+    names = {key: [part["attribute"] for part in content[key]] for key in ("found", "rightly_absent", "against")}
+    assert names == {"found": ["red"], "rightly_absent": ["white", "large"], "against": ["bill"]}
+    assert content["found"][0]["share"] == pytest.approx(20 * 0.9 / math.sqrt(0.81 + 0.16 + 0.01 + 0.64) / 2)
+    assert content["maps"] is None
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_maps_that_are_nearly_equal_are_drawn_once(
+    model: ZeroShotClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alike: bool
+) -> None:
+    images = load_digits().inputs[:1]
+    assert isinstance(images, torch.Tensor)
+    network = GEMNet(model.backbone.region_dim, model.semantics)
+    if alike:
+        torch.nn.init.ones_(network.query.weight)
+    found = explain(ZeroShotClassifier(model.backbone, network, model.semantics, ["0"]), images, top=5)
+    assert found.maps is not None
+    pairs = np.corrcoef(found.maps.maps[0].flatten(1).numpy())[np.triu_indices(5, 1)]
+    assert found.likeness == pytest.approx(pairs.mean(), abs=1e-5)
+    assert found.one_map == alike == found.to_json()["maps"]["nearly_equal"]
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    save_explanation(found, tmp_path / "a.png")
+    titles = [axes.get_title() for axes in figures[0].axes]
+    assert sum("all 5 attributes" in title for title in titles) == alike
+    assert sum("peak" in title for title in titles) == (1 if alike else 5)
+    notes = [text.get_text() for panel in figures[0].subfigs for text in panel.texts]
+    assert any("nearly equal (mean correlation 1.00)" in note for note in notes) == alike

@@ -11,7 +11,7 @@ from PIL import Image
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, Split, load_digits
 from rezsl.evaluation import Analysis, analyse_model
-from rezsl.models import GEMNet
+from rezsl.models import GEMNet, LinearRegressor
 from rezsl.report import ReportedRun, render_report, reported_run
 from rezsl.report._page_examples import SIDE, Example, examples_of
 from rezsl.training import Batches, Training, fit
@@ -52,22 +52,24 @@ def test_the_first_of_each_side_shows_where_the_model_looked(trained: Trained) -
     model, data, analysis = trained
     sides = [side for group in examples_of(model, data, analysis) for side in (group.right, group.wrong) if side]
     for first, *others in sides:
-        assert first.attention is not None
-        assert decoded(first.attention).shape == (SIDE, SIDE, 3)
+        assert first.map is not None
+        assert decoded(first.map).shape == (SIDE, SIDE, 3)
         assert first.attribute in analysis.attributes
-        assert first.peak >= 1.0
-        assert all(other.attention is None for other in others)
+        assert float(first.note.removeprefix("peak ").removesuffix(" × even")) >= 1.0
+        assert all(other.map is None for other in others)
 
 
-def test_attention_of_gem_net_is_shown_too(trained: Trained) -> None:
+@pytest.mark.parametrize("kind", [GEMNet, LinearRegressor])
+def test_maps_of_other_models_are_shown_too(trained: Trained, kind: type[GEMNet] | type[LinearRegressor]) -> None:
     model, data, _ = trained
     torch.manual_seed(0)
-    network = GEMNet(model.backbone.region_dim, model.semantics)
+    network = kind(model.backbone.region_dim, model.semantics)
     other = ZeroShotClassifier(model.backbone, network, model.semantics, model.seen_classes).eval()
     groups = examples_of(other, data, analyse_model(other, data))
     firsts = [side[0] for group in groups for side in (group.right, group.wrong) if side]
     assert len(firsts) >= 3
-    assert all(first.attention is not None and first.peak >= 1.0 for first in firsts)
+    assert all(first.map is not None for first in firsts)
+    assert all(first.note.startswith("peak ") == (kind is GEMNet) for first in firsts)
 
 
 def test_every_picture_in_the_page_has_words(trained: Trained) -> None:
@@ -75,7 +77,7 @@ def test_every_picture_in_the_page_has_words(trained: Trained) -> None:
     groups = examples_of(model, data, analysis)
     page = Page(render_report({"digits": ReportedRun(analysis, examples=groups)}))
     shown: list[Example] = [example for group in groups for example in (*group.right, *group.wrong)]
-    assert len(page.all("img")) == len(shown) + sum(group.attention_of is not None for group in groups)
+    assert len(page.all("img")) == len(shown) + sum(group.map_of is not None for group in groups)
     assert all(picture["alt"] and picture["src"].startswith("data:image/") for picture in page.all("img"))
 
 
@@ -108,7 +110,7 @@ def test_without_test_images_the_page_is_that_of_the_validation(tmp_path: Path) 
     images = result.model.input_format.read(without.inputs, torch.arange(len(without.labels)))[:, 0].numpy()
     for group in reported.examples:
         for example in (*group.right, *group.wrong):
-            assert example.attention is None  # the final model was trained on this image
+            assert example.map is None  # the final model was trained on this image
             found = np.flatnonzero((images == decoded(example.picture)[:, :, 0]).all(axis=(1, 2)))
             assert {without.semantics.classes[int(without.labels[row])] for row in found} == {group.name}
     text = " ".join(Page(render_report({"digits": reported})).texts)

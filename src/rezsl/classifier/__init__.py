@@ -1,13 +1,18 @@
 """The trained model: its predictions, their explanation, and its files."""
 
 from rezsl.classifier._classifier import Ranked, ZeroShotClassifier
-from rezsl.classifier._explanation import Explanation, explain
+from rezsl.classifier._explanation import NEARLY_EQUAL, Explanation, explain
 from rezsl.classifier._files import load_model, model_of_images, save_model
+from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
 
 __all__ = [
+    "NEARLY_EQUAL",
+    "AttributeMaps",
     "Explanation",
+    "MapKind",
     "Ranked",
     "ZeroShotClassifier",
+    "attribute_maps",
     "explain",
     "load_model",
     "model_of_images",

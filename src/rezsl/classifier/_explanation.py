@@ -1,21 +1,26 @@
-"""The explanation of one prediction: the attention of each attribute, and its share in the decision."""
+"""The explanation of one prediction: the map of each attribute, and its share in the decision."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from rezsl.classifier._classifier import Ranked, ZeroShotClassifier
-from rezsl.data import Crop
-from rezsl.errors import ArgumentError, DataError
+from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
+from rezsl.data import Crop, ImageFormat
+from rezsl.errors import ArgumentError, DataError, check_at_least, name_some
 from rezsl.functional import l2_normalize
-from rezsl.functional.shapes import Regions
-from rezsl.models import HasAttention, SemanticModel
-from rezsl.regions import ImageBackbone
+from rezsl.functional.maps import mean_correlation
 from rezsl.semantics import ClassSemantics
+
+NEARLY_EQUAL = 0.9
+"""The mean correlation above which the maps of several attributes count as one map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +29,8 @@ class Explanation:
 
     The score of a class is a sum over attributes: scale · Σ_s p_s a_s with the directions p (predicted) and a (the
     class's), both of length 1, less γ for a seen class. So every attribute has a share of a score, and of the lead of
-    one class over another.
+    one class over another. A positive share has one of two reasons: the attribute was found in the image and the class
+    has it (p and a above 0), or it was not found and the class lacks it (both below 0).
 
     Attributes:
         winner: the predicted class.
@@ -38,9 +44,9 @@ class Explanation:
         calibration: the part of this lead that γ makes: γ if only the runner-up is seen, −γ if only the winner is,
             otherwise 0.
         image: the pixels that the model received, or None for features.
-        attention: weight of each cell of the image for each attribute, ``[S, side, side]``, or None for features and
-            for a model without attention. A map sums to 1 less the weight in ``elsewhere``.
-        elsewhere: weight of regions that have no place in the image (class tokens), ``[S]``.
+        rows: positions of the K attributes whose maps are shown: those that were asked for, or those that were found in
+            the image and raise the winner's score most.
+        maps: their maps, with a batch of one image; None for features.
     """
 
     winner: Ranked
@@ -53,16 +59,77 @@ class Explanation:
     lead: Float[Tensor, "S"]
     calibration: float
     image: UInt8[Tensor, "channels size size"] | None
-    attention: Float[Tensor, "S side side"] | None
-    elsewhere: Float[Tensor, "S"] | None
+    rows: tuple[int, ...]
+    maps: AttributeMaps | None
+
+    @property
+    def found(self) -> Bool[Tensor, "S"]:
+        """Whether each attribute was found in the image: predicted above 0, ``[S]``."""
+        return self.predicted > 0
+
+    def in_favour(self, found: bool) -> list[int]:
+        """Return the attributes that raise the winner's score, the largest share first.
+
+        Args:
+            found: return those that were found in the image, as the class has them; or else those that were not found,
+                as the class lacks them.
+        """
+        return _in_favour(self.share, self.found == found)
+
+    @property
+    def likeness(self) -> float:
+        """The mean correlation of the maps; NaN for fewer than two maps."""
+        return float("nan") if self.maps is None else mean_correlation(self.maps.maps[0])
+
+    @property
+    def one_map(self) -> bool:
+        """Whether the maps are so alike that one stands for all."""
+        return self.likeness > NEARLY_EQUAL
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the explanation as values of JSON."""
+
+        def described(chosen: Iterable[int]) -> list[dict[str, Any]]:
+            return [
+                {
+                    "attribute": self.attributes[row],
+                    "share": float(self.share[row]),
+                    "lead": float(self.lead[row]),
+                    "predicted": float(self.predicted[row]),
+                    "class": float(self.of_winner[row]),
+                }
+                for row in chosen
+            ]
+
+        against = [row for row in self.share.argsort().tolist() if self.share[row] < 0]
+        maps = None
+        if self.maps is not None:
+            cells = zip(self.rows, self.maps.maps[0].tolist(), strict=True)
+            maps = {
+                "kind": self.maps.kind,
+                "mean_correlation": None if math.isnan(self.likeness) else self.likeness,
+                "nearly_equal": self.one_map,
+                "cells": {self.attributes[row]: values for row, values in cells},
+            }
+        return {
+            "winner": self.winner._asdict(),
+            "runner_up": self.runner_up._asdict(),
+            "calibration": self.calibration,
+            "found": described(self.in_favour(found=True)),
+            "rightly_absent": described(self.in_favour(found=False)),
+            "against": described(against),
+            "maps": maps,
+        }
 
 
-@torch.inference_mode()
 def explain(
     model: ZeroShotClassifier,
     inputs: Tensor | Sequence[Path | Crop],
     position: int = 0,
     candidates: ClassSemantics | None = None,
+    kind: MapKind | None = None,
+    semantics: Sequence[str] = (),
+    top: int = 7,
 ) -> Explanation:
     """Explain the class of one input.
 
@@ -71,12 +138,17 @@ def explain(
         inputs: as for :meth:`ZeroShotClassifier.classify`.
         position: index of the input to explain.
         candidates: the classes to choose among; None means the classes of the training table.
+        kind: the kind of the maps, see :func:`attribute_maps`; None takes attention where the model has it.
+        semantics: names of the attributes whose maps are made; none stands for those that were found in the image and
+            have the largest shares of the winner's score.
+        top: the most maps where no attributes are named, at least 1.
 
     Raises:
         DataError: there are fewer than two candidate classes.
         ArgumentError: the model's scores are not cosines, so that attributes have no shares in them; or there is no
-            input at this position.
+            input at this position; or an attribute is unknown; or maps of attention are asked of a model without it.
     """
+    check_at_least(1, top=top)
     if not 0 <= position < len(inputs):
         raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
     if not model.network.scores_are_cosines:
@@ -88,24 +160,18 @@ def explain(
     if len(table.classes) < 2:
         raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}")
     index = torch.tensor([position])
-    batch = model.input_format.read(inputs, index).to(model.device)
-    was_training = model.training
-    model.eval()
-    try:
-        regions = model.backbone(batch)
-        prediction = model.network(regions)
-        weights = _attention(model.network, regions)
-    finally:
-        model.train(was_training)
-    winner, runner_up = model.rank(model.scores(prediction.cpu(), table), table.classes, 2)[0]
-    values = table.values[table.index([winner.name, runner_up.name])].to(prediction.device)
-    predictions, directions = (l2_normalize(side).cpu() for side in model.compared(prediction, values))
+    prediction = model.predict_semantics(inputs, index=index)
+    winner, runner_up = model.rank(model.scores(prediction, table), table.classes, 2)[0]
+    values = table.values[table.index([winner.name, runner_up.name])]
+    predictions, directions = (l2_normalize(side) for side in model.compared(prediction, values))
     predicted = predictions[0]
     share, lead = (model.scale * predicted * side for side in (directions[0], directions[0] - directions[1]))
-    attention = elsewhere = None
-    if weights is not None and isinstance(model.backbone, ImageBackbone):
-        before, side = model.backbone.grid(weights.shape[1])
-        attention, elsewhere = weights[:, before:].unflatten(1, (side, side)), weights[:, :before].sum(dim=1)
+    rows = _named(semantics, model.semantics.attributes) or _in_favour(share, predicted > 0)[:top]
+    image = maps = None
+    if isinstance(model.input_format, ImageFormat):
+        image = model.input_format.read(inputs, index)
+        columns = torch.tensor([rows], dtype=torch.long, device=model.device)
+        maps = attribute_maps(model, image.to(model.device), columns, kind) if rows else None
     return Explanation(
         winner=winner,
         runner_up=runner_up,
@@ -116,16 +182,20 @@ def explain(
         share=share,
         lead=lead,
         calibration=model.gamma * (runner_up.seen - winner.seen),
-        image=batch[0].cpu() if isinstance(model.backbone, ImageBackbone) else None,
-        attention=attention,
-        elsewhere=elsewhere,
+        image=None if image is None else image[0],
+        rows=tuple(rows),
+        maps=None if maps is None else AttributeMaps(maps.kind, maps.maps.cpu(), maps.elsewhere.cpu()),
     )
 
 
-def _attention(network: SemanticModel, regions: Regions) -> Float[Tensor, "S R"] | None:
-    """Return the attention of the first sample, or None for a model without attention."""
-    # The class is tested, because an instance may have a layer of the name ``attention``.
-    if not issubclass(type(network), HasAttention):
-        return None
-    assert isinstance(network, HasAttention)
-    return network.attention(regions)[0].cpu()
+def _in_favour(share: Float[Tensor, "S"], among: Bool[Tensor, "S"]) -> list[int]:
+    chosen = (share > 0) & among
+    return [row for row in share.argsort(descending=True).tolist() if chosen[row]]
+
+
+def _named(names: Sequence[str], known: tuple[str, ...]) -> list[int]:
+    if unknown := [name for name in names if name not in known]:
+        near = get_close_matches(unknown[0], known, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}{hint}")
+    return [known.index(name) for name in names]

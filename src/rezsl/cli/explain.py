@@ -1,16 +1,18 @@
 """``rezsl explain``: draw why an image got its class."""
 
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.classifier import explain
+from rezsl.classifier import Explanation, MapKind, explain
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli.predict import add_model_options, load_for
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError
-from rezsl.report import save_explanation
+from rezsl.files import json_text
+from rezsl.report import map_note, save_explanation
 
 
 def parser() -> ArgumentParser:
@@ -21,6 +23,8 @@ def parser() -> ArgumentParser:
     options.add_argument("--row", type=int, default=0)
     options.add_argument("--semantics", type=list[str], default=[])
     options.add_argument("--top", type=int, default=7)
+    options.add_argument("--map", type=MapKind | None, default=None)
+    options.add_argument("--format", type=Literal["text", "json"], default="text")
     options.add_argument("-o", "--output", type=Path | None, default=None)
     return options
 
@@ -36,11 +40,25 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             f"--row: expected a row of {settings.input}, from 0 to {len(inputs) - 1}, got {settings.row}"
         )
     model, candidates = load_for(settings, images=not is_features)
-    explanation = explain(model, inputs, settings.row, candidates)
-    save_explanation(explanation, output, settings.semantics, settings.top, settings.input.name)
+    explanation = explain(model, inputs, settings.row, candidates, settings.map, settings.semantics, settings.top)
+    save_explanation(explanation, output, settings.input.name)
+    if settings.format == "json":
+        content = {"input": str(settings.input), "picture": str(output), **explanation.to_json()}
+        print(json_text(content), end="")
+    else:
+        show(*_lines(explanation, settings.top, str(settings.input)), f"written to {output}")
+
+
+def _lines(explanation: Explanation, top: int, name: str) -> list[str]:
+    """Return the two best classes, the attributes that speak for the best one, and a note about the maps."""
     winner, runner_up = explanation.winner, explanation.runner_up
-    show(
-        f"{settings.input}: {winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
-        f"({100 * runner_up.probability:.0f} %)",
-        f"written to {output}",
-    )
+    lines = [
+        f"{name}: {winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
+        f"({100 * runner_up.probability:.0f} %)"
+    ]
+    for found, reason in ((True, "found in the image"), (False, "rightly absent from it")):
+        if strongest := explanation.in_favour(found)[:top]:
+            lines += [f"speaks for {winner.name}, {reason} (share of its score):"]
+            lines += [f"  {float(explanation.share[row]):+.2f}  {explanation.attributes[row]}" for row in strongest]
+    note = map_note(explanation)
+    return [*lines, note[:1].upper() + note[1:]] if note else lines

@@ -12,7 +12,6 @@ from torch import Tensor
 from rezsl.classifier import ZeroShotClassifier, explain
 from rezsl.data import Benchmark
 from rezsl.evaluation import Analysis
-from rezsl.models import HasAttention
 from rezsl.report._plots import pixels_of
 
 CLASSES, RIGHT, WRONG = 24, 2, 2
@@ -29,16 +28,16 @@ class Example:
     Attributes:
         picture: the image as a data URI.
         chosen: the class that the model chose.
-        attention: the image under an attention map, as a data URI; None where there is no attention.
-        attribute: name of the attribute whose attention is shown.
-        peak: highest weight of the map, in multiples of equal attention everywhere; 1 means no contrast.
+        map: the image under the map of an attribute, as a data URI; None where there is no map.
+        attribute: name of the attribute whose map is shown, or how many attributes it stands for.
+        note: what the map says in a number; empty for a map of the gradient.
     """
 
     picture: str
     chosen: str
-    attention: str | None = None
+    map: str | None = None
     attribute: str = ""
-    peak: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ class ClassExamples:
     wrong: tuple[Example, ...]
 
     @property
-    def attention_of(self) -> Example | None:
-        """The first image with an attention map, a recognised one if there is one."""
-        return next((example for example in (*self.right, *self.wrong) if example.attention), None)
+    def map_of(self) -> Example | None:
+        """The first image with a map, a recognised one if there is one."""
+        return next((example for example in (*self.right, *self.wrong) if example.map), None)
 
 
 def examples_of(
@@ -61,14 +60,14 @@ def examples_of(
     """Return images of the unseen classes, the class with the lowest accuracy first; none for features.
 
     The images of a class are spread evenly over its right (wrong) images, so that they are not all from one folder.
-    The first of each side has an attention map where the network has attention and scores by cosine.
+    The first of each side has the map of an attribute where the network scores by cosine.
 
     Args:
-        model: reads the images, and is the one whose attention is shown.
+        model: reads the images, and is the one whose maps are shown.
         benchmark: has the images.
         analysis: of N samples.
         index: position of each sample in the benchmark, ``[N]``, where another model than ``model`` predicted them, so
-            that there are no attention maps; None stands for the test images.
+            that there are no maps; None stands for the test images.
     """
     if benchmark.kind != "images":
         return ()
@@ -90,29 +89,30 @@ def examples_of(
 
 
 def _examples(
-    model: ZeroShotClassifier, benchmark: Benchmark, positions: list[int], chosen: list[str], with_attention: bool
+    model: ZeroShotClassifier, benchmark: Benchmark, positions: list[int], chosen: list[str], with_map: bool
 ) -> tuple[Example, ...]:
     if not positions:
         return ()
     images = model.input_format.read(benchmark.inputs, torch.tensor(positions))
     examples = [Example(_data_uri(pixels_of(image)), name) for image, name in zip(images, chosen, strict=True)]
-    # The test is on the class, because an instance may have a layer of the name ``attention``.
-    if with_attention and issubclass(type(model.network), HasAttention) and model.network.scores_are_cosines:
-        examples[0] = _with_attention(examples[0], model, benchmark, positions[0])
+    if with_map and model.network.scores_are_cosines:
+        examples[0] = _with_map(examples[0], model, benchmark, positions[0])
     return tuple(examples)
 
 
-def _with_attention(example: Example, model: ZeroShotClassifier, benchmark: Benchmark, position: int) -> Example:
-    """Add the attention of the attribute that contributes most to the score of the chosen class."""
+def _with_map(example: Example, model: ZeroShotClassifier, benchmark: Benchmark, position: int) -> Example:
+    """Add the map of the attribute that was found and contributes most to the score of the chosen class."""
     explanation = explain(model, benchmark.inputs, position, benchmark.semantics)
     # A class of the table without test images may have the highest score here; the map would explain another choice.
-    if explanation.attention is None or explanation.image is None or explanation.winner.name != example.chosen:
+    if explanation.maps is None or explanation.image is None or explanation.winner.name != example.chosen:
         return example
-    row = int(explanation.share.argmax())
-    weights = explanation.attention[row]
-    overlay = _overlaid(pixels_of(explanation.image), weights.float().numpy())
-    peak = float(weights.max()) * weights.numel()
-    return Example(example.picture, example.chosen, _data_uri(overlay), explanation.attributes[row], peak)
+    values, attribute = explanation.maps.maps[0, 0], explanation.attributes[explanation.rows[0]]
+    if explanation.one_map:
+        values, attribute = explanation.maps.maps[0].mean(dim=0), f"all {len(explanation.rows)} strongest attributes"
+    overlay = _overlaid(pixels_of(explanation.image), values.float().clamp(min=0).numpy())
+    has_weights = explanation.maps.kind == "attention"
+    note = f"peak {float(values.max()) * values.numel():.1f} × even" if has_weights else ""
+    return Example(example.picture, example.chosen, _data_uri(overlay), attribute, note)
 
 
 def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -1,0 +1,121 @@
+"""Pointing accuracy: whether the maximum of an attribute's map lies on the part that the attribute's name speaks of."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rezsl.errors import ArgumentError, name_some
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """How often the maps of attributes point at one part.
+
+    Attributes:
+        images: number of images in which the part is visible and an attribute of it is counted.
+        hits: share of maps whose maximum is near the part: a mean over the attributes of each image, then over images.
+        centre: the same for the middle of the image in place of the maximum.
+        chance: the same for a cell that is drawn at random.
+    """
+
+    images: int
+    hits: float
+    centre: float
+    chance: float
+
+
+def parts_of_attributes(
+    attributes: Sequence[str], parts: Sequence[str], also: Mapping[str, str] | None = None
+) -> list[tuple[int, ...]]:
+    """Return the positions of the parts that each attribute's name speaks of; none where it speaks of no part.
+
+    A name speaks of a part if it contains the part's last word, such as ``has_wing_color::red`` of ``left wing`` and
+    ``right wing``. What follows ``::`` is the attribute's value, whose words do not count.
+
+    Args:
+        attributes: names of the S attributes.
+        parts: names of the P parts.
+        also: further words that stand for a part's last word, such as ``{"bill": "beak"}``.
+
+    >>> parts_of_attributes(["has_bill_shape::hooked", "has_size::small"], ["beak", "left leg"], {"bill": "beak"})
+    [(0,), ()]
+    """
+    also = also or {}
+    found = []
+    for name in attributes:
+        words = {also.get(word, word) for word in re.findall(r"[^\W_]+", name.partition("::")[0].lower())}
+        found.append(tuple(place for place, part in enumerate(parts) if part.lower().split()[-1] in words))
+    return found
+
+
+def pointing_accuracy(
+    maps: Float[Tensor, "N S side side"],
+    places: Float[Tensor, "N P 2"],
+    parts: Sequence[str],
+    parts_of: Sequence[tuple[int, ...]],
+    counted: Bool[Tensor, "N S"],
+    tolerance: float = 1.5,
+) -> dict[str, Pointing]:
+    """Return the pointing accuracy for each part, or pair of parts, that attributes speak of.
+
+    A map hits if the middle of the cell with its maximum is at most ``tolerance`` cells from the part, in x and in y.
+    With 0.5 the part is in this cell; with 1.5 it is in this cell or in one of the eight around it. Where several
+    parts are meant (both wings), the nearest visible one counts.
+
+    Args:
+        maps: a map for each image and attribute.
+        places: x and y of each part, as shares of the image from its left and upper side; NaN where it is not visible.
+        parts: names of the P parts.
+        parts_of: the parts that each attribute speaks of, see :func:`parts_of_attributes`.
+        counted: which attributes count in which image, such as those that its class has.
+        tolerance: in cells, above 0.
+
+    Raises:
+        ArgumentError: the shapes do not belong together, the tolerance is not positive, or no attribute names a part.
+    """
+    count, columns, side, _ = maps.shape
+    if not tolerance > 0:
+        raise ArgumentError(f"tolerance: expected a number of cells above 0, got {tolerance}")
+    if places.shape[:2] != (count, len(parts)) or len(parts_of) != columns or counted.shape != (count, columns):
+        raise ArgumentError(
+            f"maps: expected a row of places for each of {count} images and {len(parts)} parts, and parts for each of "
+            f"{columns} attributes, got {tuple(places.shape)} and {len(parts_of)}"
+        )
+    named = [group for group in dict.fromkeys(parts_of) if group]
+    if not named:
+        raise ArgumentError(f"parts_of: expected an attribute that names a part, got none for {name_some([*parts])}")
+    peaks = maps.flatten(2).argmax(dim=2)
+    middles = (torch.stack([peaks % side, peaks // side], dim=2) + 0.5) / side
+    axis = (torch.arange(side) + 0.5) / side
+    cells = torch.stack([axis.repeat(side), axis.repeat_interleave(side)], dim=1)
+    reach = tolerance / side + 1e-6
+    result = {}
+    for group in named:
+        marked = places[:, list(group)]
+        mine = torch.tensor([other == group for other in parts_of])
+        votes = counted[:, mine].float()
+        used = (votes.sum(dim=1) > 0) & ~marked.isnan().any(dim=2).all(dim=1)
+        marked, votes, chosen = marked[used], votes[used], middles[used][:, mine]
+
+        def near(points: Float[Tensor, "K Q 2"], marked: Tensor = marked) -> Bool[Tensor, "K Q"]:
+            # The distance to a part that is not visible is NaN, which is never within reach.
+            away = (points[:, :, None] - marked[:, None]).abs().amax(dim=3)
+            return (away <= reach).any(dim=2)
+
+        def mean(share: Tensor) -> float:
+            return float(share.mean()) if len(share) else math.nan
+
+        everywhere = cells.expand(len(marked), -1, -1)
+        middle = torch.full((len(marked), 1, 2), 0.5)
+        result["/".join(parts[place] for place in group)] = Pointing(
+            images=len(marked),
+            hits=mean((near(chosen) * votes).sum(dim=1) / votes.sum(dim=1)),
+            centre=mean(near(middle).float()),
+            chance=mean(near(everywhere).float()),
+        )
+    return result
