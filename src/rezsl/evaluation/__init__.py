@@ -12,6 +12,7 @@ from rezsl.evaluation._analysis import (
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate
+from rezsl.evaluation._pointing import Pointing, parts_of_attributes, pointing_accuracy
 from rezsl.evaluation._recognition import ConfusedPair, Recognition
 from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions, save_predictions
 from rezsl.functional.binning import ValueBins
@@ -34,6 +35,7 @@ __all__ = [
     "Hubness",
     "Mistakes",
     "PairedDifference",
+    "Pointing",
     "PredictedSamples",
     "Recognition",
     "Reliability",
@@ -48,5 +50,7 @@ __all__ = [
     "evaluate",
     "load_error_fall",
     "load_predictions",
+    "parts_of_attributes",
+    "pointing_accuracy",
     "save_predictions",
 ]

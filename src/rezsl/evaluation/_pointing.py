@@ -59,13 +59,12 @@ def pointing_accuracy(
     parts: Sequence[str],
     parts_of: Sequence[tuple[int, ...]],
     counted: Bool[Tensor, "N S"],
-    tolerance: float = 1.5,
+    tolerance: float = 0.1,
 ) -> dict[str, Pointing]:
     """Return the pointing accuracy for each part, or pair of parts, that attributes speak of.
 
-    A map hits if the middle of the cell with its maximum is at most ``tolerance`` cells from the part, in x and in y.
-    With 0.5 the part is in this cell; with 1.5 it is in this cell or in one of the eight around it. Where several
-    parts are meant (both wings), the nearest visible one counts.
+    A map hits if the middle of the cell with its maximum is at most ``tolerance`` from the part, in x and in y. Where
+    several parts are meant (both wings), the nearest visible one counts. The centre and chance have the same tolerance.
 
     Args:
         maps: a map for each image and attribute.
@@ -73,14 +72,14 @@ def pointing_accuracy(
         parts: names of the P parts.
         parts_of: the parts that each attribute speaks of, see :func:`parts_of_attributes`.
         counted: which attributes count in which image, such as those that its class has.
-        tolerance: in cells, above 0.
+        tolerance: as a share of the image's side, above 0.
 
     Raises:
         ArgumentError: the shapes do not belong together, the tolerance is not positive, or no attribute names a part.
     """
     count, columns, side, _ = maps.shape
     if not tolerance > 0:
-        raise ArgumentError(f"tolerance: expected a number of cells above 0, got {tolerance}")
+        raise ArgumentError(f"tolerance: expected a share of the image's side above 0, got {tolerance}")
     if places.shape[:2] != (count, len(parts)) or len(parts_of) != columns or counted.shape != (count, columns):
         raise ArgumentError(
             f"maps: expected a row of places for each of {count} images and {len(parts)} parts, and parts for each of "
@@ -93,7 +92,7 @@ def pointing_accuracy(
     middles = (torch.stack([peaks % side, peaks // side], dim=2) + 0.5) / side
     axis = (torch.arange(side) + 0.5) / side
     cells = torch.stack([axis.repeat(side), axis.repeat_interleave(side)], dim=1)
-    reach = tolerance / side + 1e-6
+    reach = tolerance + 1e-6
     result = {}
     for group in named:
         marked = places[:, list(group)]

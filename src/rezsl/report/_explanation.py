@@ -169,4 +169,7 @@ def _decisive(explanation: Explanation) -> list[int]:
     """
     order = explanation.lead.abs().argsort(descending=True)[:BARS].tolist()
     lead, found = explanation.lead.tolist(), explanation.found.tolist()
-    return sorted((row for row in order if abs(lead[row]) >= 0.005), key=lambda row: (lead[row] < 0, not found[row]))
+    return sorted(
+        (row for row in order if abs(lead[row]) >= 0.005),
+        key=lambda row: (lead[row] < 0, lead[row] > 0 and not found[row]),
+    )
