@@ -65,7 +65,7 @@ def test_what_cannot_be_measured_is_one_line() -> None:
     maps, places, counted = torch.rand(2, 1, 3, 3), torch.rand(2, 1, 2), torch.ones(2, 1, dtype=torch.bool)
     with pytest.raises(ArgumentError, match="tolerance: expected a share of the image's side above 0, got -1"):
         pointing_accuracy(maps, places, ["x"], [(0,)], counted, -1.0)
-    with pytest.raises(ArgumentError, match="parts_of: expected an attribute that names a part, got none for x"):
+    with pytest.raises(ArgumentError, match="parts_of: expected an attribute that names a part, got none for 'x'"):
         pointing_accuracy(maps, places, ["x"], [()], counted)
     with pytest.raises(ArgumentError, match="maps: expected a row of places for each of 2 images and 2 parts"):
         pointing_accuracy(maps, places, ["x", "y"], [(0,)], counted)
