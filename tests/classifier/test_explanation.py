@@ -57,7 +57,7 @@ def test_attention_lies_where_the_regions_lie(model: ZeroShotClassifier) -> None
     images = load_digits().inputs[:3]
     assert isinstance(images, torch.Tensor)
     names = [model.semantics.attributes[row] for row in (5, 9)]
-    found = explain(model, images, 2, semantics=names)
+    found = explain(model, images, 2, kind="attention", semantics=names)
     assert found.rows == (5, 9)
     assert found.maps is not None
     assert found.maps.kind == "attention"
@@ -93,7 +93,7 @@ def test_attention_of_every_model_that_has_it_is_explained(
     assert isinstance(images, torch.Tensor)
     network = kind(model.backbone.region_dim, model.semantics)
     other = ZeroShotClassifier(model.backbone, network, model.semantics, ["0"]).eval()
-    found = explain(other, images)
+    found = explain(other, images, kind="attention")
     assert found.maps is not None
     weights = network.attention(other.backbone(other.input_format.read(images, torch.tensor([0]))))[0]
     torch.testing.assert_close(found.maps.maps[0], weights[list(found.rows)].detach().unflatten(1, (8, 8)))
@@ -114,9 +114,9 @@ def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
     assert found.kind == "gradient"
     model.eval()
     pixels = (images.double() / 255 - backbone.mean) / backbone.deviation
-    stages = list(backbone.network.encoder.stages)
+    stages = list(backbone.network.get_submodule("encoder.stages"))
     with torch.no_grad():
-        before = backbone.network.embedder(pixels)
+        before = backbone.network.get_submodule("embedder.embedder")(pixels)
         # With images of 32 pixels the output has 4 cells on a side, and the stage before it has 8.
         later = stages[-1:] if size == 32 else []
         for stage in stages[: len(stages) - len(later)]:
@@ -152,11 +152,11 @@ def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
 def test_attention_and_the_gradient_are_both_offered_where_there_is_attention(model: ZeroShotClassifier) -> None:
     images = load_digits().inputs[:1]
     assert isinstance(images, torch.Tensor)
-    found = explain(model, images, kind="gradient", top=3)
+    found = explain(model, images, top=3)
     assert found.maps is not None
     assert found.maps.kind == "gradient"
     assert found.maps.maps.shape == (1, 3, 8, 8)
-    torch.testing.assert_close(found.share, explain(model, images).share)
+    torch.testing.assert_close(found.share, explain(model, images, kind="attention").share)
 
 
 def test_a_model_without_cosines(model: ZeroShotClassifier) -> None:
@@ -170,7 +170,7 @@ def test_a_model_without_cosines(model: ZeroShotClassifier) -> None:
 def test_pictures_of_images_and_of_features(model: ZeroShotClassifier, tmp_path: Path) -> None:
     images = load_digits().inputs[:1]
     assert isinstance(images, torch.Tensor)
-    found = explain(model, images, semantics=["narrow", "ink row 1 column 1"])
+    found = explain(model, images, kind="attention", semantics=["narrow", "ink row 1 column 1"])
     save_explanation(found, tmp_path / "a.png", title="a")
     semantics = model.semantics
     scaler = FeatureScaler(5)
@@ -262,7 +262,9 @@ def test_maps_that_are_nearly_equal_are_drawn_once(
     network = GEMNet(model.backbone.region_dim, model.semantics)
     if alike:
         torch.nn.init.ones_(network.query.weight)
-    found = explain(ZeroShotClassifier(model.backbone, network, model.semantics, ["0"]), images, top=5)
+    found = explain(
+        ZeroShotClassifier(model.backbone, network, model.semantics, ["0"]), images, kind="attention", top=5
+    )
     assert found.maps is not None
     pairs = np.corrcoef(found.maps.maps[0].flatten(1).numpy())[np.triu_indices(5, 1)]
     assert found.likeness == pytest.approx(pairs.mean(), abs=1e-5)

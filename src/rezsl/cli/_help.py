@@ -181,7 +181,7 @@ SCREENS = {
             "-o, --output FILE": "the picture to write: .png, .pdf or .svg (default: IMAGE-explained.png)",
             "--top N": "how many attributes to draw (default: 7)",
             "--semantics LIST": "the attributes to draw, as '[round, red rim]' (default: those that decided)",
-            "--map KIND": "attention, or gradient: the cells that raise an attribute (default: attention, if any)",
+            "--map KIND": "gradient (default): the cells that raise an attribute; attention, if the model has it",
             "--format FORMAT": "text (default) or json",
             "--row N": "the row of a file of features, from 0 (default: 0)",
         } | MODEL,

@@ -23,7 +23,7 @@ def parser() -> ArgumentParser:
     options.add_argument("--row", type=int, default=0)
     options.add_argument("--semantics", type=list[str], default=[])
     options.add_argument("--top", type=int, default=7)
-    options.add_argument("--map", type=MapKind | None, default=None)
+    options.add_argument("--map", type=MapKind, default="gradient")
     options.add_argument("--format", type=Literal["text", "json"], default="text")
     options.add_argument("-o", "--output", type=Path | None, default=None)
     return options

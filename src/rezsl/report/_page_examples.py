@@ -30,14 +30,12 @@ class Example:
         chosen: the class that the model chose.
         map: the image under the map of an attribute, as a data URI; None where there is no map.
         attribute: name of the attribute whose map is shown, or how many attributes it stands for.
-        note: what the map says in a number; empty for a map of the gradient.
     """
 
     picture: str
     chosen: str
     map: str | None = None
     attribute: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,9 +108,7 @@ def _with_map(example: Example, model: ZeroShotClassifier, benchmark: Benchmark,
     if explanation.one_map:
         values, attribute = explanation.maps.maps[0].mean(dim=0), f"all {len(explanation.rows)} strongest attributes"
     overlay = _overlaid(pixels_of(explanation.image), values.float().clamp(min=0).numpy())
-    has_weights = explanation.maps.kind == "attention"
-    note = f"peak {float(values.max()) * values.numel():.1f} × even" if has_weights else ""
-    return Example(example.picture, example.chosen, _data_uri(overlay), attribute, note)
+    return Example(example.picture, example.chosen, _data_uri(overlay), attribute)
 
 
 def _overlaid(pixels: np.ndarray, weights: np.ndarray) -> np.ndarray:
