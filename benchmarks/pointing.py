@@ -7,7 +7,7 @@ it. Models are trained on the store; the maps are made from the photos. Nothing 
 import argparse
 import csv
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,10 +23,14 @@ from rezsl.classifier import MapKind, ZeroShotClassifier, attribute_maps, model_
 from rezsl.data import Benchmark, ImageFormat, load_image_folder
 from rezsl.evaluation import Pointing, parts_of_attributes, pointing_accuracy
 from rezsl.functional.maps import mean_correlation
-from rezsl.models import AttentionNet, MLPRegressor
+from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
+from rezsl.semantics import ClassSemantics
 from rezsl.training import Setup, Training, train_classifier, with_word_vectors
 
-MODELS = {"mlp": MLPRegressor, "attention": partial(AttentionNet, attention_dim=64)}
+MODELS: dict[str, Callable[[int, ClassSemantics], SemanticModel]] = {
+    "mlp": MLPRegressor,
+    "attention": partial(AttentionNet, attention_dim=64),
+}
 KINDS: dict[str, list[MapKind]] = {"mlp": ["gradient"], "attention": ["attention", "gradient"]}
 WORDS = {"bill": "beak"}
 """Words of attributes that are another word in the parts' names."""

@@ -114,7 +114,7 @@ def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
     assert found.kind == "gradient"
     model.eval()
     pixels = (images.double() / 255 - backbone.mean) / backbone.deviation
-    stages = list(backbone.network.get_submodule("encoder.stages"))
+    stages = list(backbone.network.get_submodule("encoder.stages").children())
     with torch.no_grad():
         before = backbone.network.get_submodule("embedder.embedder")(pixels)
         # With images of 32 pixels the output has 4 cells on a side, and the stage before it has 8.

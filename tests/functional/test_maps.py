@@ -7,7 +7,7 @@ import torch
 from rezsl.functional.maps import gradient_map, mean_correlation
 from rezsl.models import AttentionNet, LinearRegressor, MLPRegressor, SemanticModel
 from rezsl.semantics import ClassSemantics
-from tests.oracles.gradient import numerical_gradient
+from tests.oracles.gradient import Floats, numerical_gradient
 
 
 def table(attributes: int = 5) -> ClassSemantics:
@@ -34,9 +34,11 @@ def test_gradient_times_activation_relative_to_the_mean_region(
     for sample in range(3):
         at = regions[sample].detach().numpy()
         for column in range(5):
-            slope = numerical_gradient(
-                lambda values, column=column: network(torch.from_numpy(values)[None])[0, column].item(), at
-            )
+
+            def output(values: Floats, column: int = column) -> float:
+                return network(torch.from_numpy(values)[None])[0, column].item()
+
+            slope = numerical_gradient(output, at)
             expected = [
                 sum(slope[r, d] * (at[r, d] - at[:, d].mean()) for d in range(6)) for r in range(4)
             ]  # fmt: skip
