@@ -43,7 +43,7 @@ def test_figures_are_those_of_evaluation(features: Benchmark, network: type[Line
     for benchmark in (features, replace(features, labels=rows.argsort()[features.labels], semantics=shuffled)):
         result, found = evaluate(model, benchmark), analyse_model(model, benchmark, QUICK, batch_size=7)
         figures = {name: value for name, value in found.metrics().items() if name in result.metrics()}
-        assert figures == pytest.approx(result.metrics(), rel=1e-4, abs=1e-6)
+        assert figures == pytest.approx(result.metrics(), rel=1e-4, abs=1e-6, nan_ok=True)
         assert figures.keys() == result.metrics().keys()
         assert (found.gamma, found.scale) == (0.3, 12.0)
         accuracy = dict(zip(found.generalized.candidates, found.generalized.class_accuracy.tolist(), strict=True))

@@ -24,6 +24,7 @@ def test_files_of_runs_keep_their_names() -> None:
                                           "ece_generalized"]  # fmt: skip
     assert names(*(metric for metric in METRICS.values() if metric.source == "evaluation")) == [
         *accuracies, "gamma", "AUSUC", "H_oracle", "gamma_oracle", *errors, "error_correlation_within_class",
+        "false_reject_seen", "false_reject_unseen", "false_accept",
     ]  # fmt: skip
     assert OBJECTIVES[:2] == ("H", "AUSUC")
     assert all(metric.description.endswith(".") for metric in METRICS.values())

@@ -1,7 +1,7 @@
 """The trained model, which predicts class names from images or features."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +10,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Crop, FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
-from rezsl.functional.shapes import ClassMatrix, Predictions, Protocol, Scores
+from rezsl.functional.shapes import ClassMatrix, Predictions, Protocol, Regions, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
 from rezsl.semantics import ClassSemantics
@@ -25,7 +26,7 @@ class Ranked(NamedTuple):
     Attributes:
         name: name of the class.
         score: calibrated score.
-        probability: softmax of the calibrated scores over all candidates.
+        probability: softmax over all candidates of the calibrated scores, divided by the model's temperature.
         seen: whether the model was trained on images of this class.
     """
 
@@ -33,6 +34,24 @@ class Ranked(NamedTuple):
     score: float
     probability: float
     seen: bool
+
+
+class Answer(list[Ranked]):
+    """The best classes of one input, the best first.
+
+    Attributes:
+        strangeness: how unlike all training images and class descriptions the input is, in standard deviations of
+            familiar images beyond the limit up to which inputs are accepted; NaN where the model has no limit.
+    """
+
+    def __init__(self, classes: Iterable[Ranked], strangeness: float = math.nan) -> None:
+        super().__init__(classes)
+        self.strangeness = strangeness
+
+    @property
+    def far(self) -> bool:
+        """Whether the input is far from every description: its strangeness is above 0."""
+        return self.strangeness > 0
 
 
 class ZeroShotClassifier(nn.Module):
@@ -51,6 +70,8 @@ class ZeroShotClassifier(nn.Module):
             mark, so that no table shows its metrics as honest ones.
         centered: score by cosines around the mean of the seen classes, see :meth:`compared`.
         varied_only: leave the attributes in which all seen classes are equal out of the scores.
+        temperature: positive number by which scores are divided before their softmax gives probabilities.
+        familiarity: recognises inputs of another kind than the training images; None accepts every input.
 
     Raises:
         ArgumentError: an option is out of range, the network was made with other attributes, or its scores are no
@@ -72,17 +93,20 @@ class ZeroShotClassifier(nn.Module):
         protocol: Protocol = "honest",
         centered: bool = False,
         varied_only: bool = False,
+        temperature: float = 1.0,
+        familiarity: Familiarity | None = None,
     ) -> None:
         super().__init__()
         semantics = _as_network_reads_it(semantics, network)
         seen = semantics.values[semantics.index(seen_classes)]
-        check_positive(scale=scale)
+        check_positive(scale=scale, temperature=temperature)
         if not math.isfinite(gamma):
             raise ArgumentError(f"gamma: expected a finite number, got {gamma!r}")
         check_choice(Protocol, protocol=protocol)
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, tuple(seen_classes)
         self.gamma, self.scale, self.protocol = gamma, scale, protocol
+        self.temperature, self.familiarity = temperature, familiarity
         for name, chosen in (("centered", centered), ("varied_only", varied_only)):
             if chosen and not network.scores_are_cosines:
                 raise ArgumentError(
@@ -109,7 +133,7 @@ class ZeroShotClassifier(nn.Module):
     def input_format(self) -> FeatureFormat | ImageFormat:
         """The format in which the backbone reads inputs."""
         if isinstance(self.backbone, ImageBackbone):
-            return self.backbone.input_format
+            return ImageFormat(self.backbone.image_size, self.backbone.channels, self.backbone.resize)
         return FeatureFormat(self.backbone.region_dim)
 
     @property
@@ -117,28 +141,63 @@ class ZeroShotClassifier(nn.Module):
         """The device of the parameters."""
         return next(self.network.parameters()).device
 
-    @torch.inference_mode()
     def predict_semantics(
         self,
         inputs: Tensor | Sequence[Path | Crop],
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
-        """Predict the attributes of many inputs, ``[N, S]`` on the CPU, in evaluation mode; the mode is restored.
+        """Predict the attributes of many inputs, ``[N, S]`` on the CPU, as :meth:`examine` does."""
+        return self.examine(inputs, batch_size, index)[0]
+
+    @torch.inference_mode()
+    def examine(
+        self,
+        inputs: Tensor | Sequence[Path | Crop],
+        batch_size: int = 256,
+        index: Int[Tensor, "N"] | None = None,
+    ) -> tuple[Predictions, Float[Tensor, "N"]]:
+        """Predict the attributes and the strangeness of many inputs, in evaluation mode; the mode is restored.
 
         Args:
             inputs: features, images or files, as for :meth:`classify`.
             batch_size: number of inputs per forward pass.
-            index: positions of the inputs to predict, in this order; None takes all.
+            index: positions of the inputs, in this order; None takes all.
+
+        Returns:
+            Predicted attributes ``[N, S]``, and the strangeness of each input as in :class:`Answer`, ``[N]``; both are
+            on the CPU.
         """
+        predictions, strangeness = [torch.empty(0, len(self.semantics.attributes))], [torch.empty(0)]
+        for regions, features in self.describe(inputs, batch_size, index):
+            predicted = self.network(regions)
+            predictions.append(predicted.cpu())
+            unknown = features.new_full((len(features),), math.nan)
+            measured = self.familiarity(features, self.highest_scores(predicted)) if self.familiarity else unknown
+            strangeness.append(measured.cpu())
+        return torch.cat(predictions), torch.cat(strangeness)
+
+    def highest_scores(self, predictions: Predictions) -> Float[Tensor, "B"]:
+        """Return the highest score over all classes of the training table, from which γ is not subtracted, ``[B]``."""
+        return self.class_scores(predictions, self.semantics.values.to(predictions.device)).amax(dim=1)
+
+    @torch.inference_mode()
+    def describe(
+        self,
+        inputs: Tensor | Sequence[Path | Crop],
+        batch_size: int = 256,
+        index: Int[Tensor, "N"] | None = None,
+    ) -> Iterator[tuple[Regions, Float[Tensor, "B F"]]]:
+        """Yield :meth:`rezsl.regions.Backbone.describe` of batches of inputs, as for :meth:`examine`."""
         index = torch.arange(len(inputs)) if index is None else index
         read, was_training = self.input_format.read, self.training
         self.eval()
         try:
-            parts = [self(read(inputs, part).to(self.device)).cpu() for part in index.split(batch_size) if len(part)]
+            for part in index.split(batch_size):
+                if len(part):
+                    yield self.backbone.describe(read(inputs, part).to(self.device))
         finally:
             self.train(was_training)
-        return torch.cat(parts) if parts else torch.empty(0, len(self.semantics.attributes))
 
     def compared(
         self, predictions: Predictions, class_semantics: ClassMatrix
@@ -191,8 +250,10 @@ class ZeroShotClassifier(nn.Module):
 
     def classify(
         self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1
-    ) -> list[list[Ranked]]:
+    ) -> list[Answer]:
         """Return the classes with the highest scores for each input, the highest first.
+
+        ``answer.far`` is whether the input is far from every description, as a photo of something else is.
 
         Args:
             inputs: features ``[N, D]``, images ``[N, channels, H, W]`` (uint8), N image paths or boxes, as in training.
@@ -201,12 +262,14 @@ class ZeroShotClassifier(nn.Module):
         """
         check_at_least(1, top=top)
         names = (self.semantics if candidates is None else candidates).classes
-        return self.rank(self.scores(self.predict_semantics(inputs), candidates), names, top)
+        predictions, strangeness = self.examine(inputs)
+        ranked = self.rank(self.scores(predictions, candidates), names, top)
+        return [Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)]
 
     def rank(self, scores: Scores, names: Sequence[str], top: int) -> list[list[Ranked]]:
         """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""
         best, columns = scores.topk(min(top, len(names)), dim=1)
-        shares = scores.softmax(dim=1).gather(1, columns)
+        shares = (scores / self.temperature).softmax(dim=1).gather(1, columns)
         seen = self.seen_classes
         return [
             [Ranked(names[c], score, share, names[c] in seen) for c, score, share in zip(*row, strict=True)]

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from rezsl.classifier._classifier import ZeroShotClassifier
+from rezsl.classifier._familiarity import Familiarity
 from rezsl.errors import ArgumentError, DataError, ModelFileError
 from rezsl.files import differences, one_line, read_json, read_tensors, write_json, write_tensors
 from rezsl.models import SemanticModel
@@ -20,7 +22,7 @@ from rezsl.regions import (
 )
 from rezsl.semantics import pack_semantics, unpack_semantics
 
-OPTIONS = ("seen_classes", "gamma", "scale", "protocol", "centered", "varied_only")
+OPTIONS = ("seen_classes", "gamma", "scale", "protocol", "centered", "varied_only", "temperature")
 """The arguments of a classifier that are plain JSON values."""
 
 FORMAT = 3
@@ -74,7 +76,8 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         with torch.random.fork_rng(devices=()):
             backbone = backbone_class(**description["backbone"]["arguments"])
             network = network_class(backbone.region_dim, semantics, **description["network"]["options"])
-        model = ZeroShotClassifier(backbone, network, semantics, **{name: description[name] for name in OPTIONS})
+        options = {name: description[name] for name in OPTIONS} | {"familiarity": _familiarity(tensors)}
+        model = ZeroShotClassifier(backbone, network, semantics, **options)
         model.load_state_dict({name: part for name, part in tensors.items() if not name.startswith("semantics.")})
     except ModelFileError:
         raise
@@ -83,6 +86,11 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
             f"{directory}: not a readable model ({one_line(error)}); give a directory that holds a finished run"
         ) from error
     return model.eval()
+
+
+def _familiarity(tensors: dict[str, Tensor]) -> Familiarity | None:
+    own = {name.removeprefix("familiarity."): part for name, part in tensors.items() if name.startswith("familiarity.")}
+    return Familiarity.from_tensors(own) if own else None
 
 
 def _options(model: ZeroShotClassifier) -> dict[str, Any]:
@@ -144,4 +152,6 @@ def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotCla
             f"on, got one that differs in {'; '.join(changes[:3])}; give a store of that backbone"
         )
     joined = ScaledImageBackbone.join(load_store_backbone(store), scaler, manifest.dtype)
-    return ZeroShotClassifier(joined, model.network, model.semantics, **_options(model)).eval()
+    return ZeroShotClassifier(
+        joined, model.network, model.semantics, **_options(model), familiarity=model.familiarity
+    ).eval()

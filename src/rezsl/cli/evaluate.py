@@ -11,9 +11,10 @@ from rezsl.cli._config import with_data
 from rezsl.cli._options import instantiate
 from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
+from rezsl.cli.predict import image_files
 from rezsl.evaluation import evaluate
 from rezsl.files import json_text
-from rezsl.report import results_table
+from rezsl.report import refusals, results_table
 
 
 def parser() -> ArgumentParser:
@@ -21,6 +22,7 @@ def parser() -> ArgumentParser:
     options = new_parser("evaluate")
     options.add_argument("run", type=Path, metavar="RUN")
     options.add_argument("--data", type=Benchmark | None, default=None)
+    options.add_argument("--foreign", type=Path | None, default=None)
     options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
 
@@ -29,8 +31,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the metrics; no file is written."""
     model = load_model(settings.run)
     data = instantiate(options, with_data(options, settings, settings.run)).data
-    result = evaluate(model, data)
+    foreign = image_files([settings.foreign]) if settings.foreign is not None else None
+    result = evaluate(model, data, foreign=foreign)
     if settings.format == "json":
         print(json_text(result.to_dict()), end="")
     else:
         Console().print(results_table({data.name: result}, str(settings.run)))
+        if sentence := refusals(result):
+            print(sentence)

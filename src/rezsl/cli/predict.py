@@ -1,5 +1,6 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.classifier import Ranked, ZeroShotClassifier, load_model, model_of_images
+from rezsl.classifier import Answer, Ranked, ZeroShotClassifier, load_model, model_of_images
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
 from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
@@ -18,6 +19,8 @@ from rezsl.errors import DataError
 from rezsl.files import csv_text, json_text
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
+
+FAR = "far from every description"
 
 
 def parser() -> ArgumentParser:
@@ -40,13 +43,13 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         names = [
             f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))
         ]
-        ranked = [row for rows in parts for row in model.classify(rows, candidates, settings.top)]
+        answers = [answer for rows in parts for answer in model.classify(rows, candidates, settings.top)]
     else:
-        files = _image_files(settings.inputs)
+        files = image_files(settings.inputs)
         names = [str(file) for file in files]
-        ranked = model.classify(files, candidates, settings.top)
+        answers = model.classify(files, candidates, settings.top)
     printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
-    printers[settings.format](names, ranked)
+    printers[settings.format](names, answers)
 
 
 def add_model_options(options: ArgumentParser) -> None:
@@ -82,7 +85,8 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
     return (model_of_images(model, store) if images and store is not None else model), candidates
 
 
-def _image_files(paths: Sequence[Path]) -> list[Path]:
+def image_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files among paths, and all images in the folders among them."""
     files: list[Path] = []
     for path in paths:
         found = find_images(path) if path.is_dir() else [path]
@@ -92,32 +96,43 @@ def _image_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _print_table(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
-    table = Table(caption="probability: softmax of the calibrated scores · * class without training images")
+def _print_table(names: Sequence[str], answers: Sequence[Answer]) -> None:
+    notes = ["probability: softmax of the calibrated scores", "* class without training images"]
+    if any(answer.far for answer in answers):
+        notes.append(f"{FAR}: unlike the training images and the classes")
+    table = Table(caption=" · ".join(notes))
     table.caption_justify = "left"
     table.add_column("input", overflow="fold")
-    for place in range(1, len(ranked[0]) + 1):
+    for place in range(1, len(answers[0]) + 1):
         table.add_column(f"{place}.", overflow="fold")
-    for name, classes in zip(names, ranked, strict=True):
-        table.add_row(
-            escape(name),
-            *(f"{escape(item.name)}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in classes),
-        )
+    for name, answer in zip(names, answers, strict=True):
+        classes = [f"{escape(item.name)}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in answer]
+        table.add_row(escape(name), *([FAR] if answer.far else classes))
     Console().print(table)
 
 
-def _print_csv(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
+def _print_csv(names: Sequence[str], answers: Sequence[Answer]) -> None:
     rows = [
-        [name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower()]
-        for name, classes in zip(names, ranked, strict=True)
-        for place, item in enumerate(classes, start=1)
+        [name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower(), *_far(answer)]
+        for name, answer in zip(names, answers, strict=True)
+        for place, item in enumerate(answer, start=1)
     ]
-    print(csv_text(["input", "rank", *Ranked._fields], rows), end="")
+    print(csv_text(["input", "rank", *Ranked._fields, "strangeness", "far"], rows), end="")
 
 
-def _print_json(names: Sequence[str], ranked: Sequence[Sequence[Ranked]]) -> None:
+def _far(answer: Answer) -> tuple[str, str]:
+    """Return the cells of the strangeness and of whether it is too large; both are empty where they are not known."""
+    return ("", "") if math.isnan(answer.strangeness) else (f"{answer.strangeness:.6g}", str(answer.far).lower())
+
+
+def _print_json(names: Sequence[str], answers: Sequence[Answer]) -> None:
     content = [
-        {"input": name, "classes": [item._asdict() for item in classes]}
-        for name, classes in zip(names, ranked, strict=True)
+        {
+            "input": name,
+            "strangeness": None if math.isnan(answer.strangeness) else answer.strangeness,
+            "far": None if math.isnan(answer.strangeness) else answer.far,
+            "classes": [item._asdict() for item in answer],
+        }
+        for name, answer in zip(names, answers, strict=True)
     ]
     print(json_text(content), end="")

@@ -30,6 +30,8 @@ class PredictedSamples:
         compute_scores: computes the class scores ``[N, C]`` of all samples, from which γ is not yet subtracted. They
             are computed on demand, because they may need much more memory than the predictions.
         scale: scale of the class scores; None where the scores come from another program.
+        temperature: number by which scores are divided before their softmax gives probabilities.
+        strangeness: of each sample, as in :class:`rezsl.classifier.Answer`, ``[N]``; None where the model has no limit.
     """
 
     semantics: ClassSemantics
@@ -38,6 +40,13 @@ class PredictedSamples:
     labels: Int[Tensor, "N"]
     compute_scores: Callable[[], Scores]
     scale: float | None
+    temperature: float = 1.0
+    strangeness: Float[Tensor, "N"] | None = None
+
+    def refused(self, seen: bool) -> float:
+        """Return the share of samples of seen (or unseen) classes beyond the limit; NaN without samples or a limit."""
+        of_kind = self.is_seen[self.labels] == seen
+        return float((self.strangeness[of_kind] > 0).double().mean()) if self.strangeness is not None else math.nan
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,6 +73,7 @@ class Evaluation:
         is_seen: which of the K classes are seen.
         protocol: ``oracle`` if epoch and γ were chosen on these very samples.
         samples: the predictions that were evaluated; None where they were not kept.
+        false_accept: share of foreign images that the model did not refuse; NaN where none were given.
     """
 
     t1: float
@@ -79,6 +89,7 @@ class Evaluation:
     is_seen: tuple[bool, ...]
     protocol: Protocol = "honest"
     samples: PredictedSamples | None = None
+    false_accept: float = math.nan
 
     @property
     def has_seen(self) -> bool:
@@ -105,6 +116,16 @@ class Evaluation:
                 "classes alone, --gamma sets another γ, and more classes with photos make its choice safer"
             )
         return tuple(notes)
+
+    @property
+    def false_reject_seen(self) -> float:
+        """Share of the images of seen classes that are refused as far from every description; NaN where unknown."""
+        return self.samples.refused(seen=True) if self.samples is not None else math.nan
+
+    @property
+    def false_reject_unseen(self) -> float:
+        """Share of the images of unseen classes that are refused as far from every description; NaN where unknown."""
+        return self.samples.refused(seen=False) if self.samples is not None else math.nan
 
     @property
     def gamma(self) -> float:

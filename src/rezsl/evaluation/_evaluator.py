@@ -3,14 +3,15 @@
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark
-from rezsl.errors import DataError, name_some
+from rezsl.data import Benchmark, Crop
+from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
@@ -95,7 +96,15 @@ class GZSLEvaluator(nn.Module):
             is_seen=tuple(is_seen),
         )
 
-    def samples(self, predictions: Predictions, labels: Labels, scale: float, batch_size: int) -> PredictedSamples:
+    def samples(
+        self,
+        predictions: Predictions,
+        labels: Labels,
+        scale: float,
+        batch_size: int,
+        temperature: float = 1.0,
+        strangeness: Float[Tensor, "B"] | None = None,
+    ) -> PredictedSamples:
         """Return samples as an analysis needs them; ``labels`` are rows of the table, as for :meth:`update`."""
         parts = predictions.split(batch_size)
         return PredictedSamples(
@@ -106,6 +115,8 @@ class GZSLEvaluator(nn.Module):
             # In slices: a score per sample and class takes more memory than the predictions.
             compute_scores=lambda: torch.cat([self.score(part, self.values) for part in parts]),
             scale=scale,
+            temperature=temperature,
+            strangeness=strangeness,
         )
 
     def reset(self) -> None:
@@ -121,6 +132,7 @@ def evaluate(
     seen_index: Int[Tensor, "N"] | None = None,
     unseen_index: Int[Tensor, "M"] | None = None,
     batch_size: int = 256,
+    foreign: Tensor | Sequence[Path | Crop] | None = None,
 ) -> Evaluation:
     """Evaluate a model on the test images of a benchmark, at the model's own γ.
 
@@ -133,8 +145,11 @@ def evaluate(
         seen_index: images of seen classes to use instead of ``split.test_seen``.
         unseen_index: images of unseen classes to use instead of ``split.test_unseen``.
         batch_size: images per forward pass.
+        foreign: images of none of the classes, of which the share that the model accepts is measured; inputs as for
+            :meth:`rezsl.classifier.ZeroShotClassifier.classify`.
 
     Raises:
+        ArgumentError: the model has no limit by which it can refuse foreign images.
         DataError: there are no images of unseen classes to test on, attributes differ, or a class that should be unseen
             was trained on.
     """
@@ -145,7 +160,18 @@ def evaluate(
             f"split.test_unseen: expected images of unseen classes to test on, got none in {benchmark.name}; hold some "
             f"out, as rezsl data make-splits does"
         )
-    return evaluate_samples(model, benchmark, seen_index, unseen_index, batch_size)
+    accepted = math.nan if foreign is None else share_accepted(model, foreign, batch_size)
+    result = evaluate_samples(model, benchmark, seen_index, unseen_index, batch_size)
+    return replace(result, false_accept=accepted)
+
+
+def share_accepted(model: ZeroShotClassifier, foreign: Tensor | Sequence[Path | Crop], batch_size: int = 256) -> float:
+    """Return the share of foreign inputs that a model does not refuse; see :func:`evaluate`."""
+    if model.familiarity is None:
+        raise ArgumentError(
+            "model: expected one that can refuse inputs, got one that accepts all of them; train it with rezsl.fit"
+        )
+    return float((model.examine(foreign, batch_size)[1] <= 0).double().mean())
 
 
 def evaluate_samples(
@@ -161,8 +187,9 @@ def evaluate_samples(
     seen = [name for name in model.seen_classes if name in table.classes]
     evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, model.class_scores)
     index = torch.cat([seen_index, unseen_index])
-    predictions, labels = model.predict_semantics(benchmark.inputs, batch_size, index), benchmark.labels[index]
+    (predictions, strangeness), labels = model.examine(benchmark.inputs, batch_size, index), benchmark.labels[index]
     for part, rows in zip(predictions.split(batch_size), labels.split(batch_size), strict=True):
         evaluator.update(part, rows)
-    samples = evaluator.samples(predictions, labels, model.scale, batch_size)
+    measured = strangeness if model.familiarity is not None else None
+    samples = evaluator.samples(predictions, labels, model.scale, batch_size, model.temperature, measured)
     return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples)

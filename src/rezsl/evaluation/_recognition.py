@@ -100,7 +100,7 @@ def recognise(
     if len(columns) < len(is_candidate):
         scores = scores[rows][:, columns]
     truth = torch.searchsorted(columns, samples.labels[rows])
-    chosen, confidence, calibrated = calibrated_choice(scores, samples.is_seen[columns], gamma)
+    chosen, confidence, calibrated = calibrated_choice(scores, samples.is_seen[columns], gamma, samples.temperature)
     confusion = confusion_counts(truth, chosen, len(columns))
     return Recognition(
         candidates=tuple(samples.semantics.classes[column] for column in columns.tolist()),

@@ -1,5 +1,7 @@
 """Measures of the chosen classes: reliability of their probabilities, hubness, and the causes of wrong choices."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +12,8 @@ from rezsl.errors import check_at_least
 from rezsl.functional.binning import Binning, assign_bins, bin_edges
 from rezsl.functional.scoring import l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
+
+MOST_TEMPERATURE = 20.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,42 @@ def reliability(
         for terms in (torch.ones_like(confidence), confidence, right.double())
     )
     return Reliability(binning, edges, count.long(), mass / count, hits / count)
+
+
+def fit_temperature(scores: Sequence[Float[Tensor, "_ _"]], labels: Sequence[Int[Tensor, "_"]]) -> float:
+    """Return the temperature T for which the softmax of scores / T gives the true classes the highest likelihood.
+
+    The mean log probability of the true class is concave in 1 / T (Guo et al., *On Calibration of Modern Neural
+    Networks*, ICML 2017). Its derivative there is the true class's score less the mean score under the softmax.
+
+    Args:
+        scores: for each part of the samples the scores of its N candidates, ``[N_part, C_part]``, finite. Each part has
+            the same weight, whatever its number of samples, at least 1.
+        labels: column of the true class of each sample, ``[N_part]``.
+
+    Returns:
+        T, between 1/20 and 20.
+
+    >>> round(fit_temperature([torch.tensor([[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]])], [torch.tensor([0, 0, 1])]), 3)
+    2.885
+    """
+    from scipy.optimize import brentq  # noqa: PLC0415 - the import takes long, and only training uses it
+
+    parts = [(part.double(), true) for part, true in zip(scores, labels, strict=True)]
+
+    def slope(log_temperature: float) -> float:
+        sharpness = math.exp(-log_temperature)
+        terms = [
+            (part.gather(1, true.unsqueeze(1)).squeeze(1) - ((part * sharpness).softmax(dim=1) * part).sum(1)).mean()
+            for part, true in parts
+        ]
+        return float(sum(terms))
+
+    lowest, highest = -math.log(MOST_TEMPERATURE), math.log(MOST_TEMPERATURE)
+    # The derivative rises with the temperature: it is negative where the probabilities are too confident.
+    if slope(lowest) >= 0:
+        return 1 / MOST_TEMPERATURE
+    return MOST_TEMPERATURE if slope(highest) <= 0 else math.exp(brentq(slope, lowest, highest))
 
 
 @dataclass(frozen=True, eq=False)

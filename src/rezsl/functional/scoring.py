@@ -83,7 +83,7 @@ def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "
 
 
 def calibrated_choice(
-    scores: Scores, is_seen: ClassMask, gamma: float
+    scores: Scores, is_seen: ClassMask, gamma: float, temperature: float = 1.0
 ) -> tuple[Int[Tensor, "B"], Float[Tensor, "B"], Scores]:
     """Choose a class for each sample among all classes by calibrated stacking, as the seen-unseen curve does.
 
@@ -91,16 +91,17 @@ def calibrated_choice(
         scores: class scores, ``[B, C]``.
         is_seen: whether each class is seen, ``[C]``.
         gamma: γ, in units of the scores.
+        temperature: T, positive.
 
     Returns:
-        The chosen class ``[B]``, its probability by the softmax of the calibrated scores ``[B]``, and the calibrated
-        scores ``[B, C]`` (float64).
+        The chosen class ``[B]``, its probability by the softmax of the calibrated scores / T ``[B]``, and these scores
+        ``[B, C]`` (float64).
     """
     calibrated = scores.double() - gamma * is_seen
     seen_score, seen_class, unseen_score, unseen_class = _best_of_both(scores, is_seen)
     # The argmax of the calibrated scores is not used: their rounding could contradict the rule γ < δ of the curve.
     chosen = torch.where(seen_score.double() - unseen_score.double() > gamma, seen_class, unseen_class)
-    confidence = calibrated.softmax(dim=1).gather(1, chosen.unsqueeze(1)).squeeze(1)
+    confidence = (calibrated / temperature).softmax(dim=1).gather(1, chosen.unsqueeze(1)).squeeze(1)
     return chosen, confidence, calibrated
 
 

@@ -113,6 +113,17 @@ for _name, _candidates in (("generalized", "all classes"), ("conventional", "the
         f"among {_candidates}.", _read_from(_name, "mistakes.nearest_share"), source="analysis",
     )  # fmt: skip
 
+for _name in ("seen", "unseen"):
+    define_percentage(
+        f"false_reject_{_name}", f"refused {_name}",
+        f"Share of the images of {_name} classes that are refused as far from every description.",
+        attrgetter(f"false_reject_{_name}"), better="down",
+    )  # fmt: skip
+define_percentage(
+    "false_accept", "accepted foreign", "Share of foreign images that are not refused.",
+    attrgetter("false_accept"), better="down",
+)  # fmt: skip
+
 define_metric(
     "seconds", "time (s)", "Seconds from the beginning of a run to its metrics.",
     itemgetter("seconds"), source="run", unit="s", digits=1, shown_in=("comparison",),

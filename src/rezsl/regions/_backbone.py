@@ -50,13 +50,24 @@ class Backbone(nn.Module, Recorded, ABC):
     def forward(self, inputs: Tensor) -> Regions:
         """Return the regions of a batch of inputs, ``[B, R, D]``."""
 
+    def describe(self, inputs: Tensor) -> tuple[Regions, Float[Tensor, "B F"]]:
+        """Return the regions, and F numbers per input that show whether it is of the kind of the training images.
+
+        These features are the mean of the regions, as they were before a scaler changed them.
+        """
+        regions = self(inputs)
+        return regions, self.unscaled(regions).mean(dim=1)
+
+    def unscaled(self, regions: Regions) -> Regions:
+        """Return regions of :meth:`forward` as they were before a scaler changed them, ``[B, R, D]``."""
+        return regions
+
 
 class FeatureScaler(Backbone):
-    """(F − mean) / deviation of features F, with a mean for each dimension and one deviation for all, or one for each.
+    """(F − mean) / deviation of features F, with a mean for each dimension and one deviation for all dimensions.
 
     One deviation keeps the relative spread of the dimensions, which is information where they are principal components
-    or activations of a network. On validation classes of AwA it gives better results than a deviation for each. Pooled
-    regions need one for each, because the maxima of a map are several times larger than its means.
+    or activations of a network. On validation classes of AwA it gives better results than a deviation for each.
 
     A new scaler changes nothing; :meth:`from_features` makes one with the mean and deviation of training features.
     Both are in the ``state_dict``.
@@ -65,30 +76,22 @@ class FeatureScaler(Backbone):
         region_dim: D, the number of dimensions of a feature vector.
         regions: the backbone that computed the features and their dtype, as JSON, where these are known. A saved
             classifier thus records which backbone its regions must come from.
-        per_channel: use a deviation for each dimension.
     """
 
     mean: Float[Tensor, "D"]
-    deviation: Float[Tensor, "..."]
+    deviation: Float[Tensor, ""]
 
-    def __init__(self, region_dim: int, regions: dict[str, Any] | None = None, per_channel: bool = False) -> None:
+    def __init__(self, region_dim: int, regions: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(region_dim))
-        self.register_buffer("deviation", torch.ones(region_dim if per_channel else ()))
+        self.register_buffer("deviation", torch.ones(()))
         self.regions = regions
 
     @classmethod
     def from_features(
-        cls,
-        features: Pooled,
-        index: Int[Tensor, "K"] | None = None,
-        regions: dict[str, Any] | None = None,
-        per_channel: bool = False,
+        cls, features: Pooled, index: Int[Tensor, "K"] | None = None, regions: dict[str, Any] | None = None
     ) -> "FeatureScaler":
         """Return the scaler of training features; features that are all equal are only centred.
-
-        A deviation for each dimension is at least a hundredth of the deviation over all dimensions, so that a channel
-        that training images do not excite does not outweigh all others in an image that does.
 
         Its numbers are exact for up to 2²⁸ numbers (a gibibyte of float32). For larger files of regions they are
         estimated from as many rows as have that many numbers, spread evenly over ``index``, so that such a file need
@@ -98,7 +101,6 @@ class FeatureScaler(Backbone):
             features: ``[N, D]``, or regions ``[N, R, D]``.
             index: the rows of training images; None takes all.
             regions: see the class.
-            per_channel: see the class.
         """
         index = torch.arange(len(features)) if index is None else index
         most = max(1, MOST_NUMBERS // features[0].numel())
@@ -115,10 +117,7 @@ class FeatureScaler(Backbone):
         squares = torch.stack([(rows(part) - mean).square().sum() for part in parts])
         deviation = (squares.sum() / (count * features.shape[-1])).sqrt()
         deviation = torch.where(deviation > 1e-6 * mean.abs().max(), deviation, 1.0)
-        if per_channel:
-            each = torch.stack([(rows(part) - mean).square().sum(dim=0) for part in parts]).sum(dim=0) / count
-            deviation = each.sqrt().clamp(min=0.01 * deviation)
-        scaler = cls(features.shape[-1], regions, per_channel)
+        scaler = cls(features.shape[-1], regions)
         scaler.load_state_dict({"mean": mean, "deviation": deviation})
         return scaler
 
@@ -140,3 +139,7 @@ class FeatureScaler(Backbone):
             )
         scaled = (inputs.to(self.mean.dtype) - self.mean) / self.deviation
         return scaled.unsqueeze(1) if scaled.ndim == 2 else scaled
+
+    def unscaled(self, regions: Regions) -> Regions:
+        """Return features before scaling, ``[B, R, D]``."""
+        return regions * self.deviation + self.mean

@@ -41,6 +41,11 @@ class SmallNetwork(nn.Module):
         nn.init.kaiming_normal_(stem.weight, mode="fan_out", nonlinearity="relu")
         self.embedder["embedder"].convolution = stem
 
+    @property
+    def parts(self) -> tuple[nn.Module, ...]:
+        """The first layer and the stages, in the order in which images pass through them."""
+        return (self.embedder["embedder"], *self.encoder["stages"].children())
+
     def forward(self, images: Tensor) -> SimpleNamespace:
         """Return the last feature map ``[B, D, height, width]`` as ``last_hidden_state``."""
         return SimpleNamespace(last_hidden_state=self.encoder["stages"](self.embedder["embedder"](images)))

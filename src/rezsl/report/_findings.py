@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from rezsl.evaluation import Analysis, ErrorFall, Recognition
+from rezsl.evaluation import Analysis, ErrorFall, Evaluation, Recognition
 from rezsl.report._text import MINUS, listed, number, percent, signed
 
 RECOGNISED = 0.5
@@ -67,6 +67,7 @@ def answers_on_classes(analysis: Analysis, validation_classes: int | None, is_te
         "What do the seen classes and the mistakes cost?": _cost(analysis),
         "Did γ carry over to the test classes?": _gamma(analysis, validation_classes) if is_test else "",
         "How reliable are the probabilities?": _confidence(analysis.generalized),
+        "Which images are refused?": refusals(analysis),
     })  # fmt: skip
 
 
@@ -256,3 +257,17 @@ def _confidence(known: Recognition) -> str:
         f"The model is {verdict}: its probabilities and its share of right answers differ by {percent(diagram.ece)} on "
         f"average over images (expected calibration error, ECE)."
     )
+
+
+def refusals(evaluation: Evaluation) -> str:
+    """Return the shares of images that are refused as far from every description; empty where none can be refused."""
+    shares = [
+        f"{percent(share)} of the images of {kind} classes"
+        for share, kind in ((evaluation.false_reject_seen, "seen"), (evaluation.false_reject_unseen, "unseen"))
+        if not math.isnan(share)
+    ]
+    if not shares:
+        return ""
+    foreign = evaluation.false_accept
+    accepted = "" if math.isnan(foreign) else f" Of the foreign images, {percent(foreign)} are accepted."
+    return f"As far from every description, the model refuses {' and '.join(shares)}.{accepted}"

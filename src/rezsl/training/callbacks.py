@@ -121,6 +121,11 @@ class Choice:
         folds: the number of class folds.
         centered: whether the scores are centered, see :class:`rezsl.training.Training`.
         mixup: α of mixup.
+        temperature: of the probabilities, see :class:`rezsl.training.Calibration`; the next three are of the limit
+            beyond which an input is refused.
+        distance_weight: see :class:`rezsl.functional.familiarity.Limit`.
+        score_weight: see there.
+        limit: see there.
     """
 
     epochs: int
@@ -133,6 +138,10 @@ class Choice:
     folds: int = 1
     centered: bool = False
     mixup: float = 0.0
+    temperature: float = 1.0
+    distance_weight: float = 0.0
+    score_weight: float = 0.0
+    limit: float = 0.0
 
     @classmethod
     def of(cls, record: EpochRecord) -> "Choice":

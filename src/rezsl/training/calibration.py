@@ -1,0 +1,119 @@
+"""What makes the answers of a classifier honest: probabilities that agree with accuracies, and a limit to refuse by."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rezsl.classifier import Familiarity, ZeroShotClassifier
+from rezsl.data import Benchmark, SelectionSplit
+from rezsl.functional.familiarity import FeatureDistribution, Limit, distance, fit_distribution, fit_limit
+from rezsl.functional.recognition import fit_temperature
+
+MOST_IMAGES = 4096
+"""The most training images by which their distribution is estimated; they are spread evenly over all of them."""
+
+
+class Calibration(NamedTuple):
+    """What :func:`calibrate` finds.
+
+    Attributes:
+        temperature: number by which scores are divided before their softmax gives probabilities.
+        distance_weight: of the :class:`rezsl.functional.familiarity.Limit` beyond which an input is refused.
+        score_weight: of this limit.
+        limit: of this limit.
+    """
+
+    temperature: float
+    distance_weight: float
+    score_weight: float
+    limit: float
+
+
+class ValidatedKind(NamedTuple):
+    """Scores, classes and distances of N validation images.
+
+    Attributes:
+        scores: class scores, from which γ is not subtracted, ``[N, C]``; the seen classes are the first columns.
+        labels: true class of each image, a column of the scores, ``[N]``.
+        highest: highest score of each image over all classes of the table, ``[N]``.
+        distances: distance of each image from the training images, ``[N]``.
+    """
+
+    scores: Float[Tensor, "N C"]
+    labels: Int[Tensor, "N"]
+    highest: Float[Tensor, "N"]
+    distances: Float[Tensor, "N"]
+
+
+class Validated(NamedTuple):
+    """What a classifier of the selection stage computes for the validation images of one class fold.
+
+    Attributes:
+        seen: for held-out images of the training classes.
+        unseen: for images of the validation classes.
+        seen_classes: the number of training classes.
+    """
+
+    seen: ValidatedKind
+    unseen: ValidatedKind
+    seen_classes: int
+
+
+@torch.no_grad()
+def validate(classifier: ZeroShotClassifier, benchmark: Benchmark, parts: SelectionSplit) -> Validated:
+    """Compute what :func:`calibrate` needs of one class fold, whose classifier is trained on ``parts.train``."""
+    reference, table = reference_of(classifier, benchmark, parts.train), classifier.semantics
+    classes = (*classifier.seen_classes, *benchmark.class_names(parts.val_unseen))
+    column = torch.full((len(benchmark.semantics.classes),), -1)
+    column[benchmark.semantics.index(classes)] = torch.arange(len(classes))
+    kinds = []
+    for index in (parts.val_seen, parts.val_unseen):
+        batches = classifier.describe(benchmark.inputs, index=index)
+        described = [
+            (classifier.network(regions).cpu(), distance(features.cpu(), reference)) for regions, features in batches
+        ]
+        predictions, distances = (torch.cat(pieces) for pieces in zip(*described, strict=True))
+        scores = classifier.class_scores(predictions, table.values[table.index(classes)])
+        highest = classifier.highest_scores(predictions)
+        kinds.append(ValidatedKind(scores, column[benchmark.labels[index]], highest, distances))
+    return Validated(kinds[0], kinds[1], len(classifier.seen_classes))
+
+
+def calibrate(folds: Sequence[Validated], gamma: float) -> Calibration:
+    """Return the temperature of the probabilities and the limit beyond which an input is refused.
+
+    Both rest on held-out images of seen classes and on images of validation classes, and give both kinds the same
+    weight. No foreign image is needed: the limit keeps 95 % of these images.
+
+    Args:
+        folds: the results of :func:`validate` for each class fold.
+        gamma: γ of the classifier that is calibrated.
+    """
+    kinds = [(kind, fold.seen_classes) for fold in folds for kind in (fold.seen, fold.unseen)]
+    calibrated = [kind.scores - gamma * (torch.arange(kind.scores.shape[1]) < seen) for kind, seen in kinds]
+    temperature = fit_temperature(calibrated, [kind.labels for kind, _ in kinds])
+    seen, unseen = [fold.seen for fold in folds], [fold.unseen for fold in folds]
+    distances = [torch.cat([fold.distances for fold in side]) for side in (seen, unseen)]
+    highest = [torch.cat([fold.highest for fold in side]) for side in (seen, unseen)]
+    return Calibration(temperature, *fit_limit(distances, highest))
+
+
+def set_calibration(
+    classifier: ZeroShotClassifier, benchmark: Benchmark, index: Int[Tensor, "N"], calibration: Calibration
+) -> None:
+    """Give a classifier, trained on the images ``index``, the results of :func:`calibrate`."""
+    temperature, *limit = calibration
+    classifier.temperature = temperature
+    classifier.familiarity = Familiarity(reference_of(classifier, benchmark, index), Limit(*limit))
+
+
+@torch.no_grad()
+def reference_of(classifier: ZeroShotClassifier, benchmark: Benchmark, index: Int[Tensor, "N"]) -> FeatureDistribution:
+    """Return the distribution of the features of training images."""
+    if len(index) > MOST_IMAGES:
+        index = index[torch.linspace(0, len(index) - 1, MOST_IMAGES, dtype=torch.float64).round().long()]
+    batches = classifier.describe(benchmark.inputs, index=index)
+    return fit_distribution(torch.cat([features.cpu() for _, features in batches]))
