@@ -151,7 +151,8 @@ def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotCla
             f"{store}: expected a store of regions of {trained_on['backbone']['source']}, which the model was trained "
             f"on, got one that differs in {'; '.join(changes[:3])}; give a store of that backbone"
         )
-    joined = ScaledImageBackbone.join(load_store_backbone(store), scaler, manifest.dtype)
+    with torch.random.fork_rng(devices=()):
+        joined = ScaledImageBackbone.join(load_store_backbone(store), scaler, manifest.dtype)
     return ZeroShotClassifier(
         joined, model.network, model.semantics, **_options(model), familiarity=model.familiarity
     ).eval()
