@@ -112,7 +112,7 @@ def test_the_settings_are_the_papers(name: str, network: str, tmp_path: Path) ->
     assert settings["backbone"]["class_path"] == "rezsl.cli.choices.pretrained"
     assert settings["backbone"]["init_args"] == {
         "source": source, "image_size": image_size, "random_weights": False, "unit_regions": False,
-        "allow_pickle": False, "revision": None,
+        "allow_pickle": False, "revision": None, "framing": "crop", "trainable_stages": None, "pooling": "none",
     }  # fmt: skip
     assert settings["model"]["class_path"] == "rezsl.cli.choices.attention"
     assert settings["model"]["init_args"] == {"attention_dim": paper.attention_dim, "hidden_dim": paper.hidden_dim}

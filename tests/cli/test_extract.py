@@ -117,6 +117,8 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     (cache / "refs" / "main").write_text(commit)
     (cache / "snapshots").mkdir()
     (tmp_path / "vit").rename(cache / "snapshots" / commit)
+    (cache / ".no_exist" / commit).mkdir(parents=True)  # the hub's client records files that a model lacks
+    (cache / ".no_exist" / commit / "preprocessor_config.json").touch()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     arguments[-1] = "painters/vit"

@@ -93,17 +93,20 @@ def test_preprocessing_of_the_weights_own_file(saved: tuple[Path, torch.nn.Modul
     (path / "preprocessor_config.json").write_text(
         json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [1.0, 2.0, 4.0]})
     )
-    backbone = pretrained(3, 500, str(path))
+    backbone = pretrained(3, 500, str(path), framing="crop")
     assert (backbone.image_size, backbone.resize) == (32, 37)
     assert backbone.arguments["mean"] == pytest.approx([0.1, 0.2, 0.3])
     assert backbone.deviation.flatten().tolist() == [1.0, 2.0, 4.0]
+    # DINOv2's files name the size of its last training in one, and the usual one in the other.
+    (path / "preprocessor_config.json").write_text(json.dumps({"crop_size": {"height": 16, "width": 16}}))
+    assert pretrained(3, 500, str(path)).image_size == 16
 
 
 @pytest.mark.parametrize("saved", ["resnet"], indirect=True)
 def test_what_cannot_be_loaded(saved: tuple[Path, torch.nn.Module], monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = saved
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(ArgumentError, match="'nobody/nothing' is neither a directory nor in the local cache"):
+    with pytest.raises(ArgumentError, match=r"'nobody/nothing' is no directory, its config\.json is not in the local"):
         pretrained(3, 32, "nobody/nothing")
     weights = path / "model.safetensors"
     whole = weights.read_bytes()

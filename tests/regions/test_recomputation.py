@@ -96,6 +96,6 @@ def test_nothing_is_computed_again_where_nothing_learns() -> None:
 def test_an_architecture_without_known_blocks_is_refused() -> None:
     backbone = backbone_of("resnet")
     backbone.network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3))
-    with pytest.raises(ArgumentError, match="recompute: expected a backbone whose blocks are known, got Sequential"):
+    with pytest.raises(ArgumentError, match="backbone: expected a network whose blocks are known, got Sequential"):
         backbone.recompute()
     backbone.recompute(False)

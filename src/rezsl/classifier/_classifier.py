@@ -133,7 +133,7 @@ class ZeroShotClassifier(nn.Module):
     def input_format(self) -> FeatureFormat | ImageFormat:
         """The format in which the backbone reads inputs."""
         if isinstance(self.backbone, ImageBackbone):
-            return ImageFormat(self.backbone.image_size, self.backbone.channels, self.backbone.resize)
+            return self.backbone.input_format
         return FeatureFormat(self.backbone.region_dim)
 
     @property

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser, Namespace
@@ -13,7 +12,7 @@ from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.data import natural_size
 from rezsl.errors import ArgumentError
-from rezsl.regions import ImageBackbone, extract_regions, weights_commit
+from rezsl.regions import ImageBackbone, extract_regions
 
 
 def parser() -> ArgumentParser:
@@ -22,7 +21,7 @@ def parser() -> ArgumentParser:
     options.add_argument("--data", type=Benchmark, required=True)
     options.add_argument("--backbone", type=Callable[[int, int], ImageBackbone], required=True)
     options.add_argument("-o", "--output", type=Path, required=True)
-    others: set[str | int] = {"benchmark", "backbone", "directory", "shard", "source", "revision", "progress"}
+    others: set[str | int] = {"benchmark", "backbone", "directory", "shard", "progress"}
     options.add_function_arguments(extract_regions, skip=others)
     options.add_argument("--shard", type=str, default="1/1")
     options.add_argument("--seed", type=int, default=0)
@@ -43,8 +42,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     backbone = arguments.backbone(channels, natural_size(data.inputs))
     with advice_when_interrupted("the same command goes on where this one stopped"):
         manifest = extract_regions(
-            data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard,
-            settings.device, *_source(settings.backbone),
+            data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard, settings.device
         )  # fmt: skip
     size = manifest.count * manifest.row_bytes / 2**20
     part = "" if shard == (0, 1) else f"shard {settings.shard} of "
@@ -61,13 +59,3 @@ def _shard(text: str) -> tuple[int, int]:
     if not (first.isdecimal() and count.isdecimal() and 1 <= int(first) <= int(count)):
         raise ArgumentError(f"--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got {text!r}")
     return int(first) - 1, int(count)
-
-
-def _source(settings: Any) -> tuple[str, str]:
-    """Return where the backbone's weights come from, and their commit on the hub if they have one."""
-    options = settings.get("init_args") or {}
-    if "source" not in options:
-        return f"{settings['class_path'].rsplit('.', 1)[-1]} (random weights)", ""
-    commit = weights_commit(options["source"], options.get("revision"))
-    source = options["source"] + (" (random weights)" if options.get("random_weights") else "")
-    return source, commit or options.get("revision") or ""

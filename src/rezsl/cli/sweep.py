@@ -31,7 +31,7 @@ SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "outp
 PLACES = (*fit_command.OWN, "run_dir", "resume")
 """Options of rezsl fit that a trial does not have, because it leaves no run directory."""
 
-OF_MACHINE = ("root", "splits", "word_vectors", "text_encoder", "workers", "accelerator")
+OF_MACHINE = ("root", "splits", "word_vectors", "text_encoder", "cache", "workers", "accelerator")
 """Options in which several machines that share a study may differ."""
 
 
@@ -137,7 +137,7 @@ def _train(text: str, values: dict[str, Any], watch: Callable[[Choice], None]) -
     given = fit_command.arguments_of_fit(arguments)
     data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
     parts = (given["model"], given["backbone"], given["training"])
-    return select(Setup(data, *parts, callbacks=[_Watch(watch)], progress=False))[1]
+    return select(Setup(data, *parts, callbacks=[_Watch(watch)], progress=False, cache=given["cache"]))[1]
 
 
 _benchmarks: dict[str, Benchmark] = {}

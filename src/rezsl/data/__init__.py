@@ -17,7 +17,7 @@ from rezsl.data._benchmark import (
 from rezsl.data._data_files import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.data._folder import SPLIT_NAMES, ImageRow, MadeSplits, make_splits
 from rezsl.data._held_out import SelectionSplit, class_folds, selection_split
-from rezsl.data._images import Crop, find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data._images import Crop, Framing, find_images, fit_images, natural_size, read_image, read_images
 from rezsl.data._readers import READERS, Count, FolderReport, Inventory, Reader, check_directory, reader
 from rezsl.data._split_file import read_split_file
 from rezsl.files import import_modules
@@ -45,6 +45,7 @@ __all__ = [
     "EpisodicBatches",
     "FeatureFormat",
     "FolderReport",
+    "Framing",
     "ImageFormat",
     "ImageRow",
     "Inventory",

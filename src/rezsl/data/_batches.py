@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor, distributed
 from torch.utils.data import Sampler
 
-from rezsl.data._images import Crop, fit_images, read_images
+from rezsl.data._images import Crop, Framing, fit_images, read_images
 from rezsl.errors import DataError, check_at_least
 
 
@@ -41,11 +41,13 @@ class ImageFormat:
         channels: 3 for RGB, 1 for greyscale.
         resize: the shorter side of an image in pixels, after scaling and before the crop of ``size`` pixels; None
             crops the largest square.
+        framing: ``crop``, or ``whole`` for the whole image, whose height and width are both scaled to ``size``.
     """
 
     size: int
     channels: int
     resize: int | None = None
+    framing: Framing = "crop"
 
     def read(
         self,
@@ -59,9 +61,9 @@ class ImageFormat:
         """
         if not isinstance(inputs, Tensor):
             sources = [inputs[position] for position in index.tolist()]
-            return read_images(sources, self.size, self.channels, self.resize, centres)
+            return read_images(sources, self.size, self.channels, self.resize, centres, self.framing)
         if inputs.dtype == torch.uint8:
-            return fit_images(inputs[index], self.size, self.channels, self.resize, centres)
+            return fit_images(inputs[index], self.size, self.channels, self.resize, centres, self.framing)
         raise DataError(f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}")
 
 

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from rezsl.data._images import Crop, file_of
+from rezsl.data._images import Crop, file_of, on_threads
 from rezsl.errors import DataError, name_some
-from rezsl.files import fingerprint
+from rezsl.files import fingerprint, sha256
 from rezsl.semantics import ClassSemantics, pack_semantics
 
 EQUAL_CLASSES = "these classes have the same class semantics, so no model can distinguish them"
@@ -114,12 +114,14 @@ class RegionOrigin:
         backbone: the backbone of the regions: the ``backbone`` entry of the store's manifest.
         dtype: number format of the regions.
         sha256: checksum of the manifest and of the checksums of all chunks, which identifies the regions unread.
+        cached: whether a training extracted them from images, so that its model is joined with their backbone.
     """
 
     root: Path
     backbone: dict[str, Any]
     dtype: str
     sha256: str
+    cached: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the part that a saved model keeps; the directory is left out, because it may move."""
@@ -247,12 +249,13 @@ def _check_finite(inputs: Tensor) -> None:
             raise DataError(f"inputs: expected finite features, got NaN or infinity in row {bad}")
 
 
-def identify_inputs(inputs: Tensor | Sequence[Path | Crop]) -> list[Any]:
+def identify_inputs(inputs: Tensor | Sequence[Path | Crop], content: bool = False) -> list[Any]:
     """Return values of JSON that identify the inputs, in their order.
 
     A file is identified by its name below the folder that contains all files, its size in bytes and its box, because
-    reading every pixel would take as long as an epoch, and because the folder may move; a missing one is a DataError.
-    Each decoded image has a sha256, and features have one together.
+    reading every file may take minutes, and because the folder may move; a missing one is a DataError. With
+    ``content``, the sha256 of its bytes takes the place of name and size. Each decoded image has a sha256, and features
+    have one together.
     """
     if isinstance(inputs, Tensor):
         return [fingerprint(inputs)] if inputs.is_floating_point() else [fingerprint(image) for image in inputs]
@@ -261,6 +264,9 @@ def identify_inputs(inputs: Tensor | Sequence[Path | Crop]) -> list[Any]:
     common = os.path.commonpath([path.parent for path in paths])
     boxes = [list(source.box) if isinstance(source, Crop) else [] for source in inputs]
     try:
+        if content:
+            sums = on_threads(lambda number: sha256(paths[number].read_bytes()), len(paths))
+            return [[checksum, *box] for checksum, box in zip(sums, boxes, strict=True)]
         return [
             [path.relative_to(common).as_posix(), path.stat().st_size, *box]
             for path, box in zip(paths, boxes, strict=True)

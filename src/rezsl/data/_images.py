@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Value = TypeVar("Value")
+
+Framing = Literal["crop", "whole"]
+"""Which part of an image becomes the square that enters a network: a square part of it, or all of it, squeezed."""
 
 MOST_PIXELS = 100_000_000
 """A larger image is refused before it is decoded, because a few kilobytes on disk can become gigabytes."""
@@ -64,8 +67,9 @@ def read_image(
     channels: int = 3,
     resize: int | None = None,
     centre: tuple[float, float] = (0.5, 0.5),
+    framing: Framing = "crop",
 ) -> UInt8[Tensor, "channels size size"]:
-    """Decode an image, crop its box, turn it by its EXIF orientation, and scale a square of it to the size.
+    """Decode an image, crop its box, turn it by its EXIF orientation, and scale a square of it, or all, to the size.
 
     Greyscale, palette, 16-bit and CMYK images are converted; transparency is laid over white.
 
@@ -76,6 +80,7 @@ def read_image(
         resize: the shorter side in pixels after scaling and before the crop of ``size`` pixels; None crops the largest
             square.
         centre: place of the square between left and right, and between top and bottom, in ``[0, 1]``.
+        framing: ``whole`` scales height and width to ``size`` each, without a crop.
 
     Raises:
         DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels, or the box does
@@ -97,7 +102,7 @@ def read_image(
             # Decoding at reduced size is quicker, but changes the pixels that a box counts.
             image.draft("RGB", (2 * resize, 2 * resize))
         upright = _opaque(_pillow().ImageOps.exif_transpose(part))
-        fitted = _window(upright.convert("RGB" if channels == 3 else "L"), size, resize, centre)
+        fitted = _window(upright.convert("RGB" if channels == 3 else "L"), size, resize, centre, framing)
     pixels = torch.from_numpy(np.array(fitted))
     return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1).contiguous()
 
@@ -121,12 +126,15 @@ def read_images(
     channels: int = 3,
     resize: int | None = None,
     centres: Float[Tensor, "N 2"] | None = None,
+    framing: Framing = "crop",
 ) -> UInt8[Tensor, "N channels size size"]:
     """Decode several images, on several threads; see :func:`read_image`. ``centres`` are the middle by default."""
     places = [(0.5, 0.5)] * len(sources) if centres is None else [(left, top) for left, top in centres.tolist()]
-    return torch.stack(
-        on_threads(lambda number: read_image(sources[number], size, channels, resize, places[number]), len(sources))
-    )
+
+    def read(number: int) -> Tensor:
+        return read_image(sources[number], size, channels, resize, places[number], framing)
+
+    return torch.stack(on_threads(read, len(sources)))
 
 
 def on_threads(call: Callable[[int], Value], count: int) -> list[Value]:
@@ -141,16 +149,19 @@ def fit_images(
     channels: int = 3,
     resize: int | None = None,
     centres: Float[Tensor, "N 2"] | None = None,
+    framing: Framing = "crop",
 ) -> UInt8[Tensor, "N channels size size"]:
     """Bring decoded images to a size and number of channels; images that have both are returned unchanged.
 
-    ``resize`` and ``centres`` are those of :func:`read_images`.
+    ``resize``, ``centres`` and ``framing`` are those of :func:`read_images`.
     """
     if images.shape[1] != channels:
         images = images.expand(-1, 3, -1, -1) if channels == 3 else _luminance(images)
     resize = resize or size
-    if images.shape[2:] == (size, size) and resize == size:
+    if images.shape[2:] == (size, size) and (resize == size or framing == "whole"):
         return images
+    if framing == "whole":
+        return _scaled(images, size)
     square = max(1, round(min(images.shape[2:]) * size / resize))
     room = torch.tensor([images.shape[3] - square, images.shape[2] - square])
     places = (room / 2 if centres is None else room * centres).long().expand(len(images), 2).tolist()
@@ -159,8 +170,11 @@ def fit_images(
     ]
     if not windows:
         return images.new_empty(0, channels, size, size)
-    pixels = torch.stack(windows).float()
-    return F.interpolate(pixels, (size, size), mode="bilinear", antialias=True).round().to(torch.uint8)
+    return _scaled(torch.stack(windows), size)
+
+
+def _scaled(images: UInt8[Tensor, "N channels H W"], size: int) -> UInt8[Tensor, "N channels size size"]:
+    return F.interpolate(images.float(), (size, size), mode="bilinear", antialias=True).round().to(torch.uint8)
 
 
 def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
@@ -196,8 +210,12 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
         yield image
 
 
-def _window(image: "Image.Image", size: int, resize: int, centre: tuple[float, float]) -> "Image.Image":
+def _window(
+    image: "Image.Image", size: int, resize: int, centre: tuple[float, float], framing: Framing
+) -> "Image.Image":
     """Return the square that is ``size`` pixels wide after the shorter side is scaled to ``resize``, scaled once."""
+    if framing == "whole":
+        return image.resize((size, size), _pillow().Image.Resampling.BILINEAR)
     square = min(image.size) * size / resize
     left, top = ((side - square) * share for side, share in zip(image.size, centre, strict=True))
     return image.resize((size, size), _pillow().Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))

@@ -61,6 +61,7 @@ class Folder:
         run = self._file("runs", cell, f"/seed-{seed}")
         # Plots and pages take longer than many trainings, so they are left to rezsl report.
         arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
+        arguments += self._cache(cell)
         if (run / "settings.json").exists():
             arguments.append("--resume")
         log = self._file("logs", cell, f"/seed-{seed}.log")
@@ -71,9 +72,13 @@ class Folder:
         arguments = (
             "sweep", str(self._file("configs", cell)), "--space", str(self._file("configs", cell, ".space.yaml")),
             "--trials", str(search.trials), "--objective", search.objective, "--seed", str(self.plan.seeds[0]),
-            "-o", str(best),
+            "-o", str(best), *self._cache(cell),
         )  # fmt: skip
         return Job(f"{cell.folder} search", arguments, best, self._file("logs", cell, "/search.log"), runs)
+
+    def _cache(self, cell: Cell) -> list[str]:
+        """Return the option of one cache of regions for all runs, unless the plan names another one."""
+        return [] if "cache" in cell.options else ["--cache", str(self.path / "regions")]
 
     def write_configs(self) -> None:
         """Write the options and the search space of every cell, as JSON, which is also YAML."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rezsl.files import import_modules
 from rezsl.regions._backbone import BACKBONES, Backbone, FeatureScaler, backbone_builder
+from rezsl.regions._blocks import recomputed
+from rezsl.regions._cache import cached_regions, user_cache
 from rezsl.regions.extraction import extract_regions
-from rezsl.regions.image_backbone import ImageBackbone, ScaledImageBackbone, recomputed
-from rezsl.regions.pretrained import weights_commit
+from rezsl.regions.image_backbone import ImageBackbone, Pooling, ScaledImageBackbone
 from rezsl.regions.store import (
     IRRELEVANT,
     RegionDtype,
@@ -30,17 +31,19 @@ __all__ = [
     "Backbone",
     "FeatureScaler",
     "ImageBackbone",
+    "Pooling",
     "RegionDtype",
     "RegionManifest",
     "ScaledImageBackbone",
     "backbone_builder",
+    "cached_regions",
     "extract_regions",
     "is_region_store",
     "load_region_store",
     "load_store_backbone",
     "read_manifest",
     "recomputed",
-    "weights_commit",
+    "user_cache",
 ]
 
 import_modules(__name__)

@@ -64,10 +64,11 @@ class Backbone(nn.Module, Recorded, ABC):
 
 
 class FeatureScaler(Backbone):
-    """(F − mean) / deviation of features F, with a mean for each dimension and one deviation for all dimensions.
+    """(F − mean) / deviation of features F, with a mean for each dimension and one deviation for all, or one for each.
 
     One deviation keeps the relative spread of the dimensions, which is information where they are principal components
-    or activations of a network. On validation classes of AwA it gives better results than a deviation for each.
+    or activations of a network. On validation classes of AwA it gives better results than a deviation for each. Pooled
+    regions need one for each, because the maxima of a map are several times larger than its means.
 
     A new scaler changes nothing; :meth:`from_features` makes one with the mean and deviation of training features.
     Both are in the ``state_dict``.
@@ -76,22 +77,30 @@ class FeatureScaler(Backbone):
         region_dim: D, the number of dimensions of a feature vector.
         regions: the backbone that computed the features and their dtype, as JSON, where these are known. A saved
             classifier thus records which backbone its regions must come from.
+        per_channel: use a deviation for each dimension.
     """
 
     mean: Float[Tensor, "D"]
-    deviation: Float[Tensor, ""]
+    deviation: Float[Tensor, "..."]
 
-    def __init__(self, region_dim: int, regions: dict[str, Any] | None = None) -> None:
+    def __init__(self, region_dim: int, regions: dict[str, Any] | None = None, per_channel: bool = False) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(region_dim))
-        self.register_buffer("deviation", torch.ones(()))
+        self.register_buffer("deviation", torch.ones(region_dim if per_channel else ()))
         self.regions = regions
 
     @classmethod
     def from_features(
-        cls, features: Pooled, index: Int[Tensor, "K"] | None = None, regions: dict[str, Any] | None = None
+        cls,
+        features: Pooled,
+        index: Int[Tensor, "K"] | None = None,
+        regions: dict[str, Any] | None = None,
+        per_channel: bool = False,
     ) -> "FeatureScaler":
         """Return the scaler of training features; features that are all equal are only centred.
+
+        A deviation for each dimension is at least a hundredth of the deviation over all dimensions, so that a channel
+        that training images do not excite does not outweigh all others in an image that does.
 
         Its numbers are exact for up to 2²⁸ numbers (a gibibyte of float32). For larger files of regions they are
         estimated from as many rows as have that many numbers, spread evenly over ``index``, so that such a file need
@@ -101,6 +110,7 @@ class FeatureScaler(Backbone):
             features: ``[N, D]``, or regions ``[N, R, D]``.
             index: the rows of training images; None takes all.
             regions: see the class.
+            per_channel: see the class.
         """
         index = torch.arange(len(features)) if index is None else index
         most = max(1, MOST_NUMBERS // features[0].numel())
@@ -117,7 +127,10 @@ class FeatureScaler(Backbone):
         squares = torch.stack([(rows(part) - mean).square().sum() for part in parts])
         deviation = (squares.sum() / (count * features.shape[-1])).sqrt()
         deviation = torch.where(deviation > 1e-6 * mean.abs().max(), deviation, 1.0)
-        scaler = cls(features.shape[-1], regions)
+        if per_channel:
+            each = torch.stack([(rows(part) - mean).square().sum(dim=0) for part in parts]).sum(dim=0) / count
+            deviation = each.sqrt().clamp(min=0.01 * deviation)
+        scaler = cls(features.shape[-1], regions, per_channel)
         scaler.load_state_dict({"mean": mean, "deviation": deviation})
         return scaler
 

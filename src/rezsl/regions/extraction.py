@@ -3,12 +3,13 @@
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -42,8 +43,6 @@ def extract_regions(
     batch_size: int = 32,
     shard: tuple[int, int] = (0, 1),
     device: str = "auto",
-    source: str = "",
-    revision: str = "",
     progress: bool = True,
 ) -> RegionManifest:
     """Write the regions of all images of a benchmark into a store, for :func:`rezsl.regions.load_region_store`.
@@ -62,8 +61,6 @@ def extract_regions(
         batch_size: images per forward pass.
         shard: (i, n) with 0 ≤ i < n selects the chunks i, i + n, i + 2n, …
         device: device of the computation; ``auto`` takes a GPU if there is one. Afterwards the backbone is moved back.
-        source: description of where the weights come from, which is only recorded.
-        revision: version of the weights, which is only recorded.
         progress: show a progress bar.
 
     Raises:
@@ -71,44 +68,62 @@ def extract_regions(
         DataError: the benchmark has features already, an image cannot be read, a region is NaN or does not fit the
             dtype, or the directory contains another store.
     """
-    with needs("images", "extraction"):
-        from rich.console import Console  # noqa: PLC0415 - an optional package
-        from rich.progress import Progress  # noqa: PLC0415
-
     check_choice(RegionDtype, dtype=dtype)
     check_at_least(1, chunk=chunk, batch_size=batch_size)
     if not 0 <= shard[0] < shard[1]:
         raise ArgumentError(f"shard: expected (i, n) with 0 ≤ i < n, got {shard}; count shards from 0")
     if benchmark.kind == "features":
         raise DataError(f"data: expected a benchmark of images, got features ({benchmark}); fit them as they are")
-    root, image_format = Path(directory), ImageFormat(backbone.image_size, backbone.channels, backbone.resize)
-    with _prepared(backbone, device):
-        manifest = _begin(root, benchmark, backbone, image_format, dtype, chunk, source, revision)
+    root, names = Path(directory), identify_inputs(benchmark.inputs)
+    with prepared(backbone, device):
+        sums = benchmark_checksums(benchmark, names)
+        manifest = begin_store(root, benchmark.inputs, backbone, dtype, chunk, sums)
+        write_dataset(root, benchmark, names)
         mine = range(shard[0], manifest.chunks, shard[1])
-        unfinished = [number for number in mine if read_record(root, manifest, number) is None]
-        total = sum(len(manifest.rows(number)) for number in unfinished)
-        bar = Progress(console=Console(stderr=True, quiet=not progress))
-        task = bar.add_task("extract", total=total)
-        with bar, (root / FEATURES).open("r+b") as stream:
-            for number in unfinished:
-                parts = torch.tensor(manifest.rows(number)).split(batch_size)
-                checksum = hashlib.sha256()
-                stream.seek(manifest.rows(number).start * manifest.row_bytes)
-                for index, images in _batches(benchmark, image_format, parts):
-                    regions = backbone(images.to(backbone.mean.device))
-                    rounded = _rounded(regions, dtype, index, benchmark)
-                    content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
-                    stream.write(content)
-                    checksum.update(content)
-                    bar.advance(task, len(index))
-                stream.flush()
-                os.fsync(stream.fileno())
-                write_record(root, manifest, number, checksum.hexdigest())
+        write_chunks(root, manifest, benchmark.inputs, backbone, mine, batch_size, progress)
     return manifest
 
 
+def write_chunks(
+    root: Path,
+    manifest: RegionManifest,
+    inputs: Tensor | Sequence[Path | Crop],
+    backbone: ImageBackbone,
+    chunks: Iterable[int],
+    batch_size: int,
+    progress: bool,
+) -> None:
+    """Compute and record the chunks that have no record yet; one that another process records meanwhile is left out."""
+    with needs("images", "extraction"):
+        from rich.console import Console  # noqa: PLC0415 - an optional package
+        from rich.progress import Progress  # noqa: PLC0415
+
+    unfinished = [number for number in chunks if read_record(root, manifest, number) is None]
+    total = sum(len(manifest.rows(number)) for number in unfinished)
+    bar = Progress(console=Console(stderr=True, quiet=not progress))
+    task = bar.add_task("extract", total=total)
+    with bar, (root / FEATURES).open("r+b") as stream:
+        for number in unfinished:
+            rows = manifest.rows(number)
+            if read_record(root, manifest, number) is not None:
+                bar.advance(task, len(rows))
+                continue
+            checksum = hashlib.sha256()
+            stream.seek(rows.start * manifest.row_bytes)
+            for index, images in _batches(inputs, backbone.input_format, torch.tensor(rows).split(batch_size)):
+                regions = backbone(images.to(backbone.mean.device))
+                rounded = _rounded(regions, manifest.dtype, index, inputs)
+                content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
+                stream.write(content)
+                checksum.update(content)
+                bar.advance(task, len(index))
+            stream.flush()
+            os.fsync(stream.fileno())
+            write_record(root, manifest, number, checksum.hexdigest())
+
+
 @contextmanager
-def _prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
+def prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
     """Use the backbone without gradients in evaluation mode on the device, and restore its mode and device."""
     was_training, home = backbone.training, backbone.mean.device
     place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
@@ -126,38 +141,38 @@ def _prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
         backbone.train(was_training).to(home)
 
 
-def _begin(
+def describe(backbone: ImageBackbone, weights: bytes) -> dict[str, Any]:
+    """Return the entry ``backbone`` of a manifest; ``weights`` are the bytes of its state."""
+    return {
+        "class": type(backbone).__name__,
+        "source": backbone.source,
+        "revision": backbone.revision,
+        "sha256": sha256(weights),
+        "preprocessing": asdict(backbone.input_format),
+        "arguments": backbone.arguments,
+    }
+
+
+def begin_store(
     root: Path,
-    benchmark: Benchmark,
+    inputs: Tensor | Sequence[Path | Crop],
     backbone: ImageBackbone,
-    image_format: ImageFormat,
     dtype: RegionDtype,
     chunk: int,
-    source: str,
-    revision: str,
+    sums: dict[str, str],
 ) -> RegionManifest:
-    """Create a store with everything but its regions, or accept one that was begun with the same arguments."""
-    names = identify_inputs(benchmark.inputs)
+    """Create a store with everything but its data set and its regions, or accept one that was begun as this one."""
     weights = tensor_bytes(backbone.state_dict())
     shape, device = (1, backbone.channels, backbone.image_size, backbone.image_size), backbone.mean.device
     _, regions, region_dim = backbone(torch.zeros(shape, dtype=torch.uint8, device=device)).shape
-    description = {
-        "class": type(backbone).__name__,
-        "source": source or "a backbone made in Python",
-        "revision": revision,
-        "sha256": sha256(weights),
-        "preprocessing": asdict(image_format),
-        "arguments": backbone.arguments,
-    }
-    sums = benchmark_checksums(benchmark, names)
-    manifest = RegionManifest(len(benchmark.labels), regions, region_dim, dtype, chunk, description, sums)
+    description = describe(backbone, weights)
+    manifest = RegionManifest(len(inputs), regions, region_dim, dtype, chunk, description, sums)
     root.mkdir(parents=True, exist_ok=True)
     # The directory is listed before the manifest is checked, because another process may begin the same store.
     others = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
     if others and not (root / MANIFEST).exists():
         raise DataError(f"{root}: expected a new or empty directory, or an unfinished store; choose another directory")
     manifest.claim(root)
-    write_dataset(root, benchmark, names)
     create_atomically(root / BACKBONE, weights)
     (root / RECORDS).mkdir(exist_ok=True)
     if any((root / RECORDS).iterdir()):
@@ -170,25 +185,27 @@ def _begin(
 
 
 def _batches(
-    benchmark: Benchmark, image_format: ImageFormat, parts: tuple[Tensor, ...]
+    inputs: Tensor | Sequence[Path | Crop], image_format: ImageFormat, parts: tuple[Tensor, ...]
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield batches of images with their indices; the next batch is decoded while one is in use."""
     with ThreadPoolExecutor(max_workers=1) as thread:
-        waiting = thread.submit(image_format.read, benchmark.inputs, parts[0])
+        waiting = thread.submit(image_format.read, inputs, parts[0])
         for index, following in zip_longest(parts, parts[1:]):
             images = waiting.result()
             if following is not None:
-                waiting = thread.submit(image_format.read, benchmark.inputs, following)
+                waiting = thread.submit(image_format.read, inputs, following)
             yield index, images
 
 
-def _rounded(regions: Regions, dtype: RegionDtype, index: Int[Tensor, "B"], benchmark: Benchmark) -> Regions:
+def _rounded(
+    regions: Regions, dtype: RegionDtype, index: Int[Tensor, "B"], inputs: Tensor | Sequence[Path | Crop]
+) -> Regions:
     """Return regions in the type of the store, on the CPU; numbers that are not finite, or too large, are refused."""
     rounded = regions.to(getattr(torch, dtype)).cpu()
     finite = rounded.isfinite().flatten(1).all(dim=1)
     if not bool(finite.all()):
         row = int((~finite).nonzero()[0])
-        source = benchmark.inputs[int(index[row])]
+        source = inputs[int(index[row])]
         image = f"image {int(index[row])}" if isinstance(source, Tensor) else str(source)
         if isinstance(source, Crop):
             image = f"{source.path} {source.box}"

@@ -2,26 +2,26 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils.checkpoint import checkpoint
 
-from rezsl.errors import ArgumentError, DataError, check_at_least, needs
+from rezsl.data import Framing, ImageFormat
+from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.functional.shapes import Regions
 from rezsl.regions._backbone import Backbone, FeatureScaler
+from rezsl.regions._blocks import blocks, recomputed_blocks, stages
 from rezsl.regions._small_network import SmallNetwork
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-Output = TypeVar("Output")
+Pooling = Literal["auto", "none", "mean", "mean_max"]
+"""Whether a model receives the regions of an image themselves, or one region that sums them up."""
 
 
 class ImageBackbone(Backbone):
@@ -45,9 +45,17 @@ class ImageBackbone(Backbone):
         unit_regions: divide the regions of an image by their root mean square length. Otherwise the logits of the
             attention grow with the activations, and when it is trained from scratch, its softmax saturates within a few
             epochs.
+        pooling: ``none`` returns the regions. ``mean`` returns their mean over the cells or patches as the only region,
+            ``[B, 1, D]``. ``mean_max`` returns this mean and, beside it, the maximum of each channel over the cells, or
+            the class token where there is one: ``[B, 1, 2D]``. ``auto`` is ``none`` until a training decides: a frozen
+            backbone then pools by ``mean_max`` for a model without attention.
+        framing: ``crop`` shows the network a square part of the image, ``whole`` all of it, squeezed into the square.
+        trainable_stages: how many stages of a convolutional network, or layers of a transformer, learn in training,
+            counted from the end, with everything after them; 0 means none (a frozen backbone), None means the whole
+            network.
 
     Raises:
-        ArgumentError: a size, the number of colours or the architecture does not fit.
+        ArgumentError: a size, the number of colours, the number of stages or the architecture does not fit.
         MissingPackageError: transformers is not installed.
     """
 
@@ -63,15 +71,21 @@ class ImageBackbone(Backbone):
         deviation: Sequence[float] = (0.25,),
         small_stem: bool = False,
         unit_regions: bool = False,
+        pooling: Pooling = "none",
+        framing: Framing = "crop",
+        trainable_stages: int | None = None,
     ) -> None:
         super().__init__()
         check_at_least(4, image_size=image_size)
         if resize is not None:
             check_at_least(image_size, resize=resize)
+        check_choice(Pooling, pooling=pooling)
+        check_choice(Framing, framing=framing)
         network: Any = SmallNetwork(config) if small_stem else _network(config)
         self.config: PretrainedConfig = network.config
-        self.image_size, self.resize = image_size, resize
-        self.unit_regions = unit_regions
+        self.image_size, self.resize, self.framing = image_size, resize, framing
+        self.unit_regions, self.pooling, self.trainable_stages = unit_regions, pooling, trainable_stages
+        self.source, self.revision = "random weights", ""
         # The colours are saved with the arguments and not with the weights.
         for name, colours in (("mean", mean), ("deviation", deviation)):
             values = torch.tensor([*colours] * (self.channels if len(colours) == 1 else 1)).view(-1, 1, 1)
@@ -85,34 +99,66 @@ class ImageBackbone(Backbone):
         self.network.to(memory_format=torch.channels_last)
         accepted = inspect.signature(self.network.forward).parameters
         self._options = {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in accepted else {}
-        self._gives_map = hasattr(self.config, "hidden_sizes")
-        self._frozen = self._recomputing = False
+        self._recomputing = False
+        self._channels_of_cells = self._find_channels()
+        if trainable_stages:
+            check_at_least(0, trainable_stages=trainable_stages)
+            if trainable_stages > (most := len(stages(self.network))):
+                raise ArgumentError(
+                    f"trainable_stages: expected at most {most}, which this network has, or null for all of it, got "
+                    f"{trainable_stages}"
+                )
+        self.freeze(False)
 
     @property
     def channels(self) -> int:
         """The number of channels of an image: 3 for RGB, 1 for greyscale."""
-        return int(self.config.num_channels)
+        return int(getattr(self.config, "num_channels", 3))
 
     @property
     def region_dim(self) -> int:
-        """D, the number of channels of the last stage or layer."""
-        return int(self.config.hidden_sizes[-1] if self._gives_map else self.config.hidden_size)
+        """D, the number of channels of the last stage or layer, or 2D with the pooling ``mean_max``."""
+        return self._channels_of_cells * (2 if self.pooling == "mean_max" else 1)
+
+    @property
+    def input_format(self) -> ImageFormat:
+        """The size, colours and framing of the images that the network receives."""
+        return ImageFormat(self.image_size, self.channels, self.resize, self.framing)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether no part of the network ever learns, so that its regions can be computed once."""
+        return self.trainable_stages == 0
+
+    def pool(self, pooling: Pooling) -> None:
+        """Choose the pooling, also in the arguments with which the backbone is saved."""
+        self.pooling = pooling
+        self.arguments = self.arguments | {"pooling": pooling}
 
     def grid(self, regions: int) -> tuple[int, int]:
         """Return how many of R regions come before the cells of the image (class tokens), and the cells on a side."""
-        patch = None if self._gives_map else getattr(self.config, "patch_size", None)
+        patch = None if hasattr(self.config, "hidden_sizes") else getattr(self.config, "patch_size", None)
         side = self.image_size // patch if isinstance(patch, int) else 0
         side = side if 0 < side**2 <= regions else math.isqrt(regions)
         return regions - side**2, side
 
     def freeze(self, frozen: bool = True) -> None:
-        """Exclude the network's weights from training, or include them again.
+        """Exclude all of the network's weights from training, or include those of its trainable stages again.
 
-        A frozen network stays in evaluation mode in every mode of the model around it, so that the statistics of its
-        batch normalisation do not change and its dropout is off.
+        A part that does not learn stays in evaluation mode in every mode of the model around it, so that the statistics
+        of its batch normalisation do not change and its dropout is off.
         """
-        self._frozen = frozen
-        self.network.requires_grad_(not frozen)
+        modules = list(self.network.modules())
+        if frozen or self.frozen:
+            modules = []
+        elif self.trainable_stages is not None:
+            # Modules are listed in the order of their definition, in which everything after a stage comes later.
+            modules = modules[modules.index(stages(self.network)[-self.trainable_stages]) :]
+        self._learning = modules
+        self.network.requires_grad_(False)
+        for module in modules:
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(True)
         self.train(self.training)
 
     def recompute(self, recomputing: bool = True) -> None:
@@ -126,25 +172,41 @@ class ImageBackbone(Backbone):
         self._recomputing = recomputing
 
     def train(self, mode: bool = True) -> "ImageBackbone":
-        """Switch between training and evaluation mode; a frozen network stays in evaluation mode."""
+        """Switch between training and evaluation mode; parts that do not learn stay in evaluation mode."""
         super().train(mode)
-        self.network.train(mode and not self._frozen)
+        self.network.train(False)
+        for module in self._learning:
+            module.training = mode
         return self
 
     def forward(self, inputs: Num[Tensor, "B channels height width"]) -> Regions:
         """Return the regions ``[B, R, D]`` of uint8 images, or of floating-point images in ``[0, 1]``.
 
+        With a pooling, R is 1.
+
         Raises:
             DataError: the images have another number of channels.
         """
+        regions = self.cells(inputs)
+        if self.pooling in ("auto", "none"):
+            return regions
+        before, _ = self.grid(regions.shape[1])
+        cells = regions[:, before:]
+        parts = [cells.mean(dim=1)]
+        if self.pooling == "mean_max":
+            parts.append(regions[:, 0] if before else cells.amax(dim=1))
+        return torch.cat(parts, dim=1).unsqueeze(1)
+
+    def cells(self, inputs: Num[Tensor, "B channels height width"]) -> Regions:
+        """Return the regions before any pooling."""
         if inputs.shape[1] != self.channels:
             raise DataError(
                 f"inputs: expected images with {self.channels} channels, got {inputs.shape[1]}; convert the images"
             )
         images = inputs if inputs.is_floating_point() else inputs.float() / 255
         images = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
-        learns = self.training and not self._frozen and torch.is_grad_enabled()
-        with _recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
+        learns = self.training and bool(self._learning) and torch.is_grad_enabled()
+        with recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
             regions: Tensor = self.network(images, **self._options).last_hidden_state
         if regions.ndim == 4:
             regions = regions.flatten(2).mT
@@ -154,6 +216,18 @@ class ImageBackbone(Backbone):
             length = regions.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True).sqrt()
             regions = regions / (length + 1e-6)
         return regions
+
+    @torch.no_grad()
+    def _find_channels(self) -> int:
+        """Return the channels of a cell, from the configuration or from an empty image."""
+        known = getattr(self.config, "hidden_sizes", None) or [getattr(self.config, "hidden_size", None)]
+        if known[-1] is not None:
+            return int(known[-1])
+        was_training = self.network.training
+        image = torch.zeros(1, self.channels, self.image_size, self.image_size)
+        found: Tensor = self.network.eval()(image, **self._options).last_hidden_state
+        self.network.train(was_training)
+        return found.shape[1 if found.ndim == 4 else 2]
 
 
 class ScaledImageBackbone(ImageBackbone):
@@ -201,72 +275,3 @@ def _network(config: dict[str, Any]) -> Any:
 
     options = dict(config)
     return AutoModel.from_config(AutoConfig.for_model(options.pop("model_type"), **options))
-
-
-def recomputed(function: Callable[..., Output], network: nn.Module, *args: Any, **options: Any) -> Output:
-    """Return ``function(*args, **options)`` and store only the arguments for the gradients.
-
-    This is gradient checkpointing (Chen et al., *Training deep nets with sublinear memory cost*, 2016). It saves memory
-    and takes about a third more computation, because activations are computed a second time for the gradients.
-
-    The second computation draws the same random numbers, and it does not change the running statistics of the batch
-    normalisation in ``network``, with which the function computes, again.
-    """
-    output: Output = checkpoint(
-        function,
-        *args,
-        use_reentrant=False,
-        context_fn=lambda: (nullcontext(), _without_statistics(network)),
-        **options,
-    )
-    return output
-
-
-@contextmanager
-def _recomputed_blocks(network: nn.Module) -> Iterator[None]:
-    """Inside the block, store only the inputs of each of the network's blocks for the gradients.
-
-    The network still processes the whole batch at once, so that batch normalisation is unchanged.
-    """
-    found = blocks(network)
-    for block in found:
-        # The method is replaced on the instance, so that hooks around the block are called once.
-        block.forward = partial(recomputed, block.forward, block)
-    try:
-        yield
-    finally:
-        for block in found:
-            del block.forward
-
-
-def blocks(network: nn.Module) -> list[nn.Module]:
-    """Return the layers of a transformer, or the residual blocks of the stages of a convolutional network.
-
-    Raises:
-        ArgumentError: the blocks of this architecture are not known.
-    """
-    from transformers.modeling_layers import GradientCheckpointingLayer  # noqa: PLC0415 - it takes seconds
-
-    found: list[nn.Module] = [module for module in network.modules() if isinstance(module, GradientCheckpointingLayer)]
-    stages = (getattr(module, "layers", None) for module in network.modules())
-    found = found or [block for stage in stages if isinstance(stage, nn.ModuleList | nn.Sequential) for block in stage]
-    if not found:
-        raise ArgumentError(
-            f"recompute: expected a backbone whose blocks are known, got {type(network).__name__}; leave it out, and "
-            f"divide batches into parts instead (batches.micro)"
-        )
-    return found
-
-
-@contextmanager
-def _without_statistics(network: nn.Module) -> Iterator[None]:
-    """Normalise by the statistics of the batch without changing the running statistics."""
-    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
-    before = [(layer.momentum, layer.num_batches_tracked) for layer in layers]
-    for layer in layers:
-        layer.momentum, layer.num_batches_tracked = 0.0, None
-    try:
-        yield
-    finally:
-        for layer, kept in zip(layers, before, strict=True):
-            layer.momentum, layer.num_batches_tracked = kept

@@ -5,46 +5,63 @@ import math
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rezsl.data import Framing
 from rezsl.errors import ArgumentError, ModelFileError, needs
 from rezsl.files import one_line, read_json, reading
 from rezsl.regions._backbone import backbone_builder
-from rezsl.regions.image_backbone import ImageBackbone
+from rezsl.regions.image_backbone import ImageBackbone, Pooling
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
+DEFAULT_SOURCE = "facebook/dinov2-small"
+"""The network of a training on photos that names none; docs/how-to/backbones.md gives the reasons."""
+
 
 @backbone_builder("pretrained")
 def pretrained(
     channels: int,
     natural_size: int,
-    source: str,
+    source: str = DEFAULT_SOURCE,
     image_size: int | None = None,
+    trainable_stages: int | None = 0,
+    pooling: Pooling = "auto",
+    framing: Framing = "whole",
     random_weights: bool = False,
     unit_regions: bool = False,
     allow_pickle: bool = False,
     revision: str | None = None,
 ) -> ImageBackbone:
-    """Return a ResNet, ConvNeXt, ViT, DINOv2, CLIP or SigLIP vision network of transformers with trained weights.
+    """Return a vision network of transformers with trained weights, such as a ResNet, ConvNeXt, ViT, DINOv2 or CLIP.
 
-    Images are scaled so that their shorter side has 8/7 of ``image_size`` (256 for 224, as these networks were
-    trained), cropped, and normalised by the colours in the preprocessing file beside the weights.
+    Pixels are normalised by the colours in the preprocessing file beside the weights. By default the network is frozen
+    and receives the whole image. The default source is DINOv2's smallest network (Oquab et al., *DINOv2: Learning
+    robust visual features without supervision*, TMLR 2024; 22 million weights, 88 MB, Apache 2.0). Its features are
+    learnt without labels, so that they describe more than the thousand classes of ImageNet.
 
     Args:
         channels: 3; trained weights are for RGB, and greyscale photos are read as RGB.
         natural_size: size of the images at hand in pixels, which is not used.
         source: a directory with ``config.json`` and ``model.safetensors``, or the id of a model on the hub, such as
-            ``microsoft/resnet-101``; a model in the local cache needs no network.
-        image_size: height and width of the input images in pixels; None takes the size of its training.
+            ``microsoft/resnet-101``; a model in the local cache needs no network. Networks of timm need that package.
+        image_size: height and width of the input images in pixels; None takes the size in its preprocessing file or
+            configuration, or 224.
+        trainable_stages: how many stages of a convolutional network, or layers of a transformer, learn, counted from
+            the end; 0 freezes all, None (null) trains the whole network.
+        pooling: ``none`` keeps all regions, ``mean`` and ``mean_max`` make one of them (the mean, beside it the
+            maximum or the class token); ``auto`` takes ``mean_max`` where the network is frozen and the model has no
+            attention, otherwise ``none``.
+        framing: ``whole`` squeezes the whole image into a square; ``crop`` scales its shorter side to 8/7 of
+            ``image_size`` (256 for 224) and crops a square, at random in training and in the middle otherwise.
         random_weights: use random weights with the architecture of ``config.json``.
         unit_regions: divide the regions of an image by their root mean square length.
         allow_pickle: also load ``pytorch_model.bin``, a format that can run a stranger's code.
@@ -56,24 +73,42 @@ def pretrained(
         MissingPackageError: transformers is not installed.
     """
     config = _vision_config(source, revision)
-    if image_size is None:
-        image_size = getattr(config, "image_size", None) or 224
-    colours = _find_file(source, "preprocessor_config.json", revision)
-    preprocessing = {} if colours is None else read_json(colours, ModelFileError, "the preprocessing of images as JSON")
+    size, mean, deviation = _preprocessing(config, source, revision)
+    image_size = image_size or size
     backbone = ImageBackbone(
         config.to_diff_dict() | {"model_type": config.model_type},
         image_size,
-        resize=math.ceil(image_size * 8 / 7),
-        mean=preprocessing.get("image_mean", IMAGENET_MEAN),
-        deviation=preprocessing.get("image_std", IMAGENET_DEVIATION),
+        resize=math.ceil(image_size * 8 / 7) if framing == "crop" else None,
+        mean=mean,
+        deviation=deviation,
         unit_regions=unit_regions,
+        pooling=pooling,
+        framing=framing,
+        trainable_stages=trainable_stages,
     )
+    backbone.source = source + (" (random weights)" if random_weights else "")
+    backbone.revision = _commit(source, revision) or revision or ""
     if not random_weights:
         _load_weights(backbone, source, revision, allow_pickle)
     return backbone
 
 
-def weights_commit(source: str, revision: str | None = None) -> str | None:
+def _preprocessing(
+    config: "PretrainedConfig", source: str, revision: str | None
+) -> tuple[int, Sequence[float], Sequence[float]]:
+    """Return the size of images, and mean and deviation of their colours, for which a network was trained."""
+    path = _find_file(source, "preprocessor_config.json", revision)
+    content = {} if path is None else read_json(path, ModelFileError, "the preprocessing of images as JSON")
+    of_timm = getattr(config, "pretrained_cfg", None) or {}
+    # DINOv2 was trained at 224 pixels and last at 518, which its configuration gives, at six times the cost.
+    crop = content.get("crop_size")
+    crop = crop.get("height") if isinstance(crop, dict) else crop
+    size = crop or getattr(config, "image_size", None) or of_timm.get("input_size", [224])[-1]
+    mean = content.get("image_mean") or of_timm.get("mean", IMAGENET_MEAN)
+    return int(size), mean, content.get("image_std") or of_timm.get("std", IMAGENET_DEVIATION)
+
+
+def _commit(source: str, revision: str | None) -> str | None:
     """Return the commit of a model of the hub, as far as the local cache records it; None for a directory."""
     config = None if Path(source).is_dir() else _find_file(source, "config.json", revision)
     # The cache names its files models--<owner>--<name>/snapshots/<commit>/<file>.
@@ -93,7 +128,7 @@ def _vision_config(source: str, revision: str | None) -> "PretrainedConfig":
     with reading(path, "a configuration of transformers", ModelFileError, "check the source"), quiet():
         config = AutoConfig.from_pretrained(path.parent)
     vision: PretrainedConfig = getattr(config, "vision_config", config)
-    if not hasattr(vision, "num_channels"):
+    if vision.model_type != "timm_wrapper" and not hasattr(vision, "num_channels"):
         raise ArgumentError(
             f"source: expected a vision model, got {vision.model_type!r} in {source}; choose another source"
         )
@@ -102,7 +137,10 @@ def _vision_config(source: str, revision: str | None) -> "PretrainedConfig":
 
 def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, allow_pickle: bool) -> None:
     names = ["model.safetensors", "model.safetensors.index.json", *(["pytorch_model.bin"] if allow_pickle else [])]
-    path = next((path for name in names if (path := _find_file(source, name, revision)) is not None), None)
+    # A cache without network has one of the files and may have no record of the others.
+    path = next(
+        (path for find in (_cached_file, _find_file) for name in names if (path := find(source, name, revision))), None
+    )
     if path is None:
         hint = "" if allow_pickle else "; pickled weights are only loaded with allow_pickle"
         raise ModelFileError(f"source: expected model.safetensors in {source}, found none{hint}")
@@ -122,29 +160,49 @@ def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, al
         raise ModelFileError(
             f"{path}: lacks {len(missing)} weights of its own architecture, such as {missing[0]!r}; get the file again"
         )
-    backbone.network = network.to(memory_format=torch.channels_last).train()
+    backbone.network = network.to(memory_format=torch.channels_last)
+    backbone.freeze(False)
 
 
-def _find_file(source: str, name: str, revision: str | None) -> Path | None:
-    """Return the path of a file of a model; None where the model exists and has no such file."""
+def _cached_file(source: str, name: str, revision: str | None) -> Path | None:
+    """Return the path of a file of a directory or of the local cache; None where it is not there."""
     if Path(source).is_dir():
         path = Path(source) / name
         return path if path.is_file() else None
     with needs("images", "models of the hub"):
-        from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415 - it takes a second
+        from huggingface_hub import errors, try_to_load_from_cache  # noqa: PLC0415 - it takes a second
 
     try:
         cached = try_to_load_from_cache(source, name, revision=revision)
-        if cached is not None:  # the cache also records which files a model lacks
-            return Path(cached) if isinstance(cached, str) else None
+    except errors.HFValidationError:
+        return None
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def _find_file(source: str, name: str, revision: str | None) -> Path | None:
+    """Return the path of a file of a model; None where the model exists and has no such file.
+
+    Raises:
+        ArgumentError: there is no such model, or the hub cannot be reached and the cache does not have the answer, so
+            that a machine without network would use other weights or other colours than one with network.
+    """
+    cached = _cached_file(source, name, revision)
+    if cached is not None or Path(source).is_dir():
+        return cached
+    with needs("images", "models of the hub"):
+        from huggingface_hub import errors, hf_hub_download, try_to_load_from_cache  # noqa: PLC0415 - it takes a second
+
+    try:
+        if try_to_load_from_cache(source, name, revision=revision) is not None:
+            return None  # the cache also records which files a model lacks
         with quiet():
             return Path(hf_hub_download(source, name, revision=revision, local_files_only=not _hub_answers()))
     except errors.LocalEntryNotFoundError as error:
-        if name != "config.json":  # a model in the cache has its configuration there, which is searched first
-            return None
         raise ArgumentError(
-            f"source: {source!r} is neither a directory nor in the local cache, and there is no network; give a "
-            f"directory that holds config.json and model.safetensors, or download it elsewhere first"
+            f"source: {source!r} is no directory, its {name} is not in the local cache, and the hub cannot be reached; "
+            f"give a directory that holds config.json and model.safetensors (--backbone pretrained --backbone.source "
+            f"DIR), run 'hf download {source}' where there is a network, or train a small network from scratch "
+            f"(--backbone small_resnet)"
         ) from error
     except errors.EntryNotFoundError:
         return None

@@ -48,4 +48,6 @@ def small_resnet(
         "layer_type": "basic",
         "downsample_in_first_stage": embedding != width or len(hidden_sizes) == 1,
     }
-    return ImageBackbone(config, size, small_stem=True, unit_regions=True)
+    backbone = ImageBackbone(config, size, small_stem=True, unit_regions=True)
+    backbone.source = "small_resnet (random weights)"
+    return backbone

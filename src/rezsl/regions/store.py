@@ -186,6 +186,23 @@ def verify_chunks(root: Path, manifest: RegionManifest, sums: Sequence[str | Non
                 )
 
 
+def load_regions(root: Path, verify: bool = False) -> tuple[Float[Tensor, "N R D"], RegionOrigin]:
+    """Return the regions of a finished store, mapped into memory, and their origin."""
+    manifest = read_manifest(root)
+    check_size(root, manifest)
+    sums = [read_record(root, manifest, chunk) for chunk in range(manifest.chunks)]
+    if missing := sums.count(None):
+        raise DataError(
+            f"{root}: expected {manifest.chunks} finished chunks of {manifest.chunk} images, {missing} are missing; "
+            f"run the same rezsl extract (of every shard) until it has finished"
+        )
+    if verify:
+        verify_chunks(root, manifest, sums)
+    identity = fingerprint(manifest.to_json(), sums)
+    origin = RegionOrigin(root.resolve(), manifest.backbone, manifest.dtype, identity)
+    return map_regions(root, manifest), origin
+
+
 @reader("regions")
 def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     """Return the benchmark whose regions ``[N, R, D]`` ``rezsl extract`` has written.
@@ -201,19 +218,8 @@ def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
         DataError: there is no such store, or it is incomplete, cut off or damaged.
     """
     root = Path(root)
-    manifest = read_manifest(root)
-    check_size(root, manifest)
-    sums = [read_record(root, manifest, chunk) for chunk in range(manifest.chunks)]
-    if missing := sums.count(None):
-        raise DataError(
-            f"{root}: expected {manifest.chunks} finished chunks of {manifest.chunk} images, {missing} are missing; "
-            f"run the same rezsl extract (of every shard) until it has finished"
-        )
-    if verify:
-        verify_chunks(root, manifest, sums)
-    identity = fingerprint(manifest.to_json(), sums)
-    origin = RegionOrigin(root.resolve(), manifest.backbone, manifest.dtype, identity)
-    regions, expected = map_regions(root, manifest), manifest.dataset
+    regions, origin = load_regions(root, verify)
+    expected = read_manifest(root).dataset
     tensors = read_tensors(root / TENSORS, DataError, expected="the tensors of a benchmark", remedy=AGAIN)
     description = read_json(root / DESCRIPTION, DataError, "the names of a benchmark", AGAIN)
     with reading(root / DESCRIPTION, f"the names of the benchmark in {TENSORS}", DataError, AGAIN):

@@ -12,11 +12,11 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from rezsl.classifier import ZeroShotClassifier
+from rezsl.classifier import ZeroShotClassifier, model_of_images
 from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, natural_size, read_images
 from rezsl.errors import ArgumentError
-from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
-from rezsl.regions import Backbone, FeatureScaler, ImageBackbone
+from rezsl.models import AttentionNet, HasAttention, MLPRegressor, SemanticModel
+from rezsl.regions import Backbone, FeatureScaler, ImageBackbone, cached_regions, pretrained, small_resnet
 from rezsl.semantics import ClassSemantics, encode_words, load_word_vectors
 from rezsl.training.settings import Training
 
@@ -26,16 +26,59 @@ BackboneBuilder = Callable[[int, int], ImageBackbone]
 Batch = tuple[Tensor, Tensor]
 """Inputs ``[B, …]`` and rows of the semantics table ``[B]``."""
 
+SMALL_PIXELS = 64
+"""Images of at most this size train a small network from scratch; larger ones are given to a pretrained network."""
+
 MOST_CACHED_BYTES = 2 << 30
 
-_decoded: WeakKeyDictionary[Benchmark, Tensor] = WeakKeyDictionary()
+_decoded: WeakKeyDictionary[Benchmark, tuple[ImageFormat, Tensor]] = WeakKeyDictionary()
+
+
+def default_backbone(channels: int, natural_size: int) -> ImageBackbone:
+    """Return ``small_resnet`` for images of at most 64 pixels, and the frozen default of ``pretrained`` for others."""
+    return (small_resnet if natural_size <= SMALL_PIXELS else pretrained)(channels, natural_size)
+
+
+def new_backbone(data: Benchmark, backbone: BackboneBuilder | None) -> ImageBackbone:
+    """Return a backbone for the images of a benchmark."""
+    channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
+    return (backbone or default_backbone)(channels, natural_size(data.inputs))
+
+
+def with_regions(
+    data: Benchmark,
+    model: ModelBuilder | None,
+    backbone: BackboneBuilder | None,
+    seed: int,
+    cache: Path,
+    progress: bool = True,
+) -> Benchmark:
+    """Return the benchmark with regions where its images are for a backbone that never learns, otherwise unchanged."""
+    if data.kind == "features":
+        return data
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        built = new_backbone(data, backbone)
+        if not built.frozen:
+            return data
+        if built.pooling == "auto":
+            attends = model is not None and issubclass(type(model(built.region_dim, data.semantics)), HasAttention)
+            built.pool("none" if attends else "mean_max")
+        return cached_regions(data, built, cache, progress)
+
+
+def for_images(classifier: ZeroShotClassifier, data: Benchmark) -> ZeroShotClassifier:
+    """Return the classifier, preceded by the backbone of its regions where :func:`with_regions` extracted these."""
+    if data.regions is None or not data.regions.cached:
+        return classifier
+    return model_of_images(classifier, data.regions.root)
 
 
 def new_classifier(
     data: Benchmark,
     train_index: Int[Tensor, "N"],
     model: ModelBuilder | None,
-    backbone: BackboneBuilder,
+    backbone: BackboneBuilder | None,
     training: Training,
 ) -> ZeroShotClassifier:
     """Return a classifier whose random weights only the seed decides; its seen classes are those of the samples."""
@@ -44,10 +87,10 @@ def new_classifier(
     if data.kind == "features":
         assert isinstance(data.inputs, Tensor)
         regions = data.regions.to_json() if data.regions is not None else None
-        input_stage = FeatureScaler.from_features(data.inputs, train_index, regions)
+        pooled = regions is not None and regions["backbone"]["arguments"].get("pooling") in ("mean", "mean_max")
+        input_stage = FeatureScaler.from_features(data.inputs, train_index, regions, per_channel=pooled)
     else:
-        channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
-        input_stage = backbone(channels, natural_size(data.inputs))
+        input_stage = new_backbone(data, backbone)
     if model is None:
         # Attention over a single region has nothing to choose from.
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
@@ -105,11 +148,13 @@ def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Ben
     if isinstance(data.inputs, Tensor) or not isinstance(input_format, ImageFormat):
         return data
     size = input_format.size
-    if input_format.resize not in (None, size) or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
+    whole = input_format.framing == "whole" or input_format.resize in (None, size)
+    if not whole or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
         return data
-    decoded = _decoded.get(data)
-    if decoded is None or decoded.shape[-1] != size:
-        decoded = _decoded[data] = read_images(data.inputs, size)
+    known, decoded = _decoded.get(data, (None, None))
+    if known != input_format or decoded is None:
+        decoded = read_images(data.inputs, size, framing=input_format.framing)
+        _decoded[data] = (input_format, decoded)
     return replace(data, inputs=decoded)
 
 

@@ -13,8 +13,7 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.losses import Objective, ObjectiveTerms, RegressionLoss, RRTLoss
-from rezsl.regions import ImageBackbone
-from rezsl.regions.image_backbone import recomputed
+from rezsl.regions import ImageBackbone, recomputed
 from rezsl.training.callbacks import Stage
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
@@ -139,7 +138,7 @@ def prepare_epoch(
         loss.start_epoch(stage.epoch, training.max_epochs)
         retraining = loss.retraining
     if isinstance(classifier.backbone, ImageBackbone):
-        classifier.backbone.freeze(retraining or frozen_epochs < 0 or stage.epoch < frozen_epochs)
+        classifier.backbone.freeze(retraining or stage.epoch < frozen_epochs)
     if not isinstance(loss, RRTLoss) or not retraining:
         return
     readout = classifier.network.parameters_of(classifier.network.readout_parts)

@@ -11,7 +11,6 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from rezsl.errors import (
-    ArgumentError,
     check_at_least,
     check_choice,
     check_not_negative,
@@ -78,7 +77,7 @@ class Optimization:
             keys and values).
         backbone_factor: the share of ``learning_rate`` that the backbone of images learns at.
         frozen_epochs: epochs at the start during which the backbone does not learn, and its statistics of batch
-            normalisation stay as they are; −1 means all.
+            normalisation stay as they are.
         weight_decay: decay of weight matrices; biases and normalisation have none.
         momentum: momentum of ``sgd``.
         schedule: ``one-cycle`` rises over the first fifth and falls along a cosine, ``cosine`` only falls, ``step``
@@ -111,17 +110,14 @@ class Optimization:
         check_not_negative(**{f"optimization.{name}": getattr(self, name) for name in ("weight_decay", "momentum")})
         check_share(**{"optimization.averaging": self.averaging})
         check_at_least(1, **{"optimization.step_epochs": self.step_epochs})
-        if self.frozen_epochs < -1:
-            raise ArgumentError(
-                f"optimization.frozen_epochs: expected a number of epochs, or -1 for all, got {self.frozen_epochs}"
-            )
+        check_at_least(0, **{"optimization.frozen_epochs": self.frozen_epochs})
 
     def build(
         self, module: nn.Module, slow: Iterable[nn.Parameter] = (), backbone: Iterable[nn.Parameter] = ()
     ) -> Optimizer:
         """Return an optimizer of a module's parameters, each group with its share of the learning rate.
 
-        Parameters of a backbone that is frozen in all epochs are left out.
+        Parameters that require no gradient, such as those of frozen stages of a backbone, are left out.
 
         Args:
             module: the module that learns.
@@ -129,11 +125,11 @@ class Optimization:
             backbone: the parameters that learn at ``backbone_factor``.
         """
         factors = dict.fromkeys(map(id, slow), self.slow_factor)
-        factors |= dict.fromkeys(map(id, backbone), self.backbone_factor if self.frozen_epochs >= 0 else 0.0)
+        factors |= dict.fromkeys(map(id, backbone), self.backbone_factor)
         groups: dict[tuple[float, bool], dict[str, Any]] = {}
         for parameter in module.parameters():
             factor, is_matrix = factors.get(id(parameter), 1.0), parameter.ndim > 1
-            if factor:
+            if parameter.requires_grad:
                 decay = self.weight_decay if is_matrix else 0.0
                 rate = self.learning_rate * factor
                 group = {"params": [], "lr": rate, "initial_lr": rate, "weight_decay": decay}

@@ -17,8 +17,16 @@ from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
-from rezsl.regions import small_resnet
-from rezsl.training._assembly import BackboneBuilder, ModelBuilder, in_memory, new_classifier, with_word_vectors
+from rezsl.regions import user_cache
+from rezsl.training._assembly import (
+    BackboneBuilder,
+    ModelBuilder,
+    for_images,
+    in_memory,
+    new_classifier,
+    with_regions,
+    with_word_vectors,
+)
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
 from rezsl.training.calibration import Calibration, Validated, calibrate, set_calibration, validate
 from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
@@ -50,10 +58,11 @@ class FitResult:
 def fit(
     data: Benchmark,
     model: ModelBuilder | None = None,
-    backbone: BackboneBuilder = small_resnet,
+    backbone: BackboneBuilder | None = None,
     training: Training = Training(),
     word_vectors: str | Path | None = None,
     text_encoder: str | None = None,
+    cache: str | Path | None = None,
     run_dir: str | Path | None = None,
     resume: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -76,13 +85,19 @@ def fit(
         data: the benchmark.
         model: builds the semantic model from the number of channels of a region and the class semantics: a class of
             models such as ``AttentionNet``, a ``functools.partial`` of one with other options, or a function. None
-            takes AttentionNet for images and regions, MLPRegressor for feature vectors.
+            takes MLPRegressor for feature vectors and for images with a frozen backbone, AttentionNet for images with a
+            backbone that learns and for stores of regions.
         backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
-            ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``.
+            ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``. None takes
+            ``small_resnet``, trained from scratch, for images of at most 64 pixels, and ``pretrained``, frozen, for
+            larger ones.
         training: losses, optimization, batches and everything else that decides how the model is trained.
         word_vectors: a file with vectors of the attributes' names or of the words in them, see
             :func:`rezsl.semantics.load_word_vectors`; None takes those of the benchmark.
         text_encoder: instead of such a file, a text model of transformers that encodes the names: a directory or an id.
+        cache: directory for the regions that a frozen backbone computes of all images, once for all trainings; random
+            changes (``training.augmentation``) do not apply to them. None takes ``regions`` beside ``run_dir``, or
+            rezsl's directory in the user's cache.
         run_dir: where to write the model, its metrics, the history and the training state; None writes nothing.
         resume: continue the unfinished run in ``run_dir``; the other arguments must be as they were.
         callbacks: objects whose methods both stages call, see :class:`rezsl.training.Callback`.
@@ -99,18 +114,20 @@ def fit(
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
     data = copy(with_word_vectors(data, word_vectors, text_encoder, progress))
     run = RunDirectory(run_dir, resume) if run_dir is not None else None
-    setup = Setup(data, model, backbone, training, run, callbacks, logger, progress)
+    setup = Setup(data, model, backbone, training, run, callbacks, logger, progress, cache)
     try:
+        setup = setup.with_regions()
         choice = run.read_choice() if run is not None else None
         if choice is None:
             _, choice = select(setup)
-        classifier = refit(setup, choice)
+        classifier = _refit(setup, choice)
     except Exception:
         if run is not None:
             run.forget_beginning()
         raise
-    test_images = in_memory(data, classifier.input_format)
+    test_images = in_memory(setup.data, classifier.input_format)
     test = evaluate(classifier, test_images) if len(data.split.test_unseen) else None
+    classifier = for_images(classifier, setup.data)
     if run is not None:
         run.finish(classifier, choice, test, time.perf_counter() - started)
     if logger is not None:
@@ -127,12 +144,20 @@ class Setup:
 
     data: Benchmark
     model: ModelBuilder | None = None
-    backbone: BackboneBuilder = small_resnet
+    backbone: BackboneBuilder | None = None
     training: Training = Training()
     run: RunDirectory | None = None
     callbacks: Sequence[Callback] = ()
     logger: Logger | None = None
     progress: bool = True
+    cache: str | Path | None = None
+
+    def with_regions(self) -> "Setup":
+        """Return the set-up with regions in place of images where the backbone is frozen; they may be extracted now."""
+        beside = self.run.path.parent / "regions" if self.run is not None else user_cache()
+        cache = Path(self.cache) if self.cache is not None else beside
+        data = with_regions(self.data, self.model, self.backbone, self.training.seed, cache, self.progress)
+        return replace(self, data=data)
 
 
 def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
@@ -145,6 +170,7 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
         The classifier of the first fold of the chosen settings after the last epoch that was tried, with the chosen γ,
         and the choice.
     """
+    setup = setup.with_regions()
     training, highest = setup.training, setup.training.protocol == "oracle"
     splits, run = _selection_splits(setup.data, training), setup.run
     found: list[tuple[ZeroShotClassifier, Choice, list[Validated]]] = []
@@ -174,7 +200,7 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     if run is not None:
         run.keep_predictions(1 + best_one * len(splits))
         run.record_choice(choice)
-    return classifier, choice
+    return for_images(classifier, setup.data), choice
 
 
 def choice_over(folds: Sequence[BestEpoch], highest: bool) -> Choice:
@@ -194,6 +220,11 @@ def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     The temperature of its probabilities and the limit beyond which it refuses an input are those of the choice, too.
     The learning-rate schedule is laid over ``training.max_epochs``, as in the selection.
     """
+    setup = setup.with_regions()
+    return for_images(_refit(setup, choice), setup.data)
+
+
+def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     training = replace(setup.training, centered=choice.centered, mixup=choice.mixup)
     index = setup.data.split.trainval
     classifier = train_classifier(replace(setup, training=training), "refit", index, choice.epochs, gamma=choice.gamma)
@@ -234,7 +265,7 @@ def train_classifier(
             train_stage(stage, data, index, training, validation, callbacks, checkpoint)
         except KeyboardInterrupt:
             if run is not None:
-                save_model(classifier.eval(), run.path)
+                save_model(for_images(classifier.eval(), setup.data), run.path)
             raise
     return classifier.eval()
 
