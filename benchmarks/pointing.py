@@ -27,10 +27,8 @@ from rezsl.models import AttentionNet, MLPRegressor, SemanticModel
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Setup, Training, train_classifier, with_word_vectors
 
-MODELS: dict[str, Callable[[int, ClassSemantics], SemanticModel]] = {
-    "mlp": MLPRegressor,
-    "attention": partial(AttentionNet, attention_dim=64),
-}
+ModelBuilder = Callable[[int, ClassSemantics], SemanticModel]
+MODELS: dict[str, ModelBuilder] = {"mlp": MLPRegressor, "attention": partial(AttentionNet, attention_dim=64)}
 KINDS: dict[str, list[MapKind]] = {"mlp": ["gradient"], "attention": ["attention", "gradient"]}
 WORDS = {"bill": "beak"}
 """Words of attributes that are another word in the parts' names."""

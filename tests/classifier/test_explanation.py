@@ -107,7 +107,7 @@ def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
     backbone = small_resnet(channels=1, natural_size=8 if size == 16 else size, width=2)
     model = ZeroShotClassifier(backbone, Layered(backbone.region_dim, semantics), semantics, ["x"]).double().train()
     images = torch.randint(256, (2, 1, size, size), dtype=torch.uint8)
-    model.backbone.freeze()
+    backbone.freeze()
     with torch.inference_mode():
         found = attribute_maps(model, images, torch.tensor([[1, 0], [0, 1]]))
     assert model.training

@@ -36,7 +36,7 @@ def test_gradient_times_activation_relative_to_the_mean_region(
         for column in range(5):
 
             def output(values: Floats, column: int = column) -> float:
-                return network(torch.from_numpy(values)[None])[0, column].item()
+                return float(network(torch.from_numpy(values)[None])[0, column].detach())
 
             slope = numerical_gradient(output, at)
             expected = [
