@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from transformers import (
     ViTConfig,
 )
 
-from rezsl.errors import ArgumentError, ModelFileError
+from rezsl.errors import ArgumentError, MissingPackageError, ModelFileError
 from rezsl.regions import ImageBackbone, pretrained
 from rezsl.regions.pretrained import quiet
 
@@ -136,3 +137,46 @@ def test_weights_that_are_missing_are_not_made_up(saved: tuple[Path, torch.nn.Mo
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelFileError, match="lacks 1 weights of its own architecture"):
         pretrained(3, 32, str(path))
+
+
+def test_networks_of_timm_need_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text('{"architecture": "resnet18"}')
+    monkeypatch.setitem(sys.modules, "timm", None)
+    message = r"^source: resnet18, a network of timm: expected the package 'timm', .*; pip install 'rezsl\[timm\]'$"
+    with pytest.raises(MissingPackageError, match=message):
+        pretrained(3, 90, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "regions", "dim"),
+    [
+        ("resnet18", 49, 512),
+        ("vit_tiny_patch16_224", 197, 192),
+        ("swin_tiny_patch4_window7_224", 49, 768),
+        ("efficientnet_lite0", 49, 1280),
+    ],
+)
+def test_regions_of_networks_of_timm(tmp_path: Path, name: str, regions: int, dim: int) -> None:
+    try:
+        import timm  # noqa: PLC0415 - an optional package
+    except (ImportError, RuntimeError):  # the second where torchvision does not fit torch
+        pytest.skip("timm is not at hand")
+    torch.manual_seed(0)
+    model = timm.create_model(name, pretrained=False).eval()
+    described = {"input_size": [3, 224, 224], "mean": [0.1, 0.2, 0.3], "std": [0.5, 0.5, 0.5]}
+    (tmp_path / "config.json").write_text(
+        json.dumps({"architecture": name, "num_classes": 1000, "pretrained_cfg": described})
+    )
+    save_file(model.state_dict(), tmp_path / "model.safetensors", metadata={"format": "pt"})
+    backbone = pretrained(3, 90, str(tmp_path), trainable_stages=1).eval()
+    assert (backbone.image_size, backbone.region_dim) == (224, dim)
+    pixels = torch.rand(2, 3, 224, 224)
+    expected = model.forward_features((pixels - torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)) / 0.5)
+    expected = {"swin": lambda: expected.flatten(1, 2), "vit_": lambda: expected}.get(
+        name[:4], lambda: expected.flatten(2).mT
+    )()
+    assert expected.shape == (2, regions, dim)
+    torch.testing.assert_close(backbone(pixels), expected, rtol=1e-4, atol=1e-4)
+    copy = ImageBackbone(**json.loads(json.dumps(backbone.arguments))).eval()
+    copy.load_state_dict(backbone.state_dict())
+    torch.testing.assert_close(copy(pixels), backbone(pixels), rtol=0, atol=0)

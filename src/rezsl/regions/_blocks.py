@@ -1,5 +1,6 @@
 """The blocks of a vision network: computed again for the gradients, or trained from one of them on."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -74,7 +75,8 @@ def stages(network: nn.Module) -> list[nn.Module]:
     Raises:
         ArgumentError: the blocks of this architecture are not known.
     """
-    return _children(network, "stages") or blocks(network)
+    of_timm = [child for name, child in network.named_modules() if re.fullmatch(r"timm_model\.layer\d", name)]
+    return _children(network, "stages") or of_timm or blocks(network)
 
 
 def _children(network: nn.Module, name: str) -> list[nn.Module]:

@@ -208,9 +208,10 @@ class ImageBackbone(Backbone):
         learns = self.training and bool(self._learning) and torch.is_grad_enabled()
         with recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
             regions: Tensor = self.network(images, **self._options).last_hidden_state
+        of_timm = getattr(self.network, "timm_model", None)
         if regions.ndim == 4:
-            regions = regions.flatten(2).mT
-        elif registers := getattr(self.config, "num_register_tokens", 0):
+            regions = regions.flatten(1, 2) if _channels_last(of_timm) else regions.flatten(2).mT
+        elif registers := getattr(self.config, "num_register_tokens", 0) or getattr(of_timm, "num_reg_tokens", 0):
             regions = torch.cat([regions[:, :1], regions[:, 1 + registers :]], dim=1)
         if self.unit_regions:
             length = regions.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True).sqrt()
@@ -220,9 +221,11 @@ class ImageBackbone(Backbone):
     @torch.no_grad()
     def _find_channels(self) -> int:
         """Return the channels of a cell, from the configuration or from an empty image."""
-        known = getattr(self.config, "hidden_sizes", None) or [getattr(self.config, "hidden_size", None)]
-        if known[-1] is not None:
-            return int(known[-1])
+        of_timm = getattr(self.network, "timm_model", None)
+        sizes = getattr(self.config, "hidden_sizes", None) or [getattr(self.config, "hidden_size", None)]
+        known = getattr(of_timm, "num_features", sizes[-1])
+        if known is not None:
+            return int(known)
         was_training = self.network.training
         image = torch.zeros(1, self.channels, self.image_size, self.image_size)
         found: Tensor = self.network.eval()(image, **self._options).last_hidden_state
@@ -266,6 +269,11 @@ class ScaledImageBackbone(ImageBackbone):
     def unscaled(self, regions: Regions) -> Regions:
         """Return the rounded regions before scaling, ``[B, R, D]``."""
         return self.scaler.unscaled(regions)
+
+
+def _channels_last(of_timm: Any) -> bool:
+    """Return whether the maps of a network of timm are ``[B, height, width, D]``, as those of a Swin transformer."""
+    return str(getattr(of_timm, "output_fmt", "")).endswith("NHWC")
 
 
 def _network(config: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from rezsl.data import Framing
-from rezsl.errors import ArgumentError, ModelFileError, needs
+from rezsl.errors import ArgumentError, MissingPackageError, ModelFileError, needs
 from rezsl.files import one_line, read_json, reading
 from rezsl.regions._backbone import backbone_builder
 from rezsl.regions.image_backbone import ImageBackbone, Pooling
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+TIMM = "timm_wrapper"
+"""The model type of networks of timm in transformers, which their own files leave out."""
 
 DEFAULT_SOURCE = "facebook/dinov2-small"
 """The network of a training on photos that names none; docs/how-to/backbones.md gives the reasons."""
@@ -125,14 +128,30 @@ def _vision_config(source: str, revision: str | None) -> "PretrainedConfig":
         raise ArgumentError(
             f"source: expected config.json and model.safetensors in {source}, found no config.json; check the source"
         )
+    content = read_json(path, ModelFileError, "a configuration of transformers", "check the source")
+    if "architecture" in content and content.get("model_type", TIMM) == TIMM:
+        _check_timm(content["architecture"])
     with reading(path, "a configuration of transformers", ModelFileError, "check the source"), quiet():
         config = AutoConfig.from_pretrained(path.parent)
     vision: PretrainedConfig = getattr(config, "vision_config", config)
-    if vision.model_type != "timm_wrapper" and not hasattr(vision, "num_channels"):
+    if vision.model_type != TIMM and not hasattr(vision, "num_channels"):
         raise ArgumentError(
             f"source: expected a vision model, got {vision.model_type!r} in {source}; choose another source"
         )
     return vision
+
+
+def _check_timm(architecture: str) -> None:
+    """Refuse a network of timm where that package, or the torchvision that it needs, cannot be used."""
+    purpose = f"source: {architecture}, a network of timm"
+    with needs("timm", purpose):
+        try:
+            import timm  # noqa: F401, PLC0415 - an optional package, which transformers uses
+        except RuntimeError as error:
+            raise MissingPackageError(
+                f"{purpose}: expected a torchvision that fits torch {torch.__version__}, got one that cannot be "
+                f"imported ({one_line(error)}); install both from one index"
+            ) from error
 
 
 def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, allow_pickle: bool) -> None:
