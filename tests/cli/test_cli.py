@@ -174,6 +174,31 @@ def test_predict_at_another_gamma_or_among_unseen_classes_alone(
     assert "--gamma: expected a number, got nan" in capsys.readouterr().err
 
 
+def test_images_of_something_else_are_refused(
+    run: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (12, 8, 8), dtype=np.uint8)
+    for number, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    capsys.readouterr()
+    assert main(["predict", str(run), str(tmp_path), str(images), "--format=json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert [answer["far"] for answer in answers] == [answer["strangeness"] > 0 for answer in answers]
+    refused = [answer["input"] for answer in answers if answer["far"]]
+    assert len(refused) >= 10
+    assert not any(str(images) in name for name in refused)
+    assert main(["predict", str(run), refused[0], "--format=csv", "--top=1"]) == 0
+    (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert (row["far"], float(row["strangeness"]) > 0) == ("true", True)
+    assert main(["predict", str(run), refused[0]]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "far from every description" in shown
+    assert "%" not in shown
+    assert main(["evaluate", str(run), "--foreign", str(tmp_path)]) == 0
+    accepted = 100 * (len(noise) - len(refused)) / len(noise)
+    assert f"Of the foreign images, {accepted:.1f}\N{NO-BREAK SPACE}% are accepted." in capsys.readouterr().out
+
+
 def test_predict_imports_nothing_that_takes_seconds(run: Path, images: Path) -> None:
     slow = "{'transformers', 'torchmetrics', 'scipy', 'matplotlib', 'lightning_fabric', 'kornia'}"
     command = ["predict", str(run), str(images / "0.png")]

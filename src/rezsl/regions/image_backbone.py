@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from rezsl.data import Framing, ImageFormat
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
+from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import Regions
 from rezsl.regions._backbone import Backbone, FeatureScaler
 from rezsl.regions._blocks import blocks, recomputed_blocks, stages
@@ -219,6 +220,26 @@ class ImageBackbone(Backbone):
         return regions
 
     @torch.no_grad()
+    def describe(self, inputs: Num[Tensor, "B channels height width"]) -> tuple[Regions, Float[Tensor, "B F"]]:
+        """Return the regions and features as every backbone does; a small network adds its earlier stages to these.
+
+        Trained from scratch, its last stage keeps little but what separates the training classes. Each stage counts
+        alike: the mean of its map over the cells is divided by its length.
+        """
+        if not isinstance(self.network, SmallNetwork):
+            return super().describe(inputs)
+        maps: list[Tensor] = []
+        hooks = [
+            part.register_forward_hook(lambda _part, _inputs, output: maps.append(output))
+            for part in self.network.parts
+        ]
+        try:
+            regions = self(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return regions, torch.cat([l2_normalize(found.mean(dim=(2, 3))) for found in maps], dim=1)
+
     def _find_channels(self) -> int:
         """Return the channels of a cell, from the configuration or from an empty image."""
         of_timm = getattr(self.network, "timm_model", None)
