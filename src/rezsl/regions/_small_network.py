@@ -32,7 +32,7 @@ class SmallNetwork(nn.Module):
         # transformers draws the weights three times, those of a first convolution of 7 × 7 pixels included.
         self.embedder = nn.ModuleDict({"embedder": _Layer(config["num_channels"], sizes[0], size=7)})
         shapes = zip(sizes, sizes[1:], strides, config["depths"], strict=False)
-        self.encoder = nn.ModuleDict({"stages": nn.Sequential(*(_Stage(*shape) for shape in shapes))})
+        self.encoder = nn.ModuleDict({"stages": nn.ModuleList(_Stage(*shape) for shape in shapes)})
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight)
@@ -48,7 +48,10 @@ class SmallNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> SimpleNamespace:
         """Return the last feature map ``[B, D, height, width]`` as ``last_hidden_state``."""
-        return SimpleNamespace(last_hidden_state=self.encoder["stages"](self.embedder["embedder"](images)))
+        maps = images
+        for part in self.parts:
+            maps = part(maps)
+        return SimpleNamespace(last_hidden_state=maps)
 
 
 class _Layer(nn.Module):
