@@ -115,6 +115,23 @@ def test_a_crop_is_where_its_centre_says_at_the_scale_of_the_shorter_side(tmp_pa
     assert not torch.equal(whole[0], whole[1])
 
 
+def test_the_whole_image_is_squeezed_into_the_square(tmp_path: Path) -> None:
+    image = gradient(80, 48)
+    image.save(tmp_path / "a.png")
+    # Each pixel of the result covers 10 × 6 pixels of the image.
+    blocks = np.array(image, dtype=np.float64).reshape(8, 6, 8, 10, 3).mean(axis=(1, 3))
+    expected = torch.from_numpy(blocks).permute(2, 0, 1)
+    found = read_images([tmp_path / "a.png"] * 2, 8, centres=torch.tensor([[0.0, 0.0], [1.0, 1.0]]), framing="whole")
+    torch.testing.assert_close(found[0], found[1])
+    pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
+    for squeezed in (found[0], fit_images(pixels, 8, resize=10, framing="whole")[0]):
+        assert squeezed.shape == (3, 8, 8)
+        # The filter is a triangle twice as wide as a block, so the corners of a gradient move a little inwards.
+        assert (squeezed.double() - expected)[:, 1:-1, 1:-1].abs().max() <= 2
+        assert (squeezed.double() - expected).abs().max() <= 8
+    torch.testing.assert_close(fit_images(found, 8, resize=10, framing="whole"), found)
+
+
 def test_a_box_is_cropped_before_anything_is_scaled(tmp_path: Path) -> None:
     whole = gradient(400, 300)
     whole.save(tmp_path / "whole.png")

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ def few_digits() -> Benchmark:
 
 
 @pytest.fixture
-def resnet(tmp_path: Path) -> BackboneBuilder:
+def resnet(tmp_path: Path) -> Callable[..., ImageBackbone]:
     """A residual network with batch normalisation, of random weights, seen at 32 pixels."""
     ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], layer_type="basic").save_pretrained(tmp_path)
     options: dict[str, Any] = {"image_size": 32, "random_weights": True, "trainable_stages": None, "framing": "crop"}
@@ -50,7 +50,7 @@ def of_backbone(result: FitResult) -> Mapping[str, torch.Tensor]:
     return result.model.backbone.network.state_dict()
 
 
-def test_only_the_last_stages_learn(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
+def test_only_the_last_stages_learn(few_digits: Benchmark, resnet: Callable[..., ImageBackbone]) -> None:
     result = quick(few_digits, partial(resnet, trainable_stages=1), optimization=Optimization(schedule="constant"))
     torch.manual_seed(0)
     fresh = resnet(3, 8).network.state_dict()

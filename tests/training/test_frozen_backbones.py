@@ -130,7 +130,7 @@ def test_the_class_token_takes_the_place_of_the_maximum(tmp_path: Path) -> None:
     images = torch.randint(256, (2, 3, 56, 56), dtype=torch.uint8)
     tokens = plain(images)
     assert tokens.shape == (2, 17, 16)
-    expected = torch.cat([sum(tokens[:, 1:].unbind(1)) / 16, tokens[:, 0]], dim=1)  # type: ignore[list-item] # tensors
+    expected = torch.cat([sum(tokens[:, 1:].unbind(1)) / 16, tokens[:, 0]], dim=1)
     torch.testing.assert_close(pooled(images)[:, 0], expected)
 
 
@@ -139,15 +139,13 @@ def attentive(region_dim: int, semantics: rezsl.ClassSemantics) -> AttentionNet:
 
 
 def test_attention_receives_all_regions_and_pooling_can_be_chosen(photos: Path, resnet: Path, tmp_path: Path) -> None:
-    found = {
-        name: train(photos, resnet, cache=tmp_path / name, **options).model
-        for name, options in {
-            "attention": {"model": partial(AttentionNet, attention_dim=4)},
-            "built": {"model": attentive},
-            "mean": {"of_backbone": {"pooling": "mean"}},
-            "none": {"of_backbone": {"pooling": "none"}, "model": MLPRegressor},
-        }.items()
+    asked: dict[str, dict[str, Any]] = {
+        "attention": {"model": partial(AttentionNet, attention_dim=4)},
+        "built": {"model": attentive},
+        "mean": {"of_backbone": {"pooling": "mean"}},
+        "none": {"of_backbone": {"pooling": "none"}, "model": MLPRegressor},
     }
+    found = {name: train(photos, resnet, cache=tmp_path / name, **options).model for name, options in asked.items()}
     regions = {name: list((tmp_path / name).glob("*/manifest.json")) for name in found}
     shapes = {name: json.loads(paths[0].read_text()) for name, paths in regions.items()}
     sizes = {name: (shape["regions"], shape["region_dim"]) for name, shape in shapes.items()}
@@ -350,5 +348,6 @@ def test_features_have_one_deviation_and_pooled_regions_one_for_each(features: B
     expected = (rows - torch.tensor(mean)) / torch.tensor(deviations)
     torch.testing.assert_close(scaled, expected, rtol=1e-4, atol=1e-4)
     trained = rezsl.fit(replace(features, inputs=inputs), training=SHORT, progress=False)
+    assert isinstance(trained.model.backbone, rezsl.regions.FeatureScaler)
     assert trained.model.backbone.deviation.shape == ()
     assert float(trained.model.backbone.deviation) == pytest.approx(overall, rel=1e-5)
