@@ -251,7 +251,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--data", "digits", "--model", "mlp", "--model.hiden-dim=3"], "unknown option --model.hiden-dim of mlp (did you mean --model.hidden-dim?); see rezsl fit --model.help mlp"),
         (["fit", "--data", "digits", "--model", "linear", "--model.region-dim=3"], "unknown option --model.region-dim of linear; see rezsl fit --model.help linear"),
         (["fit", "--data", "digits", "--model.hidden-dim=3"], "--model.hidden-dim: expected --model NAME before its options, got none"),
-        (["fit", "--data", "digits", "--backbone", "pretrained"], "expected --backbone.source of pretrained, got none; see rezsl fit --backbone.help pretrained"),
+        (["fit", "--data", "folder"], "expected --data.root of folder, got none; see rezsl fit --data.help folder"),
         (["fit", "--data", "digits", "--backbone", "pretrained", "--backbone.image-size=x"], "--backbone.image-size: expected a whole number, got x"),
         (["fit", "--data", "digits", "--augmentation.rotation=x"], "--augmentation.rotation: expected a number, got x"),
         (["fit", "--data", "digits", "--augmentation", "none"], "--augmentation: expected null, or a class with its module such as package.module.Class, got 'none'"),

@@ -122,7 +122,7 @@ def test_what_cannot_be_loaded(saved: tuple[Path, torch.nn.Module], monkeypatch:
     with pytest.raises(ArgumentError, match="expected a vision model, got 'bert'"):
         pretrained(3, 32, str(path))
     (path / "config.json").write_text("{")
-    with pytest.raises(ModelFileError, match="expected a configuration of transformers; check the source"):
+    with pytest.raises(ModelFileError, match=r"expected a configuration of transformers, .*; check the source"):
         pretrained(3, 32, str(path))
     (path / "config.json").unlink()
     with pytest.raises(ArgumentError, match=re.escape("found no config.json")):
