@@ -115,7 +115,7 @@ def read_parts(path: Path) -> tuple[list[str], dict[str, list[tuple[int, float, 
 
 def seen_at(x: float, y: float, size: tuple[int, int], image_format: ImageFormat) -> tuple[float, float]:
     """Return a place as shares of the square that the model receives; NaN where it is outside of it."""
-    if getattr(image_format, "framing", "crop") == "whole":
+    if image_format.framing == "whole":
         return x / size[0], y / size[1]
     square = min(size) * image_format.size / (image_format.resize or image_format.size)
     place = [(at - (side - square) / 2) / square for at, side in zip((x, y), size, strict=True)]

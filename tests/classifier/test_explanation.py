@@ -14,7 +14,7 @@ from rezsl.classifier import ZeroShotClassifier, attribute_maps, explain
 from rezsl.data import load_digits
 from rezsl.errors import ArgumentError, DataError
 from rezsl.models import AttentionNet, Bilinear, GEMNet, LinearRegressor
-from rezsl.regions import FeatureScaler, small_resnet
+from rezsl.regions import FeatureScaler, Pooling, small_resnet
 from rezsl.report import save_explanation
 from rezsl.semantics import ClassSemantics
 
@@ -99,12 +99,13 @@ def test_attention_of_every_model_that_has_it_is_explained(
     torch.testing.assert_close(found.maps.maps[0], weights[list(found.rows)].detach().unflatten(1, (8, 8)))
 
 
-@pytest.mark.parametrize("size", [32, 16])
-def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
+@pytest.mark.parametrize(("size", "pooling"), [(32, "none"), (16, "none"), (32, "mean_max")])
+def test_a_model_without_attention_has_maps_of_the_gradient(size: int, pooling: Pooling) -> None:
     """The gradient is that of the network from the last feature map of twice the output's side on, by differences."""
     torch.manual_seed(0)
     semantics = ClassSemantics(("x", "y", "z"), ("a", "b"), torch.tensor([[1.0, 0.2], [0.1, 1.0], [1.0, 1.0]]))
     backbone = small_resnet(channels=1, natural_size=8 if size == 16 else size, width=2)
+    backbone.pool(pooling)
     model = ZeroShotClassifier(backbone, Layered(backbone.region_dim, semantics), semantics, ["x"]).double().train()
     images = torch.randint(256, (2, 1, size, size), dtype=torch.uint8)
     backbone.freeze()
@@ -128,6 +129,8 @@ def test_a_model_without_attention_has_maps_of_the_gradient(size: int) -> None:
                 rest = stage(rest)
             regions = rest.flatten(2).mT
             regions = regions / (regions.square().sum(dim=2).mean(dim=1).sqrt()[:, None, None] + 1e-6)
+            if pooling == "mean_max":
+                regions = torch.cat([regions.mean(dim=1), regions.amax(dim=1)], dim=1).unsqueeze(1)
             answer: np.ndarray = model.network(regions).numpy()
             return answer
 

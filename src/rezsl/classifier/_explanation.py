@@ -138,8 +138,8 @@ def explain(
         inputs: as for :meth:`ZeroShotClassifier.classify`.
         position: index of the input to explain.
         candidates: the classes to choose among; None means the classes of the training table.
-        kind: the kind of the maps, see :func:`attribute_maps`. On photos of birds the gradient points at the part that
-            an attribute names three times as often as attention does.
+        kind: the kind of the maps, see :func:`attribute_maps`. On photos of birds the gradient comes within 7 % of the
+            photo's side of the part that an attribute names three times as often as attention does.
         semantics: names of the attributes whose maps are made; none stands for those that were found in the image and
             have the largest shares of the winner's score.
         top: the most maps where no attributes are named, at least 1.
