@@ -92,7 +92,11 @@ def test_core_works_without_any_extra(core_packages: Path, tmp_path: Path) -> No
         ("rezsl.load_image_folder('.')", "PIL", "images"),
         ("import rezsl.report", "rich", "report"),
         ("import rezsl.experiments", "joblib", "experiments"),
-        ("from rezsl.__main__ import main; raise SystemExit(main(['evaluate', 'x']))", "jsonargparse", "cli"),
+        (
+            "import sys; sys.argv[1:] = ['evaluate', 'x']; from rezsl.__main__ import main; raise SystemExit(main())",
+            "jsonargparse",
+            "cli",
+        ),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(

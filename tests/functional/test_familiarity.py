@@ -59,9 +59,9 @@ def test_distance_and_score_count_in_their_own_deviations(generator: torch.Gener
     for parts in (distances, scores):
         values = [part.double().numpy() for part in parts]
         weights = np.concatenate([np.full(len(part), 1 / (2 * len(part))) for part in values])
-        values = np.concatenate(values)
-        mean = (weights * values).sum()
-        terms.append(values / np.sqrt((weights * (values - mean) ** 2).sum()))
+        joined = np.concatenate(values)
+        mean = (weights * joined).sum()
+        terms.append(joined / np.sqrt((weights * (joined - mean) ** 2).sum()))
     strangeness = terms[0] - terms[1]
     ours = found.strangeness(torch.cat(distances), torch.cat(scores)).numpy()
     np.testing.assert_allclose(ours, strangeness - found.limit, atol=1e-5)

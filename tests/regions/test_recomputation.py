@@ -16,7 +16,7 @@ from transformers import (
 
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone
-from rezsl.regions.image_backbone import blocks
+from rezsl.regions._blocks import blocks
 from rezsl.training._step import forward_in_parts
 
 PATCHES: dict[str, Any] = {

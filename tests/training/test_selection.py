@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -117,7 +118,7 @@ def test_what_is_left_open_is_tried_in_every_fold_and_recorded(features: Benchma
 def test_a_selection_over_folds_resumes_as_if_it_had_never_stopped(
     features: Benchmark, tmp_path: Path, stage: str
 ) -> None:
-    setup = {"training": replace(QUICK, mixup=1.0), "progress": False}
+    setup: dict[str, Any] = {"training": replace(QUICK, mixup=1.0), "progress": False}
     whole = rezsl.fit(features, LinearRegressor, run_dir=tmp_path / "whole", **setup)
     with pytest.raises(PowerCutError):
         rezsl.fit(features, LinearRegressor, run_dir=tmp_path / "cut", callbacks=[PowerCut(1, stage)], **setup)
@@ -127,7 +128,7 @@ def test_a_selection_over_folds_resumes_as_if_it_had_never_stopped(
         assert torch.equal(resumed.model.state_dict()[name], tensor)
 
 
-def centered_classifier(semantics: ClassSemantics, **options: bool) -> ZeroShotClassifier:
+def centered_classifier(semantics: ClassSemantics, **options: Any) -> ZeroShotClassifier:
     network = LinearRegressor(3, semantics)
     return ZeroShotClassifier(FeatureScaler(3), network, semantics, semantics.classes[:4], scale=7.0, **options)
 
@@ -169,7 +170,8 @@ def test_attributes_that_no_seen_class_varies_in_do_not_count(
 
 @pytest.mark.parametrize("option", ["centered", "varied_only"])
 def test_scores_that_are_no_cosines_cannot_be_changed(features: Benchmark, option: str) -> None:
-    training = replace(QUICK, **{option: True})
+    changed: dict[str, Any] = {option: True}
+    training = replace(QUICK, **changed)
     with pytest.raises(ArgumentError, match=rf"^{option}: expected false with ESZSL"):
         select(Setup(features, ESZSL, training=training, progress=False))
 
@@ -180,8 +182,8 @@ def test_mixup_trains_on_the_mean_objective_of_both_labels(features: Benchmark) 
     model = train_classifier(Setup(features, LinearRegressor, training=training, progress=False), "fit", index[:40], 1)
     step = TrainingStep(model, features, index, training).train()
     batch = index[::9]
+    assert isinstance(features.inputs, torch.Tensor)
     inputs, labels = features.inputs[batch], features.labels[batch]
-    assert isinstance(inputs, torch.Tensor)
     torch.manual_seed(5)
     found = step(inputs, labels)
     torch.manual_seed(5)
