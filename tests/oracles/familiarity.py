@@ -17,7 +17,7 @@ def direction(row: Floats) -> Floats:
 
 def covariance(features: Floats, axes: int) -> tuple[Floats, Floats]:
     """The mean direction, and the covariance in which all but the largest eigenvalues are replaced by their mean."""
-    rows = np.stack([direction(row) for row in features])
+    rows = [direction(row) for row in features]
     mean = np.stack(rows).sum(axis=0) / len(rows)
     matrix = sum(np.outer(row - mean, row - mean) for row in rows) / len(rows)
     values, vectors = np.linalg.eigh(matrix)

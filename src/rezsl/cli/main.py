@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from rezsl.cli._help import SCREENS, overview, screen
-from rezsl.errors import ArgumentError, RezslError, suggestion
+from rezsl.errors import ArgumentError, RezslError, needs, suggestion
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -50,8 +50,9 @@ def _run(arguments: list[str]) -> int:
         print(screen(command))
         return 0
     rest = _with_imports(rest)
-    # Only the module of the command is imported, because an import takes seconds.
-    module = import_module(f"rezsl.cli.{command}".replace(" ", "_").replace("-", "_"))
+    with needs("cli", "the command line"):
+        # Only the module of the command is imported, because an import takes seconds.
+        module = import_module(f"rezsl.cli.{command}".replace(" ", "_").replace("-", "_"))
     options = module.parser()
     if wanted_help == "all":
         print(options.format_help())
