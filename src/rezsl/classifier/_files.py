@@ -25,7 +25,7 @@ from rezsl.semantics import pack_semantics, unpack_semantics
 OPTIONS = ("seen_classes", "gamma", "scale", "protocol", "centered", "varied_only", "temperature")
 """The arguments of a classifier that are plain JSON values."""
 
-FORMAT = 3
+FORMAT = 4
 """The number of the file format, which is raised with every change that other versions of rezsl cannot read."""
 
 

@@ -86,7 +86,8 @@ def calibrate(folds: Sequence[Validated], gamma: float) -> Calibration:
     """Return the temperature of the probabilities and the limit beyond which an input is refused.
 
     Both rest on held-out images of seen classes and on images of validation classes, and give both kinds the same
-    weight. No foreign image is needed: the limit keeps 95 % of these images.
+    weight. No foreign image is needed: the limit keeps 95 % of those among these images that are recognised among the
+    classes of their kind.
 
     Args:
         folds: the results of :func:`validate` for each class fold.
@@ -95,10 +96,20 @@ def calibrate(folds: Sequence[Validated], gamma: float) -> Calibration:
     kinds = [(kind, fold.seen_classes) for fold in folds for kind in (fold.seen, fold.unseen)]
     calibrated = [kind.scores - gamma * (torch.arange(kind.scores.shape[1]) < seen) for kind, seen in kinds]
     temperature = fit_temperature(calibrated, [kind.labels for kind, _ in kinds])
-    seen, unseen = [fold.seen for fold in folds], [fold.unseen for fold in folds]
-    distances = [torch.cat([fold.distances for fold in side]) for side in (seen, unseen)]
-    highest = [torch.cat([fold.highest for fold in side]) for side in (seen, unseen)]
+    sides = [
+        [_answered_rightly(fold, fold.seen) for fold in folds],
+        [_answered_rightly(fold, fold.unseen) for fold in folds],
+    ]
+    distances = [torch.cat([kind.distances for kind in side]) for side in sides]
+    highest = [torch.cat([kind.highest for kind in side]) for side in sides]
     return Calibration(temperature, *fit_limit(distances, highest))
+
+
+def _answered_rightly(fold: Validated, kind: ValidatedKind) -> ValidatedKind:
+    """Return the images whose class has the highest score among those of its kind; all images where there are none."""
+    same = (torch.arange(kind.scores.shape[1]) < fold.seen_classes) == (kind is fold.seen)
+    right = kind.scores.masked_fill(~same, -torch.inf).argmax(dim=1) == kind.labels
+    return ValidatedKind(*(part[right] for part in kind)) if bool(right.any()) else kind
 
 
 def set_calibration(
