@@ -1,5 +1,7 @@
 """The selection over class folds, and the settings that it chooses."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, class_folds
 from rezsl.errors import ArgumentError, DataError
 from rezsl.functional import SeenUnseenCurve, average_curves, l2_normalize, seen_unseen_curve, varied_attributes
-from rezsl.losses import MSELoss
-from rezsl.models import ESZSL, LinearRegressor
+from rezsl.losses import MSELoss, ReMSELoss
+from rezsl.models import ESZSL, Bilinear, LinearRegressor
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Batches, Choice, Setup, Training, select, train_classifier
+from rezsl.training._assembly import ModelBuilder
 from rezsl.training._step import TrainingStep
 from rezsl.training.callbacks import BestEpoch
 from rezsl.training.protocol import choice_over
@@ -174,6 +177,75 @@ def test_scores_that_are_no_cosines_cannot_be_changed(features: Benchmark, optio
     training = replace(QUICK, **changed)
     with pytest.raises(ArgumentError, match=rf"^{option}: expected false with ESZSL"):
         select(Setup(features, ESZSL, training=training, progress=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"centered": "yes"}, "centered: expected true, false or auto, got 'yes'"),
+        ({"mixup": "x"}, "mixup: expected a number of at least 0, or auto, got 'x'"),
+        ({"mixup": True}, "mixup: expected a number of at least 0, or auto, got True"),
+        ({"mixup": -1.0}, "mixup: expected"),
+        ({"folds": "x"}, "folds: expected a whole number of at least 1, or auto, got 'x'"),
+        ({"folds": 0}, "folds: expected at least 1, got 0"),
+    ],
+)
+def test_settings_outside_their_range_are_refused(options: dict[str, Any], message: str, unchecked: None) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(message)):
+        Training(**options)
+
+
+def test_three_classes_in_two_folds_leave_two_to_train_on(features: Benchmark) -> None:
+    parts = features.split
+    few, tested = (index[features.labels[index] < 3] for index in (parts.trainval, parts.test_seen))
+    splits = class_folds(replace(features, split=replace(parts, trainval=few, test_seen=tested)), 2, seed=0)
+    assert [len(features.class_names(one.train)) for one in splits] == [2, 2, 2]
+
+
+def as_regions(features: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the settings be chosen for these features, as they are for regions of a frozen backbone."""
+    candidates = Training.candidates
+    monkeypatch.setattr(
+        Training, "candidates", lambda self, choosing: candidates(self, choosing=self.folds == 1 or choosing)
+    )
+
+
+@pytest.mark.parametrize("model", [ESZSL, Bilinear])
+def test_only_what_makes_sense_for_a_model_is_tried(
+    features: Benchmark, monkeypatch: pytest.MonkeyPatch, model: ModelBuilder
+) -> None:
+    as_regions(features, monkeypatch)
+    tried: list[tuple[bool, str]] = []
+
+    class Watch(rezsl.training.Callback):
+        def on_training_start(self, stage: rezsl.training.Stage) -> None:
+            tried.append((stage.classifier.centered, stage.name))
+
+    rezsl.fit(features, model, training=replace(QUICK, folds=1), callbacks=[Watch()], progress=False)
+    assert not any(centered for centered, _ in tried)
+    assert len(tried) == (2 if model is ESZSL else 3)  # without and with mixup where there is training, and the refit
+
+
+def test_a_run_resumes_in_its_refit_after_settings_were_chosen(
+    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_regions(features, monkeypatch)
+    setup: dict[str, Any] = {"training": replace(QUICK, folds=1), "progress": False}
+    with pytest.raises(PowerCutError):
+        rezsl.fit(features, LinearRegressor, run_dir=tmp_path, callbacks=[PowerCut(1, "refit")], **setup)
+    selection = tmp_path / "selection.json"
+    choice = json.loads(selection.read_text()) | {"centered": True, "mixup": 1.0}
+    selection.write_text(json.dumps(choice))
+    resumed = rezsl.fit(features, LinearRegressor, run_dir=tmp_path, resume=True, **setup)
+    assert resumed.model.centered
+    assert json.loads((tmp_path / "settings.json").read_text())["mixup"] == "auto"
+
+
+def test_mixup_needs_a_loss_without_memory_and_a_training(features: Benchmark) -> None:
+    for model, loss, name in ((LinearRegressor, ReMSELoss(memory="ema"), "ReMSELoss"), (ESZSL, None, "ESZSL")):
+        training = replace(QUICK, loss=loss, mixup=1.0)
+        with pytest.raises(ArgumentError, match=rf"^mixup: expected 0 with {name}"):
+            rezsl.fit(features, model, training=training, progress=False)
 
 
 def test_mixup_trains_on_the_mean_objective_of_both_labels(features: Benchmark) -> None:

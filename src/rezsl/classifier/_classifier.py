@@ -213,7 +213,8 @@ class ZeroShotClassifier(nn.Module):
             predictions = predictions - origin
             class_semantics = l2_normalize(class_semantics.to(predictions.dtype)) - origin
         if self.varied_only:
-            predictions, class_semantics = predictions * self.counted, class_semantics * self.counted
+            counted = self.counted.to(predictions.device)
+            predictions, class_semantics = predictions * counted, class_semantics * counted
         return predictions, class_semantics
 
     def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix) -> Scores:

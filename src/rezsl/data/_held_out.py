@@ -1,5 +1,6 @@
 """Classes and samples are held out by name or by a seed, which gives the same split in every version."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,7 +64,8 @@ def class_folds(benchmark: Benchmark, folds: int, seed: int, sample_share: float
 
     Args:
         benchmark: only its ``trainval`` images are used, and its own validation classes count as any other seen class.
-        folds: number of folds, at least 2; there are no more folds than seen classes.
+        folds: number of folds, at least 2; there are no more folds than seen classes, and enough of them that each
+            trains on two classes.
         seed: seed of the draws.
         sample_share: share of each training class's images (whole groups) to hold out.
 
@@ -74,7 +76,10 @@ def class_folds(benchmark: Benchmark, folds: int, seed: int, sample_share: float
     _check_classes(classes := labels[index].unique())
     drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))]
     splits = []
-    for fold in range(folds := min(folds, len(classes))):
+    folds = min(folds, len(classes))
+    while len(classes) - math.ceil(len(classes) / folds) < 2:  # every fold trains on at least two classes
+        folds += 1
+    for fold in range(folds):
         held_out = torch.isin(labels[index], drawn[fold::folds])
         train, val_seen = hold_out_samples(index[~held_out], labels, benchmark.groups, sample_share, seed)
         splits.append(_checked(SelectionSplit(train, val_seen, index[held_out])))

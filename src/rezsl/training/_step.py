@@ -55,9 +55,13 @@ class TrainingStep(nn.Module):
         self.classifier, self.micro = classifier, micro
         # Mixup (Zhang et al., ICLR 2018) mixes a batch with its permutation by one share from a Beta distribution; the
         # objective is the mean of those for both labels, with the same share.
-        self.mixing = (
-            Beta(training.mixup, training.mixup) if isinstance(training.mixup, float) and training.mixup else None
-        )
+        alpha = training.mixup if isinstance(training.mixup, float) else 0.0
+        if alpha and getattr(training.loss, "memory", "batch") != "batch":
+            raise ArgumentError(
+                f"mixup: expected 0 with {training.loss}, whose memory would take the errors of each batch twice, got "
+                f"{alpha:g}; set it to 0, or the loss's memory to batch"
+            )
+        self.mixing = Beta(alpha, alpha) if alpha else None
         self.augmentation: nn.Module | None = None
         if isinstance(backbone, ImageBackbone):
             backbone.recompute(recompute)

@@ -62,6 +62,11 @@ def train_stage(
         candidates = (*classifier.seen_classes, *unseen)
         evaluator = GZSLEvaluator(benchmark.semantics, candidates, classifier.seen_classes, classifier.class_scores)
     if isinstance(classifier.network, ClosedForm):
+        if training.mixup not in ("auto", 0.0):
+            name = type(classifier.network).__name__
+            raise ArgumentError(
+                f"mixup: expected 0 with {name}, which is solved for, got {training.mixup}; set it to 0"
+            )
         _solve(stage, benchmark, index, held_out, evaluator, callbacks)
         return
     step = TrainingStep(classifier, benchmark, index, training)

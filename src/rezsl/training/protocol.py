@@ -28,7 +28,7 @@ from rezsl.training._assembly import (
     with_word_vectors,
 )
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
-from rezsl.training.calibration import Calibration, Validated, calibrate, set_calibration, validate
+from rezsl.training.calibration import Calibration, calibrate, set_calibration, validate
 from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
@@ -166,6 +166,8 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     The first training has the name ``select``, the others ``select-2``, ``select-3`` and so on; the folds of the
     plainest settings come first.
 
+    The calibration rests on the weights after the last epoch that was tried.
+
     Returns:
         The classifier of the first fold of the chosen settings after the last epoch that was tried, with the chosen γ,
         and the choice.
@@ -173,8 +175,10 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     setup = setup.with_regions()
     training, highest = setup.training, setup.training.protocol == "oracle"
     splits, run = _selection_splits(setup.data, training), setup.run
-    found: list[tuple[ZeroShotClassifier, Choice, list[Validated]]] = []
+    found: list[tuple[list[ZeroShotClassifier], Choice]] = []
     for candidate in training.candidates(setup.data.regions is not None and not highest):
+        if found and not _applies(candidate, found[0][0][0]):
+            continue
         folds = [BestEpoch(training.patience, highest) for _ in splits]
         classifiers: list[ZeroShotClassifier] = []
         for parts, best in zip(splits, folds, strict=True):
@@ -184,27 +188,35 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
                 index = torch.cat([parts.val_seen, parts.val_unseen])
                 callbacks.append(ValidationPredictions(run.predictions_of(number), best, index))
             name = "select" if number == 1 else f"select-{number}"
-            of_fold, validation = replace(setup, training=candidate), (parts.val_seen, parts.val_unseen)
-            classifiers.append(train_classifier(of_fold, name, parts.train, training.max_epochs, callbacks, validation))
-        validated = [
-            validate(classifier, in_memory(setup.data, classifier.input_format), parts)
-            for classifier, parts in zip(classifiers, splits, strict=True)
-        ]
+            validation = (parts.val_seen, parts.val_unseen)
+            classifiers.append(
+                train_classifier(
+                    setup, name, parts.train, training.max_epochs, callbacks, validation, settled=candidate
+                )
+            )
         centered, mixup = candidate.centered is True, float(candidate.mixup)
-        choice = replace(choice_over(folds, highest), centered=centered, mixup=mixup)
-        found.append((classifiers[0], choice, validated))
+        found.append((classifiers, replace(choice_over(folds, highest), centered=centered, mixup=mixup)))
     best_one = max(range(len(found)), key=lambda position: found[position][1].harmonic_mean)
-    classifier, choice, validated = found[best_one]
+    classifiers, choice = found[best_one]
+    images = in_memory(setup.data, classifiers[0].input_format)
+    validated = [validate(model, images, parts) for model, parts in zip(classifiers, splits, strict=True)]
     choice = replace(choice, **calibrate(validated, choice.gamma)._asdict())
-    classifier.gamma = choice.gamma
+    classifiers[0].gamma = choice.gamma
     if run is not None:
         run.keep_predictions(1 + best_one * len(splits))
         run.record_choice(choice)
-    return for_images(classifier, setup.data), choice
+    return for_images(classifiers[0], setup.data), choice
+
+
+def _applies(candidate: Training, plainest: ZeroShotClassifier) -> bool:
+    """Return whether settings that the selection may choose make sense for the model and the loss."""
+    keeps_errors = getattr(candidate.loss, "memory", "batch") != "batch"
+    mixes = bool(candidate.mixup) and (isinstance(plainest.network, ClosedForm) or keeps_errors)
+    return not mixes and (plainest.network.scores_are_cosines or not candidate.centered)
 
 
 def choice_over(folds: Sequence[BestEpoch], highest: bool) -> Choice:
-    """Return the epoch and γ that are best for all class folds together, among the epochs that each of them tried."""
+    """Return the epoch and γ for all class folds, among the epochs that each tried; see :meth:`Choice.over`."""
     if len(folds) == 1:
         assert folds[0].choice is not None
         return folds[0].choice
@@ -225,9 +237,9 @@ def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
 
 
 def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
-    training = replace(setup.training, centered=choice.centered, mixup=choice.mixup)
+    settled = replace(setup.training, centered=choice.centered, mixup=choice.mixup)
     index = setup.data.split.trainval
-    classifier = train_classifier(replace(setup, training=training), "refit", index, choice.epochs, gamma=choice.gamma)
+    classifier = train_classifier(setup, "refit", index, choice.epochs, gamma=choice.gamma, settled=settled)
     set_calibration(
         classifier,
         in_memory(setup.data, classifier.input_format),
@@ -245,12 +257,14 @@ def train_classifier(
     callbacks: Sequence[Callback] = (),
     validation: Validation | None = None,
     gamma: float = 0.0,
+    settled: Training | None = None,
 ) -> ZeroShotClassifier:
     """Train a fresh classifier; after Ctrl-C the run directory has the model of that moment, which can be tried.
 
-    Callbacks of the stage are called before those of the set-up; :func:`train_stage` describes the other arguments.
+    Callbacks of the stage are called before those of the set-up. ``settled`` are the settings without ``auto``; None
+    takes the plainest. :func:`train_stage` describes the other arguments.
     """
-    data, run, training = setup.data, setup.run, setup.training.candidates(choosing=False)[0]
+    data, run, training = setup.data, setup.run, settled or setup.training.candidates(choosing=False)[0]
     # The caller's random number generators are left as they were.
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         classifier = new_classifier(data, index, setup.model, setup.backbone, training)

@@ -143,16 +143,16 @@ class Training:
         classification: the loss on the scores of the seen classes; None trains with the regression loss alone.
         scale: scale of the class scores.
         centered: score by cosines around the mean of the training classes, see
-            :meth:`rezsl.ZeroShotClassifier.compared`. ``auto`` tries both on the validation classes where a training
-            takes seconds, on regions of a frozen backbone, and is false elsewhere. What is better differs: it raises T1
-            of birds by 2.5 points and does not help traffic signs.
+            :meth:`rezsl.ZeroShotClassifier.compared`. ``auto`` lets the selection choose where the data are regions of
+            a frozen backbone and the protocol is honest, and is false elsewhere. What is better differs from data to
+            data.
         mixup: α of mixup (Zhang et al., ICLR 2018), which trains on mixtures of two images and of their targets; 0 for
             none. ``auto`` tries 0 and 1 in the same way.
         varied_only: leave attributes out of the scores in which all training classes are equal.
         folds: class folds of the selection. Each of k folds holds a k-th of the seen classes out of its training, and
-            the number of epochs and γ are those that are best for all folds together. 1 takes the benchmark's
-            validation classes; ``auto`` takes 4 folds for photos with fewer than 5 validation classes, on which γ
-            cannot rest, and otherwise 1.
+            the number of epochs and γ are chosen for all folds together, see :meth:`Choice.over`. 1 takes the
+            benchmark's validation classes; ``auto`` takes 4 folds for photos with fewer than 5 validation classes, on
+            which γ cannot rest, and otherwise 1.
         optimization: optimizer and learning-rate schedule.
         batches: how samples are drawn into batches.
         augmentation: random changes to training images; None leaves them as they are.
@@ -196,9 +196,16 @@ class Training:
             raise ArgumentError(f"seed: expected a whole number from 0 to 4294967295, got {self.seed}")
         check_not_negative(loss_weight=self.loss_weight)
         check_positive(scale=self.scale)
+        if self.centered not in (True, False, "auto"):
+            raise ArgumentError(f"centered: expected true, false or auto, got {self.centered!r}")
         if self.mixup != "auto":
+            if isinstance(self.mixup, bool | str):
+                raise ArgumentError(f"mixup: expected a number of at least 0, or auto, got {self.mixup!r}")
             check_not_negative(mixup=self.mixup)
+            object.__setattr__(self, "mixup", float(self.mixup))
         if self.folds != "auto":
+            if not isinstance(self.folds, int):
+                raise ArgumentError(f"folds: expected a whole number of at least 1, or auto, got {self.folds!r}")
             check_at_least(1, folds=self.folds)
         if self.loss is None and self.classification is None:
             raise ArgumentError("loss, classification: expected at least one of them, got none")
