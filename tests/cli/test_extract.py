@@ -87,6 +87,36 @@ def test_predict_finds_the_store_or_says_that_it_needs_one(
     )
 
 
+def test_evaluate_sees_foreign_images_through_the_backbone_of_the_store(
+    store: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    inputs = load_digits().inputs
+    assert isinstance(inputs, torch.Tensor)
+    noise = torch.randint(256, (10, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    for number, pixels in enumerate([*noise, *inputs[:10, 0]]):
+        Image.fromarray(pixels.numpy()).save(photos / f"{number}.png")
+    capsys.readouterr()
+    assert main(["predict", str(run), str(photos), "--format=json"]) == 0
+    refused = [answer["far"] for answer in json.loads(capsys.readouterr().out)]
+    assert main(["evaluate", str(run), "--format=json"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(run), "--foreign", str(photos), "--format=json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    accepted = found.pop("false_accept")
+    assert accepted == pytest.approx(1 - sum(refused) / len(refused))
+    assert found == {name: value for name, value in alone.items() if name != "false_accept"}
+    (tmp_path / "run").mkdir()
+    for name in ("model.json", "model.safetensors"):
+        (tmp_path / "run" / name).symlink_to(run / name)
+    moved: list[str | Path] = ["--data", "regions", "--data.root", str(store), "--foreign", photos]
+    assert error_of(capsys, "evaluate", tmp_path / "run", *moved) == (
+        f"{tmp_path / 'run'}: trained on regions of small_resnet (random weights), not on images, and their store was "
+        f"not found; put the store back, or leave --foreign out"
+    )
+
+
 def test_a_pretrained_directory_and_a_cached_model_by_their_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

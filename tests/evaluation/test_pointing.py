@@ -17,6 +17,12 @@ def test_parts_are_found_by_the_words_of_the_property() -> None:
     assert parts_of_attributes(ATTRIBUTES, PARTS)[0] == ()
 
 
+@pytest.mark.parametrize("part", ["left wing", "left_wing", "left-wing", "Wing2", "wing (left's) wing."])
+@pytest.mark.parametrize("attribute", ["has_wing_color::red", "wing-color", "color/wing", "wing1 color"])
+def test_everything_but_letters_separates_words(attribute: str, part: str) -> None:
+    assert parts_of_attributes([attribute, "swing"], ["17", part]) == [(1,), ()]
+
+
 @pytest.mark.parametrize("tolerance", [0.1, 0.25])
 def test_pointing_accuracy_is_a_count_of_near_cells(tolerance: float) -> None:
     """The same by loops over images, attributes and cells."""
@@ -67,5 +73,10 @@ def test_what_cannot_be_measured_is_one_line() -> None:
         pointing_accuracy(maps, places, ["x"], [(0,)], counted, -1.0)
     with pytest.raises(ArgumentError, match="parts_of: expected an attribute that names a part, got none for 'x'"):
         pointing_accuracy(maps, places, ["x"], [()], counted)
-    with pytest.raises(ArgumentError, match="maps: expected a row of places for each of 2 images and 2 parts"):
+    maps_of = "for maps of 2 images and 1 attributes and"
+    with pytest.raises(ArgumentError) as error:
         pointing_accuracy(maps, places, ["x", "y"], [(0,)], counted)
+    assert str(error.value) == f"places: expected the shape (2, 2, 2) {maps_of} 2 parts, got (2, 1, 2)"
+    with pytest.raises(ArgumentError) as error:
+        pointing_accuracy(maps, places, ["x"], [(0,), ()], counted)
+    assert str(error.value) == f"parts_of: expected the shape (1,) {maps_of} 1 parts, got (2,)"

@@ -89,6 +89,32 @@ def test_the_limit_keeps_the_share_of_right_answers_over_all_folds(generator: to
     assert len(kept[1]) < 60
 
 
+def test_an_input_that_fits_another_candidate_is_less_strange(features: Benchmark, fitted: ZeroShotClassifier) -> None:
+    inputs = foreign(5)
+    predictions, before = fitted.examine(inputs)
+    own = features.semantics
+    # A class for each input, whose attributes are the predicted ones; the columns are in another order.
+    order = list(reversed(range(len(own.attributes))))
+    fitting = ClassSemantics(
+        tuple(f"new {row}" for row in range(5)),
+        tuple(own.attributes[column] for column in order),
+        predictions[:, order],
+    )
+    classify = {
+        "own": fitted.classify(inputs),
+        "fitting": fitted.classify(inputs, fitting),
+        "fewer": fitted.classify(inputs, replace(own, classes=own.classes[:2], values=own.values[:2])),
+    }
+    found = {name: torch.tensor([answer.strangeness for answer in answers]) for name, answers in classify.items()}
+    torch.testing.assert_close(found["own"], before)
+    torch.testing.assert_close(found["fewer"], before)
+    assert fitted.familiarity is not None
+    weight = fitted.familiarity.get_buffer("limit")[1]
+    gain = fitted.scale - fitted.highest_scores(predictions)
+    torch.testing.assert_close(found["fitting"], before - weight * gain, rtol=1e-4, atol=1e-4)
+    assert bool((found["fitting"] < before).all())
+
+
 def test_gamma_counts_in_the_temperature() -> None:
     # Three quarters of the images are of the unseen class, the last column.
     scores, labels, zeros = torch.zeros(4, 2), torch.tensor([1, 1, 1, 0]), torch.zeros(4)

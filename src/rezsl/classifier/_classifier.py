@@ -156,6 +156,7 @@ class ZeroShotClassifier(nn.Module):
         inputs: Tensor | Sequence[Path | Crop],
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
+        candidates: ClassSemantics | None = None,
     ) -> tuple[Predictions, Float[Tensor, "N"]]:
         """Predict the attributes and the strangeness of many inputs, in evaluation mode; the mode is restored.
 
@@ -163,6 +164,7 @@ class ZeroShotClassifier(nn.Module):
             inputs: features, images or files, as for :meth:`classify`.
             batch_size: number of inputs per forward pass.
             index: positions of the inputs, in this order; None takes all.
+            candidates: as for :meth:`scores`; an input that fits one of them is less strange.
 
         Returns:
             Predicted attributes ``[N, S]``, and the strangeness of each input as in :class:`Answer`, ``[N]``; both are
@@ -172,14 +174,23 @@ class ZeroShotClassifier(nn.Module):
         for regions, features in self.describe(inputs, batch_size, index):
             predicted = self.network(regions)
             predictions.append(predicted.cpu())
-            unknown = features.new_full((len(features),), math.nan)
-            measured = self.familiarity(features, self.highest_scores(predicted)) if self.familiarity else unknown
+            measured = features.new_full((len(features),), math.nan)
+            if self.familiarity is not None:
+                measured = self.familiarity(features, self.highest_scores(predicted, candidates))
             strangeness.append(measured.cpu())
         return torch.cat(predictions), torch.cat(strangeness)
 
-    def highest_scores(self, predictions: Predictions) -> Float[Tensor, "B"]:
-        """Return the highest score over all classes of the training table, from which γ is not subtracted, ``[B]``."""
-        return self.class_scores(predictions, self.semantics.values.to(predictions.device)).amax(dim=1)
+    def highest_scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Float[Tensor, "B"]:
+        """Return the highest score over the training table and the candidates, without subtracting γ, ``[B]``.
+
+        Args:
+            predictions: predicted attributes, ``[B, S]``.
+            candidates: as for :meth:`scores`.
+        """
+        values = self.semantics.values
+        if candidates is not None:
+            values = torch.cat([values, self.semantics.with_classes_of(candidates).values])
+        return self.class_scores(predictions, values.to(predictions.device)).amax(dim=1)
 
     @torch.inference_mode()
     def describe(
@@ -263,7 +274,7 @@ class ZeroShotClassifier(nn.Module):
         """
         check_at_least(1, top=top)
         names = (self.semantics if candidates is None else candidates).classes
-        predictions, strangeness = self.examine(inputs)
+        predictions, strangeness = self.examine(inputs, candidates=candidates)
         ranked = self.rank(self.scores(predictions, candidates), names, top)
         return [Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)]
 

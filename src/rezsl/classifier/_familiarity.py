@@ -33,7 +33,7 @@ class Familiarity(nn.Module):
 
         Args:
             features: of the inputs.
-            highest_scores: the highest score of each over all classes of the training table, without γ.
+            highest_scores: the highest score of each over the training table and the candidates, without γ.
         """
         buffers = dict(self.named_buffers())
         limit = Limit(*buffers["limit"].tolist())

@@ -1,5 +1,6 @@
 """``rezsl evaluate``: score a saved model on test images."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +12,12 @@ from rezsl.cli._config import with_data
 from rezsl.cli._options import instantiate
 from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
-from rezsl.cli.predict import image_files
-from rezsl.evaluation import evaluate
+from rezsl.cli.predict import image_files, reading_images
+from rezsl.evaluation import evaluate, share_accepted
 from rezsl.files import json_text
 from rezsl.report import refusals, results_table
+
+NO_STORE = "put the store back, or leave --foreign out"
 
 
 def parser() -> ArgumentParser:
@@ -32,7 +35,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     model = load_model(settings.run)
     data = instantiate(options, with_data(options, settings, settings.run)).data
     foreign = image_files([settings.foreign]) if settings.foreign is not None else None
-    result = evaluate(model, data, foreign=foreign)
+    # Foreign inputs are images, also where the model and its data have features of a store.
+    reader = reading_images(model, settings.run, NO_STORE) if foreign else model
+    result = evaluate(model, data)
+    if foreign:
+        result = replace(result, false_accept=share_accepted(reader, foreign, candidates=data.semantics))
     if settings.format == "json":
         print(json_text(result.to_dict()), end="")
     else:

@@ -74,15 +74,28 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
         candidates = model.unseen_among(candidates or model.semantics)
     if settings.gamma is not None:
         model.gamma = settings.gamma
+    if images:
+        advice = "give a store of that backbone with --store"
+        model = model_of_images(model, store) if store is not None else reading_images(model, settings.run, advice)
+    return model, candidates
+
+
+def reading_images(model: ZeroShotClassifier, run: Path, advice: str) -> ZeroShotClassifier:
+    """Return the model of a run; one of regions is preceded by the backbone of the store that the run names.
+
+    Raises:
+        DataError: the store was not found; the message ends with ``advice``.
+    """
     regions = model.backbone.regions if isinstance(model.backbone, FeatureScaler) else None
-    if images and store is None and regions is not None:
-        store = store_of_run(settings.run)
-        if store is None or not is_region_store(store):
-            raise DataError(
-                f"{settings.run}: trained on regions of {regions['backbone']['source']}, not on images, and "
-                f"{store or 'their store'} was not found; give a store of that backbone with --store"
-            )
-    return (model_of_images(model, store) if images and store is not None else model), candidates
+    if regions is None:
+        return model
+    store = store_of_run(run)
+    if store is None or not is_region_store(store):
+        raise DataError(
+            f"{run}: trained on regions of {regions['backbone']['source']}, not on images, and "
+            f"{store or 'their store'} was not found; {advice}"
+        )
+    return model_of_images(model, store)
 
 
 def image_files(paths: Sequence[Path]) -> list[Path]:

@@ -11,7 +11,7 @@ from rezsl.evaluation._analysis import (
 )
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
-from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate
+from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate, share_accepted
 from rezsl.evaluation._pointing import Pointing, parts_of_attributes, pointing_accuracy
 from rezsl.evaluation._recognition import ConfusedPair, Recognition
 from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions, save_predictions
@@ -53,4 +53,5 @@ __all__ = [
     "parts_of_attributes",
     "pointing_accuracy",
     "save_predictions",
+    "share_accepted",
 ]

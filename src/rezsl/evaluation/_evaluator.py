@@ -120,7 +120,7 @@ class GZSLEvaluator(nn.Module):
         )
 
     def reset(self) -> None:
-        """Forget all samples."""
+        """Remove all samples."""
         for metric in (self.seen_unseen, self.class_error):
             metric.reset()
 
@@ -160,18 +160,33 @@ def evaluate(
             f"split.test_unseen: expected images of unseen classes to test on, got none in {benchmark.name}; hold some "
             f"out, as rezsl data make-splits does"
         )
-    accepted = math.nan if foreign is None else share_accepted(model, foreign, batch_size)
+    accepted = math.nan if foreign is None else share_accepted(model, foreign, batch_size, benchmark.semantics)
     result = evaluate_samples(model, benchmark, seen_index, unseen_index, batch_size)
     return replace(result, false_accept=accepted)
 
 
-def share_accepted(model: ZeroShotClassifier, foreign: Tensor | Sequence[Path | Crop], batch_size: int = 256) -> float:
-    """Return the share of foreign inputs that a model does not refuse; see :func:`evaluate`."""
+def share_accepted(
+    model: ZeroShotClassifier,
+    foreign: Tensor | Sequence[Path | Crop],
+    batch_size: int = 256,
+    candidates: ClassSemantics | None = None,
+) -> float:
+    """Return the share of foreign inputs that a model does not refuse.
+
+    Args:
+        model: a trained classifier.
+        foreign: inputs of none of the classes, as for :meth:`rezsl.classifier.ZeroShotClassifier.classify`.
+        batch_size: inputs per forward pass.
+        candidates: the classes to choose among; None means those of the training table.
+
+    Raises:
+        ArgumentError: the model has no limit by which it can refuse inputs.
+    """
     if model.familiarity is None:
         raise ArgumentError(
             "model: expected one that can refuse inputs, got one that accepts all of them; train it with rezsl.fit"
         )
-    return float((model.examine(foreign, batch_size)[1] <= 0).double().mean())
+    return float((model.examine(foreign, batch_size, candidates=candidates)[1] <= 0).double().mean())
 
 
 def evaluate_samples(
@@ -187,7 +202,8 @@ def evaluate_samples(
     seen = [name for name in model.seen_classes if name in table.classes]
     evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, model.class_scores)
     index = torch.cat([seen_index, unseen_index])
-    (predictions, strangeness), labels = model.examine(benchmark.inputs, batch_size, index), benchmark.labels[index]
+    predictions, strangeness = model.examine(benchmark.inputs, batch_size, index, table)
+    labels = benchmark.labels[index]
     for part, rows in zip(predictions.split(batch_size), labels.split(batch_size), strict=True):
         evaluator.update(part, rows)
     measured = strangeness if model.familiarity is not None else None

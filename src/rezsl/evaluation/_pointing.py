@@ -35,7 +35,8 @@ def parts_of_attributes(
     """Return the positions of the parts that each attribute's name speaks of; none where it speaks of no part.
 
     A name speaks of a part if it contains the part's last word, such as ``has_wing_color::red`` of ``left wing`` and
-    ``right wing``. What follows ``::`` is the attribute's value, whose words do not count.
+    ``right_wing``. Everything but letters separates words. What follows ``::`` is the attribute's value, whose words do
+    not count.
 
     Args:
         attributes: names of the S attributes.
@@ -48,9 +49,14 @@ def parts_of_attributes(
     also = also or {}
     found = []
     for name in attributes:
-        words = {also.get(word, word) for word in re.findall(r"[^\W_]+", name.partition("::")[0].lower())}
-        found.append(tuple(place for place, part in enumerate(parts) if part.lower().split()[-1] in words))
+        words = {also.get(word, word) for word in _words(name.partition("::")[0])}
+        found.append(tuple(place for place, part in enumerate(parts) if words.intersection(_words(part)[-1:])))
     return found
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name in small letters; everything but letters separates them."""
+    return re.findall(r"[^\W\d_]+", name.lower())
 
 
 def pointing_accuracy(
@@ -80,11 +86,16 @@ def pointing_accuracy(
     count, columns, side, _ = maps.shape
     if not tolerance > 0:
         raise ArgumentError(f"tolerance: expected a share of the image's side above 0, got {tolerance}")
-    if places.shape[:2] != (count, len(parts)) or len(parts_of) != columns or counted.shape != (count, columns):
-        raise ArgumentError(
-            f"maps: expected a row of places for each of {count} images and {len(parts)} parts, and parts for each of "
-            f"{columns} attributes, got {tuple(places.shape)} and {len(parts_of)}"
-        )
+    for name, found, expected in (
+        ("places", tuple(places.shape), (count, len(parts), 2)),
+        ("parts_of", (len(parts_of),), (columns,)),
+        ("counted", tuple(counted.shape), (count, columns)),
+    ):
+        if found != expected:
+            raise ArgumentError(
+                f"{name}: expected the shape {expected} for maps of {count} images and {columns} attributes and "
+                f"{len(parts)} parts, got {found}"
+            )
     named = [group for group in dict.fromkeys(parts_of) if group]
     if not named:
         raise ArgumentError(f"parts_of: expected an attribute that names a part, got none for {name_some([*parts])}")

@@ -99,9 +99,9 @@ def fit_distribution(features: Float[Tensor, "N D"], most_axes: int = 64) -> Fea
 
 def distance(features: Float[Tensor, "B D"], distribution: FeatureDistribution) -> Float[Tensor, "B"]:
     """Return the Mahalanobis distance of the directions of features from a distribution, ``[B]``, at least 0."""
-    centred = feature_directions(features.float()) - distribution.mean
-    along = centred @ distribution.axes
-    others = centred - along @ distribution.axes.T
+    centered = feature_directions(features.float()) - distribution.mean
+    along = centered @ distribution.axes
+    others = centered - along @ distribution.axes.T
     return (
         (along / distribution.deviations).square().sum(1) + (others / distribution.remainder).square().sum(1)
     ).sqrt()

@@ -214,7 +214,7 @@ def error_fall_rate(error_matrices: Float[Tensor, "E K S"], epochs: Float[Tensor
     count = positive.sum(dim=0).clamp(min=1)
     time = epochs.double().reshape(-1, 1, 1)
     time = (time - (time * positive).sum(dim=0) / count) * positive
-    # The centred times sum to 0, so the mean of ln error has no influence on the slope; it is subtracted all the same,
+    # The centered times sum to 0, so the mean of ln error has no influence on the slope; it is subtracted all the same,
     # because large logarithms would lose digits in the sum.
     log_error = log_error - (log_error * positive).sum(dim=0) / count
     slope = (time * log_error).sum(dim=0) / time.square().sum(dim=0)

@@ -94,8 +94,8 @@ def calibrated_choice(
         temperature: T, positive.
 
     Returns:
-        The chosen class ``[B]``, its probability by the softmax of the calibrated scores / T ``[B]``, and these scores
-        ``[B, C]`` (float64).
+        The chosen class ``[B]``, its probability by the softmax of the calibrated scores / T ``[B]``, and the
+        calibrated scores, which are not divided by T, ``[B, C]`` (float64).
     """
     calibrated = scores.double() - gamma * is_seen
     seen_score, seen_class, unseen_score, unseen_class = _best_of_both(scores, is_seen)

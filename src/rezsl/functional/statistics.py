@@ -113,7 +113,7 @@ def correlations(
 
 def pearson(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
     """Compute the Pearson correlation ``[N]`` of each pair of columns; NaN where one of them is constant."""
-    # This is tested before centring, because the rounding of the mean makes a constant column vary.
+    # This is tested before centering, because the rounding of the mean makes a constant column vary.
     constant = (left.amax(dim=0) == left.amin(dim=0)) | (right.amax(dim=0) == right.amin(dim=0))
     left, right = (l2_normalize((side - side.mean(dim=0)).T) for side in (left, right))
     return (left * right).sum(dim=1).masked_fill(constant, torch.nan)

@@ -65,7 +65,7 @@ class ESZSL(Bilinear, name="eszsl"):
     Romera-Paredes and Torr, ICML 2015. There are two departures from the original. The penalties are relative, so that
     one default fits any number of samples, dimensions and classes: γ is ``feature_penalty`` times the mean of the
     diagonal of XᵀX, λ is ``semantic_penalty`` times that of AᵀA, with class rows of length 1. And :func:`rezsl.fit`
-    passes features that are centred and of unit deviation.
+    passes features that are centered and of unit deviation.
 
     Args:
         feature_penalty: relative γ, above 0.
@@ -92,8 +92,8 @@ class SAE(LinearModel, name="sae"):
     """Â = W x, where Wᵀ reconstructs the features of a sample from its attributes; classes are scored by cosine.
 
     Kodirov, Xiang and Gong, CVPR 2017. The departures from the original are those of :class:`ESZSL`: class rows of
-    length 1; features of unit deviation, centred, unlike the attributes; and a relative penalty: λ is ``penalty`` times
-    the ratio of the mean of the diagonal of SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight.
+    length 1; features of unit deviation, centered, unlike the attributes; and a relative penalty: λ is ``penalty``
+    times the ratio of the mean of the diagonal of SᵀS to that of XᵀX, so at 1 encoder and decoder have equal weight.
 
     Args:
         penalty: relative λ, the weight of the encoder compared with that of the decoder; above 0.
@@ -123,7 +123,7 @@ class DAP(LinearModel, name="dap"):
 
     There are two departures from Lampert et al., TPAMI 2014. The classifiers are logistic regressions, whose
     probabilities need no further calibration, instead of support vector machines. And :func:`rezsl.fit` passes features
-    that are centred and of unit deviation.
+    that are centered and of unit deviation.
 
     Args:
         penalty: half of it times ‖w_s‖² is added to the mean −ln p of an attribute, for features scaled to a mean

@@ -97,7 +97,7 @@ class FeatureScaler(Backbone):
         regions: dict[str, Any] | None = None,
         per_channel: bool = False,
     ) -> "FeatureScaler":
-        """Return the scaler of training features; features that are all equal are only centred.
+        """Return the scaler of training features; features that are all equal are only centered.
 
         A deviation for each dimension is at least a hundredth of the deviation over all dimensions, so that a channel
         that training images do not excite does not outweigh all others in an image that does.

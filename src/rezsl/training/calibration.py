@@ -1,4 +1,4 @@
-"""What makes the answers of a classifier honest: probabilities that agree with accuracies, and a limit to refuse by."""
+"""The calibration of a classifier: probabilities that agree with accuracies, and a limit beyond which it refuses."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

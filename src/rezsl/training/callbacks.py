@@ -21,7 +21,8 @@ class Stage:
     """One training while it runs, as callbacks receive it.
 
     Attributes:
-        name: ``select`` or ``refit`` in :func:`rezsl.fit`.
+        name: in :func:`rezsl.fit`, ``select`` for the first training of the selection, ``select-2``, ``select-3`` and
+            so on for its others, and ``refit`` for the last training.
         classifier: the model in training. Validation uses a running average of its weights, and so does the result.
         epochs: the most epochs of this stage.
         epoch: the epochs that are finished.
