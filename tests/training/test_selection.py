@@ -18,7 +18,7 @@ from rezsl.losses import MSELoss, ReMSELoss
 from rezsl.models import ESZSL, Bilinear, LinearRegressor
 from rezsl.regions import FeatureScaler
 from rezsl.semantics import ClassSemantics
-from rezsl.training import Batches, Choice, Setup, Training, select, train_classifier
+from rezsl.training import Batches, Choice, Optimization, Setup, Training, select, train_classifier
 from rezsl.training._assembly import ModelBuilder
 from rezsl.training._step import TrainingStep
 from rezsl.training.callbacks import BestEpoch
@@ -96,11 +96,14 @@ def test_what_is_left_open_is_tried_in_every_fold_and_recorded(features: Benchma
         def on_training_start(self, stage: rezsl.training.Stage) -> None:
             seen.append((stage.name, stage.classifier.centered))
 
-    candidates = QUICK.candidates(choosing=True)
+    candidates = QUICK.candidates(frozen_regions=True)
     assert [(one.centered, one.mixup) for one in candidates] == [(False, 0.0), (False, 1.0), (True, 0.0), (True, 1.0)]
-    assert replace(QUICK, centered=True, mixup=0.5).candidates(choosing=True) == (
-        replace(QUICK, centered=True, mixup=0.5),
-    )
+    (settled,) = replace(QUICK, centered=True, mixup=0.5).candidates(frozen_regions=True)
+    assert (settled.centered, settled.mixup, settled.optimization.learning_rate) == (True, 0.5, 1e-3)
+    (plain,) = QUICK.candidates()
+    assert (plain.centered, plain.mixup, plain.optimization.learning_rate) == (False, 0.0, 4e-3)
+    (given,) = replace(QUICK, optimization=Optimization(learning_rate=0.5), protocol="oracle").candidates(True)
+    assert (given.centered, given.mixup, given.optimization.learning_rate) == (False, 0.0, 0.5)
     training = replace(QUICK, centered=True)
     result = rezsl.fit(
         features, LinearRegressor, training=training, callbacks=[Watch()], run_dir=tmp_path, progress=False
@@ -205,9 +208,7 @@ def test_three_classes_in_two_folds_leave_two_to_train_on(features: Benchmark) -
 def as_regions(features: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the settings be chosen for these features, as they are for regions of a frozen backbone."""
     candidates = Training.candidates
-    monkeypatch.setattr(
-        Training, "candidates", lambda self, choosing: candidates(self, choosing=self.folds == 1 or choosing)
-    )
+    monkeypatch.setattr(Training, "candidates", lambda self, _=True: candidates(self, frozen_regions=True))
 
 
 @pytest.mark.parametrize("model", [ESZSL, Bilinear])

@@ -176,7 +176,7 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     training, highest = setup.training, setup.training.protocol == "oracle"
     splits, run = _selection_splits(setup.data, training), setup.run
     found: list[tuple[list[ZeroShotClassifier], Choice]] = []
-    for candidate in training.candidates(setup.data.regions is not None and not highest):
+    for candidate in training.candidates(setup.data.regions is not None):
         if found and not _applies(candidate, found[0][0][0]):
             continue
         folds = [BestEpoch(training.patience, highest) for _ in splits]
@@ -237,7 +237,8 @@ def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
 
 
 def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
-    settled = replace(setup.training, centered=choice.centered, mixup=choice.mixup)
+    plainest = setup.training.candidates(setup.data.regions is not None)[0]
+    settled = replace(plainest, centered=choice.centered, mixup=choice.mixup)
     index = setup.data.split.trainval
     classifier = train_classifier(setup, "refit", index, choice.epochs, gamma=choice.gamma, settled=settled)
     set_calibration(
@@ -264,7 +265,7 @@ def train_classifier(
     Callbacks of the stage are called before those of the set-up. ``settled`` are the settings without ``auto``; None
     takes the plainest. :func:`train_stage` describes the other arguments.
     """
-    data, run, training = setup.data, setup.run, settled or setup.training.candidates(choosing=False)[0]
+    data, run, training = setup.data, setup.run, settled or setup.training.candidates()[0]
     # The caller's random number generators are left as they were.
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         classifier = new_classifier(data, index, setup.model, setup.backbone, training)

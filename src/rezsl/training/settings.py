@@ -215,12 +215,16 @@ class Training:
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
 
-    def candidates(self, choosing: bool) -> tuple["Training", ...]:
-        """Return the settings with every ``auto`` of centered and mixup replaced, the plainest first.
+    def candidates(self, frozen_regions: bool = False) -> tuple["Training", ...]:
+        """Return the settings with ``auto`` of the learning rate, centered and mixup replaced, the plainest first.
 
         Args:
-            choosing: return all combinations, of which the selection chooses one; otherwise the plainest alone.
+            frozen_regions: whether the data are regions of a frozen backbone. Under the honest protocol the result then
+                has all combinations of centered and mixup, of which the selection chooses one.
         """
+        choosing = frozen_regions and self.protocol == "honest"
+        rate = self.optimization.highest_rate(frozen_regions)
+        settled = replace(self, optimization=replace(self.optimization, learning_rate=rate))
         centered = ((False, True) if choosing else (False,)) if self.centered == "auto" else (self.centered,)
         mixup = ((0.0, 1.0) if choosing else (0.0,)) if self.mixup == "auto" else (self.mixup,)
-        return tuple(replace(self, centered=first, mixup=second) for first in centered for second in mixup)
+        return tuple(replace(settled, centered=first, mixup=second) for first in centered for second in mixup)
