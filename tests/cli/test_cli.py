@@ -194,6 +194,16 @@ def test_images_of_something_else_are_refused(
     shown = " ".join(capsys.readouterr().out.split())
     assert "far from every description" in shown
     assert "%" not in shown
+    drawn = str(tmp_path / "why.pdf")
+    assert main(["explain", str(run), refused[0], "-o", drawn]) == 0
+    said = "far from every description, so predict names no class; the nearest are "
+    assert capsys.readouterr().out.startswith(f"{refused[0]}: {said}")
+    assert main(["explain", str(run), refused[0], "-o", drawn, "--format=json"]) == 0
+    explained = json.loads(capsys.readouterr().out)
+    assert [*explained][:3] == ["input", "strangeness", "far"]
+    assert explained["far"]
+    assert main(["explain", str(run), str(images / "0.png"), "-o", drawn]) == 0
+    assert "far from" not in capsys.readouterr().out
     assert main(["evaluate", str(run), "--foreign", str(tmp_path)]) == 0
     accepted = 100 * (len(noise) - len(refused)) / len(noise)
     assert f"Of the foreign images, {accepted:.1f}\N{NO-BREAK SPACE}% are accepted." in capsys.readouterr().out
@@ -251,6 +261,13 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--data", "digits", "--model", "mlp", "--model.hiden-dim=3"], "unknown option --model.hiden-dim of mlp (did you mean --model.hidden-dim?); see rezsl fit --model.help mlp"),
         (["fit", "--data", "digits", "--model", "linear", "--model.region-dim=3"], "unknown option --model.region-dim of linear; see rezsl fit --model.help linear"),
         (["fit", "--data", "digits", "--model.hidden-dim=3"], "--model.hidden-dim: expected --model NAME before its options, got none"),
+        (["fit", "--data", "digits", "--backbone.trainable-stages", "2"], "--backbone.trainable-stages: expected --backbone NAME before its options, got none"),
+        (["fit", "--data", "digits", "--backbone.source=x"], "--backbone.source: expected --backbone NAME before its options, got none"),
+        (["fit", "--data.root", "x", "--data", "folder"], "--data.root: expected --data NAME before its options, got none"),
+        (["fit", "--data.name", "x"], "--data: expected --data NAME before its options, got none"),
+        (["fit", "--data", "digits", "--centered", "maybe"], "--centered: expected one of true, false, auto, got maybe"),
+        (["fit", "--data", "digits", "--mixup", "maybe"], "--mixup: expected a number, or auto, got maybe"),
+        (["fit", "--data", "digits", "--folds", "maybe"], "--folds: expected a whole number, or auto, got maybe"),
         (["fit", "--data", "folder"], "expected --data.root of folder, got none; see rezsl fit --data.help folder"),
         (["fit", "--data", "digits", "--backbone", "pretrained", "--backbone.image-size=x"], "--backbone.image-size: expected a whole number, got x"),
         (["fit", "--data", "digits", "--augmentation.rotation=x"], "--augmentation.rotation: expected a number, got x"),

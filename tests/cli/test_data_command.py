@@ -89,7 +89,9 @@ def test_check_of_a_broken_folder(root: Path, capsys: pytest.CaptureFixture[str]
     (root / "images" / "cat" / "2-4.png").rename(root / "photos" / "x.png")
     (root / "splits.csv").write_text("file,class,split\nphotos/x.png,dog,train\n")
     shutil.rmtree(root / "images")
-    content = json.loads(printed(capsys, 0, "check", root, "--decode", "--format=json"))
+    content = json.loads(printed(capsys, INCOMPLETE, "check", root, "--decode", "--format=json"))
+    (problem,) = content["problems"]
+    assert "fit needs images of at least 3 classes, to hold one out and still compare two, got 1" in problem
     assert content["classes"] == {"cat": 0, "dog": 1, "owl": 0, "bat[1]": 0, "5": 0, "yeti": 0}
     (root / "splits.csv").unlink()
     assert "images: no such folder; expected images/<class>" in printed(capsys, INCOMPLETE, "check", root)
@@ -203,3 +205,11 @@ def test_names_that_differ_in_spelling_are_suggested(root: Path, capsys: pytest.
     assert main(["data", "make-splits", str(root), "--unseen", "Bat[1]"]) == USER_ERROR
     assert "unseen: no class is called 'Bat[1]'" in (message := capsys.readouterr().err)
     assert "did you mean 'bat[1]'?" in message
+
+
+def test_check_of_a_folder_with_too_few_classes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in (root / "images").iterdir():
+        if folder.name not in ("cat", "dog"):
+            shutil.rmtree(folder)
+    out = printed(capsys, 1, "check", root)
+    assert "fit needs images of at least 3 classes, to hold one out and still compare two, got 2" in out

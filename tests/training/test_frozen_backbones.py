@@ -319,6 +319,9 @@ def test_the_commands_take_photos(
     short = ["--max-epochs=1", "--batches.per-epoch=2", "--folds=1", "--report=false", f"--cache={cache}"]
     data = ["--data", "folder", "--data.root", str(photos), "--backbone", "pretrained", f"--backbone.source={resnet}"]
     assert main(["fit", *data, "--backbone.image-size=28", *short, "--run-dir", run]) == 0
+    printed = capsys.readouterr().out
+    assert f"images of 70 pixels: {resnet}, frozen\n" in printed
+    assert re.search(r"selected on .*, centered (true|false), mixup [01] \(", printed)
     measured = json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]
     assert len(stores(tmp_path / "cache")) == 1
     monkeypatch.chdir(tmp_path)

@@ -47,6 +47,7 @@ class Explanation:
         rows: positions of the K attributes whose maps are shown: those that were asked for, or those that were found in
             the image and raise the winner's score most.
         maps: their maps, with a batch of one image; None for features.
+        strangeness: of the input, as in :class:`Answer`; NaN where the model has no limit.
     """
 
     winner: Ranked
@@ -61,6 +62,12 @@ class Explanation:
     image: UInt8[Tensor, "channels size size"] | None
     rows: tuple[int, ...]
     maps: AttributeMaps | None
+    strangeness: float = math.nan
+
+    @property
+    def far(self) -> bool:
+        """Whether the input is far from every description, so that :meth:`ZeroShotClassifier.classify` refuses it."""
+        return self.strangeness > 0
 
     @property
     def found(self) -> Bool[Tensor, "S"]:
@@ -111,7 +118,10 @@ class Explanation:
                 "nearly_equal": self.one_map,
                 "cells": {self.attributes[row]: values for row, values in cells},
             }
+        unknown = math.isnan(self.strangeness)
         return {
+            "strangeness": None if unknown else self.strangeness,
+            "far": None if unknown else self.far,
             "winner": self.winner._asdict(),
             "runner_up": self.runner_up._asdict(),
             "calibration": self.calibration,
@@ -161,7 +171,7 @@ def explain(
     if len(table.classes) < 2:
         raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}")
     index = torch.tensor([position])
-    prediction = model.predict_semantics(inputs, index=index)
+    prediction, strangeness = model.examine(inputs, index=index, candidates=candidates)
     winner, runner_up = model.rank(model.scores(prediction, table), table.classes, 2)[0]
     values = table.values[table.index([winner.name, runner_up.name])]
     predictions, directions = (l2_normalize(side) for side in model.compared(prediction, values))
@@ -186,6 +196,7 @@ def explain(
         image=None if image is None else image[0],
         rows=tuple(rows),
         maps=None if maps is None else AttributeMaps(maps.kind, maps.maps.cpu(), maps.elsewhere.cpu()),
+        strangeness=float(strangeness[0]),
     )
 
 

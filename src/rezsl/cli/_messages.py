@@ -10,6 +10,9 @@ from rezsl.errors import suggestion
 
 KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "Path": "a path", "str": "a text"}
 
+BASES = ("Benchmark", "ImageBackbone")
+"""What jsonargparse takes where the options of --data or --backbone come without a name."""
+
 
 def explained(message: str, options: ArgumentParser) -> str:
     """Turn the message of an error of parsing into a sentence with the option, the expected and the actual value.
@@ -61,11 +64,14 @@ def _about_choice(option: str, message: str) -> str:
 def _about_option_of_choice(of: str, message: str, program: str) -> str:
     """Return the sentence on a wrong option of a choice, such as ``--model.hidden_dim``; empty for other errors."""
     if nested := re.search(r"Dict must include a class_path .*?NestedArg\(key='([\w.]+)'", message):
-        return f"{of}.{nested[1]}: expected {of} NAME before its options, got none; name the choice too"
+        return expected_name(of, nested[1])
     choice = re.search(r"class_path[ =]'([\w.]+)'", message)
     if choice is None:
         return ""
     name = choice[1].rsplit(".", 1)[-1]
+    if name in BASES:
+        unnamed = re.search(r"Option '([\w.]+)' is not accepted|NestedArg\(key='([\w.]+)'", message)
+        return expected_name(of, (unnamed[1] or unnamed[2]) if unnamed else "")
     helped = f"see {program} {of}.help {name}"
     if unknown := re.search(r"Option '([\w.]+)' is not accepted", message):
         word = f"{of}.{unknown[1]}"
@@ -75,6 +81,12 @@ def _about_option_of_choice(of: str, message: str, program: str) -> str:
     return ""
 
 
+def expected_name(of: str, option: str = "") -> str:
+    """Return the sentence on an option, such as ``hidden_dim`` of ``--model``, whose choice was not named."""
+    given = f"{of}.{option}" if option else of
+    return f"{given}: expected {of} NAME before its options, got none; name the choice too"
+
+
 def _about_value(message: str) -> str:
     """Return what was expected of a value and what was given."""
     got = re.search(
@@ -82,7 +94,11 @@ def _about_value(message: str) -> str:
     )
     given = f", got {got[1]}" if got else ""
     if literal := re.search(r"Expected a typing\.Literal\[(.*?)\]", message):
-        return f"expected one of {literal[1].replace(chr(39), '')}{given}"
+        words = literal[1].replace("'", "")
+        others = [KINDS[name] for name in re.findall(r"Expected a <class '(\w+)'>", message) if name in KINDS]
+        if KINDS["bool"] in others:
+            return f"expected one of true, false, {words}{given}"
+        return f"expected {', or '.join([*others, words])}{given}" if others else f"expected one of {words}{given}"
     if kind := re.search(r"Expected a <class '(?:[\w.]+\.)?(\w+)'>", message):
         return f"expected {KINDS.get(kind[1], kind[1])}{given}"
     if file := re.search(r"File does not exist: '(.*?)'", message):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.cli._messages import explained
+from rezsl.cli._messages import BASES, expected_name, explained
 from rezsl.cli._parser import as_typed
 from rezsl.errors import ArgumentError, RezslError
 
@@ -16,9 +16,16 @@ from rezsl.errors import ArgumentError, RezslError
 def parse(options: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     """Parse a command line; an error is one line that names what was typed."""
     try:
-        return options.parse_args(list(arguments))
+        settings: Namespace = options.parse_args(list(arguments))
     except OptionError as error:
         raise RezslError(as_typed(explained(" ".join(str(error).split()), options))) from error
+    for name in ("data", "backbone"):
+        path = getattr(settings.get(name), "class_path", "")
+        if path.rpartition(".")[2] in BASES:
+            typed = (word.partition("=")[0].partition(f"--{name}.") for word in arguments)
+            option = next((option for before, found, option in typed if found and not before), "")
+            raise RezslError(as_typed(expected_name(f"--{name}", option)))
+    return settings
 
 
 def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rezsl.classifier import Explanation, MapKind, explain
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
-from rezsl.cli.predict import add_model_options, load_for
+from rezsl.cli.predict import FAR, add_model_options, load_for
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError
 from rezsl.files import json_text
@@ -43,7 +43,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     explanation = explain(model, inputs, settings.row, candidates, settings.map, settings.semantics, settings.top)
     save_explanation(explanation, output, settings.input.name)
     if settings.format == "json":
-        content = {"input": str(settings.input), "picture": str(output), **explanation.to_json()}
+        content = {"input": str(settings.input), **explanation.to_json(), "picture": str(output)}
         print(json_text(content), end="")
     else:
         show(*_lines(explanation, settings.top, str(settings.input)), f"written to {output}")
@@ -52,8 +52,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 def _lines(explanation: Explanation, top: int, name: str) -> list[str]:
     """Return the two best classes, the attributes that speak for the best one, and a note about the maps."""
     winner, runner_up = explanation.winner, explanation.runner_up
+    refused = f"{FAR}, so predict names no class; the nearest are " if explanation.far else ""
     lines = [
-        f"{name}: {winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
+        f"{name}: {refused}{winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
         f"({100 * runner_up.probability:.0f} %)"
     ]
     for found, reason in ((True, "found in the image"), (False, "rightly absent from it")):

@@ -10,11 +10,12 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
+from rezsl.cli._announcement import announced
 from rezsl.cli._config import ConfigFile
 from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_worst
-from rezsl.cli.choices import Benchmark
+from rezsl.cli.choices import Benchmark, ImageBackbone
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
@@ -79,7 +80,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     with _config_kept(options, settings, is_new):
         show(str(data), *(f"  note: {note}" for note in data.notes))
         show_worst(examine(data.semantics, data.seen_classes), _own_folder(settings.data))
-        result = fit(**arguments_of_fit(arguments))
+        given = arguments_of_fit(arguments)
+        for line in announced(data, settings.backbone, given["training"]):
+            show(line)
+        result = fit(**given)
     report(result, data, arguments.report)
 
 
@@ -101,8 +105,11 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
     choice, test, title, run = result.choice, result.test, data.name, result.run_dir
     epochs = f"{choice.epochs} epoch{'' if choice.epochs == 1 else 's'}"
     where = "the test classes (oracle protocol)" if result.model.protocol == "oracle" else "validation classes"
+    backbone = result.model.backbone
+    tried = data.regions is not None or (isinstance(backbone, ImageBackbone) and backbone.frozen)
+    settled = choice.settled(in_full=tried)
     show(
-        f"selected on {where}: {epochs}, γ = {choice.gamma:.2f}{', ' if choice.settings else ''}{choice.settings} "
+        f"selected on {where}: {epochs}, γ = {choice.gamma:.2f}{', ' if settled else ''}{settled} "
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         *(f"  note: {note}" for note in choice.notes),
     )

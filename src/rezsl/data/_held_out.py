@@ -12,6 +12,9 @@ from rezsl.data._benchmark import Benchmark, Split
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.semantics import ClassSemantics, did_you_mean
 
+LEAST_CLASSES = 3
+"""The least number of classes with images for a selection: one is held out, and two are compared."""
+
 
 @dataclass(frozen=True)
 class SelectionSplit:
@@ -113,10 +116,10 @@ def hold_out_classes(
 
 
 def _check_classes(classes: Tensor) -> None:
-    if len(classes) < 3:
+    if len(classes) < LEAST_CLASSES:
         raise DataError(
-            f"classes: expected at least 3 to choose from, to hold one out and still compare two, got {len(classes)}; "
-            f"give more classes images"
+            f"classes: expected at least {LEAST_CLASSES} to choose from, to hold one out and still compare two, "
+            f"got {len(classes)}; give more classes images"
         )
 
 
@@ -234,9 +237,9 @@ def _draw(argument: str, share: float, labels: Int[Tensor, "K"], seed: int) -> I
         raise ArgumentError(f"{argument}: expected a share of at least 0 and below 1, or class names, got {share}")
     if share == 0:
         return labels[:0]
-    if (count := len(labels.unique())) < 3:
+    if (count := len(labels.unique())) < LEAST_CLASSES:
         raise ArgumentError(
-            f"{argument}: expected at least 3 classes to draw from, to hold one out and still compare two, "
-            f"got {count}; name the classes, or set it to 0"
+            f"{argument}: expected at least {LEAST_CLASSES} classes to draw from, to hold one out and still compare "
+            f"two, got {count}; name the classes, or set it to 0"
         )
     return labels[hold_out_classes(torch.arange(len(labels)), labels, share, seed)[1]]

@@ -19,7 +19,7 @@ from rezsl.data._folder import (
     number_groups,
     read_rows,
 )
-from rezsl.data._held_out import draw_split
+from rezsl.data._held_out import LEAST_CLASSES, draw_split
 from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
@@ -41,6 +41,11 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
     unlisted = [file for file in class_of if file not in listed] if benchmark else []
     class_of |= listed
     counts = Counter(class_of.values())
+    if 0 < len(counts) < LEAST_CLASSES:
+        problems.append(
+            f"{root}: fit needs images of at least {LEAST_CLASSES} classes, to hold one out and still "
+            f"compare two, got {len(counts)}; give images of more classes"
+        )
     unreadable: list[str] = []
     if decode:
         files = [*class_of]

@@ -179,10 +179,16 @@ class Choice:
             folds=count,
         )
 
-    @property
-    def settings(self) -> str:
-        """How the choice was made and what it settled, in words; empty where one training gave epochs and γ alone."""
+    def settled(self, in_full: bool = False) -> str:
+        """Return how the choice was made and what it settled, in words; empty where there is nothing to say.
+
+        Args:
+            in_full: name every setting, also where it is the plainest one.
+        """
         parts = [f"{self.folds} class folds"] if self.folds > 1 else []
+        if in_full:
+            parts += [f"centered {str(self.centered).lower()}", f"mixup {self.mixup:g}"]
+            return ", ".join(parts)
         parts += ["centered scores"] if self.centered else []
         parts += [f"mixup {self.mixup:g}"] if self.mixup else []
         return ", ".join(parts)

@@ -123,13 +123,14 @@ def test_real_split_files_tell_their_data_set_whatever_the_directory_is_called(
 
 def test_ones_own_folder_and_directories_of_nothing_known(tmp_path: Path, birds: Path) -> None:
     own = tmp_path / "own"
-    (own / "images" / "cat").mkdir(parents=True)
-    Image.new("L", (4, 4)).save(own / "images" / "cat" / "1.png")
+    for name in ("cat", "dog", "owl"):
+        (own / "images" / name).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(own / "images" / name / "1.png")
     assert check_directory(own).missing == ("semantics.csv, which you write yourself",)
-    text(own / "semantics.csv", "class,fur,size", "cat,1,0.2", "dog,1,0.5")
+    text(own / "semantics.csv", "class,fur,size", "cat,1,0.2", "dog,1,0.5", "owl,0,0.4")
     found = check_directory(own)
     assert (found.kind, found.complete) == ("folder", True)
-    assert [count.found for count in found.counts] == [1, 2, 2]
+    assert [count.found for count in found.counts] == [3, 3, 2]
     (tmp_path / "several" / "a").mkdir(parents=True)
     (tmp_path / "several" / "b").symlink_to(birds)
     nothing = check_directory(tmp_path / "several")
