@@ -46,7 +46,8 @@ def test_features_are_one_region(kind: type[SemanticModel]) -> None:
 
 def test_every_public_module_is_found_and_every_option_has_a_default_and_a_description() -> None:
     modules = {module.__name__ for module in import_modules("rezsl.models")}
-    assert {kind.__module__ for kind in MODELS.values()} == modules
+    # Tests of users' own models register others in this process.
+    assert {name for kind in MODELS.values() if (name := kind.__module__).startswith("rezsl.")} == modules
     for kind in MODELS.values():
         assert getattr(models, kind.__name__) is kind
         assert kind.__name__ in models.__all__
