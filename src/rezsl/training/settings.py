@@ -144,8 +144,8 @@ class Training:
         scale: scale of the class scores.
         centered: score by cosines around the mean of the training classes, see
             :meth:`rezsl.ZeroShotClassifier.compared`. ``auto`` lets the selection choose where the data are regions of
-            a frozen backbone and the protocol is honest, and is false elsewhere. What is better differs from data to
-            data.
+            a frozen backbone and the protocol is honest, by the area under the validation curve, and is false
+            elsewhere. What is better differs from data to data.
         mixup: α of mixup (Zhang et al., ICLR 2018), which trains on mixtures of two images and of their targets; 0 for
             none. ``auto`` tries 0 and 1 in the same way.
         varied_only: leave attributes out of the scores in which all training classes are equal.
