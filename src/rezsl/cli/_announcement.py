@@ -2,12 +2,11 @@
 
 from jsonargparse import Namespace
 
-from rezsl.data import Benchmark, class_folds, natural_size, selection_split
+from rezsl.data import Benchmark, natural_size, selection_split
 from rezsl.regions.pretrained import DEFAULT_SOURCE
 from rezsl.training import Training
 from rezsl.training._assembly import SMALL_PIXELS
-from rezsl.training.callbacks import FEW_CLASSES
-from rezsl.training.protocol import AUTO_FOLDS
+from rezsl.training.protocol import selection_splits
 
 
 def announced(data: Benchmark, backbone: Namespace | None, training: Training) -> list[str]:
@@ -47,12 +46,10 @@ def _network(backbone: Namespace) -> str:
 
 def _about_folds(data: Benchmark, training: Training) -> list[str]:
     """Return a line where class folds are taken for want of validation classes."""
-    if training.folds != "auto" or training.protocol != "honest" or not data.of_photos:
+    folds, seen = len(selection_splits(data, training)), len(data.seen_classes)
+    if training.folds != "auto" or folds == 1:
         return []
     count = len(data.class_names(selection_split(data, training.seed).val_unseen))
-    if count >= FEW_CLASSES:
-        return []
-    folds, seen = len(class_folds(data, AUTO_FOLDS, training.seed)), len(data.seen_classes)
     few, them = ("1 validation class is", "it") if count == 1 else (f"{count} validation classes are", "them")
     instead = f"{folds} folds of the {seen} seen classes are used instead"
     return [f"{few} too few for γ: {instead} (--folds 1 keeps {them})"]

@@ -174,7 +174,7 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     """
     setup = setup.with_regions()
     training, highest = setup.training, setup.training.protocol == "oracle"
-    splits, run = _selection_splits(setup.data, training), setup.run
+    splits, run = selection_splits(setup.data, training), setup.run
     found: list[tuple[list[ZeroShotClassifier], Choice]] = []
     for candidate in training.candidates(setup.data.regions is not None):
         if found and not _applies(candidate, found[0][0][0]):
@@ -286,7 +286,7 @@ def train_classifier(
     return classifier.eval()
 
 
-def _selection_splits(data: Benchmark, training: Training) -> tuple[SelectionSplit, ...]:
+def selection_splits(data: Benchmark, training: Training) -> tuple[SelectionSplit, ...]:
     """Return, for each class fold, the samples that the selection trains on, and those that it chooses by."""
     if training.protocol == "honest":
         split = selection_split(data, training.seed)
