@@ -91,6 +91,7 @@ def read_matlab(
 
 
 def read_variable(path: Path, name: str) -> np.ndarray:
+    """Return one variable of a MATLAB file."""
     return read_matlab(path, required=[name])[name]
 
 

@@ -21,6 +21,9 @@ from rezsl.regions._small_network import SmallNetwork
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
+POOLED = ("mean", "mean_max")
+"""The poolings that make one region of all."""
+
 Pooling = Literal["auto", "none", "mean", "mean_max"]
 """Whether a model receives the regions of an image themselves, or one region that sums them up."""
 

@@ -17,6 +17,7 @@ from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, natural_size
 from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet, HasAttention, MLPRegressor, SemanticModel
 from rezsl.regions import Backbone, FeatureScaler, ImageBackbone, cached_regions, pretrained, small_resnet
+from rezsl.regions.image_backbone import POOLED
 from rezsl.semantics import ClassSemantics, encode_words, load_word_vectors
 from rezsl.training.settings import Training
 
@@ -87,7 +88,7 @@ def new_classifier(
     if data.kind == "features":
         assert isinstance(data.inputs, Tensor)
         regions = data.regions.to_json() if data.regions is not None else None
-        pooled = regions is not None and regions["backbone"]["arguments"].get("pooling") in ("mean", "mean_max")
+        pooled = regions is not None and regions["backbone"]["arguments"].get("pooling") in POOLED
         input_stage = FeatureScaler.from_features(data.inputs, train_index, regions, per_channel=pooled)
     else:
         input_stage = new_backbone(data, backbone)
