@@ -14,7 +14,7 @@ from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Crop, FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
-from rezsl.functional.shapes import ClassMatrix, Predictions, Protocol, Regions, Scores
+from rezsl.functional.shapes import ClassMatrix, Outputs, Predictions, Protocol, Regions, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
 from rezsl.semantics import ClassSemantics
@@ -120,13 +120,13 @@ class ZeroShotClassifier(nn.Module):
         self.register_buffer("origin", origin, persistent=False)
         self.register_buffer("counted", counted, persistent=False)
 
-    def forward(self, inputs: Tensor) -> Predictions:
-        """Predict the attributes of a batch of inputs, ``[B, S]``."""
-        predictions: Tensor = self.network(self.backbone(inputs))
-        return predictions
+    def forward(self, inputs: Tensor) -> Outputs:
+        """Return the network's outputs for a batch of inputs, ``[B, E]``: in most models the predicted attributes."""
+        outputs: Tensor = self.network(self.backbone(inputs))
+        return outputs
 
     def training_forward(self, inputs: Tensor, target: Predictions) -> TrainingOutput:
-        """Predict training inputs with the true attributes ``target`` ``[B, S]``; the output contains the penalty."""
+        """Return outputs of inputs with the true attributes ``target`` ``[B, S]``, and the penalty."""
         return self.network.training_forward(self.backbone(inputs), target)
 
     @property
@@ -147,8 +147,13 @@ class ZeroShotClassifier(nn.Module):
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
-        """Predict the attributes of many inputs, ``[N, S]`` on the CPU, as :meth:`examine` does."""
-        return self.examine(inputs, batch_size, index)[0]
+        """Predict the attributes of many inputs, ``[N, S]`` on the CPU; the arguments are those of :meth:`examine`."""
+        return self.attributes_of(self.examine(inputs, batch_size, index)[0])
+
+    @torch.no_grad()
+    def attributes_of(self, outputs: Outputs) -> Predictions:
+        """Return the attributes that the network's outputs ``[B, E]`` predict, ``[B, S]``, on the outputs' device."""
+        return self.network.attributes_of(outputs.to(self.device)).to(outputs.device)
 
     @torch.inference_mode()
     def examine(
@@ -157,8 +162,8 @@ class ZeroShotClassifier(nn.Module):
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
         candidates: ClassSemantics | None = None,
-    ) -> tuple[Predictions, Float[Tensor, "N"]]:
-        """Predict the attributes and the strangeness of many inputs, in evaluation mode; the mode is restored.
+    ) -> tuple[Float[Tensor, "N E"], Float[Tensor, "N"]]:
+        """Compute outputs and the strangeness of many inputs, in evaluation mode; the mode is restored.
 
         Args:
             inputs: features, images or files, as for :meth:`classify`.
@@ -167,30 +172,30 @@ class ZeroShotClassifier(nn.Module):
             candidates: as for :meth:`scores`; an input that fits one of them is less strange.
 
         Returns:
-            Predicted attributes ``[N, S]``, and the strangeness of each input as in :class:`Answer`, ``[N]``; both are
-            on the CPU.
+            The network's outputs ``[N, E]``, in most models the predicted attributes, and the strangeness of each input
+            as in :class:`Answer`, ``[N]``; both are on the CPU.
         """
-        predictions, strangeness = [torch.empty(0, len(self.semantics.attributes))], [torch.empty(0)]
+        outputs, strangeness = list[Tensor](), [torch.empty(0)]
         for regions, features in self.describe(inputs, batch_size, index):
-            predicted = self.network(regions)
-            predictions.append(predicted.cpu())
+            output = self.network(regions)
+            outputs.append(output.cpu())
             measured = features.new_full((len(features),), math.nan)
             if self.familiarity is not None:
-                measured = self.familiarity(features, self.highest_scores(predicted, candidates))
+                measured = self.familiarity(features, self.highest_scores(output, candidates))
             strangeness.append(measured.cpu())
-        return torch.cat(predictions), torch.cat(strangeness)
+        return torch.cat(outputs or [torch.empty(0, len(self.semantics.attributes))]), torch.cat(strangeness)
 
-    def highest_scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Float[Tensor, "B"]:
+    def highest_scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Float[Tensor, "B"]:
         """Return the highest score over the training table and the candidates, without subtracting γ, ``[B]``.
 
         Args:
-            predictions: predicted attributes, ``[B, S]``.
+            predictions: the network's outputs, ``[B, E]``.
             candidates: as for :meth:`scores`.
         """
         values = self.semantics.values
         if candidates is not None:
             values = torch.cat([values, self.semantics.with_classes_of(candidates).values])
-        return self.class_scores(predictions, values.to(predictions.device)).amax(dim=1)
+        return self.class_scores(predictions, values).amax(dim=1)
 
     @torch.inference_mode()
     def describe(
@@ -211,9 +216,9 @@ class ZeroShotClassifier(nn.Module):
             self.train(was_training)
 
     def compared(
-        self, predictions: Predictions, class_semantics: ClassMatrix
-    ) -> tuple[Float[Tensor, "B S"], Float[Tensor, "C S"]]:
-        """Return predictions ``[B, S]`` and class semantics ``[C, S]`` as the scores compare them.
+        self, predictions: Outputs, class_semantics: ClassMatrix
+    ) -> tuple[Float[Tensor, "B E"], Float[Tensor, "C S"]]:
+        """Return outputs ``[B, E]`` and class semantics ``[C, S]`` as the scores compare them.
 
         With ``centered``, the mean direction of the seen classes is subtracted from both, so that the cosine compares
         in what classes differ from the average class, and not what all of them share. With ``varied_only``, attributes
@@ -228,22 +233,25 @@ class ZeroShotClassifier(nn.Module):
             predictions, class_semantics = predictions * counted, class_semantics * counted
         return predictions, class_semantics
 
-    def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix) -> Scores:
-        """Return the scores of predictions ``[B, S]`` for classes ``[C, S]``, from which γ is not subtracted."""
-        return self.network.class_scores(*self.compared(predictions, class_semantics), self.scale)
+    def class_scores(self, predictions: Outputs, class_semantics: ClassMatrix) -> Scores:
+        """Return the scores of outputs ``[B, E]`` for classes ``[C, S]``, from which γ is not subtracted.
 
-    def scores(self, predictions: Predictions, candidates: ClassSemantics | None = None) -> Scores:
+        They are computed on the model's device and returned on that of the outputs.
+        """
+        compared = self.compared(predictions.to(self.device), class_semantics.to(self.device))
+        return self.network.class_scores(*compared, self.scale).to(predictions.device)
+
+    def scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Scores:
         """Return calibrated scores of the candidate classes, ``[B, C]``: the network's scores, less γ for seen classes.
 
         Args:
-            predictions: predicted attributes, ``[B, S]``.
+            predictions: the network's outputs, ``[B, E]``, as :meth:`examine` returns them.
             candidates: any classes described by the same attributes, which are joined by name; None means the classes
                 of the training table. Classes without training images need no new training.
         """
         candidates = self.semantics if candidates is None else self.semantics.with_classes_of(candidates)
         is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
-        values = candidates.values.to(predictions.device)
-        return self.class_scores(predictions, values) - self.gamma * is_seen
+        return self.class_scores(predictions, candidates.values) - self.gamma * is_seen
 
     def unseen_among(self, candidates: ClassSemantics) -> ClassSemantics:
         """Return the candidate classes that the model was not trained on.

@@ -74,7 +74,7 @@ def attribute_maps(
         else:
             with torch.inference_mode(mode=False), torch.enable_grad(), _kept_regions(backbone.network) as kept:
                 # Copies, because tensors that were made in inference mode cannot have gradients.
-                outputs = model(images.clone()).gather(1, columns.clone())
+                outputs = model.network.attributes_of(model(images.clone())).gather(1, columns.clone())
                 values = gradient_map(outputs, _regions_of_twice_the_side(kept))
     finally:
         model.train(was_training)

@@ -135,7 +135,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
 
     def predict_semantics(self, X: Any) -> Float[np.ndarray, "N S"]:
         """Return predicted attributes, ``[N, D] -> [N, S]``."""
-        return self._predictions(X).numpy()
+        return self.classifier_.attributes_of(self._outputs(X)).numpy()
 
     def class_scores(self, X: Any, classes: Candidates | None = None) -> Float[np.ndarray, "N K"]:
         """Return the score of every candidate class, lowered by ``gamma`` for those in training, ``[N, K]``.
@@ -194,17 +194,17 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         prefix = f"{outer}__"
         return {name.removeprefix(prefix): value for name, value in self._nested.items() if name.startswith(prefix)}
 
-    def _predictions(self, X: Any) -> torch.Tensor:
+    def _outputs(self, X: Any) -> torch.Tensor:
+        """Return the outputs of the network, in most models the predicted attributes, ``[N, E]``."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float32, reset=False)
-        return self.classifier_.predict_semantics(_tensor(X), ROWS)
+        return self.classifier_.examine(_tensor(X), ROWS)[0]
 
     def _scores(self, X: Any, candidates: DescribedClasses) -> Float[np.ndarray, "N K"]:
-        predictions = self._predictions(X)
+        outputs = self._outputs(X)
         # γ is read here, so that another value needs no new training.
         self.classifier_.gamma = self.gamma
-        scores = self.classifier_.scores(predictions.to(self.classifier_.device), candidates.semantics)
-        return scores.cpu().numpy()
+        return self.classifier_.scores(outputs, candidates.semantics).numpy()
 
     def _candidates(self, classes: Candidates | None) -> DescribedClasses:
         check_is_fitted(self)

@@ -14,20 +14,26 @@ from rezsl.data import Benchmark, Crop
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
 from rezsl.functional import l2_normalize
-from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Outputs, Predictions, Scores
 from rezsl.metrics import ClassError, SeenUnseen
 from rezsl.semantics import ClassSemantics
 
 
+def unchanged(outputs: Outputs) -> Predictions:
+    """Return the outputs of a model that predicts attributes."""
+    return outputs
+
+
 class GZSLEvaluator(nn.Module):
-    """Collect predicted attributes batch by batch, in any order and over several processes, and evaluate them.
+    """Collect a model's outputs batch by batch, in any order and over several processes, and evaluate them.
 
     Args:
         semantics: the table in whose rows labels count.
         candidates: names of the C candidate classes.
         seen: names of those that are seen.
-        score: computes class scores ``[B, C]`` from predictions ``[B, S]`` and class semantics ``[C, S]``.
-        dtype: of the true directions with which predictions are compared.
+        score: computes class scores ``[B, C]`` from outputs ``[B, E]`` and class semantics ``[C, S]``.
+        dtype: of the true directions with which predicted attributes are compared.
+        attributes_of: computes predicted attributes ``[B, S]`` from outputs; by default these are the attributes.
     """
 
     values: Tensor
@@ -39,12 +45,13 @@ class GZSLEvaluator(nn.Module):
         semantics: ClassSemantics,
         candidates: Sequence[str],
         seen: Collection[str],
-        score: Callable[[Predictions, ClassMatrix], Scores],
+        score: Callable[[Outputs, ClassMatrix], Scores],
         dtype: torch.dtype = torch.float32,
+        attributes_of: Callable[[Outputs], Predictions] = unchanged,
     ) -> None:
         super().__init__()
         self.classes, self.attributes, self.groups = tuple(candidates), semantics.attributes, semantics.groups
-        self.score = score
+        self.score, self.attributes_of = score, attributes_of
         rows = semantics.index(self.classes)
         position = torch.full((len(semantics.classes),), -1)
         position[rows] = torch.arange(len(rows))
@@ -54,8 +61,8 @@ class GZSLEvaluator(nn.Module):
         self.seen_unseen = SeenUnseen(torch.tensor([name in set(seen) for name in self.classes]))
         self.class_error = ClassError(len(rows), len(semantics.attributes))
 
-    def update(self, predictions: Predictions, labels: Labels, scores: Scores | None = None) -> None:
-        """Add samples by their predicted attributes ``[B, S]`` and their rows of the table ``[B]``.
+    def update(self, predictions: Outputs, labels: Labels, scores: Scores | None = None) -> None:
+        """Add samples by the model's outputs ``[B, E]`` and their rows of the table ``[B]``.
 
         ``scores`` are class scores ``[B, C]`` from which γ is not subtracted; None computes them. A sample of none of
         the candidate classes is a :class:`DataError`.
@@ -65,7 +72,8 @@ class GZSLEvaluator(nn.Module):
             raise DataError("labels: a sample belongs to none of the candidate classes")
         scores = self.score(predictions, self.values) if scores is None else scores
         self.seen_unseen.update(scores, labels)
-        self.class_error.update((l2_normalize(predictions) - self.directions[labels]).square(), labels)
+        predicted = l2_normalize(self.attributes_of(predictions))
+        self.class_error.update((predicted - self.directions[labels]).square(), labels)
 
     def result(self, gamma: float | None = None) -> Evaluation:
         """Return the evaluation of all samples so far; without a γ it uses the best one on these samples."""
@@ -98,19 +106,19 @@ class GZSLEvaluator(nn.Module):
 
     def samples(
         self,
-        predictions: Predictions,
+        predictions: Outputs,
         labels: Labels,
         scale: float,
         batch_size: int,
         temperature: float = 1.0,
         strangeness: Float[Tensor, "B"] | None = None,
     ) -> PredictedSamples:
-        """Return samples as an analysis needs them; ``labels`` are rows of the table, as for :meth:`update`."""
+        """Return samples as an analysis needs them; outputs and labels are those of :meth:`update`."""
         parts = predictions.split(batch_size)
         return PredictedSamples(
             semantics=ClassSemantics(self.classes, self.attributes, self.values, groups=self.groups),
             is_seen=self.seen_unseen.is_seen,
-            predictions=predictions,
+            predictions=torch.cat([self.attributes_of(part) for part in parts]),
             labels=self.position[labels],
             # In slices: a score per sample and class takes more memory than the predictions.
             compute_scores=lambda: torch.cat([self.score(part, self.values) for part in parts]),
@@ -200,7 +208,7 @@ def evaluate_samples(
     if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in table.classes]
-    evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, model.class_scores)
+    evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, model.class_scores, attributes_of=model.attributes_of)
     index = torch.cat([seen_index, unseen_index])
     predictions, strangeness = model.examine(benchmark.inputs, batch_size, index, table)
     labels = benchmark.labels[index]

@@ -1,6 +1,7 @@
 """The names of the shapes that appear in the signatures of rezsl.
 
-B samples, C classes, K classes present, S attributes, R image regions, D channels, L word-vector length.
+B samples, C classes, K classes present, S attributes, E numbers that a model computes for an image, R image regions, D
+channels, L word-vector length.
 """
 
 from typing import Literal
@@ -10,6 +11,7 @@ from torch import Tensor
 
 Regions = Float[Tensor, "B R D"]
 Pooled = Float[Tensor, "B *regions D"]
+Outputs = Float[Tensor, "B E"]
 Predictions = Float[Tensor, "B S"]
 ClassMatrix = Float[Tensor, "C S"]
 Labels = Int[Tensor, "B"]

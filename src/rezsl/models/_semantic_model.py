@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.files import Recorded
 from rezsl.functional import class_scores
-from rezsl.functional.shapes import ClassMatrix, Labels, Pooled, Predictions, Regions, Scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Outputs, Pooled, Predictions, Regions, Scores
 from rezsl.semantics import ClassSemantics
 
 Described = ClassSemantics | Float[Tensor, "S L"]
@@ -22,16 +22,19 @@ class TrainingOutput(NamedTuple):
     """The output of a model for training samples.
 
     Attributes:
-        prediction: predicted attributes, ``[B, S]``.
+        prediction: the model's output, ``[B, E]``; see :meth:`SemanticModel.forward`.
         penalty: a number that each sample adds to the objective besides the losses on its prediction, ``[B]``.
     """
 
-    prediction: Predictions
+    prediction: Outputs
     penalty: Float[Tensor, "B"]
 
 
 class SemanticModel(nn.Module, Recorded, ABC):
-    """Predicts every attribute from the regions of an image.
+    """Computes numbers from the regions of an image, by which any described class is scored.
+
+    For most models these numbers are the predicted attributes themselves. A model that scores classes in another space,
+    such as that of the features, overrides :meth:`class_scores` and :meth:`attributes_of`.
 
     The constructor is the only description of a model. Its first two parameters are ``region_dim`` and ``semantics``;
     all others are options with defaults and values that JSON can hold. The command line reads the options from the
@@ -96,16 +99,23 @@ class SemanticModel(nn.Module, Recorded, ABC):
         """Begin an epoch of training; by default nothing happens."""
 
     @abstractmethod
-    def forward(self, regions: Pooled) -> Predictions:
-        """Predict attributes, ``[B, …, D] -> [B, S]``."""
+    def forward(self, regions: Pooled) -> Outputs:
+        """Compute what :meth:`class_scores` and :meth:`attributes_of` need of an image, ``[B, …, D] -> [B, E]``.
+
+        For most models these are the predicted attributes, so that E is S.
+        """
+
+    def attributes_of(self, outputs: Outputs) -> Predictions:
+        """Return the attributes that outputs ``[B, E]`` predict, ``[B, S]``; by default the outputs themselves."""
+        return outputs
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
-        """Predict training samples, whose true attributes are ``target`` ``[B, S]``; by default without a penalty."""
+        """Compute outputs of samples with the true attributes ``target`` ``[B, S]``; by default without a penalty."""
         prediction = self(regions)
         return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))
 
-    def class_scores(self, predictions: Predictions, class_semantics: ClassMatrix, scale: float) -> Scores:
-        """Score predictions against each class, ``[B, S], [C, S] -> [B, C]``; by default cosine × scale."""
+    def class_scores(self, predictions: Outputs, class_semantics: ClassMatrix, scale: float) -> Scores:
+        """Score outputs against each class, ``[B, E], [C, S] -> [B, C]``; by default cosine × scale."""
         return class_scores(predictions, class_semantics, scale)
 
 

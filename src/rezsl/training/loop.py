@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
+from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, GZSLEvaluator
@@ -59,8 +60,10 @@ def train_stage(
     classifier, evaluator, held_out = stage.classifier, None, index[:0]
     if validation is not None:
         held_out, unseen = torch.cat(validation), benchmark.class_names(validation[1])
-        candidates = (*classifier.seen_classes, *unseen)
-        evaluator = GZSLEvaluator(benchmark.semantics, candidates, classifier.seen_classes, classifier.class_scores)
+        candidates, seen = (*classifier.seen_classes, *unseen), classifier.seen_classes
+        evaluator = GZSLEvaluator(
+            benchmark.semantics, candidates, seen, classifier.class_scores, attributes_of=classifier.attributes_of
+        )
     if isinstance(classifier.network, ClosedForm):
         if training.mixup not in ("auto", 0.0):
             name = type(classifier.network).__name__
@@ -159,10 +162,13 @@ def _train(
 
 @torch.no_grad()
 def _validate(
-    model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
+    model: WeightAverage, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
 ) -> Evaluation:
     """Return the metrics of a model on validation samples, at the γ that is best for them."""
     evaluator.reset()
+    assert isinstance(model.module, ZeroShotClassifier)
+    # The scores may have weights of their own, which must be the averaged ones as well.
+    evaluator.score, evaluator.attributes_of = model.module.class_scores, model.module.attributes_of
     predicted, truth = list[Tensor](), list[Tensor]()
     for inputs, labels in held_out:
         with fabric.autocast():
@@ -210,7 +216,7 @@ def _solve(
     network.solve(batches, benchmark.semantics.values[rows])
     validation = None
     if evaluator is not None:
-        predictions = classifier.predict_semantics(benchmark.inputs, ROWS, held_out)
+        predictions = classifier.examine(benchmark.inputs, ROWS, held_out)[0]
         for part, labels in zip(predictions.split(ROWS), benchmark.labels[held_out].split(ROWS), strict=True):
             evaluator.update(part, labels)
         samples = evaluator.samples(predictions, benchmark.labels[held_out], classifier.scale, ROWS)
