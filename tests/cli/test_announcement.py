@@ -56,7 +56,21 @@ def test_the_network_and_the_folds_of_photos(tmp_path: Path, size: int, network:
 )
 def test_a_network_that_was_named(name: str, options: dict[str, Any], network: str) -> None:
     backbone = cast(Any, Namespace)({"class_path": f"somewhere.{name}", "init_args": options})
-    assert announced(load_digits(), backbone, Training()) == [f"images of 8 pixels: {network}"]
+    assert announced(load_digits(), backbone, Training(folds=1)) == [f"images of 8 pixels: {network}"]
+
+
+def test_settings_of_a_frozen_network_are_chosen_over_folds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rezsl.training.protocol.FEW_CLASSES", 2)
+    monkeypatch.setattr("rezsl.cli._announcement.FEW_CLASSES", 2)
+    frozen = cast(Any, Namespace)(
+        {"class_path": "rezsl.regions.pretrained", "init_args": {"source": "x/y", "trainable_stages": 0}}
+    )
+    digits = load_digits()
+    assert announced(digits, frozen, Training())[1:] == [
+        "settings and γ are chosen over 4 folds of the 7 seen classes (--folds 1 takes the 2 validation classes alone and "
+        "is faster)"
+    ]
+    assert announced(digits, frozen, Training(centered=True, mixup=1))[1:] == []
 
 
 def test_it_is_printed_before_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

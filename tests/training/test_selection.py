@@ -22,7 +22,7 @@ from rezsl.training import Batches, Choice, Optimization, Setup, Training, selec
 from rezsl.training._assembly import ModelBuilder
 from rezsl.training._step import TrainingStep
 from rezsl.training.callbacks import BestEpoch
-from rezsl.training.protocol import choice_over
+from rezsl.training.protocol import choice_over, selection_splits
 from tests.oracles import scoring as oracle
 from tests.training.interruptions import PowerCut, PowerCutError
 
@@ -46,12 +46,15 @@ def test_the_average_of_curves_is_the_mean_at_every_gamma(generator: torch.Gener
     assert alone.best() == curves[0].best()
 
 
-def test_folds_choose_the_epoch_and_gamma_that_are_best_for_all(generator: torch.Generator) -> None:
+@pytest.mark.parametrize("unseen_classes", [4, 5])
+def test_folds_choose_the_epoch_and_gamma_that_are_best_for_all(
+    generator: torch.Generator, unseen_classes: int
+) -> None:
     folds = [BestEpoch(patience=9) for _ in range(2)]
     for fold, epochs in zip(folds, (3, 2), strict=True):
         for epoch in range(1, epochs + 1):
             fold.curves.append(random_curve(generator))
-            fold.epochs.append(Choice(epoch, 0.0, 0.5 + 0.1 * epoch, 0.0, 0.0, 0.0, 4))
+            fold.epochs.append(Choice(epoch, 0.0, 0.5 + 0.1 * epoch, 0.0, 0.0, 0.0, unseen_classes))
     choice = choice_over(folds, highest=False)
     best = {}
     for epoch in range(2):
@@ -59,13 +62,14 @@ def test_folds_choose_the_epoch_and_gamma_that_are_best_for_all(generator: torch
         kept = max(
             float(end) for end, seen in zip(curve.gamma[1:], curve.seen, strict=False) if seen >= 0.6 * curve.seen[0]
         )
-        best[epoch] = curve.at((curve.best().gamma + kept) / 2)
+        few = unseen_classes < 5
+        best[epoch] = curve.at((curve.best().gamma + kept) / 2) if few else curve.best()
     expected = max(best, key=lambda epoch: best[epoch].harmonic_mean)
     assert choice.epochs == expected + 1
     assert choice.gamma == best[expected].gamma
     assert choice.harmonic_mean == pytest.approx(best[expected].harmonic_mean)
     assert choice.t1 == pytest.approx(0.5 + 0.1 * choice.epochs)
-    assert (choice.folds, choice.unseen_classes) == (2, 8)
+    assert (choice.folds, choice.unseen_classes) == (2, 2 * unseen_classes)
 
 
 @pytest.mark.parametrize("folds", [2, 3, 20])
@@ -209,6 +213,14 @@ def as_regions(features: Benchmark, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the settings be chosen for these features, as they are for regions of a frozen backbone."""
     candidates = Training.candidates
     monkeypatch.setattr(Training, "candidates", lambda self, _=True: candidates(self, frozen_regions=True))
+
+
+def test_settings_are_chosen_over_folds_and_what_is_given_is_not(features: Benchmark) -> None:
+    def folds(frozen_regions: bool, **given: Any) -> int:
+        return len(selection_splits(features, replace(QUICK, folds="auto", **given), frozen_regions))
+
+    assert folds(True) == folds(True, mixup=0.0) == folds(True, centered=True) == 4
+    assert folds(False) == folds(True, centered=True, mixup=1.0) == folds(True, protocol="oracle") == 1
 
 
 @pytest.mark.parametrize("model", [ESZSL, Bilinear])

@@ -163,11 +163,13 @@ class Choice:
     def over(cls, folds: Sequence["Choice"], curve: SeenUnseenCurve) -> "Choice":
         """Return the choice of one epoch over class folds and the average of their curves.
 
-        Folds are drawn where validation classes are few, and there the best γ differs widely from draw to draw. So it
-        is averaged with the γ at which 60 % of the held-out seen images that are right stay right, which does not rest
-        on the few classes (see docs/results.md).
+        Where a fold has fewer than :data:`FEW_CLASSES` validation classes, the best γ differs widely from draw to draw.
+        So it is averaged there with the γ at which a share of :data:`KEPT` of the held-out seen images that are right
+        stays right, which does not rest on the few classes (see docs/results.md).
         """
-        point, count = curve.at((curve.best().gamma + curve.keeping(KEPT)) / 2), len(folds)
+        point, count = curve.best(), len(folds)
+        if min(fold.unseen_classes for fold in folds) < FEW_CLASSES:
+            point = curve.at((point.gamma + curve.keeping(KEPT)) / 2)
         return cls(
             epochs=folds[0].epochs,
             gamma=point.gamma,

@@ -174,9 +174,10 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     """
     setup = setup.with_regions()
     training, highest = setup.training, setup.training.protocol == "oracle"
-    splits, run = selection_splits(setup.data, training), setup.run
+    frozen_regions, run = setup.data.regions is not None, setup.run
+    splits = selection_splits(setup.data, training, frozen_regions)
     found: list[tuple[list[ZeroShotClassifier], Choice]] = []
-    for candidate in training.candidates(setup.data.regions is not None):
+    for candidate in training.candidates(frozen_regions):
         if found and not _applies(candidate, found[0][0][0]):
             continue
         folds = [BestEpoch(training.patience, highest) for _ in splits]
@@ -286,12 +287,19 @@ def train_classifier(
     return classifier.eval()
 
 
-def selection_splits(data: Benchmark, training: Training) -> tuple[SelectionSplit, ...]:
-    """Return, for each class fold, the samples that the selection trains on, and those that it chooses by."""
+def selection_splits(data: Benchmark, training: Training, frozen_regions: bool) -> tuple[SelectionSplit, ...]:
+    """Return, for each class fold, the samples that the selection trains on, and those that it chooses by.
+
+    Args:
+        data: the benchmark.
+        training: the settings of the training.
+        frozen_regions: whether the training is on regions of a frozen backbone, see :meth:`Training.candidates`.
+    """
     if training.protocol == "honest":
         split = selection_split(data, training.seed)
         few = len(data.class_names(split.val_unseen)) < FEW_CLASSES and data.of_photos
-        folds = (AUTO_FOLDS if few else 1) if training.folds == "auto" else training.folds
+        choosing = len(training.candidates(frozen_regions)) > 1
+        folds = (AUTO_FOLDS if few or choosing else 1) if training.folds == "auto" else training.folds
         return (split,) if folds == 1 else class_folds(data, folds, training.seed)
     if not (len(data.split.test_seen) and len(data.split.test_unseen)):
         raise ArgumentError(

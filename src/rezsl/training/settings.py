@@ -151,8 +151,9 @@ class Training:
         varied_only: leave attributes out of the scores in which all training classes are equal.
         folds: class folds of the selection. Each of k folds holds a k-th of the seen classes out of its training, and
             the number of epochs and γ are chosen for all folds together, see :meth:`Choice.over`. 1 takes the
-            benchmark's validation classes; ``auto`` takes 4 folds for photos with fewer than 5 validation classes, on
-            which γ cannot rest, and otherwise 1.
+            benchmark's validation classes; ``auto`` takes 4 folds where one draw of validation classes decides too
+            little, and otherwise 1: for photos with fewer than 5 validation classes, on which γ cannot rest, and where
+            ``centered`` or ``mixup`` is chosen.
         optimization: optimizer and learning-rate schedule.
         batches: how samples are drawn into batches.
         augmentation: random changes to training images; None leaves them as they are.
