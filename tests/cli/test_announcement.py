@@ -70,7 +70,7 @@ def test_settings_of_a_frozen_network_are_chosen_over_folds(monkeypatch: pytest.
         "settings and γ are chosen over 4 folds of the 7 seen classes (--folds 1 takes the 2 validation classes alone and "
         "is faster)"
     ]
-    assert announced(digits, frozen, Training(centered=True, mixup=1))[1:] == []
+    assert announced(digits, frozen, Training(centered=True, mixup=1.0))[1:] == []
 
 
 def test_it_is_printed_before_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
