@@ -40,3 +40,13 @@ def mean_class_accuracy(predicted: Integers, target: Integers) -> float:
     """The mean of class_accuracies, each class in the target counting the same."""
     accuracies = class_accuracies(predicted, target)
     return sum(accuracies.values()) / len(accuracies)
+
+
+def expected_attributes(scores: Floats, seen_semantics: Floats) -> Floats:
+    """Attribute s of sample i: Σ_c p_ic A_cs with p_i the softmax of its scores of the seen classes."""
+    result = np.zeros((len(scores), seen_semantics.shape[1]), dtype=np.float64)
+    for i, row in enumerate(scores):
+        total = sum(math.exp(float(score) - max(row)) for score in row)
+        for score, attributes in zip(row, seen_semantics, strict=True):
+            result[i] += math.exp(float(score) - max(row)) / total * attributes
+    return result

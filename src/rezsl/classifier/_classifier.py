@@ -14,7 +14,7 @@ from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Crop, FeatureFormat, ImageFormat
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
-from rezsl.functional.shapes import ClassMatrix, Outputs, Predictions, Protocol, Regions, Scores
+from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
 from rezsl.semantics import ClassSemantics
@@ -59,7 +59,7 @@ class ZeroShotClassifier(nn.Module):
 
     Args:
         backbone: computes regions from inputs.
-        network: predicts attributes from regions.
+        network: predicts attributes from regions, or scores classes in another way.
         semantics: the classes of the training table; predictions can use other classes. Word vectors, groups and places
             are replaced by those that the network was made with, so that a saved model gives the same network.
         seen_classes: names of the classes with training images.
@@ -73,12 +73,16 @@ class ZeroShotClassifier(nn.Module):
         temperature: positive number by which scores are divided before their softmax gives probabilities.
         familiarity: recognises inputs of another kind than the training images; None accepts every input.
 
+    Attributes:
+        seen: the table of the seen classes.
+
     Raises:
         ArgumentError: an option is out of range, the network was made with other attributes, or its scores are no
             cosines, which alone can be centered and leave attributes out.
         DataError: a seen class is not in the table.
     """
 
+    seen_values: Float[Tensor, "K S"]
     origin: Float[Tensor, "S"]
     counted: Bool[Tensor, "S"]
 
@@ -98,7 +102,8 @@ class ZeroShotClassifier(nn.Module):
     ) -> None:
         super().__init__()
         semantics = _as_network_reads_it(semantics, network)
-        seen = semantics.values[semantics.index(seen_classes)]
+        self.seen = semantics.only(seen_classes)
+        seen = self.seen.values
         check_positive(scale=scale, temperature=temperature)
         if not math.isfinite(gamma):
             raise ArgumentError(f"gamma: expected a finite number, got {gamma!r}")
@@ -114,9 +119,10 @@ class ZeroShotClassifier(nn.Module):
                     f"set it to false"
                 )
         self.centered, self.varied_only = centered, varied_only
-        # Both follow from the table and the seen classes, so they are not saved.
+        # All three follow from the table and the seen classes, so they are not saved.
         origin = l2_normalize(seen).mean(dim=0) if centered else seen.new_zeros(seen.shape[1])
         counted = varied_attributes(seen) if varied_only else torch.ones(seen.shape[1], dtype=torch.bool)
+        self.register_buffer("seen_values", seen, persistent=False)
         self.register_buffer("origin", origin, persistent=False)
         self.register_buffer("counted", counted, persistent=False)
 
@@ -139,7 +145,7 @@ class ZeroShotClassifier(nn.Module):
     @property
     def device(self) -> torch.device:
         """The device of the parameters."""
-        return next(self.network.parameters()).device
+        return self.origin.device
 
     def predict_semantics(
         self,
@@ -148,12 +154,20 @@ class ZeroShotClassifier(nn.Module):
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
         """Predict the attributes of many inputs, ``[N, S]`` on the CPU; the arguments are those of :meth:`examine`."""
-        return self.attributes_of(self.examine(inputs, batch_size, index)[0])
+        outputs = self.examine(inputs, batch_size, index)[0]
+        with torch.no_grad():
+            return self.attributes_of(outputs)
 
-    @torch.no_grad()
     def attributes_of(self, outputs: Outputs) -> Predictions:
-        """Return the attributes that the network's outputs ``[B, E]`` predict, ``[B, S]``, on the outputs' device."""
-        return self.network.attributes_of(outputs.to(self.device)).to(outputs.device)
+        """Return the attributes that the network's outputs ``[B, E]`` predict, ``[B, S]``, on the outputs' device.
+
+        Where the network predicts none, they are the expected attributes under the probabilities of the seen classes,
+        Â_i = Σ_c softmax(scores_i)_c · A_c, as in indirect attribute prediction (Lampert et al., TPAMI 2014).
+        """
+        if self.network.predicts_attributes:
+            return self.network.attributes_of(outputs.to(self.device)).to(outputs.device)
+        scores = self.class_scores(outputs, self.network.class_vectors(self.seen))
+        return scores.softmax(dim=1) @ self.seen_values.to(scores)
 
     @torch.inference_mode()
     def examine(
@@ -183,7 +197,9 @@ class ZeroShotClassifier(nn.Module):
             if self.familiarity is not None:
                 measured = self.familiarity(features, self.highest_scores(output, candidates))
             strangeness.append(measured.cpu())
-        return torch.cat(outputs or [torch.empty(0, len(self.semantics.attributes))]), torch.cat(strangeness)
+        if not outputs:  # no input has outputs of the same width
+            outputs.append(self.network(torch.empty(0, 1, self.backbone.region_dim, device=self.device)).cpu())
+        return torch.cat(outputs), torch.cat(strangeness)
 
     def highest_scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Float[Tensor, "B"]:
         """Return the highest score over the training table and the candidates, without subtracting γ, ``[B]``.
@@ -192,10 +208,10 @@ class ZeroShotClassifier(nn.Module):
             predictions: the network's outputs, ``[B, E]``.
             candidates: as for :meth:`scores`.
         """
-        values = self.semantics.values
+        vectors = self.class_vectors(self.semantics)
         if candidates is not None:
-            values = torch.cat([values, self.semantics.with_classes_of(candidates).values])
-        return self.class_scores(predictions, values).amax(dim=1)
+            vectors = torch.cat([vectors, self.class_vectors(candidates)])
+        return self.class_scores(predictions, vectors).amax(dim=1)
 
     @torch.inference_mode()
     def describe(
@@ -215,10 +231,8 @@ class ZeroShotClassifier(nn.Module):
         finally:
             self.train(was_training)
 
-    def compared(
-        self, predictions: Outputs, class_semantics: ClassMatrix
-    ) -> tuple[Float[Tensor, "B E"], Float[Tensor, "C S"]]:
-        """Return outputs ``[B, E]`` and class semantics ``[C, S]`` as the scores compare them.
+    def compared(self, predictions: Outputs, class_vectors: ClassVectors) -> tuple[Outputs, ClassVectors]:
+        """Return outputs ``[B, E]`` and vectors of classes ``[C, V]`` as the scores compare them.
 
         With ``centered``, the mean direction of the seen classes is subtracted from both, so that the cosine compares
         in what classes differ from the average class, and not what all of them share. With ``varied_only``, attributes
@@ -227,18 +241,22 @@ class ZeroShotClassifier(nn.Module):
         if self.centered:
             origin = self.origin.to(predictions)
             predictions = predictions - origin
-            class_semantics = l2_normalize(class_semantics.to(predictions.dtype)) - origin
+            class_vectors = l2_normalize(class_vectors.to(predictions.dtype)) - origin
         if self.varied_only:
             counted = self.counted.to(predictions.device)
-            predictions, class_semantics = predictions * counted, class_semantics * counted
-        return predictions, class_semantics
+            predictions, class_vectors = predictions * counted, class_vectors * counted
+        return predictions, class_vectors
 
-    def class_scores(self, predictions: Outputs, class_semantics: ClassMatrix) -> Scores:
-        """Return the scores of outputs ``[B, E]`` for classes ``[C, S]``, from which γ is not subtracted.
+    def class_vectors(self, classes: ClassSemantics) -> ClassVectors:
+        """Return the numbers by which the network recognises any described classes, ``[C, V]``."""
+        return self.network.class_vectors(self.semantics.with_classes_of(classes)).to(self.device)
+
+    def class_scores(self, predictions: Outputs, class_vectors: ClassVectors) -> Scores:
+        """Return the scores of outputs ``[B, E]`` for :meth:`class_vectors`, from which γ is not subtracted.
 
         They are computed on the model's device and returned on that of the outputs.
         """
-        compared = self.compared(predictions.to(self.device), class_semantics.to(self.device))
+        compared = self.compared(predictions.to(self.device), class_vectors.to(self.device))
         return self.network.class_scores(*compared, self.scale).to(predictions.device)
 
     def scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Scores:
@@ -249,9 +267,9 @@ class ZeroShotClassifier(nn.Module):
             candidates: any classes described by the same attributes, which are joined by name; None means the classes
                 of the training table. Classes without training images need no new training.
         """
-        candidates = self.semantics if candidates is None else self.semantics.with_classes_of(candidates)
+        candidates = self.semantics if candidates is None else candidates
         is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
-        return self.class_scores(predictions, candidates.values) - self.gamma * is_seen
+        return self.class_scores(predictions, self.class_vectors(candidates)) - self.gamma * is_seen
 
     def unseen_among(self, candidates: ClassSemantics) -> ClassSemantics:
         """Return the candidate classes that the model was not trained on.
@@ -259,14 +277,13 @@ class ZeroShotClassifier(nn.Module):
         Raises:
             DataError: it was trained on all of them.
         """
-        rows = [row for row, name in enumerate(candidates.classes) if name not in self.seen_classes]
-        if not rows:
+        names = [name for name in candidates.classes if name not in self.seen_classes]
+        if not names:
             raise DataError(
                 "classes: expected at least one without training images, got only classes that the model was trained "
                 "on; give a table with new classes"
             )
-        names = tuple(candidates.classes[row] for row in rows)
-        return replace(candidates, classes=names, values=candidates.values[rows])
+        return candidates.only(names)
 
     def classify(
         self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1

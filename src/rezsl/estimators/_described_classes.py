@@ -1,7 +1,7 @@
 """Labels of any kind, joined with the rows of class semantics that describe them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -92,7 +92,4 @@ class DescribedClasses:
         return [row[label] for label in listed]
 
     def _rows(self, rows: list[int]) -> "DescribedClasses":
-        names = tuple(self.semantics.classes[row] for row in rows)
-        return DescribedClasses(
-            self.labels[rows], replace(self.semantics, classes=names, values=self.semantics.values[rows])
-        )
+        return DescribedClasses(self.labels[rows], self.semantics.only(self.semantics.classes[row] for row in rows))

@@ -199,8 +199,7 @@ def analyse_validation(
     with reading(path, expected, RunDirectoryError):
         classes, seen, gamma = content["classes"].tolist(), content["seen"].tolist(), float(content["gamma"])
         index = torch.from_numpy(content["index"])
-    table = benchmark.semantics
-    table = replace(table, classes=tuple(classes), values=table.values[table.index(classes)])
+    table = benchmark.semantics.only(classes)
     saved = load_predictions(path, table)
     rows = torch.tensor(benchmark.semantics.index(classes))
     if int(index.max()) >= len(benchmark.labels) or not torch.equal(benchmark.labels[index], rows[saved.labels]):

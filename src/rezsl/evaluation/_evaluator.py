@@ -14,7 +14,7 @@ from rezsl.data import Benchmark, Crop
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
 from rezsl.functional import l2_normalize
-from rezsl.functional.shapes import ClassMatrix, Labels, Outputs, Predictions, Scores
+from rezsl.functional.shapes import ClassVectors, Labels, Outputs, Predictions, Scores
 from rezsl.metrics import ClassError, SeenUnseen
 from rezsl.semantics import ClassSemantics
 
@@ -31,12 +31,14 @@ class GZSLEvaluator(nn.Module):
         semantics: the table in whose rows labels count.
         candidates: names of the C candidate classes.
         seen: names of those that are seen.
-        score: computes class scores ``[B, C]`` from outputs ``[B, E]`` and class semantics ``[C, S]``.
+        score: computes class scores ``[B, C]`` from outputs ``[B, E]`` and vectors of the classes ``[C, V]``.
         dtype: of the true directions with which predicted attributes are compared.
         attributes_of: computes predicted attributes ``[B, S]`` from outputs; by default these are the attributes.
+        class_vectors: the vectors of the candidates, ``[C, V]``; None takes their class semantics.
     """
 
     values: Tensor
+    vectors: Tensor
     directions: Tensor
     position: Tensor
 
@@ -45,9 +47,10 @@ class GZSLEvaluator(nn.Module):
         semantics: ClassSemantics,
         candidates: Sequence[str],
         seen: Collection[str],
-        score: Callable[[Outputs, ClassMatrix], Scores],
+        score: Callable[[Outputs, ClassVectors], Scores],
         dtype: torch.dtype = torch.float32,
         attributes_of: Callable[[Outputs], Predictions] = unchanged,
+        class_vectors: ClassVectors | None = None,
     ) -> None:
         super().__init__()
         self.classes, self.attributes, self.groups = tuple(candidates), semantics.attributes, semantics.groups
@@ -55,11 +58,23 @@ class GZSLEvaluator(nn.Module):
         rows = semantics.index(self.classes)
         position = torch.full((len(semantics.classes),), -1)
         position[rows] = torch.arange(len(rows))
-        self.register_buffer("values", semantics.values[rows], persistent=False)
+        values = semantics.values[rows]
+        self.register_buffer("values", values, persistent=False)
+        self.register_buffer("vectors", values if class_vectors is None else class_vectors.cpu(), persistent=False)
         self.register_buffer("directions", l2_normalize(semantics.values[rows].to(dtype)), persistent=False)
         self.register_buffer("position", position, persistent=False)
         self.seen_unseen = SeenUnseen(torch.tensor([name in set(seen) for name in self.classes]))
         self.class_error = ClassError(len(rows), len(semantics.attributes))
+
+    @classmethod
+    def of(
+        cls, model: ZeroShotClassifier, table: ClassSemantics, candidates: Sequence[str], seen: Collection[str]
+    ) -> "GZSLEvaluator":
+        """Return an evaluator of a model's outputs; the other arguments are those of the class."""
+        vectors = model.class_vectors(table.only(candidates))
+        return cls(
+            table, candidates, seen, model.class_scores, attributes_of=model.attributes_of, class_vectors=vectors
+        )
 
     def update(self, predictions: Outputs, labels: Labels, scores: Scores | None = None) -> None:
         """Add samples by the model's outputs ``[B, E]`` and their rows of the table ``[B]``.
@@ -70,7 +85,7 @@ class GZSLEvaluator(nn.Module):
         labels = self.position[labels]
         if bool((labels < 0).any()):
             raise DataError("labels: a sample belongs to none of the candidate classes")
-        scores = self.score(predictions, self.values) if scores is None else scores
+        scores = self.score(predictions, self.vectors) if scores is None else scores
         self.seen_unseen.update(scores, labels)
         predicted = l2_normalize(self.attributes_of(predictions))
         self.class_error.update((predicted - self.directions[labels]).square(), labels)
@@ -121,7 +136,7 @@ class GZSLEvaluator(nn.Module):
             predictions=torch.cat([self.attributes_of(part) for part in parts]),
             labels=self.position[labels],
             # In slices: a score per sample and class takes more memory than the predictions.
-            compute_scores=lambda: torch.cat([self.score(part, self.values) for part in parts]),
+            compute_scores=lambda: torch.cat([self.score(part, self.vectors) for part in parts]),
             scale=scale,
             temperature=temperature,
             strangeness=strangeness,
@@ -208,7 +223,7 @@ def evaluate_samples(
     if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in table.classes]
-    evaluator = GZSLEvaluator(table, (*seen, *unseen), seen, model.class_scores, attributes_of=model.attributes_of)
+    evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen)
     index = torch.cat([seen_index, unseen_index])
     predictions, strangeness = model.examine(benchmark.inputs, batch_size, index, table)
     labels = benchmark.labels[index]

@@ -1,7 +1,7 @@
 """The names of the shapes that appear in the signatures of rezsl.
 
-B samples, C classes, K classes present, S attributes, E numbers that a model computes for an image, R image regions, D
-channels, L word-vector length.
+B samples, C classes, K classes present, S attributes, E numbers that a model computes for an image, V numbers that it
+reads of a class, R image regions, D channels, L word-vector length.
 """
 
 from typing import Literal
@@ -14,6 +14,7 @@ Pooled = Float[Tensor, "B *regions D"]
 Outputs = Float[Tensor, "B E"]
 Predictions = Float[Tensor, "B S"]
 ClassMatrix = Float[Tensor, "C S"]
+ClassVectors = Float[Tensor, "C V"]
 Labels = Int[Tensor, "B"]
 ClassMask = Bool[Tensor, "C"]
 Scores = Float[Tensor, "B C"]

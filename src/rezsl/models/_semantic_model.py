@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.files import Recorded
 from rezsl.functional import class_scores
-from rezsl.functional.shapes import ClassMatrix, Labels, Outputs, Pooled, Predictions, Regions, Scores
+from rezsl.functional.shapes import ClassMatrix, ClassVectors, Labels, Outputs, Pooled, Predictions, Regions, Scores
 from rezsl.semantics import ClassSemantics
 
 Described = ClassSemantics | Float[Tensor, "S L"]
@@ -34,7 +34,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
     """Computes numbers from the regions of an image, by which any described class is scored.
 
     For most models these numbers are the predicted attributes themselves. A model that scores classes in another space,
-    such as that of the features, overrides :meth:`class_scores` and :meth:`attributes_of`.
+    such as that of the features, overrides :meth:`class_scores`, and :meth:`attributes_of` or ``predicts_attributes``.
 
     The constructor is the only description of a model. Its first two parameters are ``region_dim`` and ``semantics``;
     all others are options with defaults and values that JSON can hold. The command line reads the options from the
@@ -46,14 +46,20 @@ class SemanticModel(nn.Module, Recorded, ABC):
     Attributes:
         whole_batches: whether ``training_forward`` must be called once per batch, because it keeps a state between
             calls.
-        scores_are_cosines: whether ``class_scores`` are cosines times the scale, so that each attribute has a share
-            in them. A class that overrides ``class_scores`` has none unless it sets this attribute.
+        predicts_attributes: whether ``attributes_of`` outputs are defined by the model. Otherwise they are those that
+            the scores of the seen classes let expect, see :meth:`rezsl.ZeroShotClassifier.attributes_of`.
+        scores_are_cosines: whether ``class_scores`` are cosines of attributes times the scale, so that each attribute
+            has a share in them. A class that overrides ``class_scores`` or ``class_vectors`` has none unless it sets
+            this attribute.
+        scaled_features: whether features, and regions of a store, are centered and scaled before they reach the model.
         slow_parts: names of the layers and parameters that learn at a fraction of the learning rate.
         readout_parts: names of those of the last layer, which training in two stages trains again.
     """
 
     whole_batches: ClassVar[bool] = False
+    predicts_attributes: ClassVar[bool] = True
     scores_are_cosines: ClassVar[bool] = True
+    scaled_features: ClassVar[bool] = True
     slow_parts: ClassVar[tuple[str, ...]] = ()
     readout_parts: ClassVar[tuple[str, ...]] = ()
 
@@ -66,7 +72,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
                 f"{cls.__name__}: expected a constructor (region_dim, semantics, <options>), got "
                 f"({', '.join(parameters)}); rename its first two parameters"
             )
-        if "class_scores" in vars(cls):
+        if {"class_scores", "class_vectors"} & set(vars(cls)):
             cls.scores_are_cosines = vars(cls).get("scores_are_cosines", False)
         if name is None:
             return
@@ -114,8 +120,12 @@ class SemanticModel(nn.Module, Recorded, ABC):
         prediction = self(regions)
         return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))
 
-    def class_scores(self, predictions: Outputs, class_semantics: ClassMatrix, scale: float) -> Scores:
-        """Score outputs against each class, ``[B, E], [C, S] -> [B, C]``; by default cosine × scale."""
+    def class_vectors(self, classes: ClassSemantics) -> ClassVectors:
+        """Return the numbers by which ``class_scores`` recognises each class, ``[C, V]``; by default its attributes."""
+        return classes.values
+
+    def class_scores(self, predictions: Outputs, class_semantics: ClassVectors, scale: float) -> Scores:
+        """Score outputs against ``class_vectors``, ``[B, E], [C, V] -> [B, C]``; by default cosine × scale."""
         return class_scores(predictions, class_semantics, scale)
 
 

@@ -114,6 +114,11 @@ class ClassSemantics:
             )
         return [row[name] for name in names]
 
+    def only(self, names: Iterable[str]) -> "ClassSemantics":
+        """Return the table of the named classes alone, in this order; the errors are those of :meth:`index`."""
+        names = tuple(names)
+        return replace(self, classes=names, values=self.values[self.index(names)])
+
     def classes_of(self, labels: Int[Tensor, "K"]) -> tuple[str, ...]:
         """Return the names of the classes that occur among labels, in the table's order."""
         return tuple(self.classes[row] for row in labels.unique().tolist())

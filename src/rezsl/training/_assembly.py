@@ -16,7 +16,7 @@ from rezsl.classifier import ZeroShotClassifier, model_of_images
 from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, natural_size, read_images
 from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet, HasAttention, MLPRegressor, SemanticModel
-from rezsl.regions import Backbone, FeatureScaler, ImageBackbone, cached_regions, pretrained, small_resnet
+from rezsl.regions import FeatureScaler, ImageBackbone, cached_regions, pretrained, small_resnet
 from rezsl.regions.image_backbone import POOLED
 from rezsl.semantics import ClassSemantics, encode_words, load_word_vectors
 from rezsl.training.settings import Training
@@ -84,14 +84,8 @@ def new_classifier(
 ) -> ZeroShotClassifier:
     """Return a classifier whose random weights only the seed decides; its seen classes are those of the samples."""
     torch.manual_seed(training.seed)
-    input_stage: Backbone
-    if data.kind == "features":
-        assert isinstance(data.inputs, Tensor)
-        regions = data.regions.to_json() if data.regions is not None else None
-        pooled = regions is not None and regions["backbone"]["arguments"].get("pooling") in POOLED
-        input_stage = FeatureScaler.from_features(data.inputs, train_index, regions, per_channel=pooled)
-    else:
-        input_stage = new_backbone(data, backbone)
+    images = new_backbone(data, backbone) if data.kind == "images" else None
+    region_dim = _feature_dim(data) if images is None else images.region_dim
     if model is None:
         # Attention over a single region has nothing to choose from.
         single = isinstance(data.inputs, Tensor) and (data.inputs.ndim == 2 or data.inputs.shape[1] == 1)
@@ -99,10 +93,10 @@ def new_classifier(
     # A feature vector describes the whole image, so its attributes have no places.
     has_regions = data.kind == "images" or data.regions is not None
     semantics = data.semantics if has_regions else replace(data.semantics, places=None)
-    network = model(input_stage.region_dim, semantics)
+    network = model(region_dim, semantics)
     seen = data.class_names(train_index)
     return ZeroShotClassifier(
-        input_stage,
+        _feature_stage(data, train_index, network.scaled_features) if images is None else images,
         network,
         semantics,
         seen,
@@ -111,6 +105,21 @@ def new_classifier(
         centered=training.centered is True,
         varied_only=training.varied_only,
     )
+
+
+def _feature_dim(data: Benchmark) -> int:
+    assert isinstance(data.inputs, Tensor)
+    return data.inputs.shape[-1]
+
+
+def _feature_stage(data: Benchmark, train_index: Int[Tensor, "N"], scaled: bool) -> FeatureScaler:
+    """Return what passes features to a model: centered and scaled as the training samples need it, or as they are."""
+    regions = data.regions.to_json() if data.regions is not None else None
+    if not scaled:
+        return FeatureScaler(_feature_dim(data), regions)
+    assert isinstance(data.inputs, Tensor)
+    pooled = regions is not None and regions["backbone"]["arguments"].get("pooling") in POOLED
+    return FeatureScaler.from_features(data.inputs, train_index, regions, per_channel=pooled)
 
 
 def with_word_vectors(

@@ -48,7 +48,8 @@ class TrainingStep(nn.Module):
         # A copy, because the loss keeps errors and learns parameters that belong to one training.
         loss = deepcopy(training.loss)
         rows = labels.unique()
-        semantics = benchmark.semantics.values[rows]
+        table = benchmark.semantics.only(benchmark.semantics.classes_of(labels))
+        semantics = table.values
         if loss is not None:
             loss.prepare(semantics, training.batches.drawn(labels))
         network.prepare(semantics)
@@ -71,7 +72,13 @@ class TrainingStep(nn.Module):
         positions[rows] = torch.arange(len(rows))
         self.register_buffer("positions", positions, persistent=False)
         self.objective = Objective(
-            semantics, loss, training.loss_weight, training.classification, classifier.class_scores
+            semantics,
+            loss,
+            training.loss_weight,
+            training.classification,
+            classifier.class_scores,
+            classifier.class_vectors(table),
+            classifier.attributes_of,
         )
 
     def forward(self, inputs: Tensor, labels: Tensor) -> ObjectiveTerms:

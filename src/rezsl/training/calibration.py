@@ -65,8 +65,9 @@ class Validated(NamedTuple):
 @torch.no_grad()
 def validate(classifier: ZeroShotClassifier, benchmark: Benchmark, parts: SelectionSplit) -> Validated:
     """Compute what :func:`calibrate` needs of one class fold, whose classifier is trained on ``parts.train``."""
-    reference, table = reference_of(classifier, benchmark, parts.train), classifier.semantics
+    reference = reference_of(classifier, benchmark, parts.train)
     classes = (*classifier.seen_classes, *benchmark.class_names(parts.val_unseen))
+    vectors = classifier.class_vectors(classifier.semantics.only(classes))
     column = torch.full((len(benchmark.semantics.classes),), -1)
     column[benchmark.semantics.index(classes)] = torch.arange(len(classes))
     kinds = []
@@ -76,7 +77,7 @@ def validate(classifier: ZeroShotClassifier, benchmark: Benchmark, parts: Select
             (classifier.network(regions).cpu(), distance(features.cpu(), reference)) for regions, features in batches
         ]
         predictions, distances = (torch.cat(pieces) for pieces in zip(*described, strict=True))
-        scores = classifier.class_scores(predictions, table.values[table.index(classes)])
+        scores = classifier.class_scores(predictions, vectors)
         highest = classifier.highest_scores(predictions)
         kinds.append(ValidatedKind(scores, column[benchmark.labels[index]], highest, distances))
     return Validated(kinds[0], kinds[1], len(classifier.seen_classes))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rezsl.classifier import ZeroShotClassifier
@@ -57,20 +57,16 @@ def train_stage(
         RunDirectoryError: the checkpoint is damaged.
         KeyboardInterrupt: Ctrl-C; the classifier has the averaged weights of that moment.
     """
-    classifier, evaluator, held_out = stage.classifier, None, index[:0]
+    classifier, held_out, unseen = stage.classifier, index[:0], None
     if validation is not None:
         held_out, unseen = torch.cat(validation), benchmark.class_names(validation[1])
-        candidates, seen = (*classifier.seen_classes, *unseen), classifier.seen_classes
-        evaluator = GZSLEvaluator(
-            benchmark.semantics, candidates, seen, classifier.class_scores, attributes_of=classifier.attributes_of
-        )
     if isinstance(classifier.network, ClosedForm):
         if training.mixup not in ("auto", 0.0):
             name = type(classifier.network).__name__
             raise ArgumentError(
                 f"mixup: expected 0 with {name}, which is solved for, got {training.mixup}; set it to 0"
             )
-        _solve(stage, benchmark, index, held_out, evaluator, callbacks)
+        _solve(stage, benchmark, index, held_out, unseen, callbacks)
         return
     step = TrainingStep(classifier, benchmark, index, training)
     fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
@@ -82,7 +78,15 @@ def train_stage(
     batches = BatchesOf(benchmark, classifier.input_format)
     parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)]
     held_out_loader = load_batches(batches, parts, training.workers, fabric.device)
-    _train(stage, step, loader, held_out_loader, evaluator, training, fabric, callbacks, checkpoint)
+    _train(stage, step, loader, held_out_loader, unseen, training, fabric, callbacks, checkpoint)
+
+
+def _evaluator(model: nn.Module, unseen: Sequence[str] | None) -> GZSLEvaluator | None:
+    """Return an evaluator of validation samples of seen classes and of the named unseen ones; None without any."""
+    assert isinstance(model, ZeroShotClassifier)
+    if unseen is None:
+        return None
+    return GZSLEvaluator.of(model, model.semantics, (*model.seen_classes, *unseen), model.seen_classes)
 
 
 def _train(
@@ -90,7 +94,7 @@ def _train(
     step: TrainingStep,
     batches: DataLoader[Batch],
     held_out: DataLoader[Batch],
-    evaluator: GZSLEvaluator | None,
+    unseen: Sequence[str] | None,
     training: Training,
     fabric: Fabric,
     callbacks: Sequence[Callback],
@@ -104,6 +108,8 @@ def _train(
         step, classifier.network.parameters_of(classifier.network.slow_parts), classifier.backbone.parameters()
     )
     fabric_optimizer: Any = fabric.setup_optimizers(optimizer)
+    # The scores may have weights of their own, which must be the averaged ones as well.
+    evaluator = _evaluator(averaged.module, unseen)
     restart = loss.change(training.max_epochs) if isinstance(loss, RRTLoss) else None
     rate = training.optimization.factor(len(batches), training.max_epochs, restart)
     parts = {"step": step, "averaged": averaged, "optimizer": optimizer, "precision": fabric.strategy.precision}
@@ -162,13 +168,10 @@ def _train(
 
 @torch.no_grad()
 def _validate(
-    model: WeightAverage, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
+    model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
 ) -> Evaluation:
     """Return the metrics of a model on validation samples, at the γ that is best for them."""
     evaluator.reset()
-    assert isinstance(model.module, ZeroShotClassifier)
-    # The scores may have weights of their own, which must be the averaged ones as well.
-    evaluator.score, evaluator.attributes_of = model.module.class_scores, model.module.attributes_of
     predicted, truth = list[Tensor](), list[Tensor]()
     for inputs, labels in held_out:
         with fabric.autocast():
@@ -193,7 +196,7 @@ def _solve(
     benchmark: Benchmark,
     index: Tensor,
     held_out: Tensor,
-    evaluator: GZSLEvaluator | None,
+    unseen: Sequence[str] | None,
     callbacks: Sequence[Callback],
 ) -> None:
     """Solve for the weights of a model in closed form, which counts as one epoch."""
@@ -214,7 +217,7 @@ def _solve(
         for part, labels in zip(index.split(ROWS), positions.split(ROWS), strict=True)
     )
     network.solve(batches, benchmark.semantics.values[rows])
-    validation = None
+    validation, evaluator = None, _evaluator(classifier, unseen)
     if evaluator is not None:
         predictions = classifier.examine(benchmark.inputs, ROWS, held_out)[0]
         for part, labels in zip(predictions.split(ROWS), benchmark.labels[held_out].split(ROWS), strict=True):
