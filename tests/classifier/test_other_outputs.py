@@ -12,7 +12,6 @@ from rezsl.errors import ArgumentError
 from rezsl.losses import MSELoss
 from rezsl.models import SemanticModel, pool
 from rezsl.semantics import ClassSemantics
-from rezsl.training.callbacks import Callback, EpochRecord, Stage
 from tests.oracles.scoring import cosine_scores, expected_attributes
 
 
@@ -39,16 +38,6 @@ class Embedding(SemanticModel):
 
 def training(**options: object) -> rezsl.Training:
     return rezsl.Training(**{"loss": None, "max_epochs": 3, "accelerator": "cpu", **options})  # type: ignore[arg-type]
-
-
-class Records(Callback):
-    """Keeps what was measured after each epoch."""
-
-    def __init__(self) -> None:
-        self.epochs: dict[str, list[EpochRecord]] = {}
-
-    def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
-        self.epochs.setdefault(stage.name, []).append(record)
 
 
 def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) -> None:
@@ -84,19 +73,6 @@ def test_new_classes_are_scored_by_name_and_attributes(learnable: Benchmark) -> 
     assert not torch.allclose(scores[:, 0], scores[:, 1])
     torch.testing.assert_close(scores[:, 0], model.scores(outputs)[:, 3] + model.gamma)
     assert [answer[0].name in renamed.classes for answer in model.classify(learnable.inputs[:4], renamed)] == [True] * 4
-
-
-def test_validation_scores_come_from_the_averaged_weights(learnable: Benchmark) -> None:
-    records = Records()
-    training_ = training(centered=False, mixup=0.0, patience=3)
-    setup = rezsl.training.Setup(learnable, Embedding, training=training_, callbacks=[records], progress=False)
-    model, _ = rezsl.training.select(setup)
-    (split,) = rezsl.training.protocol.selection_splits(learnable, training_)
-    again = rezsl.evaluate(model, learnable, split.val_seen, split.val_unseen)
-    measured = records.epochs["select"][-1].validation
-    assert measured is not None
-    assert again.t1 == measured.t1
-    torch.testing.assert_close(again.curve.gamma, measured.curve.gamma, rtol=1e-4, atol=1e-4)
 
 
 def test_a_regression_loss_teaches_the_expected_attributes(learnable: Benchmark) -> None:
