@@ -1,5 +1,5 @@
 from collections import Counter
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 import torch
@@ -36,6 +36,21 @@ def test_episodes_hold_ways_times_shots_and_draw_classes_evenly() -> None:
         assert list(classes.values()) == [4, 4]
         drawn.update(classes)
     assert set(drawn.values()) == {80}  # 50 episodes × 2 ways over 5 classes: each had its turn 20 times
+
+
+def test_classes_of_an_episode_may_be_drawn_without_regard_to_earlier_ones() -> None:
+    labels = torch.arange(60) % 6
+    sampler = EpisodicBatches(torch.arange(60), labels, ways=4, shots=2, count=600, seed=0, balanced=False)
+    episodes = [frozenset(Counter(labels[batch].tolist())) for batch in sampler]
+    assert set(map(len, episodes)) == {4}
+    drawn = Counter(episodes)
+    assert len(drawn) == 15  # all choices of 4 classes out of 6
+    # Each has the probability 1/15, 40 of 600 episodes: the square of the standard deviation is 600 · 1/15 · 14/15.
+    assert max(abs(count - 40) for count in drawn.values()) < 4 * (600 / 15 * 14 / 15) ** 0.5
+    turns = Counter(label for episode in episodes for label in episode)
+    assert len(set(turns.values())) > 1
+    # Two episodes in a row may have the same classes, which turns would not allow here.
+    assert any(first == second for first, second in pairwise(episodes))
 
 
 def test_a_class_with_too_few_images_repeats_them_evenly() -> None:

@@ -14,23 +14,24 @@ SIZES = [(6, 5, 4, 0), (6, 5, 4, 7)]
 
 
 def pair(
-    region_dim: int, semantics: int, width: int, hidden: int, places: torch.Tensor | None = None
+    region_dim: int, semantics: int, width: int, hidden: int, places: torch.Tensor | None = None, ratio: float = 1.0
 ) -> tuple[AttentionNet, LiteralAttentionNet]:
     """The network and its literal form, with the same random parameters, in double precision."""
     torch.manual_seed(0)
     vectors = torch.randn(semantics, 3, dtype=torch.float64)
-    literal = LiteralAttentionNet(region_dim, vectors, width, hidden).double()
+    literal = LiteralAttentionNet(region_dim, vectors, width, hidden, ratio).double()
     for parameter in literal.parameters():
         torch.nn.init.normal_(parameter)
     described = table(semantics, word_vectors=vectors, places=places)
-    network = AttentionNet(region_dim, described, width, hidden).double()
+    network = AttentionNet(region_dim, described, width, hidden, ratio).double()
     network.load_state_dict(literal.state_dict())
     return network, literal
 
 
+@pytest.mark.parametrize("ratio", [1.0, 0.125, 0.0])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_outputs_and_all_gradients_match_the_literal_network(sizes: tuple[int, int, int, int]) -> None:
-    network, literal = pair(*sizes)
+def test_outputs_and_all_gradients_match_the_literal_network(sizes: tuple[int, int, int, int], ratio: float) -> None:
+    network, literal = pair(*sizes, ratio=ratio)
     regions = torch.randn(3, 9, 6, dtype=torch.float64)
     ours, theirs = regions.clone().requires_grad_(), regions.clone().requires_grad_()
     predicted, expected = network(ours), literal(theirs)
@@ -106,6 +107,40 @@ def test_huge_logits_stay_finite() -> None:
     network(regions).sum().backward()
     assert regions.grad is not None
     assert bool(regions.grad.isfinite().all())
+
+
+@torch.no_grad()
+def test_first_weights_are_what_the_options_say() -> None:
+    torch.manual_seed(0)
+    vectors = torch.randn(400, 3)
+    plain = AttentionNet(64, vectors, 16)
+    assert float(plain.readout.abs().max()) <= 1 / 8
+    assert float(plain.readout.std()) == pytest.approx(1 / 8 / 3**0.5, rel=0.02)
+    assert not plain.output.weight.any()
+    for hidden in (0, 50):
+        paper = AttentionNet(64, vectors, 16, hidden, readout_std=1.0, output_init="uniform")
+        for _ in range(2):
+            assert float(paper.readout.mean()) == pytest.approx(0.0, abs=0.03)
+            assert float(paper.readout.std()) == pytest.approx(1.0, rel=0.02)
+            assert float(paper.readout.abs().max()) > 3  # a normal distribution, not a uniform one
+            before = paper.readout.clone()
+            paper.reset_readout()  # what RRTLoss does in the middle of a training
+            assert not torch.equal(before, paper.readout)
+        assert float(paper.output.weight.abs().max()) <= 1 / 4
+        assert float(paper.output.weight.std()) == pytest.approx(1 / 4 / 3**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ratio": -0.1}, "ratio: expected a finite number of at least 0, got -0.1"),
+        ({"readout_std": 0.0}, "readout_std: expected a positive number, got 0.0"),
+        ({"output_init": "ones"}, "output_init: expected one of zeros, uniform, got 'ones'"),
+    ],
+)
+def test_options_out_of_range_are_named(options: dict[str, object], message: str, unchecked: None) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        AttentionNet(6, torch.randn(5, 3), 4, **options)  # type: ignore[arg-type]
 
 
 class CountingNet(AttentionNet):

@@ -7,14 +7,18 @@ from torch import Tensor, nn
 class LiteralAttentionNet(nn.Module):
     """Five large products and the [B, S, D] tensor, nothing folded together.
 
-    B images, R regions, D region_dim, S attributes, L word-vector length, A attention_dim, H hidden_dim.
+    B images, R regions, D region_dim, S attributes, L word-vector length, A attention_dim, H hidden_dim. The attended
+    part counts ``ratio`` times as much as the mean region.
     """
 
     word_vectors: Tensor
 
-    def __init__(self, region_dim: int, word_vectors: Tensor, attention_dim: int, hidden_dim: int = 0) -> None:
+    def __init__(
+        self, region_dim: int, word_vectors: Tensor, attention_dim: int, hidden_dim: int = 0, ratio: float = 1.0
+    ) -> None:
         """Make the layers; without hidden_dim there is no hidden layer."""
         super().__init__()
+        self.ratio = ratio
         semantic_count, word_dim = word_vectors.shape
         self.register_buffer("word_vectors", word_vectors, persistent=False)
         self.query = nn.Linear(word_dim, attention_dim)
@@ -32,12 +36,12 @@ class LiteralAttentionNet(nn.Module):
         return torch.softmax(torch.matmul(queries, keys.transpose(1, 2)), dim=2)
 
     def forward(self, regions: Tensor) -> Tensor:
-        """<mean_r F_r + z_s, P_s> with z_s = W_o(sum_r a_sr U_r) + b_o: [B, R, D] -> [B, S]."""
+        """<mean_r F_r + ratio z_s, P_s> with z_s = W_o(sum_r a_sr U_r) + b_o: [B, R, D] -> [B, S]."""
         attention = self.attention(regions)  # [B, S, R]
         values = self.value(regions)  # [B, R, A]
         looked_at = torch.matmul(attention, values)  # [B, S, A]
         located = self.output(looked_at)  # [B, S, D]
-        combined = regions.mean(dim=1).unsqueeze(1) + located  # [B, S, D]
+        combined = regions.mean(dim=1).unsqueeze(1) + self.ratio * located  # [B, S, D]
         if self.hidden is not None:
             combined = self.hidden(combined)  # [B, S, H]
         return torch.sum(combined * self.readout, dim=2)

@@ -16,7 +16,7 @@ from transformers import (
 
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone
-from rezsl.regions._blocks import blocks
+from rezsl.regions._blocks import blocks, stages
 from rezsl.training._step import forward_in_parts
 
 PATCHES: dict[str, Any] = {
@@ -70,6 +70,16 @@ def test_gradients_and_statistics_are_the_same_and_less_is_kept(name: str) -> No
     for buffer, value in usual.state_dict().items():
         torch.testing.assert_close(again.state_dict()[buffer], value, rtol=0, atol=0, msg=buffer)
     assert not any("forward" in vars(block) for block in blocks(again.network))
+
+
+def test_blocks_and_stages_of_a_resnet_of_timm() -> None:
+    network, depths = torch.nn.Module(), (3, 4, 23, 3)
+    network.timm_model = torch.nn.Module()
+    for number, depth in enumerate(depths, start=1):
+        stage = torch.nn.Sequential(*(torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1)) for _ in range(depth)))
+        setattr(network.timm_model, f"layer{number}", stage)
+    assert [len(list(stage.children())) for stage in stages(network)] == list(depths)
+    assert blocks(network) == [block for stage in stages(network) for block in stage.children()]
 
 
 @pytest.mark.parametrize("name", ["resnet", "clip"])

@@ -14,6 +14,7 @@ from rezsl.models import AttentionNet
 from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_region_store, small_resnet
 from rezsl.regions.store import RegionManifest, write_dataset, write_record
 from rezsl.semantics import ClassSemantics
+from rezsl.training import Training
 from rezsl.training._assembly import in_memory
 from tests.conftest import linear_benchmark
 
@@ -181,7 +182,7 @@ def test_memory_does_not_grow_with_the_file(
     scaler = FeatureScaler.from_features(data.inputs, data.split.trainval)
     network = AttentionNet(1024, semantics)
     model = ZeroShotClassifier(scaler, network, semantics, data.seen_classes)
-    assert in_memory(data, model.input_format) is data
+    assert in_memory(data, model.input_format, Training()) is data
     predicted = model.predict_semantics(data.inputs, batch_size=8, index=torch.arange(0, 12000, 400))
     assert predicted.dtype == torch.float32
     assert resident_bytes() - before < 150 << 20

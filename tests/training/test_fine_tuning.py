@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from transformers import ResNetConfig, ViTConfig
 
 import rezsl
-from rezsl.data import Benchmark, load_digits
+from rezsl.data import Benchmark, ImageFormat, Split, load_digits
 from rezsl.errors import ArgumentError
 from rezsl.regions import ImageBackbone, pretrained
 from rezsl.report import results_table
+from rezsl.semantics import ClassSemantics
 from rezsl.training import Augmentation, Batches, FitResult, Optimization, Training
-from rezsl.training._assembly import BackboneBuilder
+from rezsl.training._assembly import BackboneBuilder, BatchesOf, in_memory
 
 
 @pytest.fixture
@@ -131,13 +133,54 @@ def test_blocks_computed_again_give_the_same_weights(few_digits: Benchmark, resn
         rezsl.fit(features, training=rezsl.Training(batches=Batches(recompute=True), max_epochs=1), progress=False)
 
 
-def test_training_crops_somewhere_and_tests_in_the_middle(few_digits: Benchmark, resnet: BackboneBuilder) -> None:
-    flips = Augmentation(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, horizontal_flip=0.5)
-    once, again = (quick(few_digits, resnet, augmentation=flips, workers=workers) for workers in (0, 1))
+def without_changes(**changes: float) -> Augmentation:
+    """Augmentation with nothing but the given changes."""
+    return Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0) | {"crop": 1.0} | changes)
+
+
+def test_training_cuts_squares_at_random_and_tests_take_the_middle(
+    few_digits: Benchmark, resnet: BackboneBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[tuple[object, int | None]] = []
+
+    class Recording(BatchesOf):
+        def __init__(self, benchmark: Benchmark, input_format: ImageFormat, crop_seed: int | None = None) -> None:
+            read.append((input_format, crop_seed))
+            super().__init__(benchmark, input_format, crop_seed)
+
+    cropped = without_changes(horizontal_flip=0.5, crop=0.875)
+    once, again = (quick(few_digits, resnet, augmentation=cropped, workers=workers) for workers in (0, 1))
     for name, value in of_backbone(once).items():
         torch.testing.assert_close(of_backbone(again)[name], value, rtol=0, atol=0, msg=name)
     assert once.test is not None
     assert rezsl.evaluate(once.model, few_digits).metrics() == once.test.metrics()
+
+    monkeypatch.setattr("rezsl.training.loop.BatchesOf", Recording)
+    whole = ImageFormat(32, 3, None, "crop")
+    for augmentation, of_training, seed in (
+        (cropped, ImageFormat(32, 3, 37, "crop"), 3), (without_changes(horizontal_flip=0.5), whole, None)
+    ):  # fmt: skip
+        read.clear()
+        quick(few_digits, resnet, augmentation=augmentation, seed=3, max_epochs=1)
+        assert read == [(of_training, seed), (whole, None)] * 2  # of both stages
+    with pytest.raises(ArgumentError, match=r"augmentation.crop: expected 1 with a backbone that receives whole images"):
+        quick(few_digits, partial(resnet, framing="whole"), augmentation=cropped)
+    with pytest.raises(ArgumentError, match=r"augmentation.crop: expected a positive number, got 0"):
+        Augmentation(crop=0.0)
+
+
+def test_photos_stay_decoded_only_where_every_epoch_has_the_same_pixels(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (20, 16), (80 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    semantics = ClassSemantics(("a", "b"), ("x", "y"), torch.eye(2))
+    files = sorted(tmp_path.glob("*.png"))
+    data = Benchmark("photos", files, torch.zeros(3, dtype=torch.int64), semantics, Split(torch.arange(3)))
+    cropped = Training(augmentation=without_changes(crop=0.875))
+    decoded = in_memory(data, ImageFormat(8, 3), Training()).inputs
+    assert isinstance(decoded, torch.Tensor)
+    assert decoded[:, 0, 0, 0].tolist() == [0, 80, 160]
+    assert in_memory(data, ImageFormat(8, 3), cropped) is data
+    assert in_memory(data, ImageFormat(8, 3, resize=10), Training()) is data
 
 
 def test_the_oracle_protocol_chooses_on_test_classes_and_says_so(

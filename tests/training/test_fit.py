@@ -36,6 +36,7 @@ from rezsl.training import (
 from rezsl.training._assembly import BatchesOf, ModelBuilder, load_batches
 from rezsl.training._recording import read_checkpoint, write_checkpoint
 from rezsl.training.callbacks import BestEpoch
+from rezsl.training.optimization import OptimizerName
 from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
 
 
@@ -450,6 +451,17 @@ def test_a_setting_out_of_range_is_named(settings: Callable[[], object], message
         settings()
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_biases_and_normalisation_decay_only_where_it_is_asked_for(optimizer: OptimizerName) -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.Linear(4, 2))
+    for everything in (False, True):
+        built = Optimization(optimizer, weight_decay=0.3, decay_biases=everything).build(module)
+        decays = {id(weight): group["weight_decay"] for group in built.param_groups for weight in group["params"]}
+        assert [decays[id(weight)] for weight in module.parameters()] == [
+            0.3 if everything or weight.ndim > 1 else 0.0 for weight in module.parameters()
+        ]
+
+
 def test_a_schedule_rises_and_falls() -> None:
     rate = Optimization(schedule="one-cycle").factor(steps_per_epoch=10, max_epochs=10)
     rates = [rate(step) for step in range(101)]
@@ -459,8 +471,10 @@ def test_a_schedule_rises_and_falls() -> None:
     assert rates[20:] == sorted(rates[20:], reverse=True)
     assert rates[20] == pytest.approx(1.0)
     assert rates[-1] == pytest.approx(1e-3)
-    step = Optimization(schedule="step", step_epochs=2, step_factor=0.5).factor(steps_per_epoch=10, max_epochs=10)
-    assert [step(number) for number in (0, 19, 20, 40)] == [1.0, 1.0, 0.5, 0.25]
+    step = Optimization(schedule="step", step_epochs=10, step_factor=0.5).factor(steps_per_epoch=7, max_epochs=30)
+    rates = [step(7 * (epoch - 1) + within) for epoch in range(1, 31) for within in range(7)]
+    assert rates == [1.0] * 9 * 7 + [0.5] * 10 * 7 + [0.25] * 10 * 7 + [0.125] * 7  # before epochs 10, 20 and 30
+    assert Optimization(schedule="step", step_epochs=1, step_factor=0.5).factor(7, 3)(0) == 0.5
 
 
 @pytest.mark.parametrize("channels", [1, 3])

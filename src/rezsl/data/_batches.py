@@ -137,10 +137,9 @@ class ShuffledBatches(BatchSampler):
 
 
 class EpisodicBatches(BatchSampler):
-    """W classes × K images per batch, with evenly drawn classes, as in the paper.
+    """W classes × K images per batch; rare classes are as frequent as others.
 
-    Classes come in random order without repetition until all have come, so rare classes are as frequent as others. Of
-    a class with fewer than K images, some are drawn more than once.
+    Of a class with fewer than K images, some are drawn more than once.
 
     Args:
         index: the samples, ``[N]``.
@@ -149,15 +148,24 @@ class EpisodicBatches(BatchSampler):
         shots: K, images per class.
         count: batches per epoch.
         seed: seed of all draws.
+        balanced: whether classes come in random order without repetition until all have come; otherwise the classes of
+            a batch are any W of them.
     """
 
     def __init__(
-        self, index: Int[Tensor, "N"], labels: Int[Tensor, "N"], ways: int, shots: int, count: int, seed: int
+        self,
+        index: Int[Tensor, "N"],
+        labels: Int[Tensor, "N"],
+        ways: int,
+        shots: int,
+        count: int,
+        seed: int,
+        balanced: bool = True,
     ) -> None:
         super().__init__(seed, count)
         check_at_least(1, ways=ways, shots=shots, count=count)
         self.members = [index[labels == label] for label in labels.unique()]
-        self.ways, self.shots = min(ways, len(self.members)), shots
+        self.ways, self.shots, self.balanced = min(ways, len(self.members)), shots, balanced
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
         """Draw the classes, and then their images."""
@@ -168,7 +176,7 @@ class EpisodicBatches(BatchSampler):
                 fresh = torch.randperm(len(self.members), generator=generator).tolist()
                 # A class that is still queued moves to the end of the new round, so that no batch has a class twice.
                 queue += [way for way in fresh if way not in queue] + [way for way in fresh if way in queue]
-            chosen, queue = queue[: self.ways], queue[self.ways :]
+            chosen, queue = queue[: self.ways], queue[self.ways :] if self.balanced else []
             batches.append(torch.cat([self._draw(self.members[way], generator) for way in chosen]))
         return batches
 

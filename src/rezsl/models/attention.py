@@ -1,17 +1,19 @@
 """Models with attention over image regions for each attribute: AttentionNet and GEM-Net."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError, check_at_least, check_not_negative
+from rezsl.errors import ArgumentError, check_at_least, check_choice, check_not_negative, check_positive
 from rezsl.functional import CollapsedAttention, attend, attention_map, place_shares
 from rezsl.functional.attention import compactness, decorrelation
 from rezsl.functional.shapes import Predictions, Regions
 from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutput, word_vectors_of
+
+OutputInit = Literal["zeros", "uniform"]
 
 
 class AttentionNet(SemanticModel, name="attention"):
@@ -30,6 +32,11 @@ class AttentionNet(SemanticModel, name="attention"):
             The word vectors alone, ``[S, L]``, can be given instead of a table.
         attention_dim: width of queries, keys and values, at least 1.
         hidden_dim: width of a linear layer between the attended regions and the read-out, 0 for none.
+        ratio: factor of the attended part beside the mean region, 0 or more: mean_r F_r + ratio · z_s is read out.
+        readout_std: standard deviation of the normal distribution that the read-out's first weights are drawn from;
+            None draws them uniformly between ±1/√N, N being the length of a read-out row. The published code has 1.
+        output_init: first weights of the layer after attention. ``zeros`` lets attention grow beside a read-out that
+            works, ``uniform`` draws them between ±1/√attention_dim, as the published code does.
     """
 
     # Queries, keys, values and output overfit at the full rate, because they outgrow the read-out.
@@ -38,10 +45,24 @@ class AttentionNet(SemanticModel, name="attention"):
     word_vectors: Float[Tensor, "S L"]
     places: Float[Tensor, "S 3"] | None
 
-    def __init__(self, region_dim: int, semantics: Described, attention_dim: int = 64, hidden_dim: int = 0) -> None:
+    def __init__(
+        self,
+        region_dim: int,
+        semantics: Described,
+        attention_dim: int = 64,
+        hidden_dim: int = 0,
+        ratio: float = 1.0,
+        readout_std: float | None = None,
+        output_init: OutputInit = "zeros",
+    ) -> None:
         super().__init__()
         check_at_least(1, region_dim=region_dim, attention_dim=attention_dim)
         check_at_least(0, hidden_dim=hidden_dim)
+        check_not_negative(ratio=ratio)
+        if readout_std is not None:
+            check_positive(readout_std=readout_std)
+        check_choice(OutputInit, output_init=output_init)
+        self.ratio, self.readout_std = ratio, readout_std
         word_vectors = word_vectors_of(semantics)
         num_semantics, vector_dim = word_vectors.shape
         # These buffers come from the table, which is saved with the classifier, so they are not saved a second time.
@@ -53,10 +74,17 @@ class AttentionNet(SemanticModel, name="attention"):
         self.output = nn.Linear(attention_dim, region_dim)
         self.hidden = nn.Linear(region_dim, hidden_dim) if hidden_dim else None
         self.readout = nn.Parameter(torch.empty(num_semantics, hidden_dim or region_dim))
-        nn.init.kaiming_uniform_(self.readout, a=5**0.5)
-        # The contribution of attention starts at zero, so that attention is learnt beside a working read-out.
-        nn.init.zeros_(self.output.weight)
+        self.reset_readout()
+        if output_init == "zeros":
+            nn.init.zeros_(self.output.weight)
         self._cached: tuple[tuple[Any, ...], CollapsedAttention] | None = None
+
+    def reset_readout(self) -> None:
+        """Give the read-out new random weights."""
+        if self.readout_std is None:
+            super().reset_readout()
+        else:
+            nn.init.normal_(self.readout, std=self.readout_std)
 
     def forward(self, regions: Regions) -> Predictions:
         """Predict attributes, ``[B, R, D] -> [B, S]``."""
@@ -80,12 +108,14 @@ class AttentionNet(SemanticModel, name="attention"):
         of_hidden = self.readout.new_zeros(())
         if self.hidden is not None:
             pooled, of_hidden = self.readout @ self.hidden.weight, self.readout @ self.hidden.bias
-        through_output = pooled @ self.output.weight
+        # The ratio multiplies the output layer with its bias.
+        attended = self.ratio * pooled
+        through_output = attended @ self.output.weight
         return CollapsedAttention(
             where=self.query(self.word_vectors) @ self.key.weight,
             what=through_output @ self.value.weight,
             pooled=pooled,
-            constant=through_output @ self.value.bias + pooled @ self.output.bias + of_hidden,
+            constant=through_output @ self.value.bias + attended @ self.output.bias + of_hidden,
         )
 
     def _collapsed(self) -> CollapsedAttention:

@@ -61,6 +61,7 @@ def blocks(network: nn.Module) -> list[nn.Module]:
 
     found: list[nn.Module] = [module for module in network.modules() if isinstance(module, GradientCheckpointingLayer)]
     found = found or _children(network, "layers") or _children(network, "blocks")
+    found = found or [block for stage in _stages_of_timm(network) for block in stage.children()]
     if not found:
         raise ArgumentError(
             f"backbone: expected a network whose blocks are known, got {type(network).__name__}; leave out "
@@ -75,8 +76,12 @@ def stages(network: nn.Module) -> list[nn.Module]:
     Raises:
         ArgumentError: the blocks of this architecture are not known.
     """
-    of_timm = [child for name, child in network.named_modules() if re.fullmatch(r"timm_model\.layer\d", name)]
-    return _children(network, "stages") or of_timm or blocks(network)
+    return _children(network, "stages") or _stages_of_timm(network) or blocks(network)
+
+
+def _stages_of_timm(network: nn.Module) -> list[nn.Module]:
+    """Return the stages of a ResNet of timm; of another network none."""
+    return [child for name, child in network.named_modules() if re.fullmatch(r"timm_model\.layer\d", name)]
 
 
 def _children(network: nn.Module, name: str) -> list[nn.Module]:

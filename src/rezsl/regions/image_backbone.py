@@ -40,7 +40,7 @@ class ImageBackbone(Backbone):
             must return a map ``[B, D, height, width]`` or tokens ``[B, T, D]``.
         image_size: height and width of the input images in pixels, at least 4.
         resize: length in pixels to which the shorter side of a photo is scaled before ``image_size`` pixels of it are
-            cropped, at least ``image_size``; None crops the largest square. The paper uses 8/7 of ``image_size``.
+            cropped, at least ``image_size``; None crops the largest square.
         mean: number that is subtracted from pixels in ``[0, 1]``, for each channel or for all.
         deviation: number that pixels are divided by afterwards, for each channel or for all.
         small_stem: for images of few pixels, begin a ResNet of basic layers with a 3 × 3 convolution of stride 1. The

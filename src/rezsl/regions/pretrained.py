@@ -1,7 +1,6 @@
 """Backbones with trained weights, from a directory or from a model hub."""
 
 import logging
-import math
 import socket
 import urllib.parse
 import urllib.request
@@ -39,6 +38,7 @@ def pretrained(
     trainable_stages: int | None = 0,
     pooling: Pooling = "auto",
     framing: Framing = "whole",
+    resize: int | None = None,
     random_weights: bool = False,
     unit_regions: bool = False,
     allow_pickle: bool = False,
@@ -63,25 +63,30 @@ def pretrained(
         pooling: ``none`` keeps all regions, ``mean`` and ``mean_max`` make one of them (the mean, beside it the
             maximum or the class token); ``auto`` takes ``mean_max`` where the network is frozen and the model has no
             attention, otherwise ``none``.
-        framing: ``whole`` squeezes the whole image into a square; ``crop`` scales its shorter side to 8/7 of
-            ``image_size`` (256 for 224) and crops a square, at random in training and in the middle otherwise.
+        framing: ``whole`` squeezes the whole image into a square; ``crop`` cuts the square out of the middle. Training
+            may cut it at random, see :class:`rezsl.training.Augmentation`.
+        resize: length in pixels to which the shorter side of an image is scaled before ``crop`` cuts ``image_size``
+            pixels, at least as many; None scales it to ``image_size``, so that the square is as large as the image
+            allows.
         random_weights: use random weights with the architecture of ``config.json``.
         unit_regions: divide the regions of an image by their root mean square length.
         allow_pickle: also load ``pytorch_model.bin``, a format that can run a stranger's code.
         revision: branch, tag or commit on the hub.
 
     Raises:
-        ArgumentError: the source cannot be found, or is not a vision model.
+        ArgumentError: the source cannot be found, or is not a vision model, or a size does not fit.
         ModelFileError: there are no safetensors weights, or they are damaged.
         MissingPackageError: transformers is not installed.
     """
+    if resize is not None and framing == "whole":
+        raise ArgumentError(f"resize: expected none with whole images, got {resize}; set framing to crop")
     config = _vision_config(source, revision)
     size, mean, deviation = _preprocessing(config, source, revision)
     image_size = image_size or size
     backbone = ImageBackbone(
         config.to_diff_dict() | {"model_type": config.model_type},
         image_size,
-        resize=math.ceil(image_size * 8 / 7) if framing == "crop" else None,
+        resize=resize,
         mean=mean,
         deviation=deviation,
         unit_regions=unit_regions,

@@ -149,17 +149,19 @@ def with_word_vectors(
     return data
 
 
-def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat) -> Benchmark:
-    """Return the benchmark with decoded images, if they take at most 2 GiB and every epoch crops them alike.
+def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat, training: Training) -> Benchmark:
+    """Return the benchmark with decoded images, if they take at most 2 GiB and every epoch frames them alike.
 
-    Larger sets, and images of which a part is cropped, are decoded as they are needed. Decoded images stay in memory as
-    long as the benchmark does, for the other stage and for other trials.
+    Larger sets, and photos of which training cuts a part at random, are decoded as they are needed. Decoded images stay
+    in memory as long as the benchmark does, for the other stage and for other trials.
     """
     if isinstance(data.inputs, Tensor) or not isinstance(input_format, ImageFormat):
         return data
     size = input_format.size
+    # A decoded image has lost what lay around it, so it can only be read again where nothing more is cut off.
     whole = input_format.framing == "whole" or input_format.resize in (None, size)
-    if not whole or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
+    alike = whole and training.framed(input_format) == input_format
+    if not alike or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
         return data
     known, decoded = _decoded.get(data, (None, None))
     if known != input_format or decoded is None:

@@ -70,10 +70,10 @@ def train_stage(
         return
     step = TrainingStep(classifier, benchmark, index, training)
     fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
-    # Cropping somewhere else than in the middle is augmentation too.
-    crop_seed = training.seed if training.augmentation is not None else None
+    input_format = training.framed(classifier.input_format)
+    crop_seed = training.seed if input_format != classifier.input_format else None
     sampler = training.batches.sampler(index, benchmark.labels[index], training.seed)
-    batches = BatchesOf(benchmark, classifier.input_format, crop_seed)
+    batches = BatchesOf(benchmark, input_format, crop_seed)
     loader = load_batches(batches, sampler, training.workers, fabric.device)
     batches = BatchesOf(benchmark, classifier.input_format)
     parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)]

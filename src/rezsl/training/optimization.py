@@ -80,12 +80,15 @@ class Optimization:
         backbone_factor: the share of ``learning_rate`` that the backbone of images learns at.
         frozen_epochs: epochs at the start during which the backbone does not learn, and its statistics of batch
             normalisation stay as they are.
-        weight_decay: decay of weight matrices; biases and normalisation have none.
+        weight_decay: decay of weight matrices.
+        decay_biases: whether biases and the parameters of normalisation decay too, as in the paper's code.
         momentum: momentum of ``sgd``.
         schedule: ``one-cycle`` rises over the first fifth and falls along a cosine, ``cosine`` only falls, ``step``
-            multiplies by ``step_factor`` every ``step_epochs``, ``constant`` stays. The first two are laid over
-            ``max_epochs``; a training that stops earlier has had the same rates until then.
-        step_epochs: epochs between two steps of ``step``.
+            multiplies by ``step_factor`` before every epoch whose number, counted from 1, is a multiple of
+            ``step_epochs``, ``constant`` stays. The first two are laid over ``max_epochs``; a training that stops
+            earlier has had the same rates until then.
+        step_epochs: epochs between two steps of ``step``; 10, as in the paper's code, is a step before epochs 10, 20
+            and 30.
         step_factor: factor of the learning rate at each of them.
         averaging: the share that an exponential average of the weights keeps at each step, in ``[0, 1)``; 0 switches
             the average off. The averaged weights are validated and saved: a training that stops early in its schedule
@@ -98,6 +101,7 @@ class Optimization:
     backbone_factor: float = 1.0
     frozen_epochs: int = 0
     weight_decay: float = 0.05
+    decay_biases: bool = False
     momentum: float = 0.9
     schedule: Schedule = "one-cycle"
     step_epochs: int = 10
@@ -144,7 +148,7 @@ class Optimization:
         for parameter in module.parameters():
             factor, is_matrix = factors.get(id(parameter), 1.0), parameter.ndim > 1
             if parameter.requires_grad:
-                decay = self.weight_decay if is_matrix else 0.0
+                decay = self.weight_decay if is_matrix or self.decay_biases else 0.0
                 rate = highest * factor
                 group = {"params": [], "lr": rate, "initial_lr": rate, "weight_decay": decay}
                 groups.setdefault((factor, is_matrix), group)["params"].append(parameter)
@@ -169,7 +173,7 @@ class Optimization:
         if self.schedule == "constant":
             return lambda step: 1.0
         if self.schedule == "step":
-            return lambda step: float(self.step_factor ** (step // (steps_per_epoch * self.step_epochs)))
+            return lambda step: float(self.step_factor ** ((step // steps_per_epoch + 1) // self.step_epochs))
         rise = 0.2 if self.schedule == "one-cycle" else 0.0
 
         def cosine(step: int) -> float:

@@ -125,7 +125,7 @@ def fit(
         if run is not None:
             run.forget_beginning()
         raise
-    test_images = in_memory(setup.data, classifier.input_format)
+    test_images = in_memory(setup.data, classifier.input_format, setup.training)
     test = evaluate(classifier, test_images) if len(data.split.test_unseen) else None
     classifier = for_images(classifier, setup.data)
     if run is not None:
@@ -200,7 +200,7 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     # The area counts every γ, so it differs less from draw to draw of validation classes than H at the best γ does.
     best_one = max(range(len(found)), key=lambda position: found[position][1].ausuc)
     classifiers, choice = found[best_one]
-    images = in_memory(setup.data, classifiers[0].input_format)
+    images = in_memory(setup.data, classifiers[0].input_format, setup.training)
     validated = [validate(model, images, parts) for model, parts in zip(classifiers, splits, strict=True)]
     choice = replace(choice, **calibrate(validated, choice.gamma)._asdict())
     classifiers[0].gamma = choice.gamma
@@ -245,7 +245,7 @@ def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     classifier = train_classifier(setup, "refit", index, choice.epochs, gamma=choice.gamma, settled=settled)
     set_calibration(
         classifier,
-        in_memory(setup.data, classifier.input_format),
+        in_memory(setup.data, classifier.input_format, setup.training),
         index,
         Calibration(choice.temperature, choice.distance_weight, choice.score_weight, choice.limit),
     )
@@ -275,7 +275,7 @@ def train_classifier(
             run.begin(data, classifier, setup.training)
         classifier.gamma = gamma
         stage = Stage(name, classifier, epochs)
-        data = in_memory(data, classifier.input_format)
+        data = in_memory(data, classifier.input_format, training)
         callbacks = [*callbacks, *_own_callbacks(setup, stage), *setup.callbacks]
         checkpoint = run.checkpoint(name) if run is not None else None
         try:

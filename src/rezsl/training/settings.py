@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from rezsl.data import BatchSampler, EpisodicBatches, ShuffledBatches
+from rezsl.data import BatchSampler, EpisodicBatches, FeatureFormat, ImageFormat, ShuffledBatches
 from rezsl.errors import ArgumentError, check_at_least, check_choice, check_not_negative, check_positive, needs
 from rezsl.functional.shapes import Protocol
 from rezsl.losses import ClassificationLoss, CrossEntropyLoss, RegressionLoss, ReMSELoss
@@ -33,6 +33,8 @@ class Batches:
     Attributes:
         ways: classes per episode; 0 means plain shuffling. Where there are fewer classes, each contributes more images.
         shots: images per class in an episode.
+        balanced: whether classes take turns, so that an epoch has each equally often; otherwise the classes of each
+            episode are drawn without regard to those before, as in the paper's code.
         per_epoch: episodes per epoch; 0 means as many as draw the number of training images.
         size: batch size of plain shuffling.
         micro: images that go through the network at a time, 0 for the whole batch. The losses, ReMSE's error matrix
@@ -45,6 +47,7 @@ class Batches:
 
     ways: int = 16
     shots: int = 2
+    balanced: bool = True
     per_epoch: int = 0
     size: int = 32
     micro: int = 0
@@ -61,7 +64,8 @@ class Batches:
         size = self.ways * self.shots
         ways = min(self.ways, len(labels.unique()))
         shots = max(self.shots, size // ways)
-        return EpisodicBatches(index, labels, ways, shots, self.per_epoch or math.ceil(len(index) / size), seed)
+        count = self.per_epoch or math.ceil(len(index) / size)
+        return EpisodicBatches(index, labels, ways, shots, count, seed, self.balanced)
 
     def drawn(self, labels: Int[Tensor, "N"]) -> Int[Tensor, "K"]:
         """Return how many samples of each class, ascending, are drawn in as many draws as there are labels.
@@ -88,6 +92,9 @@ class Augmentation:
         contrast: largest relative change of contrast.
         saturation: largest relative change of saturation, for colour images.
         horizontal_flip: probability of a mirror image.
+        crop: side of the square that is cut at random out of a training photo, as a share of the photo's shorter side,
+            above 0. With 1 training photos are framed as those of a test. It applies to backbones whose framing is
+            ``crop``; the paper's code trains with 7/8, which is 448 of 512 pixels.
     """
 
     rotation: float = 12.0
@@ -98,6 +105,7 @@ class Augmentation:
     contrast: float = 0.4
     saturation: float = 0.25
     horizontal_flip: float = 0.0
+    crop: float = 1.0
 
     def __post_init__(self) -> None:
         limits = {"rotation": 180.0, "shear": 89.0}
@@ -105,6 +113,7 @@ class Augmentation:
             value, most = getattr(self, name), limits.get(name, 1.0)
             if not 0 <= value <= most:
                 raise ArgumentError(f"augmentation.{name}: expected a number from 0 to {most:g}, got {value}")
+        check_positive(**{"augmentation.crop": self.crop})
 
     def build(self, channels: int) -> nn.Module:
         """Return a module that changes images in ``[0, 1]``, each with random numbers of its own."""
@@ -215,6 +224,22 @@ class Training:
         check_choice(Precision, precision=self.precision)
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
+
+    def framed(self, input_format: FeatureFormat | ImageFormat) -> FeatureFormat | ImageFormat:
+        """Return the format in which training samples are read for a model of an input format.
+
+        Raises:
+            ArgumentError: ``augmentation.crop`` is below 1, and the model receives whole images.
+        """
+        crop = 1.0 if self.augmentation is None else self.augmentation.crop
+        if crop == 1 or not isinstance(input_format, ImageFormat):
+            return input_format
+        if input_format.framing == "whole":
+            raise ArgumentError(
+                f"augmentation.crop: expected 1 with a backbone that receives whole images, got {crop:g}; set "
+                f"backbone.framing to crop"
+            )
+        return replace(input_format, resize=round(input_format.size / crop))
 
     def candidates(self, frozen_regions: bool = False) -> tuple["Training", ...]:
         """Return the settings with ``auto`` of the learning rate, centered and mixup replaced, the plainest first.
