@@ -54,10 +54,11 @@ class Run(NamedTuple):
     epochs: list[list[list[int]]]
 
 
-def trained(name: str, **optimization: bool) -> Run:
-    """Train as a file says, in double precision; ``optimization`` has settings that are to be others."""
+def trained(name: str, decay_biases: bool | None = None) -> Run:
+    """Train as a file says, in double precision; ``decay_biases`` may be another than the file's."""
     builder, training = settings_of(name)
-    training = replace(training, optimization=replace(training.optimization, **optimization))
+    if decay_biases is not None:
+        training = replace(training, optimization=replace(training.optimization, decay_biases=decay_biases))
     data = random_regions()
     torch.manual_seed(training.seed)
     network = builder(CHANNELS, data.semantics)
@@ -85,7 +86,7 @@ def literally_trained(name: str, run: Run, **changes: Any) -> Weights:
     )._replace(**changes)  # fmt: skip
     assert isinstance(run.data.inputs, torch.Tensor)
     assert semantics.word_vectors is not None
-    # The published keys have a bias. It adds the same number to all regions, so it cancels in the softmax.
+    # The keys of the published code have a bias. It adds the same number to all regions, so it cancels in the softmax.
     bias = {"key.bias": torch.randn(len(run.start["key.weight"]), dtype=torch.float64)}
     weights = train(
         run.start | bias, run.data.inputs, run.data.labels, semantics.values[:SEEN], semantics.word_vectors,
@@ -107,6 +108,7 @@ def test_the_weights_are_those_of_the_literal_training(name: str) -> None:
     assert distance(run.end, literally_trained(name, run)) < 1e-7
 
 
+@pytest.mark.slow
 def test_any_other_setting_would_show() -> None:
     name = "sun-resnet101-2023"
     run = trained(name)

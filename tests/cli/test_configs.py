@@ -78,6 +78,7 @@ TINY_DATA = {
     "sun": Tiny("scenes", scene_files(), tuple("_".join(scene.split("/")[1:]) for scene in SCENES), 6),
 }
 
+
 def command_of(config: Path) -> list[str]:
     """Return the arguments after ``rezsl`` of the command in a file's first comment."""
     command = re.search(r"^#   rezsl (fit .*?[^\\])$", config.read_text(), re.MULTILINE | re.DOTALL)

@@ -63,4 +63,4 @@ def test_a_class_with_too_few_images_repeats_them_evenly() -> None:
 def test_an_empty_episode_is_refused(name: str) -> None:
     sizes = {"ways": 1, "shots": 1, "count": 1} | {name: 0}
     with pytest.raises(ArgumentError, match=f"{name}: expected at least 1, got 0"):
-        EpisodicBatches(torch.arange(2), torch.zeros(2, dtype=torch.int64), seed=0, **sizes)
+        EpisodicBatches(torch.arange(2), torch.zeros(2, dtype=torch.int64), **sizes, seed=0)  # type: ignore[arg-type]

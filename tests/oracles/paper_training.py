@@ -108,7 +108,8 @@ def train(
             objective = classification + recipe.loss_weight * rebalanced.mean()
             gradients = torch.autograd.grad(objective, list(weights.values()))
             with torch.no_grad():
-                for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
-                    velocities[name] = recipe.momentum * velocities[name] + gradient + recipe.weight_decay * weight
-                    weight -= rate * velocities[name]
+                for name, gradient in zip(weights, gradients, strict=True):
+                    decayed = gradient + recipe.weight_decay * weights[name]
+                    velocities[name] = recipe.momentum * velocities[name] + decayed
+                    weights[name] -= rate * velocities[name]
     return {name: weight.detach() for name, weight in weights.items()}

@@ -139,7 +139,7 @@ def without_changes(**changes: float) -> Augmentation:
 
 
 def test_training_cuts_squares_at_random_and_tests_take_the_middle(
-    few_digits: Benchmark, resnet: BackboneBuilder, monkeypatch: pytest.MonkeyPatch
+    few_digits: Benchmark, resnet: Callable[..., ImageBackbone], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[tuple[object, int | None]] = []
 
@@ -163,7 +163,9 @@ def test_training_cuts_squares_at_random_and_tests_take_the_middle(
         read.clear()
         quick(few_digits, resnet, augmentation=augmentation, seed=3, max_epochs=1)
         assert read == [(of_training, seed), (whole, None)] * 2  # of both stages
-    with pytest.raises(ArgumentError, match=r"augmentation.crop: expected 1 with a backbone that receives whole images"):
+    with pytest.raises(
+        ArgumentError, match=r"augmentation.crop: expected 1 with a backbone that receives whole images"
+    ):
         quick(few_digits, partial(resnet, framing="whole"), augmentation=cropped)
     with pytest.raises(ArgumentError, match=r"augmentation.crop: expected a positive number, got 0"):
         Augmentation(crop=0.0)
