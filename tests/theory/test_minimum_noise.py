@@ -80,7 +80,8 @@ def test_with_two_shots_the_mean_weight_is_one_plus_the_logarithm_of_the_ways() 
 def test_the_attribute_factor_has_the_same_bias_and_a_small_power_limits_it() -> None:
     matrix, _ = class_error_matrix(*squared_errors(312, 2, 2000))
     assert float(rebalancing_weights(matrix.T, 0.0, 1.0).mean()) == pytest.approx(1 + math.log(312), rel=0.01)
-    assert float(rebalancing_weights(matrix.T, 0.0, 0.1).mean()) == pytest.approx(1.20, abs=0.01)
+    for power, expected in ((0.1, 1.206), (0.75, 4.16)):
+        assert float(rebalancing_weights(matrix.T, 0.0, power).mean()) == pytest.approx(expected, rel=0.005)
 
 
 def test_more_ways_increase_the_weights_and_more_shots_decrease_them() -> None:

@@ -12,6 +12,9 @@ from rezsl.losses import ReMSELoss
 from tests.theory.problems import LinearProblem, QuadraticErrors, theil
 
 
+Three = tuple[float, float, float]
+
+
 def double(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 
@@ -28,6 +31,13 @@ def random_problem(generator: torch.Generator) -> QuadraticErrors:
     optimum = torch.randn(classes, parameters, generator=generator, dtype=torch.float64)
     floor = torch.randn(classes, generator=generator, dtype=torch.float64).mul(2).exp()
     return QuadraticErrors(root @ root.mT + 1e-6 * torch.eye(parameters), optimum, floor)
+
+
+def before_and_after(problem: QuadraticErrors, power: float) -> tuple[Tensor, Tensor, bool]:
+    """Return the errors at the optimum of MSE and at the fixed point of a power, and whether the latter was found."""
+    parameters, found = problem.remse(power)
+    plain = problem.solve(torch.ones(len(problem.floor), dtype=torch.float64))
+    return problem.errors(plain), problem.errors(parameters), found
 
 
 @cache
@@ -61,6 +71,40 @@ def test_errors_are_more_even_with_a_larger_mean_in_shared_linear_models() -> No
         for other in elsewhere:
             assert potential(problem.errors(other), after.min()) >= potential(after, after.min()) - 1e-9
     assert found_in >= 36
+
+
+def test_for_another_power_theils_index_rises_in_a_few_random_problems() -> None:
+    """With a power of 0.1 the index exceeds that of MSE in 6 of 150 problems; the mean is never smaller."""
+    generator, ratios = torch.Generator().manual_seed(3), []
+    for _ in range(150):
+        problem = random_problem(generator)
+        before, after, found = before_and_after(problem, 0.1)
+        assert found
+        assert after.mean() >= before.mean() * (1 - 1e-12)
+        ratios.append(float(theil(after) / theil(before)))
+    assert sum(ratio > 1 + 1e-9 for ratio in ratios) == 6
+    assert max(ratios) < 1.0001
+
+
+@pytest.mark.parametrize(
+    ("power", "curvature", "optimum", "floor", "rise"),
+    [
+        (0.1, (12, 2, 7), (0, -4, -1.2), (0.2, 0.1, 0.02), 0.0009),
+        (0.5, (4, 1, 3), (0, 4, 1.5), (0.04, 5.5, 0.03), 0.0009),
+        (2.0, (6, 7, 1), (0, 2, -5), (0.01, 0.5, 2), 0.0080),
+        (5.0, (21, 2, 24), (0, 3, -1), (0.05, 1, 0.3), 0.0884),
+    ],
+)
+def test_for_other_powers_theils_index_can_rise(
+    power: float, curvature: Three, optimum: Three, floor: Three, rise: float
+) -> None:
+    problem = scalar_problem(double(*curvature), double(*optimum), double(*floor))
+    before, after, found = before_and_after(problem, power)
+    assert found
+    assert float(theil(after) / theil(before)) - 1 == pytest.approx(rise, abs=5e-5)
+    before, after, found = before_and_after(problem, 1.0)
+    assert found
+    assert theil(after) < theil(before)
 
 
 def test_with_three_classes_the_standard_deviation_and_the_worst_error_can_rise() -> None:
