@@ -11,7 +11,6 @@ from rezsl.functional import rebalancing_weights
 from rezsl.losses import ReMSELoss
 from tests.theory.problems import LinearProblem, QuadraticErrors, theil
 
-
 Three = tuple[float, float, float]
 
 
