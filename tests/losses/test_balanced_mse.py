@@ -72,6 +72,37 @@ def test_the_form_of_mixtures_matches_the_literal_loops(normalize: bool) -> None
     check(loss, bracket)
 
 
+def test_with_fixed_noise_the_published_form_differs_by_a_constant() -> None:
+    """There every other sample is a negative: the value has 2σ² · mean of ln(samples of the class) more."""
+    problem, loss = Problem(), BMCLoss(0.4, learn_noise=False)
+    prediction = problem.prediction.clone().requires_grad_()
+    value = loss(prediction, problem.target, problem.labels)
+    value.backward()
+    labels, counts = problem.labels.numpy(), problem.labels.bincount()[problem.labels].double()
+    assert counts.max() > 1
+
+    def published(at: Floats) -> float:
+        return 2 * 0.4**2 * oracle.bmc(*compared(at, problem.target.numpy(), True), labels, 0.4, alone=True)
+
+    constant = 2 * 0.4**2 * float(counts.log().mean())
+    assert value.item() == pytest.approx(published(problem.prediction.numpy()) - constant, rel=1e-6)
+    expected = numerical_gradient(published, problem.prediction.numpy())
+    assert prediction.grad is not None
+    np.testing.assert_allclose(prediction.grad.numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [BMCLoss, BNILoss, GAILoss])
+def test_fixed_noise_is_not_learnt(kind: type[BMCLoss] | type[BNILoss] | type[GAILoss]) -> None:
+    problem = Problem()
+    loss, same = kind(noise=0.3, learn_noise=False), kind(noise=0.3)
+    prediction = problem.prediction.clone().requires_grad_()
+    values = [problem.prepared(one)(prediction, problem.target, problem.labels) for one in (loss, same)]
+    torch.testing.assert_close(*values)
+    values[0].backward()
+    assert loss.log_noise.grad is None
+    assert not any(parameter.requires_grad for parameter in loss.parameters())
+
+
 def test_a_batch_of_one_class_has_no_negatives() -> None:
     problem = Problem()
     labels = torch.zeros_like(problem.labels)

@@ -15,6 +15,10 @@ from tests.oracles import cell_errors as oracle
 def test_values_and_gradients_match_the_literal_loops(normalize: bool) -> None:
     check_against(MAELoss(normalize), lambda problem, p: oracle.mae(p, problem.target.numpy(), normalize))
     check_against(RMSELoss(normalize), lambda problem, p: oracle.rmse(p, problem.target.numpy(), normalize))
+    check_against(
+        RMSELoss(normalize, per_cell=True),
+        lambda problem, p: oracle.root_per_cell(p, problem.target.numpy(), normalize),
+    )
     for delta in (0.05, 0.5, 2.0):
         check_against(
             HuberLoss(delta, normalize),

@@ -27,10 +27,10 @@ def test_a_model_is_made_again_from_its_options_and_state(name: str) -> None:
 def test_every_parameter_gets_a_gradient(kind: type[SemanticModel], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     model = kind(6, table(5, word_vectors=torch.randn(5, 3))).to(dtype)
-    prediction = model(torch.randn(2, 9, 6, dtype=dtype))
-    assert prediction.shape == (2, 5)
-    assert prediction.dtype == dtype
-    prediction.square().sum().backward()
+    output = model.training_forward(torch.randn(2, 9, 6, dtype=dtype), torch.rand(2, 5, dtype=dtype))
+    assert output.prediction.shape == (2, 5)
+    assert output.prediction.dtype == dtype
+    (output.prediction.square().sum() + output.penalty.sum()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.isfinite().all()), name

@@ -1,6 +1,6 @@
 """The bracket of Balanced MSE, -ln N(A; p, v) + ln of the integral of N(A'; p, v) p_train(A'), in loops; v = sigma^2.
 
-bmc: p_train is the batch, of which every sample of the own class is a hit.   bni: a histogram per attribute.
+bmc: p_train is the batch, of which every sample of the own class is a hit, or the sample alone (as published).   bni: a histogram per attribute.
 gai: a mixture of normal distributions per attribute, whose integral is sum_k w_k N(p; m_k, v_k + v).
 """
 
@@ -19,14 +19,15 @@ def normal(x: float, mean: float, variance: float) -> float:
     return math.exp(-((x - mean) ** 2) / (2 * variance)) / math.sqrt(2 * math.pi * variance)
 
 
-def bmc(prediction: Floats, target: Floats, labels: Integers, sigma: float) -> float:
+def bmc(prediction: Floats, target: Floats, labels: Integers, sigma: float, alone: bool = False) -> float:
     total = 0.0
     for i in range(len(labels)):
         likelihoods = [
             math.prod(normal(float(p), float(t), sigma**2) for p, t in zip(prediction[i], target[j], strict=True))
             for j in range(len(labels))
         ]
-        own = sum(likelihood for j, likelihood in enumerate(likelihoods) if labels[j] == labels[i])
+        hits = [j for j in range(len(labels)) if (j == i if alone else labels[j] == labels[i])]
+        own = sum(likelihoods[j] for j in hits)
         total += -math.log(own / sum(likelihoods))
     return total / len(labels)
 

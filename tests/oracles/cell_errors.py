@@ -34,6 +34,12 @@ def rmse(prediction: Floats, target: Floats, normalize: bool) -> float:
     return math.sqrt(sum(d * d for d in differences) / len(differences))
 
 
+def root_per_cell(prediction: Floats, target: Floats, normalize: bool) -> float:
+    """Mean of sqrt(d^2 + 1e-10): the RMSE of the published code."""
+    differences = cells(prediction, target, normalize)
+    return sum(math.sqrt(d * d + 1e-10) for d in differences) / len(differences)
+
+
 def huber(prediction: Floats, target: Floats, normalize: bool, delta: float) -> float:
     total = 0.0
     differences = cells(prediction, target, normalize)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-ErrorKind = Literal["squared", "absolute", "root"]
+ErrorKind = Literal["squared", "absolute", "root", "cell_root"]
 Memory = Literal["batch", "running", "ema"]
 
 
@@ -72,17 +72,24 @@ def normalize_rows_backward(values: Floats, gradient: Floats) -> Floats:
     return result
 
 
+def cell_error(d: float, error: ErrorKind) -> float:
+    """The error of one cell; for ``root``, whose root is taken of the mean, d^2."""
+    if error == "absolute":
+        return abs(d)
+    return math.sqrt(d**2 + 1e-10) if error == "cell_root" else d**2
+
+
 def weighted_loss(prediction: Floats, target: Floats, weights: Floats, *, normalize: bool, error: ErrorKind) -> float:
     """The loss for weights_is given per sample and attribute, with d = p - t.
 
     squared: mean of w d^2.   absolute: mean of w |d|.   root: sqrt(mean of w d^2).
+    cell_root: mean of w sqrt(d^2 + 1e-10).
     """
     d = normalize_rows(prediction) - normalize_rows(target) if normalize else prediction - target
     total = 0.0
     for i in range(d.shape[0]):
         for s in range(d.shape[1]):
-            size = abs(float(d[i, s])) if error == "absolute" else float(d[i, s]) ** 2
-            total += float(weights[i, s]) * size
+            total += float(weights[i, s]) * cell_error(float(d[i, s]), error)
     mean = total / d.size
     return math.sqrt(mean) if error == "root" else mean
 
@@ -93,6 +100,7 @@ def weighted_gradient(
     """d weighted_loss / d prediction for constant weights; n is the number of cells.
 
     squared: 2 w d / n.   absolute: w sign(d) / n.   root: w d / (n * loss), and 0 where the loss is 0.
+    cell_root: w d / (n * sqrt(d^2 + 1e-10)).
     Then, if rows are normalised, through the normalisation of the prediction.
     """
     d = normalize_rows(prediction) - normalize_rows(target) if normalize else prediction - target
@@ -105,6 +113,8 @@ def weighted_gradient(
                 gradient[i, s] = 2 * w * difference / d.size
             elif error == "absolute":
                 gradient[i, s] = w * np.sign(difference) / d.size
+            elif error == "cell_root":
+                gradient[i, s] = w * difference / (d.size * cell_error(difference, error))
             elif loss > 0:
                 gradient[i, s] = w * difference / (d.size * loss)
     return normalize_rows_backward(prediction, gradient) if normalize else gradient
@@ -123,10 +133,12 @@ class ReMSE:
         decay: float = 0.9,
         unit_mean: bool = False,
         error: ErrorKind = "squared",
+        weights_from: Literal["squared", "error"] = "squared",
     ) -> None:
         """Store the options; the memory is empty at first."""
-        if memory not in ("batch", "running", "ema") or error not in ("squared", "absolute", "root"):
+        if memory not in ("batch", "running", "ema") or error not in ("squared", "absolute", "root", "cell_root"):
             raise ValueError(f"unknown memory {memory!r} or error {error!r}")
+        self.weights_from: ErrorKind = error if weights_from == "error" else "squared"
         self.class_power = class_power
         self.semantic_power = semantic_power
         self.normalize = normalize
@@ -159,10 +171,11 @@ class ReMSE:
         return weights / float(weights.mean()) if self.unit_mean else weights
 
     def __call__(self, prediction: Floats, target: Floats, labels: Integers) -> tuple[float, Floats]:
-        """Update the memory with the squared errors of a batch and return (loss, d loss / d prediction)."""
+        """Update the memory with the errors of a batch and return (loss, d loss / d prediction)."""
         p, t = prediction.astype(np.float64), target.astype(np.float64)
         d = normalize_rows(p) - normalize_rows(t) if self.normalize else p - t
-        self.remember(*class_error_matrix(d**2, labels))
+        errors = np.array([[cell_error(float(x), self.weights_from) for x in row] for row in d])
+        self.remember(*class_error_matrix(errors, labels))
         weights = self.sample_weights(labels)
         loss = weighted_loss(p, t, weights, normalize=self.normalize, error=self.error)
         gradient = weighted_gradient(p, t, weights, normalize=self.normalize, error=self.error)

@@ -25,17 +25,18 @@ class BalancedMSELoss(RegressionLoss):
         L = 2 σ² · mean of (−ln N(A; Â, σ²) + ln ∫ N(A'; Â, σ²) p_train(A') dA')
 
     The factor 2 σ² has no gradient; it gives the first term the scale of a squared error. The subclasses differ in
-    p_train. σ is learnt together with the model, through its logarithm ``log_noise``.
+    p_train. σ is learnt together with the model, through its logarithm ``log_noise``, or stays as it is.
 
     Args:
         noise: σ at the start, positive, in units of the attributes (of their directions, if normalised).
+        learn_noise: learn σ, as the authors of Balanced MSE do; false keeps it.
     """
 
-    def __init__(self, noise: float, normalize: bool) -> None:
+    def __init__(self, noise: float, normalize: bool, learn_noise: bool) -> None:
         super().__init__(normalize)
         check_positive(noise=noise)
-        self.noise = noise
-        self.log_noise = nn.Parameter(torch.tensor(math.log(noise)))
+        self.noise, self.learn_noise = noise, learn_noise
+        self.log_noise = nn.Parameter(torch.tensor(math.log(noise)), requires_grad=learn_noise)
 
     @abstractmethod
     def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
@@ -57,6 +58,10 @@ class BMCLoss(BalancedMSELoss):
 
     Samples of one class have the same target, so they are no negatives of each other. A batch of one class has loss 0.
 
+    The published code of Rebalanced Zero-shot Learning has this loss with ``noise=0.1, learn_noise=False``. It counts
+    the other samples of a class as negatives too, which adds 2 σ² · mean over i of ln(samples of the class y_i). With a
+    fixed σ this is a constant, so the gradients are the same.
+
     Args:
         noise: σ at the start, positive, in units of the length of a row of attributes.
 
@@ -65,8 +70,8 @@ class BMCLoss(BalancedMSELoss):
     tensor(1.3863, grad_fn=<MulBackward0>)
     """
 
-    def __init__(self, noise: float = 0.5, normalize: bool = True) -> None:
-        super().__init__(noise, normalize)
+    def __init__(self, noise: float = 0.5, normalize: bool = True, learn_noise: bool = True) -> None:
+        super().__init__(noise, normalize, learn_noise)
 
     def _balanced(self, prediction: Predictions, target: Predictions, labels: Labels, variance: Scalar) -> Scalar:
         # The constants of N cancel.
@@ -93,8 +98,8 @@ class BNILoss(BalancedMSELoss):
 
     histogram: Float[Tensor, "2 S N"] | None
 
-    def __init__(self, bins: int = 20, noise: float = 0.1, normalize: bool = True) -> None:
-        super().__init__(noise, normalize)
+    def __init__(self, bins: int = 20, noise: float = 0.1, normalize: bool = True, learn_noise: bool = True) -> None:
+        super().__init__(noise, normalize, learn_noise)
         check_at_least(1, bins=bins)
         self.bins = bins
         # prepare() computes this from the training set, so the state_dict does not contain it.
@@ -127,8 +132,10 @@ class GAILoss(BalancedMSELoss):
 
     mixture: Float[Tensor, "3 S K"] | None
 
-    def __init__(self, components: int = 4, noise: float = 0.1, normalize: bool = True) -> None:
-        super().__init__(noise, normalize)
+    def __init__(
+        self, components: int = 4, noise: float = 0.1, normalize: bool = True, learn_noise: bool = True
+    ) -> None:
+        super().__init__(noise, normalize, learn_noise)
         check_at_least(1, components=components)
         self.components = components
         self.register_buffer("mixture", None, persistent=False)  # computed by prepare() too

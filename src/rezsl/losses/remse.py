@@ -11,10 +11,11 @@ from rezsl.errors import ArgumentError, check_choice, check_not_negative, check_
 from rezsl.functional import class_error_matrix, rebalancing_weights
 from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses._loss import RegressionLoss
-from rezsl.losses.regression import safe_root
+from rezsl.losses.regression import cell_roots, safe_root
 
 Memory = Literal["batch", "running", "ema"]
-ErrorKind = Literal["squared", "absolute", "root"]
+ErrorKind = Literal["squared", "absolute", "root", "cell_root"]
+WeightSource = Literal["squared", "error"]
 
 
 class ReMSELoss(RegressionLoss):
@@ -35,9 +36,12 @@ class ReMSELoss(RegressionLoss):
         memory: the source of e. ``batch``: this batch only (the paper's experiments); ``running``: a class that is
             absent keeps its last value; ``ema``: exponential average over the batches that contain the class.
         unit_mean: rescale the weights of each batch to mean 1, so that powers compare at equal weight of the loss.
-        error: the error that is weighted: ``squared`` (E), ``absolute`` (√E), or ``root`` (the square root of the whole
-            ``squared`` loss). The weights come from the squared errors in each case.
+        error: the error that is weighted: ``squared`` (E), ``absolute`` (√E), ``root`` (the square root of the whole
+            ``squared`` loss), or ``cell_root`` (√(E + 10⁻¹⁰), which the published code calls RMSE).
         decay: share of the old average that ``ema`` keeps, in ``[0, 1)``.
+        weights_from: the error whose class means are e: ``squared`` (E), or ``error``, the one that is weighted; for
+            ``root`` this is E too. The published ReRMSE has ``cell_root`` and ``error``. Weights from roots are nearer
+            to 1, because ln √E = ½ ln E.
 
     >>> loss = ReMSELoss(class_power=1.0, semantic_power=0.0, normalize=False)
     >>> prediction, target = torch.tensor([[1.0], [2.718281828 ** 0.5]]), torch.zeros(2, 1)
@@ -56,14 +60,17 @@ class ReMSELoss(RegressionLoss):
         unit_mean: bool = False,
         error: ErrorKind = "squared",
         decay: float = 0.9,
+        weights_from: WeightSource = "squared",
     ) -> None:
         super().__init__(normalize)
         check_not_negative(class_power=class_power, semantic_power=semantic_power)
         check_choice(Memory, memory=memory)
         check_choice(ErrorKind, error=error)
+        check_choice(WeightSource, weights_from=weights_from)
         check_share(decay=decay)
         self.class_power, self.semantic_power = class_power, semantic_power
-        self.memory, self.unit_mean, self.error, self.decay = memory, unit_mean, error, decay
+        self.memory, self.unit_mean, self.decay = memory, unit_mean, decay
+        self.error, self.weights_from = error, weights_from
         # One row per class label, NaN where no sample of the class has occurred; it grows with the highest label.
         self.register_buffer("error_memory", torch.empty(0, 0) if memory != "batch" else None)
 
@@ -71,16 +78,19 @@ class ReMSELoss(RegressionLoss):
         """Return the loss of a batch; see :class:`RegressionLoss` for the arguments."""
         difference = self.differences(prediction, target)
         squared = difference.square()
-        weights = self.weights(squared, labels)
+        errors = squared
         if self.error == "absolute":
-            return (weights * difference.abs()).mean()
-        loss = (weights * squared).mean()
+            errors = difference.abs()
+        elif self.error == "cell_root":
+            errors = cell_roots(squared)
+        weights = self.weights(errors if self.weights_from == "error" else squared, labels)
+        loss = (weights * errors).mean()
         return safe_root(loss) if self.error == "root" else loss
 
     @torch.no_grad()
-    def weights(self, squared_errors: Predictions, labels: Labels) -> Predictions:
-        """Return the weight of every sample's error in every attribute, ``[B, S]``."""
-        matrix, classes = class_error_matrix(squared_errors, labels)
+    def weights(self, errors: Predictions, labels: Labels) -> Predictions:
+        """Return the weight of every sample's error in every attribute, ``[B, S]``, from the class means of errors."""
+        matrix, classes = class_error_matrix(errors, labels)
         if self.memory != "batch":
             matrix, classes = self._recall(matrix, classes)
         class_weights = rebalancing_weights(matrix, self.class_power, self.semantic_power)

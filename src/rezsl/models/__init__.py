@@ -7,7 +7,7 @@ from rezsl.models._semantic_model import MODELS, ClosedForm, HasAttention, Seman
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
     from rezsl.models.attention import AttentionNet as AttentionNet
-    from rezsl.models.attention import GEMNet as GEMNet
+    from rezsl.models.gem import GEMNet as GEMNet
     from rezsl.models.linear import DAP as DAP
     from rezsl.models.linear import ESZSL as ESZSL
     from rezsl.models.linear import SAE as SAE

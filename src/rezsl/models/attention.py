@@ -1,17 +1,15 @@
-"""Models with attention over image regions for each attribute: AttentionNet and GEM-Net."""
+"""AttentionNet, which attends to image regions for each attribute."""
 
-import math
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError, check_at_least, check_choice, check_not_negative, check_positive
+from rezsl.errors import check_at_least, check_choice, check_not_negative, check_positive
 from rezsl.functional import CollapsedAttention, attend, attention_map, place_shares
-from rezsl.functional.attention import compactness, decorrelation
 from rezsl.functional.shapes import Predictions, Regions
-from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutput, word_vectors_of
+from rezsl.models._semantic_model import Described, SemanticModel, word_vectors_of
 
 OutputInit = Literal["zeros", "uniform"]
 
@@ -131,92 +129,3 @@ class AttentionNet(SemanticModel, name="attention"):
 
     def _parts(self) -> list[Tensor]:
         return [*self.parameters(), self.word_vectors]
-
-
-class GEMNet(SemanticModel, name="gem"):
-    """Â_s = ⟨mean_r F_r, P_s⟩ + ⟨Σ_r a_sr F_r, Q_s⟩ + b_s with a_s = softmax over regions of ⟨W v_s, F_r⟩.
-
-    In training, ``compactness_weight`` times the spread of the attention maps of each sample is added to the objective,
-    and ``decorrelation_weight`` times the norms of Q's channels within attribute groups, see
-    :mod:`rezsl.functional.attention`. Without attribute groups all attributes form one group, and the second term only
-    reduces the number of channels that are used.
-
-    This is the attribute attention of Liu et al., CVPR 2021, with its two penalties. The branches of the original are
-    summed to one prediction with the losses of :func:`rezsl.fit`, and its recorded gazes are left out, because other
-    data sets have none.
-
-    For the spread, regions must form a map with ``height`` rows of equal length, or a square map if ``height`` is 0. A
-    class token may precede the map; it has no position and is left out. A single region has no spread.
-
-    Args:
-        region_dim: D, channels of a region.
-        semantics: the table whose S attributes are predicted, with its word vectors v (one-hot vectors where it has
-            none) and its attribute groups. The word vectors alone, ``[S, L]``, can be given instead.
-        compactness_weight: weight of the spread of attention maps in training, 0 or more.
-        decorrelation_weight: weight of the channels that attribute groups share, 0 or more.
-        height: number of rows of the map of regions, 0 for a square map.
-    """
-
-    slow_parts = ("query",)  # it outgrows the read-outs at the full rate
-    word_vectors: Float[Tensor, "S L"]
-    groups: Int[Tensor, "S"]
-
-    def __init__(
-        self,
-        region_dim: int,
-        semantics: Described,
-        compactness_weight: float = 0.2,
-        decorrelation_weight: float = 0.01,
-        height: int = 0,
-    ) -> None:
-        super().__init__()
-        check_not_negative(compactness_weight=compactness_weight, decorrelation_weight=decorrelation_weight)
-        if height < 0:
-            raise ArgumentError(f"height: expected the rows of the map, or 0 for a square one, got {height}")
-        self.compactness_weight, self.decorrelation_weight = compactness_weight, decorrelation_weight
-        self.height = height
-        word_vectors = word_vectors_of(semantics)
-        num_semantics, vector_dim = word_vectors.shape
-        names = getattr(semantics, "groups", None) or [""] * num_semantics
-        distinct = list(dict.fromkeys(names))
-        groups = torch.tensor([distinct.index(name) for name in names])
-        self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
-        self.register_buffer("groups", groups, persistent=False)
-        self.query = nn.Linear(vector_dim, region_dim, bias=False)
-        self.pooled = nn.Linear(region_dim, num_semantics)
-        self.attended = nn.Parameter(torch.empty(num_semantics, region_dim))
-        nn.init.kaiming_uniform_(self.attended, a=5**0.5)
-
-    def forward(self, regions: Regions) -> Predictions:
-        """Predict attributes, ``[B, R, D] -> [B, S]``."""
-        return self._predict(regions, self.attention(regions))
-
-    def attention(self, regions: Regions) -> Float[Tensor, "B S R"]:
-        """Return the attention of each attribute to each region; see :class:`HasAttention`."""
-        return torch.matmul(self.query(self.word_vectors), regions.mT).softmax(dim=2)
-
-    def training_forward(self, regions: Regions, target: Predictions) -> TrainingOutput:
-        """Predict attributes, and compute the penalty of each sample; regions that form no map are an ArgumentError."""
-        attention = self.attention(regions)
-        penalty = (self.decorrelation_weight * decorrelation(self.attended, self.groups)).expand(len(regions))
-        if self.compactness_weight > 0:
-            first, height = self._map(regions.shape[1])
-            penalty = penalty + self.compactness_weight * compactness(attention[:, :, first:], height)
-        return TrainingOutput(self._predict(regions, attention), penalty)
-
-    def _predict(self, regions: Regions, attention: Float[Tensor, "B S R"]) -> Predictions:
-        local = torch.matmul(self.attended, regions.mT)
-        prediction: Tensor = self.pooled(regions.mean(dim=1)) + (attention * local).sum(dim=2)
-        return prediction
-
-    def _map(self, regions: int) -> tuple[int, int]:
-        """Return the position of the first region of the map, and the number of rows of the map."""
-        for first, cells in ((0, regions), (1, regions - 1)):
-            height = self.height or math.isqrt(cells)
-            if cells and (cells % height == 0 if self.height else height**2 == cells):
-                return first, height
-        expected = f"rows of {self.height} equal lengths" if self.height else "a square map"
-        raise ArgumentError(
-            f"regions: expected {expected}, or the same and a class token, got {regions} regions; "
-            f"set height to the map's rows, or compactness_weight to 0"
-        )

@@ -17,31 +17,40 @@ LEAST_RATIO, MOST_RATIO = 0.1, 10.0
 
 
 class MLPRegressor(SemanticModel, name="mlp"):
-    """Â = W₂ · dropout(relu(W₁ · mean_r F_r + b₁)) + b₂: BasicNet with a hidden layer.
+    """Â = W₂ · dropout(ρ(W₁ · mean_r F_r + b₁)) + b₂ with ρ(x) = max(x, negative_slope · x).
+
+    BasicNet of Rebalanced Zero-shot Learning with a hidden layer is this model with ``dropout=0`` and
+    ``negative_slope=0.1``; without one it is :class:`LinearRegressor`.
 
     Args:
         region_dim: D, channels of a region or of a feature vector.
         semantics: the table whose S attributes are predicted.
         hidden_dim: width of the hidden layer, at least 1.
         dropout: share of hidden units that training switches off, in ``[0, 1)``.
+        negative_slope: slope of ρ below 0, in ``[0, 1)``; ρ is the ReLU at 0, and otherwise the leaky ReLU.
     """
 
     readout_parts: ClassVar[tuple[str, ...]] = ("readout",)
 
     def __init__(
-        self, region_dim: int, semantics: ClassSemantics, hidden_dim: int = 1024, dropout: float = 0.8
+        self,
+        region_dim: int,
+        semantics: ClassSemantics,
+        hidden_dim: int = 1024,
+        dropout: float = 0.8,
+        negative_slope: float = 0.0,
     ) -> None:
         super().__init__()
         check_at_least(1, hidden_dim=hidden_dim)
-        check_share(dropout=dropout)
+        check_share(dropout=dropout, negative_slope=negative_slope)
+        self.negative_slope = negative_slope
         self.hidden = nn.Linear(region_dim, hidden_dim)
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden_dim, len(semantics.attributes))
 
     def features(self, regions: Pooled) -> Float[Tensor, "B H"]:
         """Compute the hidden layer, ``[B, …, D] -> [B, H]``."""
-        hidden: Tensor = self.hidden(pool(regions)).relu()
-        return hidden
+        return nn.functional.leaky_relu(self.hidden(pool(regions)), self.negative_slope)
 
     def forward(self, regions: Pooled) -> Predictions:
         """Predict attributes, ``[B, …, D] -> [B, S]``."""
