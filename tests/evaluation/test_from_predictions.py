@@ -187,10 +187,10 @@ def test_hard_cases_have_figures_or_say_that_there_are_none(name: str) -> None:
         assert figures["error_mean"] == 0
         assert (figures["S"], figures["U"], figures["T1"]) == (1, 1, 1)
         assert math.isnan(figures["nearest_share_generalized"])
-        assert math.isnan(figures["error_correlation"])
+        assert math.isnan(figures["error_correlation_over_classes"])
         assert found.generalized.most_confused(5) == []
     if name == "constant semantics":
-        assert math.isnan(figures["error_correlation"])
+        assert math.isnan(figures["error_correlation_over_classes"])
         assert found.error_by_value.count.tolist() == [20]
 
 

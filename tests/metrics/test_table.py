@@ -16,14 +16,14 @@ def names(*metrics: Metric) -> list[str]:
 def test_files_of_runs_keep_their_names() -> None:
     assert BASIC[0] == "T1"
     accuracies = ["T1", "U", "S", "H"]
-    errors = ["error_mean", "error_spread", "error_correlation"]
+    errors = ["error_mean", "error_spread", "error_correlation_over_classes", "error_correlation_over_attributes"]
     assert names(*metrics_in("history")) == [*accuracies, "gamma", "AUSUC", *errors]
-    assert names(*metrics_in("table")) == [*accuracies, "AUSUC", "H_oracle", *errors]
-    assert names(*metrics_in("comparison")) == [*accuracies, "AUSUC", "H_oracle", *errors, "seconds"]
-    assert names(*metrics_in("page")) == [*accuracies, "AUSUC", "H_oracle", "error_mean", "error_spread",
-                                          "ece_generalized"]  # fmt: skip
+    best = ["AUSUC", "H_oracle", "T1_oracle"]
+    assert names(*metrics_in("table")) == [*accuracies, *best, *errors]
+    assert names(*metrics_in("comparison")) == [*accuracies, *best, *errors, "seconds"]
+    assert names(*metrics_in("page")) == [*accuracies, *best, "T1_oracle_epoch", *errors, "ece_generalized"]
     assert names(*(metric for metric in METRICS.values() if metric.source == "evaluation")) == [
-        *accuracies, "gamma", "AUSUC", "H_oracle", "gamma_oracle", *errors, "error_correlation_within_class",
+        *accuracies, "gamma", "AUSUC", "H_oracle", "gamma_oracle", "T1_oracle", "T1_oracle_epoch", *errors,
         "false_reject_seen", "false_reject_unseen", "false_accept",
     ]  # fmt: skip
     assert OBJECTIVES[:2] == ("H", "AUSUC")
@@ -31,9 +31,11 @@ def test_files_of_runs_keep_their_names() -> None:
 
 
 def test_values_are_shown_in_their_unit() -> None:
-    shown = {name: METRICS[name].show(0.12345) for name in ("H", "error_mean", "error_correlation", "seconds")}
-    assert shown == {"H": "12.3", "error_mean": "123.5", "error_correlation": "0.12", "seconds": "0.1"}
-    assert METRICS["error_correlation"].show(0.12345, signed=True) == "+0.12"
+    shown = {
+        name: METRICS[name].show(0.12345) for name in ("H", "error_mean", "error_correlation_over_classes", "seconds")
+    }
+    assert shown == {"H": "12.3", "error_mean": "123.5", "error_correlation_over_classes": "0.12", "seconds": "0.1"}
+    assert METRICS["error_correlation_over_classes"].show(0.12345, signed=True) == "+0.12"
     assert METRICS["H"].show(math.nan) == "–"
 
 

@@ -13,7 +13,7 @@ from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_c
 from rezsl.report._tables import notes
 
 BASIC = COMPARED[: COMPARED.index(METRICS["seconds"]) + 1]
-"""The metrics of every run; each further one takes a column more."""
+"""The metrics of rezsl's own; each further one takes a column more."""
 
 
 WORST = Metric("worst", "worst", "A metric of another file.", float, unit="%", factor=100.0, digits=1, tested=True)
@@ -25,8 +25,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def show_metrics(metrics: tuple[Metric, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rezsl.report._tables.COMPARED", metrics)
-    monkeypatch.setattr("rezsl.report._tables.TESTED", tuple(metric for metric in metrics if metric.tested))
+    monkeypatch.setattr("rezsl.experiments.results.COMPARED", metrics)
 
 
 def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) -> Row:
@@ -35,7 +34,8 @@ def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) ->
         "error_spread": spread,
         "seconds": 1234.0,
     }
-    figures["error_correlation"] = -0.25
+    figures["error_correlation_over_classes"] = -0.25
+    figures["T1_oracle"] = math.nan  # no run chose its epoch on test classes
     return Row(
         "data & co", method, "none", {}, {}, {seed: figures | {"H": value} for seed, value in enumerate(h)},
         {len(h) + seed: "a reason" for seed in range(failed)},
@@ -67,7 +67,9 @@ def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
     printed = capsys.readouterr().out
     assert "…" not in printed.replace("data…", "")
     line = next(line for line in printed.splitlines() if " 66.7 " in line)
-    assert line.split()[-10:] == ["50.0", "50.0", "50.0", "66.7", "50.0", "50.0", "123.4", "12.3", "-0.25", "1234"]
+    assert line.split()[-11:] == [
+        "50.0", "50.0", "50.0", "66.7", "50.0", "50.0", "123.4", "12.3", "-0.25", "0.50", "1234"
+    ]  # fmt: skip
     assert "p .074" in printed
 
 
@@ -86,8 +88,9 @@ def test_every_format_says_the_same(comparison: Comparison) -> None:
     assert r"$66.7 \pm 20.8$" in latex
     assert r"\emph{data \& co}" in latex
     assert r"base\_line + none & " in latex
+    assert "T1_oracle" not in latex + as_markdown(comparison) + as_csv(comparison) + runs_csv(comparison)
     assert all(
-        line.count("&") - line.count(r"\&") == 12 for line in latex.splitlines() if line.endswith(r"\\") and "+" in line
+        line.count("&") - line.count(r"\&") == 13 for line in latex.splitlines() if line.endswith(r"\\") and "+" in line
     )
 
 
@@ -124,7 +127,7 @@ def test_a_further_metric_is_one_more_column_everywhere(
     Console(width=60).print(comparison_table(comparison, "data & co"))
     printed = capsys.readouterr().out
     numbers = [line.split()[-4:] for line in printed.splitlines() if "better" in line]
-    assert numbers == [["66.7", "50.0", "50.0", "123.4"], ["12.3", "-0.25", "1234", "50.0"]]
+    assert numbers == [["66.7", "50.0", "50.0", "123.4"], ["-0.25", "0.50", "1234", "50.0"]]
     assert max(map(len, printed.splitlines())) == 60
     assert "…" not in printed
     assert printed.count("data & co") == 1 + printed.count("Failed: data & co")
@@ -134,6 +137,17 @@ def test_a_further_metric_is_one_more_column_everywhere(
     better = list(csv.DictReader(io.StringIO(as_csv(comparison))))[1]
     assert [better[f"worst_{kind}"] for kind in ("mean", "sd", "p")] == ["0.5", "0", "1"]
     assert [run["worst"] for run in csv.DictReader(io.StringIO(runs_csv(comparison)))][:4] == ["0.5"] * 4
+
+
+def test_the_best_t1_of_any_epoch_is_shown_where_a_run_has_it(comparison: Comparison) -> None:
+    first, *others = comparison.rows
+    figures = {seed: run | {"T1_oracle": 0.7} for seed, run in first.runs.items()}
+    found = replace(comparison, rows=(replace(first, runs=figures), *others), protocols=("oracle",))
+    table = as_markdown(found)
+    assert "| H_oracle | T1_oracle |" in table
+    assert "| 70.0 ± 0.0 |" in table
+    assert "T1_oracle is the highest T1 of any epoch, as published tables report." in table
+    assert [row["T1_oracle_mean"] for row in csv.DictReader(io.StringIO(as_csv(found)))] == ["0.7", "", "", ""]
 
 
 def test_what_is_missing_is_said(comparison: Comparison) -> None:

@@ -113,6 +113,11 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         *(f"  note: {note}" for note in choice.notes),
     )
+    if choice.t1_oracle is not None:
+        show(
+            f"highest T1 of any epoch: {100 * choice.t1_oracle:.1f} % after epoch {choice.t1_oracle_epoch} (T1_oracle, "
+            f"which published tables report beside the U, S and H of another epoch)"
+        )
     if test is None:
         show("no test: there are no test images of unseen classes, so only the validation metrics are known")
     else:

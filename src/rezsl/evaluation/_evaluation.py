@@ -72,6 +72,9 @@ class Evaluation:
         attributes: S names.
         is_seen: which of the K classes are seen.
         protocol: ``oracle`` if epoch and γ were chosen on these very samples.
+        t1_oracle: highest T1 of any epoch of the training on these very samples, which :func:`rezsl.fit` adds under the
+            oracle protocol; otherwise None. Published tables report it beside the U, S and H of another epoch.
+        t1_oracle_epoch: the first epoch with that T1, counted from 1.
         samples: the predictions that were evaluated; None where they were not kept.
         false_accept: share of foreign images that the model did not refuse; NaN where none were given.
     """
@@ -88,6 +91,8 @@ class Evaluation:
     attributes: tuple[str, ...]
     is_seen: tuple[bool, ...]
     protocol: Protocol = "honest"
+    t1_oracle: float | None = None
+    t1_oracle_epoch: int | None = None
     samples: PredictedSamples | None = None
     false_accept: float = math.nan
 

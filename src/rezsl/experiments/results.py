@@ -15,7 +15,7 @@ from rezsl.files import read_json, reading
 from rezsl.metrics import Metric, metrics_in
 
 COMPARED = metrics_in("comparison")
-"""The metrics of a run that comparisons show."""
+"""The metrics of a run that comparisons can show."""
 
 PairedTest = Literal["t", "wilcoxon"]
 
@@ -61,6 +61,18 @@ class Comparison:
     def baseline(self) -> str:
         """The name of the row that the others are compared with."""
         return f"{self.plan.baseline['method']} + {self.plan.baseline['loss']}"
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that the tables show; an optional one only where at least one run has it."""
+        return tuple(
+            metric for metric in COMPARED if not metric.optional or any(row.values(metric.name) for row in self.rows)
+        )
+
+    @property
+    def tested(self) -> tuple[Metric, ...]:
+        """Those whose difference from the baseline is tested in the tables; table.csv has the p of all metrics."""
+        return tuple(metric for metric in self.metrics if metric.tested)
 
     @property
     def datasets(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Metric:
         name: key in ``metrics.json``.
         title: short symbol or word of the field, which stands above a column.
         description: one sentence that defines the metric.
-        read: computes the value from the object that ``source`` names.
+        read: computes the value from the object that ``source`` names; None where the object has no such metric.
         source: which object ``read`` takes: every ``evaluation`` (:class:`rezsl.Evaluation`), only an ``analysis``, or
             the record of a ``run``, which is the content of its metrics.json.
         unit: of a shown value; empty for pure numbers.
@@ -40,6 +40,7 @@ class Metric:
             ``rezsl compare``), ``page`` (the first table of a report). A metric of an ``analysis`` can be shown on the
             page alone, and one of a ``run`` in comparisons alone.
         tested: whether comparisons test the difference from the baseline and plot the metric.
+        optional: whether comparisons leave the metric out where no run has it.
         choice: attribute of :class:`rezsl.training.Choice` with the validation value, which makes the metric an
             objective of a sweep; empty for the other metrics.
     """
@@ -47,7 +48,7 @@ class Metric:
     name: str
     title: str
     description: str
-    read: Callable[[Any], float]
+    read: Callable[[Any], float | None]
     source: Source = "evaluation"
     unit: str = ""
     factor: float = 1.0
@@ -55,6 +56,7 @@ class Metric:
     better: Literal["up", "down", "neither"] = "neither"
     shown_in: tuple[Place, ...] = ()
     tested: bool = False
+    optional: bool = False
     choice: str = ""
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class Metric:
         return "–" if math.isnan(value) else f"{self.factor * value:{'+' if signed else ''}.{self.digits}f}"
 
 
-def define_metric(name: str, title: str, description: str, read: Callable[[Any], float], **options: Any) -> None:
+def define_metric(name: str, title: str, description: str, read: Callable[[Any], float | None], **options: Any) -> None:
     """Add a metric to :data:`METRICS`; the options are the other attributes of :class:`Metric`.
 
     A name that is taken, or a place that cannot show a metric of this source, is an ArgumentError.
@@ -85,5 +87,6 @@ def metrics_in(place: Place) -> tuple[Metric, ...]:
 
 
 def read_metrics(result: object, *sources: Source) -> dict[str, float]:
-    """Read all metrics of some sources from an evaluation, an analysis or the record of a run, by name."""
-    return {name: float(metric.read(result)) for name, metric in METRICS.items() if metric.source in sources}
+    """Read all metrics of some sources that an evaluation, an analysis or the record of a run has, by name."""
+    found = {name: metric.read(result) for name, metric in METRICS.items() if metric.source in sources}
+    return {name: float(value) for name, value in found.items() if value is not None}

@@ -41,6 +41,15 @@ define_accuracy(
 define_metric(
     "gamma_oracle", "γ_oracle", "Value of γ with the highest H on the evaluated images.", attrgetter("oracle.gamma")
 )
+define_accuracy(
+    "T1_oracle", "T1_oracle", "Highest T1 of any epoch on the evaluated images, as published tables report it beside "
+    "the U, S and H of another epoch; under the oracle protocol only.", attrgetter("t1_oracle"),
+    shown_in=("table", "comparison", "page"), optional=True,
+)  # fmt: skip
+define_metric(
+    "T1_oracle_epoch", "epoch of T1_oracle", "The epoch of T1_oracle, counted from 1.", attrgetter("t1_oracle_epoch"),
+    digits=0, shown_in=("page",), optional=True,
+)  # fmt: skip
 
 define_error(
     "error_mean", "error", "Mean squared error of the predicted attributes, as rows of length 1.",
@@ -71,19 +80,20 @@ define_error(
     lambda analysis: analysis.class_errors.worst_mean(analysis.options.worst), source="analysis",
 )  # fmt: skip
 define_metric(
-    "error_correlation", "corr", "Pearson correlation over classes of an attribute's value and its error, mean over "
-    "attributes.", attrgetter("imbalance.class_correlation"), shown_in=("history", "table", "comparison"),
+    "error_correlation_over_classes", "corr_c", "Pearson correlation, over the classes, of an attribute's value with "
+    "its error; mean over attributes.", attrgetter("imbalance.class_correlation"), shown_in=EVERYWHERE,
 )  # fmt: skip
 define_metric(
-    "error_rank_correlation", "rank corr", "Spearman correlation in place of Pearson's.",
+    "error_rank_correlation_over_classes", "rank corr_c", "Spearman's correlation in place of Pearson's in corr_c.",
     attrgetter("correlation_over_classes.spearman.mean"), source="analysis",
 )  # fmt: skip
 define_metric(
-    "error_correlation_within_class", "corr in class", "Pearson correlation over attributes of value and error within "
-    "a class, mean over classes.", attrgetter("imbalance.attribute_correlation"),
+    "error_correlation_over_attributes", "corr_a", "Pearson correlation, over the attributes of a class, of their "
+    "values with their errors; mean over classes. The published code prints this one, times 100.",
+    attrgetter("imbalance.attribute_correlation"), shown_in=EVERYWHERE,
 )  # fmt: skip
 define_metric(
-    "error_rank_correlation_within_class", "rank corr in class", "Spearman correlation in place of Pearson's.",
+    "error_rank_correlation_over_attributes", "rank corr_a", "Spearman's correlation in place of Pearson's in corr_a.",
     attrgetter("correlation_over_attributes.spearman.mean"), source="analysis",
 )  # fmt: skip
 

@@ -53,7 +53,14 @@ def headlines(analysis: Analysis) -> list[Headline]:
 
 def warnings(analysis: Analysis) -> list[str]:
     """Return sentences that a reader must have read before the numbers."""
-    return [WARNING] if analysis.protocol == "oracle" else []
+    if analysis.protocol != "oracle":
+        return []
+    if analysis.t1_oracle is None:
+        return [WARNING]
+    return [
+        f"{WARNING} T1_oracle is the highest T1 of any epoch, here of epoch {analysis.t1_oracle_epoch}, which need not "
+        f"be the epoch of the other numbers."
+    ]
 
 
 def answers_on_classes(analysis: Analysis, validation_classes: int | None, is_test: bool) -> list[Finding]:

@@ -15,7 +15,6 @@ from rezsl.errors import needs
 from rezsl.evaluation import Evaluation
 from rezsl.experiments.results import Comparison, Row
 from rezsl.metrics import Metric
-from rezsl.report._tables import TESTED
 from rezsl.report._text import named_with_protocol, shortened
 
 if TYPE_CHECKING:
@@ -161,11 +160,11 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
     heights = [1.1 + 0.36 * len(comparison.of(dataset)) for dataset in comparison.datasets]
     longest = max(len(row.name) for row in comparison.rows)
     figure = new_figure(8.6 + 0.07 * longest, sum(heights) + 0.7)
-    grid = figure.subplots(len(heights), len(TESTED), squeeze=False, height_ratios=heights)
+    grid = figure.subplots(len(heights), len(comparison.tested), squeeze=False, height_ratios=heights)
     where = "the test classes" if comparison.protocols == ("oracle",) else "validation classes"
     for line, dataset in enumerate(comparison.datasets):
         rows = comparison.of(dataset)
-        for place, metric in enumerate(TESTED):
+        for place, metric in enumerate(comparison.tested):
             axes = grid[line, place]
             _draw(axes, comparison, rows, metric, colors)
             axes.set_yticks(range(len(rows)), [row.name for row in rows] if place == 0 else [])

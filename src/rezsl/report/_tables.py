@@ -13,13 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.evaluation import Evaluation
-from rezsl.experiments.results import CHANCE, COMPARED, LEAST_PAIRS, Comparison, Row
+from rezsl.experiments.results import CHANCE, LEAST_PAIRS, Comparison, Row
 from rezsl.files import csv_text
-from rezsl.metrics import Metric, metrics_in
+from rezsl.metrics import METRICS, Metric, metrics_in
 from rezsl.report._text import named_with_protocol, p_value
-
-TESTED = tuple(metric for metric in COMPARED if metric.tested)
-"""The metrics whose difference from the baseline is tested in the tables; table.csv has the p of all metrics."""
 
 TESTS = {"t": "paired t-test", "wilcoxon": "Wilcoxon's signed-rank test"}
 
@@ -27,6 +24,10 @@ PROTOCOLS = {
     "honest": "Honest protocol: epoch and γ chosen on validation classes; each model tested once.",
     "oracle": "Oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic.",
 }
+
+OF_ANY_EPOCH = "T1_oracle is the highest T1 of any epoch, as published tables report."
+
+CORRELATIONS = "corr_c, corr_a: Pearson, attribute value with error, over classes and over the attributes of a class"
 
 BORDER = 2
 """The columns of a terminal that the blanks left and right of a table take."""
@@ -41,20 +42,23 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
     """Return a table with one row per model and one column per metric, for :mod:`rich`."""
     found = list(evaluations.values())
     caption = [CHOSEN[protocol] for protocol in sorted({evaluation.protocol for evaluation in found})]
+    metrics = [
+        metric for metric in metrics_in("table") if any(metric.name in evaluation.metrics() for evaluation in found)
+    ]
     caption += [
         "H_oracle: best γ on test, as published tables report",
+        *([OF_ANY_EPOCH] if METRICS["T1_oracle"] in metrics else []),
         "error (×10⁻³): mean and spread over attributes",
-        "corr: Pearson, class semantics with error",
+        CORRELATIONS,
         *(f"note: {note}" for note in dict.fromkeys(note for evaluation in found for note in evaluation.notes)),
     ]
     table = _table(title, "\n".join(caption), (0, 1, 0, 0))
     table.add_column("")  # a long name takes two lines in a narrow terminal
-    metrics = metrics_in("table")
     for metric in metrics:
         table.add_column(metric.title, justify="right", no_wrap=True)
     for name, evaluation in evaluations.items():
         values = evaluation.metrics()
-        cells = [metric.show(values[metric.name], signed=not metric.unit) for metric in metrics]
+        cells = [metric.show(values.get(metric.name, math.nan), signed=not metric.unit) for metric in metrics]
         table.add_row(escape(named_with_protocol(name, evaluation.protocol)), *cells)
     return table
 
@@ -106,8 +110,9 @@ def comparison_table(comparison: Comparison, dataset: str) -> Table:
     is_last = dataset == comparison.datasets[-1]
     table = _table(dataset, escape("\n".join(notes(comparison))) if is_last else None, 0)
     table.add_column("", min_width=9, overflow="fold")
-    for metric in COMPARED:
-        table.add_column(metric.title.replace(" ", "\n"), justify="right", no_wrap=True)
+    for metric in comparison.metrics:
+        title = metric.title.replace(" ", "\n").replace("_", "\n_")  # so that all columns fit into 80
+        table.add_column(title, justify="right", no_wrap=True)
     for row, cells in _rows(comparison, dataset):
         missing = f" [dim]{_missing_runs(row)}[/dim]" if row.failures else ""
         table.add_row(escape(row.name) + missing, *(_terminal_cell(cell) if row.runs else "–" for cell in cells))
@@ -116,7 +121,8 @@ def comparison_table(comparison: Comparison, dataset: str) -> Table:
 
 def as_markdown(comparison: Comparison) -> str:
     """Return a table per data set, and the notes."""
-    titles = [metric.title for metric in COMPARED] + [f"p ({metric.title})" for metric in TESTED]
+    titles = [metric.title for metric in comparison.metrics]
+    titles += [f"p ({metric.title})" for metric in comparison.tested]
     lines = ["# Comparison", ""]
     for dataset in comparison.datasets:
         lines += [f"## {_markdown(dataset)}", ""]
@@ -128,9 +134,12 @@ def as_markdown(comparison: Comparison) -> str:
 
 def as_latex(comparison: Comparison) -> str:
     """Return one ``tabular`` with the rules of booktabs, one data set below the other, and the notes as comments."""
-    titles = [_latex(metric.title) for metric in COMPARED]
+    titles = [_latex(metric.title) for metric in comparison.metrics]
     # A title of one letter is a symbol.
-    titles += [f"$p$ ({f'${metric.title}$' if len(metric.title) == 1 else _latex(metric.title)})" for metric in TESTED]
+    titles += [
+        f"$p$ ({f'${metric.title}$' if len(metric.title) == 1 else _latex(metric.title)})"
+        for metric in comparison.tested
+    ]
     lines = [f"% {note}" for note in notes(comparison)] + ["% needs: \\usepackage{booktabs}"]
     lines += [f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", "\\toprule", f"method & {' & '.join(titles)} \\\\"]
     for dataset in comparison.datasets:
@@ -141,7 +150,7 @@ def as_latex(comparison: Comparison) -> str:
 
 def as_csv(comparison: Comparison) -> str:
     """Return a line per row: means, standard deviations and p of every metric, none of them in percent."""
-    names = [f"{metric.name}_{kind}" for metric in COMPARED for kind in ("mean", "sd", "p")]
+    names = [f"{metric.name}_{kind}" for metric in comparison.metrics for kind in ("mean", "sd", "p")]
     lines = []
     for row in comparison.rows:
         pairs = comparison.significance(row, "H")[1]
@@ -149,7 +158,7 @@ def as_csv(comparison: Comparison) -> str:
         counts = [len(row.runs), len(row.failures), pairs, comparison.test, trials]
         values = [
             value
-            for metric in COMPARED
+            for metric in comparison.metrics
             for value in (*row.summary(metric.name), comparison.significance(row, metric.name)[0])
         ]
         lines.append([row.dataset, row.method, row.loss, *counts, *map(_raw, values)])
@@ -158,7 +167,7 @@ def as_csv(comparison: Comparison) -> str:
 
 def runs_csv(comparison: Comparison) -> str:
     """Return a line per run, the failed ones with their reason."""
-    names = [metric.name for metric in COMPARED]
+    names = [metric.name for metric in comparison.metrics]
     lines: list[list[object]] = []
     for row in comparison.rows:
         for seed in comparison.plan.seeds:
@@ -176,10 +185,11 @@ def notes(comparison: Comparison) -> list[str]:
     counts = f"n = {min(pairs)} to {max(pairs)}" if len(pairs) > 1 else f"n = {min(pairs, default=0)}"
     return [
         f"Mean ± standard deviation over the seeds {', '.join(map(str, comparison.plan.seeds))}. Accuracies in "
-        "percent; error and its spread over attributes × 10⁻³; corr: Pearson, class semantics with error.",
+        f"percent; error and its spread over attributes × 10⁻³; {CORRELATIONS}.",
         _searched(comparison),
         *(PROTOCOLS[protocol] for protocol in comparison.protocols),
         "H_oracle takes the γ that is best on test, as published tables report.",
+        *([OF_ANY_EPOCH] if METRICS["T1_oracle"] in comparison.metrics else []),
         f"p: {TESTS[comparison.test]} over seeds against {comparison.baseline}, two-sided, {counts} seeds in common, "
         f"not corrected for the number of comparisons; none below {LEAST_PAIRS} seeds. All seeds use the same data, so "
         "p does not extend to other data sets.",
@@ -211,10 +221,10 @@ def _failures(comparison: Comparison) -> Iterator[str]:
 
 def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell]]]:
     """Yield each row of a data set with its cells, one of each compared metric."""
-    best = {metric.name: comparison.clear_best(dataset, metric) for metric in COMPARED}
+    best = {metric.name: comparison.clear_best(dataset, metric) for metric in comparison.metrics}
     for row in comparison.of(dataset):
         cells = []
-        for metric in COMPARED:
+        for metric in comparison.metrics:
             mean, deviation = row.summary(metric.name)
             p = "baseline" if comparison.is_baseline(row) else p_value(comparison.significance(row, metric.name)[0])
             texts = (_narrow(mean, metric), _narrow(deviation, metric), p)

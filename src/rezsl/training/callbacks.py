@@ -1,7 +1,7 @@
 """Hooks into a training: the base class of callbacks, what they receive, and the choice of epochs and γ by one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from rezsl.classifier import ZeroShotClassifier
@@ -127,6 +127,9 @@ class Choice:
         distance_weight: see :class:`rezsl.functional.familiarity.Limit`.
         score_weight: see there.
         limit: see there.
+        t1_oracle: under the oracle protocol, the highest T1 of any epoch, which published tables report; otherwise
+            None.
+        t1_oracle_epoch: the first epoch with that T1, which need not be the chosen one.
     """
 
     epochs: int
@@ -143,6 +146,12 @@ class Choice:
     distance_weight: float = 0.0
     score_weight: float = 0.0
     limit: float = 0.0
+    t1_oracle: float | None = None
+    t1_oracle_epoch: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every number by its name, without those of the other protocol."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def of(cls, record: EpochRecord) -> "Choice":
@@ -212,10 +221,14 @@ class Choice:
 
 
 def best_epoch(epochs: Sequence[Choice], highest: bool = False) -> Choice:
-    """Return the last epoch whose H is within one standard error of the highest, or the one of the ``highest`` H."""
+    """Return the last epoch whose H is within one standard error of the highest, or the one of the ``highest`` H.
+
+    In the second case the result also has the highest T1, and its epoch.
+    """
     best = max(epochs, key=lambda epoch: epoch.harmonic_mean)
     if highest:
-        return best
+        of_t1 = max(epochs, key=lambda epoch: epoch.t1)
+        return replace(best, t1_oracle=of_t1.t1, t1_oracle_epoch=of_t1.epochs)
     least = best.harmonic_mean - best.standard_error
     return next(epoch for epoch in reversed(epochs) if epoch.harmonic_mean >= least)
 
@@ -259,7 +272,7 @@ class BestEpoch(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the epochs so far."""
-        return {"epochs": [asdict(epoch) for epoch in self.epochs], "curves": [list(curve) for curve in self.curves]}
+        return {"epochs": [epoch.to_json() for epoch in self.epochs], "curves": [list(curve) for curve in self.curves]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the epochs of a checkpoint."""

@@ -127,6 +127,8 @@ def fit(
         raise
     test_images = in_memory(setup.data, classifier.input_format, setup.training)
     test = evaluate(classifier, test_images) if len(data.split.test_unseen) else None
+    if test is not None:
+        test = replace(test, t1_oracle=choice.t1_oracle, t1_oracle_epoch=choice.t1_oracle_epoch)
     classifier = for_images(classifier, setup.data)
     if run is not None:
         run.finish(classifier, choice, test, time.perf_counter() - started)

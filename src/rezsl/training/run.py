@@ -141,7 +141,7 @@ class RunDirectory:
         if not self.selection.exists():
             return None
         record = read_json(self.selection, RunDirectoryError, "the choice of a run", "move it away to select again")
-        names = [field.name for field in fields(Choice)]
+        names = [field.name for field in fields(Choice) if field.default is not None or field.name in record]
         wrong = [name for name in names if not isinstance(record.get(name), int | float)]
         if wrong or not isinstance(record["epochs"], int) or record["epochs"] < 1:
             raise RunDirectoryError(
@@ -152,13 +152,13 @@ class RunDirectory:
 
     def record_choice(self, choice: Choice) -> None:
         """Write the choice of the selection stage, which ends with it."""
-        write_json(self.selection, asdict(choice))
+        write_json(self.selection, choice.to_json())
 
     def finish(self, model: ZeroShotClassifier, choice: Choice, test: Evaluation | None, seconds: float) -> None:
         """Write the model, and then the metrics, which mark the run as finished."""
         save_model(model, self.path)
         metrics = {
-            "validation": {"protocol": model.protocol, **asdict(choice)},
+            "validation": {"protocol": model.protocol, **choice.to_json()},
             "test": test.to_dict() if test is not None else None,
             "seconds": round(seconds, 2),
         }
