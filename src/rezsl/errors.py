@@ -50,6 +50,21 @@ def needs(extra: str, purpose: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def renamed(**names: str) -> Iterator[None]:
+    """Give the arguments in messages of errors raised inside the block the names that the caller's own arguments have.
+
+    ``renamed(source="text_encoder")`` turns "source: expected …" into "text_encoder: expected …".
+    """
+    try:
+        yield
+    except RezslError as error:
+        argument, colon, rest = str(error).partition(": ")
+        if argument not in names:
+            raise
+        raise type(error)(f"{names[argument]}{colon}{rest}") from error
+
+
 def name_some(names: Sequence[str], most: int = 5) -> str:
     """Return the first names in quotes and the number of the others, so that a message is one readable line."""
     shown = ", ".join(repr(name) for name in names[:most])

@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from rezsl.errors import DataError, RezslError, needs
+from rezsl.errors import ArgumentError, DataError, RezslError, needs
 
 Rows = list[tuple[int, list[str]]]
 """Rows of a CSV file: the line that each begins on, and its cells."""
 
-RESTORE = "restore the file from a copy"
+RESTORE, CORRECT, CHECK = "restore the file from a copy", "correct the file", "check the path"
+"""What to do with a file that is damaged, one that was written by hand, and one that does not exist."""
+
 SLICE_BYTES = 1 << 24
 """Checksums read tensors in slices of 16 MiB, because a tensor may lie in a file larger than the memory."""
 
@@ -72,16 +74,59 @@ def reading(path: Path, expected: str, error: type[RezslError], remedy: str = RE
     """Replace every error inside the block by one that names the file, what was expected of it, and the remedy.
 
     Errors of rezsl pass unchanged. All others are replaced, because damaged files make libraries raise almost anything.
+    A remedy for the content of any file, such as :data:`CORRECT`, is none for a file that does not exist.
     """
     try:
         yield
     except RezslError:
         raise
     except OSError as problem:
+        if path.is_dir() or remedy in (RESTORE, CORRECT):
+            check_file(path, expected, error)
         reason = problem.strerror or one_line(problem)
         raise error(f"{path}: cannot be read ({reason}); expected {expected}; {remedy}") from problem
     except Exception as problem:
         raise error(f"{path}: expected {expected}, got a damaged file ({one_line(problem)}); {remedy}") from problem
+
+
+def check_file(path: Path, expected: str, error: type[RezslError]) -> None:
+    """Raise ``error`` where there is no file; ``expected`` says what it is, such as "an image"."""
+    if path.is_dir():
+        raise error(f"{path}: expected {expected}, got a folder; name a file")
+    if not path.exists():
+        raise error(f"{path}: no such file; {CHECK}")
+
+
+def check_folder(path: Path, expected: str, error: type[RezslError]) -> None:
+    """Raise ``error`` where there is no folder; ``expected`` says what the folder holds."""
+    if path.is_dir():
+        return
+    if path.exists():
+        raise error(f"{path}: expected a folder with {expected}, got a file; name a folder")
+    raise error(f"{path}: no such folder; {CHECK}")
+
+
+def folder_around(folder: Path) -> Path:
+    """Return the folder that holds another one, named relative to the same place."""
+    return Path(os.path.normpath(folder / ".."))
+
+
+def check_source(source: str, holds: str, example: str) -> None:
+    """Check that the source of a network is a folder, or can be the id of a model on the hub.
+
+    Raises:
+        ArgumentError: it is neither; the message says what the folder would hold, and has an example of an id.
+    """
+    path, part = Path(source), r"\w([\w.-]*\w)?"
+    # The hub's own rule, by which its client would refuse the id in other words.
+    is_id = re.fullmatch(f"{part}(/{part})?", source, re.ASCII) and not re.search(r"--|\.\.|\.git$|.{97}", source)
+    if path.is_dir() or (is_id and not path.exists()):
+        return
+    got = "a file" if path.is_file() else "no folder of this name"
+    raise ArgumentError(
+        f"source: expected a folder with {holds}, or a model of the hub such as {example}, got {source!r}, {got}; "
+        f"{CHECK}"
+    )
 
 
 @contextmanager
@@ -131,7 +176,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     write_atomically(path, csv_text(header, rows))
 
 
-def delimiter_of(path: Path, error: type[RezslError], remedy: str = "correct the file") -> str:
+def delimiter_of(path: Path, error: type[RezslError], remedy: str = CORRECT) -> str:
     """Return what separates the cells of a CSV file in UTF-8: a comma, a semicolon or a tab.
 
     It is the character that Excel's line ``sep=;`` names, or else the one that occurs equally often in the header and
@@ -150,7 +195,7 @@ def read_csv(
     path: Path,
     error: type[RezslError],
     columns: Sequence[str] = (),
-    remedy: str = "correct the file",
+    remedy: str = CORRECT,
     delimiter: str = ",",
 ) -> tuple[list[str], Rows]:
     """Read a CSV file in UTF-8 and return its header, without surrounding blanks, and its rows that are not blank.
@@ -180,7 +225,7 @@ def read_csv(
     return header, rows
 
 
-def read_yaml(path: Path, error: type[RezslError], remedy: str = "correct the file") -> Any:
+def read_yaml(path: Path, error: type[RezslError], remedy: str = CORRECT) -> Any:
     """Read a YAML file, in which ``1e-4`` is a number as on the command line, and no key may occur twice."""
     with needs("cli", "reading YAML files"):
         import yaml  # noqa: PLC0415 - an optional package

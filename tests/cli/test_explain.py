@@ -59,8 +59,8 @@ def test_a_picture_is_written_where_it_was_asked_for(
             ["--output", "DIR/no/x.png"],
             "--output: expected a file in a directory that exists, got DIR/no/x.png; make DIR/no first",
         ),
-        (["--output", "DIR/x.xyz"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz"),
-        (["--output", "DIR/x"], "path: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x"),
+        (["--output", "DIR/x.xyz"], "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz"),
+        (["--output", "DIR/x"], "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(

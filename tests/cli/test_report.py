@@ -62,12 +62,33 @@ def test_two_runs_become_one_page_with_their_differences(
     assert "No paired differences" not in text
 
 
+def test_what_a_pattern_matches_beside_runs_is_left_out(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "runs" / "one")
+    store = tmp_path / "runs" / "regions" / "0123456789abcdef"
+    store.mkdir(parents=True)
+    (store / "manifest.json").write_text("{}")
+    (tmp_path / "runs" / "two").mkdir()
+    (tmp_path / "runs" / "two" / "settings.json").write_text("{}")
+    (tmp_path / "runs" / "page.html").write_text("")
+    matched = sorted(map(str, (tmp_path / "runs").iterdir()))
+    capsys.readouterr()
+    assert main(["report", *matched, "-o", str(tmp_path / "all.html")]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: {tmp_path}/runs/page.html is left out: it is a file",
+        f"note: {tmp_path}/runs/regions is left out: it is a store of regions of images, which runs share",
+        f"note: {tmp_path}/runs/two is left out: it is a run that has not finished",
+    ]
+    assert "<h1>digits" in (tmp_path / "all.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda run, folder: [run, run], "runs: expected different directories, got {run} twice"),
-        (lambda run, folder: [run, "-o", folder], "--output: expected a file, got the directory {folder}; name a file in it, as {folder}/report.html"),
-        (lambda run, folder: [run, "-o", folder / "no" / "a.html"], "--output: expected a file in a directory that exists, got {folder}/no/a.html; make {folder}/no first"),
+        (lambda run, folder: [run, run], "RUN: expected different directories, got {run} twice"),
+        (lambda run, folder: [run, "-o", folder], "-o: expected a file, got the directory {folder}; name a file in it, as {folder}/report.html"),
+        (lambda run, folder: [run, "-o", folder / "no" / "a.html"], "-o: expected a file in a directory that exists, got {folder}/no/a.html; make {folder}/no first"),
         (lambda run, folder: [run, "-o", folder / "a.html", "--data", "digitz"], "--data: unknown 'digitz' (did you mean digits?); expected "),
     ],
 )  # fmt: skip

@@ -123,7 +123,7 @@ def test_a_table_can_be_a_file(tmp_path: Path) -> None:
     options: dict[str, Any] = {"samples": 9, "dim": 3, "unseen": 1, "validation": 0}
     from_file, from_table = (load_synthetic(source, **options) for source in (tmp_path / "table.csv", table))
     assert torch.equal(features_of(from_file), features_of(from_table))
-    with pytest.raises(DataError, match=r"no such table\.csv: cannot be read"):
+    with pytest.raises(DataError, match=r"no such table\.csv: no such file; check"):
         load_synthetic(tmp_path / "no such table.csv", **options)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.errors import ArgumentError, DataError, ModelFileError
-from rezsl.files import differences, one_line, read_json, read_tensors, write_json, write_tensors
+from rezsl.files import check_folder, differences, one_line, read_json, read_tensors, write_json, write_tensors
 from rezsl.models import SemanticModel
 from rezsl.regions import (
     IRRELEVANT,
@@ -64,6 +64,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
             them, or a class is not imported.
     """
     directory = Path(directory)
+    check_folder(directory, "a trained model", ModelFileError)
     description = _read_description(directory / "model.json")
     path = directory / "model.safetensors"
     remedy = "copy both files of the model again"

@@ -52,11 +52,11 @@ def check_output_file(output: Path, example: str) -> None:
     """Check, before the work is done, that ``--output`` can be a file; ``example`` is a name that would fit."""
     if output.is_dir():
         raise ArgumentError(
-            f"--output: expected a file, got the directory {output}; name a file in it, as {output / example}"
+            f"output: expected a file, got the directory {output}; name a file in it, as {output / example}"
         )
     if not output.absolute().parent.is_dir():
         raise ArgumentError(
-            f"--output: expected a file in a directory that exists, got {output}; make {output.parent} first"
+            f"output: expected a file in a directory that exists, got {output}; make {output.parent} first"
         )
 
 

@@ -3,7 +3,7 @@
 The command line learns the options of each from the signature of its loader, class or builder.
 """
 
-from inspect import isabstract
+from inspect import isabstract, signature
 
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
@@ -38,4 +38,12 @@ NAMES = {
     "classification": (*_subclasses(ClassificationLoss), "null"),
 }
 
-__all__ = ["NAMES", "Benchmark", "ImageBackbone"]
+PARAMETERS = {
+    "data": {name for entry in READERS.values() for name in signature(entry.load).parameters},
+    # The first two parameters of a backbone or a model are passed by the training.
+    "backbone": {name for builder in BACKBONES.values() for name in [*signature(builder).parameters][2:]},
+    "model": {name for model in MODELS.values() for name in [*signature(model).parameters][2:]},
+}
+"""The options that the choices of each option have, as Python names."""
+
+__all__ = ["NAMES", "PARAMETERS", "Benchmark", "ImageBackbone"]

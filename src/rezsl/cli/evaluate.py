@@ -11,8 +11,9 @@ from rezsl.classifier import load_model
 from rezsl.cli._config import with_data
 from rezsl.cli._options import instantiate
 from rezsl.cli._parser import new_parser
+from rezsl.cli._paths import check_run, image_files
 from rezsl.cli.choices import Benchmark
-from rezsl.cli.predict import image_files, reading_images
+from rezsl.cli.predict import reading_images
 from rezsl.evaluation import evaluate, share_accepted
 from rezsl.files import json_text
 from rezsl.report import refusals, results_table
@@ -32,9 +33,10 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the metrics; no file is written."""
+    check_run(settings.run)
+    foreign = image_files([settings.foreign]) if settings.foreign is not None else None
     model = load_model(settings.run)
     data = instantiate(options, with_data(options, settings, settings.run)).data
-    foreign = image_files([settings.foreign]) if settings.foreign is not None else None
     # Foreign inputs are images, also where the model and its data have features of a store.
     reader = reading_images(model, settings.run, NO_STORE) if foreign else model
     result = evaluate(model, data)

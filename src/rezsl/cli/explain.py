@@ -8,9 +8,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rezsl.classifier import Explanation, MapKind, explain
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
+from rezsl.cli._paths import check_photo, check_run
 from rezsl.cli.predict import FAR, add_model_options, load_for
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, renamed
 from rezsl.files import json_text
 from rezsl.report import map_note, save_explanation
 
@@ -31,6 +32,8 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the plot, and print the two best classes."""
+    check_run(settings.run, [settings.input])
+    check_photo(settings.input)
     output = settings.output or Path(f"{settings.input.stem}-explained.png")
     check_output_file(output, "explained.png")
     is_features = settings.input.suffix in FEATURE_SUFFIXES
@@ -40,8 +43,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             f"--row: expected a row of {settings.input}, from 0 to {len(inputs) - 1}, got {settings.row}"
         )
     model, candidates = load_for(settings, images=not is_features)
-    explanation = explain(model, inputs, settings.row, candidates, settings.map, settings.semantics, settings.top)
-    save_explanation(explanation, output, settings.input.name)
+    with renamed(kind="map", path="output"):
+        explanation = explain(model, inputs, settings.row, candidates, settings.map, settings.semantics, settings.top)
+        save_explanation(explanation, output, settings.input.name)
     if settings.format == "json":
         content = {"input": str(settings.input), **explanation.to_json(), "picture": str(output)}
         print(json_text(content), end="")

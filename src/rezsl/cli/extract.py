@@ -11,7 +11,7 @@ from rezsl.cli._options import advice_when_interrupted, instantiate, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.data import natural_size
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, renamed
 from rezsl.regions import ImageBackbone, extract_regions
 
 
@@ -40,7 +40,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     # Random weights must be the same when an interrupted extraction goes on, and in every shard.
     torch.manual_seed(settings.seed)
     backbone = arguments.backbone(channels, natural_size(data.inputs))
-    with advice_when_interrupted("the same command goes on where this one stopped"):
+    with advice_when_interrupted("the same command goes on where this one stopped"), renamed(directory="output"):
         manifest = extract_regions(
             data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard, settings.device
         )  # fmt: skip

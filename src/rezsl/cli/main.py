@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (RezslError, OSError) as error:
         if verbose:
             traceback.print_exc()
-        print(f"rezsl: error: {_one_line(error, arguments)}", file=sys.stderr)
+        print(f"rezsl: error: {_one_line(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt as interruption:
         advice = f"; {interruption}" if str(interruption) else ""
@@ -57,11 +57,13 @@ def _run(arguments: list[str]) -> int:
     if wanted_help == "all":
         print(options.format_help())
         return 0
-    from rezsl.cli._options import parse  # noqa: PLC0415 - the screens do without jsonargparse
+    from rezsl.cli._errors import naming_options  # noqa: PLC0415 - the screens do without jsonargparse
+    from rezsl.cli._options import parse  # noqa: PLC0415 - the same
 
-    if hasattr(module, "prepare"):
-        rest = module.prepare(rest)
-    return module.run(options, parse(options, rest)) or 0
+    with naming_options(options, rest):
+        if hasattr(module, "prepare"):
+            rest = module.prepare(rest)
+        return module.run(options, parse(options, rest)) or 0
 
 
 def _wanted_help(arguments: Sequence[str]) -> Literal["screen", "all"] | None:
@@ -114,14 +116,15 @@ def _with_imports(arguments: list[str]) -> list[str]:
     return others
 
 
-def _one_line(error: Exception, arguments: Sequence[str]) -> str:
-    """Return the message of an error, in which an argument that was given as an option has the name that was typed."""
+def _one_line(error: Exception) -> str:
+    """Return the message of an error; that of an error of the operating system says what to do about the file."""
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
-        text = f"{error.filename}: {error.strerror}"
-    text = " ".join(text.split())
-    name, colon, rest = text.partition(": ")
-    typed = [argument.partition("=")[0] for argument in arguments if argument.startswith("--")]
-    named = (option for option in typed if f".{option[2:]}".replace("-", "_").endswith(f".{name}"))
-    option = next(named, None)
-    return f"{option}{colon}{rest}" if option else text
+        kinds = {
+            FileNotFoundError: "no such file or folder; check the path",
+            NotADirectoryError: "expected a folder, got a file; choose another place",
+            FileExistsError: "expected a folder, got a file; choose another place",
+            IsADirectoryError: "expected a file, got a folder; name a file in it",
+        }
+        text = f"{error.filename}: {kinds.get(type(error), error.strerror)}"
+    return " ".join(text.split())

@@ -14,9 +14,10 @@ from rich.table import Table
 from rezsl.classifier import Answer, Ranked, ZeroShotClassifier, load_model, model_of_images
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
-from rezsl.data import FEATURE_SUFFIXES, find_images, read_feature_rows
-from rezsl.errors import DataError
-from rezsl.files import csv_text, json_text
+from rezsl.cli._paths import check_run, image_files
+from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.errors import DataError, renamed
+from rezsl.files import csv_text, json_text, naming
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
 
@@ -35,17 +36,16 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the most probable classes of each input."""
+    check_run(settings.run, settings.inputs)
     is_features = any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs)
+    files = settings.inputs if is_features else image_files(settings.inputs)
     model, candidates = load_for(settings, images=not is_features)
     names: list[str]
     if is_features:
-        parts = [read_feature_rows(path) for path in settings.inputs]
-        names = [
-            f"{path} row {row}" for path, rows in zip(settings.inputs, parts, strict=True) for row in range(len(rows))
-        ]
+        parts = [read_feature_rows(path) for path in files]
+        names = [f"{path} row {row}" for path, rows in zip(files, parts, strict=True) for row in range(len(rows))]
         answers = [answer for rows in parts for answer in model.classify(rows, candidates, settings.top)]
     else:
-        files = image_files(settings.inputs)
         names = [str(file) for file in files]
         answers = model.classify(files, candidates, settings.top)
     printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
@@ -67,11 +67,14 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
     candidates = None
     if settings.classes is not None:
         candidates = ClassSemantics.from_csv(settings.classes, known_classes=model.semantics.classes)
+        with naming(settings.classes):
+            model.semantics.with_classes_of(candidates)
         # Standard output has the answers only, because programs read them.
         for note in candidates.notes:
             print(f"note: {note}", file=sys.stderr)
     if settings.unseen_only:
-        candidates = model.unseen_among(candidates or model.semantics)
+        with renamed(classes="unseen_only"):
+            candidates = model.unseen_among(candidates or model.semantics)
     if settings.gamma is not None:
         model.gamma = settings.gamma
     if images:
@@ -96,17 +99,6 @@ def reading_images(model: ZeroShotClassifier, run: Path, advice: str) -> ZeroSho
             f"{store or 'their store'} was not found; {advice}"
         )
     return model_of_images(model, store)
-
-
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files among paths, and all images in the folders among them."""
-    files: list[Path] = []
-    for path in paths:
-        found = find_images(path) if path.is_dir() else [path]
-        if not found:
-            raise DataError(f"{path}: expected a folder with images, found none")
-        files += found
-    return files
 
 
 def _print_table(names: Sequence[str], answers: Sequence[Answer]) -> None:

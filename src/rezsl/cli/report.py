@@ -9,6 +9,7 @@ from rezsl.classifier import load_model
 from rezsl.cli._config import with_data
 from rezsl.cli._options import check_output_file, instantiate, show
 from rezsl.cli._parser import new_parser
+from rezsl.cli._paths import finished_runs
 from rezsl.cli.choices import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.report import ReportedRun, reported_run, save_report
@@ -25,11 +26,12 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Analyse every run on its test images and write the page."""
-    names, output = _names(settings.runs), settings.output
+    runs, output = finished_runs(settings.runs), settings.output
+    names = _names(runs)
     check_output_file(output, "report.html")
     reported: dict[str, ReportedRun] = {}
     known: dict[str, Benchmark] = {}
-    for name, directory in zip(names, settings.runs, strict=True):
+    for name, directory in zip(names, runs, strict=True):
         model, asked = load_model(directory), with_data(options, settings, directory)
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
         if (key := str(asked.data)) not in known:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli import fit as fit_command
-from rezsl.cli._options import advice_when_interrupted, instantiate, parse, show
+from rezsl.cli._options import advice_when_interrupted, check_output_file, instantiate, parse, show
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
@@ -64,8 +64,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Search, print the result, and write the best options."""
     if settings.run_dir is not None or settings.resume:
         raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
-    if not settings.output.absolute().parent.is_dir():
-        raise ArgumentError(f"output: expected a file in an existing folder, got {settings.output}; make the folder")
+    check_output_file(settings.output, "best.yaml")
     space = read_space(read_yaml(settings.space, ArgumentError), str(settings.space))
     kept = settings.clone()
     for name in (*SEARCH, *PLACES):

@@ -18,7 +18,7 @@ from rezsl.data._proposed_split import read_proposed_split
 from rezsl.data._readers import Inventory, Loader, MissingPartError, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17
 from rezsl.errors import DataError, name_some
-from rezsl.files import naming
+from rezsl.files import check_folder, naming
 from rezsl.semantics import ClassSemantics
 
 
@@ -155,6 +155,7 @@ class Unpacked:
         part = next(part for part in self.archive.parts if part.name == name)
         found = part.locate(self.root)
         if found is None:
+            check_folder(self.root, f"the archive of {self.archive.totals.title}", DataError)
             raise MissingPartError(
                 f"{self.root}: expected {name} of {self.archive.totals.title}, found none; download {part.download}"
             )

@@ -31,7 +31,7 @@ from rezsl.data._held_out import ClassRoles, choose_roles, hold_out_samples
 from rezsl.data._images import find_images
 from rezsl.data._split_file import XLSA17_FOLDER, split_files
 from rezsl.errors import ArgumentError, DataError, check_share, name_some
-from rezsl.files import csv_text, delimiter_of, naming, read_csv, write_atomically
+from rezsl.files import check_folder, csv_text, delimiter_of, folder_around, naming, read_csv, write_atomically
 from rezsl.semantics import ClassSemantics, Finding, examine
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
@@ -60,9 +60,12 @@ class ImageRow:
 
 def images_by_class(root: Path) -> dict[str, list[str]]:
     """Return the files of each class folder relative to ``root``; classes are sorted, and a class may have no file."""
+    check_folder(root, "images/<class>/<image files> and semantics.csv", DataError)
     folder = root / "images"
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; expected images/<class>/<image files>")
+        inside = root.resolve().name == "images"
+        remedy = f"; give the folder around it, {folder_around(root)}" if inside else ""
+        raise DataError(f"{folder}: no such folder; expected images/<class>/<image files>{remedy}")
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     return {name: [file.relative_to(root).as_posix() for file in find_images(folder / name)] for name in names}
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rezsl.errors import DataError, needs
-from rezsl.files import reading
+from rezsl.files import check_file, reading
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -206,8 +206,14 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
     pillow = _pillow().Image
     remedy = "restore it from a copy, or leave it out"
     # The file is opened here, because Pillow would leave it open when decoding fails.
-    with reading(path, "an image", DataError, remedy), path.open("rb") as stream, pillow.open(stream) as image:
-        yield image
+    check_file(path, "an image", DataError)
+    with reading(path, "an image", DataError, remedy), path.open("rb") as stream:
+        try:
+            image = pillow.open(stream)
+        except _pillow().UnidentifiedImageError as error:
+            raise DataError(f"{path}: expected an image, got a file of another kind; leave it out") from error
+        with image:
+            yield image
 
 
 def _window(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rezsl.data._benchmark import Benchmark
 from rezsl.errors import ArgumentError, DataError
+from rezsl.files import check_folder, folder_around
 from rezsl.semantics import Finding
 
 if TYPE_CHECKING:
@@ -165,12 +166,15 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
         ArgumentError: ``decode`` is true for another kind of directory.
     """
     root = Path(root)
-    if not root.is_dir():
-        got = "a file" if root.exists() else "nothing"
-        raise DataError(f"{root}: expected a directory, got {got}; name the directory of a data set")
+    check_folder(root, "a data set", DataError)
     found = _recognize(root)
+    around = _recognize(root.absolute().parent) if found is None else None
+    # The folder of the images alone is a likely mistake: the table lies beside it.
+    hint = f"{root} is a part of {around.title}: give the folder around it, {folder_around(root)}" if around else ""
     if decode and (found is None or found.name != "folder"):
-        raise ArgumentError(f"--decode: expected a folder of one's own images, but {root} has no semantics.csv")
+        raise ArgumentError(
+            f"decode: expected a folder of one's own images, but {root} has no semantics.csv{hint and '; '}{hint}"
+        )
     if found is not None and found.check is not None:
         return found.check(found, root, decode)
     entries = sorted(entry for entry in root.iterdir() if not entry.name.startswith("."))
@@ -182,7 +186,10 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
         title=root.resolve().name,
         found=tuple(entry.name for entry in entries[:10]),
         missing=(f"a directory of one of: {titles}",),
-        notes=tuple(f"{name} contains {known.name}: name that directory" for name, known in inside if known),
+        notes=(
+            *([hint] if hint else []),
+            *(f"{name} contains {known.name}: name that directory" for name, known in inside if known),
+        ),
     )
 
 

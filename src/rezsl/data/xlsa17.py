@@ -17,7 +17,7 @@ from rezsl.data._data_files import read_matlab, strings_of
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17, Missing, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError
-from rezsl.files import naming
+from rezsl.files import check_folder, naming
 
 AWA1 = Totals("AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
 """A data set whose images are not published, so that it exists as features only."""
@@ -93,6 +93,7 @@ def load_xlsa17(
         DataError: a file is missing or damaged, or shapes, labels or indices do not fit; the message names the file.
     """
     root = Path(root)
+    check_folder(root, "att_splits.mat and features", DataError)
     path = root / f"{features}.mat"
     file = read_split_file(root / f"{split}.mat", missing)
     inputs, labels = _read_features(path, file)

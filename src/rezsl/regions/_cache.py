@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rezsl.data import Benchmark, identify_inputs
-from rezsl.errors import needs
+from rezsl.errors import ArgumentError, needs
 from rezsl.files import fingerprint, flat, tensor_bytes
 from rezsl.regions.extraction import begin_store, describe, prepared, write_chunks
 from rezsl.regions.image_backbone import ImageBackbone
@@ -37,8 +37,11 @@ def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progre
         progress: print where the regions are, and show a progress bar.
 
     Raises:
+        ArgumentError: the cache is a file.
         DataError: an image cannot be read, or a region does not fit into float16.
     """
+    if cache.is_file():
+        raise ArgumentError(f"cache: expected a folder, got the file {cache}; name a folder")
     with needs("images", "extraction"):
         from rich.console import Console  # noqa: PLC0415 - an optional package
 

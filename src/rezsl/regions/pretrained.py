@@ -13,7 +13,7 @@ import torch
 
 from rezsl.data import Framing
 from rezsl.errors import ArgumentError, MissingPackageError, ModelFileError, needs
-from rezsl.files import one_line, read_json, reading
+from rezsl.files import check_source, one_line, read_json, reading
 from rezsl.regions._backbone import backbone_builder
 from rezsl.regions.image_backbone import ImageBackbone, Pooling
 
@@ -194,12 +194,9 @@ def _cached_file(source: str, name: str, revision: str | None) -> Path | None:
         path = Path(source) / name
         return path if path.is_file() else None
     with needs("images", "models of the hub"):
-        from huggingface_hub import errors, try_to_load_from_cache  # noqa: PLC0415 - it takes a second
+        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - it takes a second
 
-    try:
-        cached = try_to_load_from_cache(source, name, revision=revision)
-    except errors.HFValidationError:
-        return None
+    cached = try_to_load_from_cache(source, name, revision=revision)
     return Path(cached) if isinstance(cached, str) else None
 
 
@@ -210,6 +207,7 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
         ArgumentError: there is no such model, or the hub cannot be reached and the cache does not have the answer, so
             that a machine without network would use other weights or other colours than one with network.
     """
+    check_source(source, "config.json and model.safetensors", DEFAULT_SOURCE)
     cached = _cached_file(source, name, revision)
     if cached is not None or Path(source).is_dir():
         return cached
@@ -230,10 +228,17 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
         ) from error
     except errors.EntryNotFoundError:
         return None
-    except (errors.HFValidationError, errors.HfHubHTTPError, OSError) as error:
+    except errors.RevisionNotFoundError as error:
+        raise ArgumentError(f"revision: expected a branch, tag or commit of {source}, got {revision!r}") from error
+    except errors.RepositoryNotFoundError as error:
         raise ArgumentError(
-            f"source: expected a directory or a model of the hub, got {source!r} ({one_line(error)}); check its "
-            f"spelling"
+            f"source: expected a folder or a model of the hub, got {source!r}, which the hub does not have or does not "
+            f"show without 'hf auth login'; check its spelling"
+        ) from error
+    except (errors.HfHubHTTPError, OSError) as error:
+        raise ArgumentError(
+            f"source: expected a folder or a model of the hub, got an error for {source!r} ({one_line(error)}); try it "
+            f"again, or give a folder"
         ) from error
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, reader
 from rezsl.errors import DataError
 from rezsl.files import (
+    check_folder,
     create_atomically,
     differences,
     fingerprint,
@@ -113,6 +114,7 @@ def read_manifest(root: Path) -> RegionManifest:
     Raises:
         DataError: the manifest is missing, damaged, or of another version.
     """
+    check_folder(root, "a store of regions", DataError)
     path, expected = root / MANIFEST, "the manifest of a store of regions"
     remedy = "give a directory that rezsl extract has written, or extract again with this version"
     content = read_json(path, DataError, expected, remedy)

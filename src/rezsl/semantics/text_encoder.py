@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some, needs
+from rezsl.files import check_source
 from rezsl.semantics.word_vectors import text_of
 
 _BATCH = 32
@@ -33,7 +34,7 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
         attributes: S names; the encoder receives them as plain words ("wing color blue" for ``has_wing_color::blue``).
 
     Raises:
-        ArgumentError: there are no attributes.
+        ArgumentError: there are no attributes, or the source is a path without a folder.
         DataError: the model, its tokenizer or its weights in safetensors are missing, or it is not a text encoder.
     """
     texts = [text_of(name) for name in attributes]
@@ -51,6 +52,7 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
 
 
 def _load(source: str) -> tuple[Any, Any]:
+    check_source(source, "a text encoder, its tokenizer and its weights", "sentence-transformers/all-MiniLM-L6-v2")
     with needs("images", "text encoders"):
         import transformers  # noqa: PLC0415 - the import takes seconds, and only this function uses it
 

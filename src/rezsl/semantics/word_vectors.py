@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.files import reading
+from rezsl.files import check_file, reading
 from rezsl.semantics._word_files import FoundWords, check_rows, find_rows, read_arrays, read_binary, read_csv, read_text
 
 _REFUSED = {
@@ -122,6 +122,7 @@ def load_word_vectors(
     reason = "compressed arrays; unpack them" if compressed and kind in {".npy", ".npz"} else _REFUSED.get(kind)
     if reason:
         raise DataError(f"{path}: expected a file of word vectors (.npy, .npz, .csv, .bin, .txt), got {reason}")
+    check_file(path, "a file of word vectors", DataError)
     found = FoundWords(str(path), frozenset(word for name in names for word in words_of(name).candidates()))
     rows = None
     if kind not in {".npy", ".npz"}:

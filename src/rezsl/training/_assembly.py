@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rezsl.classifier import ZeroShotClassifier, model_of_images
 from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, natural_size, read_images
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, renamed
 from rezsl.models import AttentionNet, HasAttention, MLPRegressor, SemanticModel
 from rezsl.regions import FeatureScaler, ImageBackbone, cached_regions, pretrained, small_resnet
 from rezsl.regions.image_backbone import POOLED
@@ -145,7 +145,9 @@ def with_word_vectors(
         console.print(found.report(), highlight=False, markup=False)
         return replace(data, semantics=data.semantics.with_word_vectors(found.vectors))
     if text_encoder is not None:
-        return replace(data, semantics=data.semantics.with_word_vectors(encode_words(text_encoder, names)))
+        with renamed(source="text_encoder"):
+            vectors = encode_words(text_encoder, names)
+        return replace(data, semantics=data.semantics.with_word_vectors(vectors))
     return data
 
 
