@@ -71,6 +71,11 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def shortened(name: str, most: int) -> str:
+    """Cut a long name in its middle: names of one table often begin alike, and file names end in their number."""
+    return name if len(name) <= most else f"{name[: most - most // 2 - 1]}…{name[-(most // 2) :]}"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return the known word that was probably meant, in brackets; an empty text where none is close."""
     close = difflib.get_close_matches(word, list(known), n=1)

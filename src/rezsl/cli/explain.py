@@ -6,10 +6,11 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import Explanation, MapKind, explain
+from rezsl.cli._answers import FAR
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_photo, check_run
-from rezsl.cli.predict import FAR, add_model_options, load_for
+from rezsl.cli.predict import add_model_options, load_for
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import ArgumentError, renamed
 from rezsl.files import json_text

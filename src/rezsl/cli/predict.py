@@ -1,27 +1,21 @@
 """``rezsl predict``: name the classes of images or feature rows; and the options that it shares with ``explain``."""
 
-import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from rezsl.classifier import Answer, Ranked, ZeroShotClassifier, load_model, model_of_images
+from rezsl.classifier import ZeroShotClassifier, load_model, model_of_images
+from rezsl.cli._answers import print_csv, print_json, print_table
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_run, image_files
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
 from rezsl.errors import DataError, renamed
-from rezsl.files import csv_text, json_text, naming
+from rezsl.files import naming
 from rezsl.regions import FeatureScaler, is_region_store
 from rezsl.semantics import ClassSemantics
-
-FAR = "far from every description"
 
 
 def parser() -> ArgumentParser:
@@ -48,7 +42,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     else:
         names = [str(file) for file in files]
         answers = model.classify(files, candidates, settings.top)
-    printers = {"table": _print_table, "csv": _print_csv, "json": _print_json}
+    printers = {"table": print_table, "csv": print_csv, "json": print_json}
     printers[settings.format](names, answers)
 
 
@@ -99,45 +93,3 @@ def reading_images(model: ZeroShotClassifier, run: Path, advice: str) -> ZeroSho
             f"{store or 'their store'} was not found; {advice}"
         )
     return model_of_images(model, store)
-
-
-def _print_table(names: Sequence[str], answers: Sequence[Answer]) -> None:
-    notes = ["probability: softmax of the calibrated scores", "* class without training images"]
-    if any(answer.far for answer in answers):
-        notes.append(f"{FAR}: unlike the training images and the classes")
-    table = Table(caption=" · ".join(notes))
-    table.caption_justify = "left"
-    table.add_column("input", overflow="fold")
-    for place in range(1, len(answers[0]) + 1):
-        table.add_column(f"{place}.", overflow="fold")
-    for name, answer in zip(names, answers, strict=True):
-        classes = [f"{escape(item.name)}{'' if item.seen else ' *'}  {100 * item.probability:.0f} %" for item in answer]
-        table.add_row(escape(name), *([FAR] if answer.far else classes))
-    Console().print(table)
-
-
-def _print_csv(names: Sequence[str], answers: Sequence[Answer]) -> None:
-    rows = [
-        [name, place, item.name, f"{item.score:.6g}", f"{item.probability:.6g}", str(item.seen).lower(), *_far(answer)]
-        for name, answer in zip(names, answers, strict=True)
-        for place, item in enumerate(answer, start=1)
-    ]
-    print(csv_text(["input", "rank", *Ranked._fields, "strangeness", "far"], rows), end="")
-
-
-def _far(answer: Answer) -> tuple[str, str]:
-    """Return the cells of the strangeness and of whether it is too large; both are empty where they are not known."""
-    return ("", "") if math.isnan(answer.strangeness) else (f"{answer.strangeness:.6g}", str(answer.far).lower())
-
-
-def _print_json(names: Sequence[str], answers: Sequence[Answer]) -> None:
-    content = [
-        {
-            "input": name,
-            "strangeness": None if math.isnan(answer.strangeness) else answer.strangeness,
-            "far": None if math.isnan(answer.strangeness) else answer.far,
-            "classes": [item._asdict() for item in answer],
-        }
-        for name, answer in zip(names, answers, strict=True)
-    ]
-    print(json_text(content), end="")

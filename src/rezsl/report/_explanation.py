@@ -7,9 +7,9 @@ import numpy as np
 from torch.nn import functional as F
 
 from rezsl.classifier import Explanation
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, shortened
 from rezsl.report._plots import COLORS, new_figure, pixels_of, plain_text
-from rezsl.report._text import shortened, signed
+from rezsl.report._text import signed
 
 if TYPE_CHECKING:
     from matplotlib.figure import FigureBase

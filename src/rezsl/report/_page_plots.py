@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from rezsl.errors import shortened
 from rezsl.evaluation import Analysis, ErrorFall, ValueBins
 from rezsl.functional import CurvePoint
 from rezsl.report._plots import new_figure, plain_text, widen_axes
-from rezsl.report._text import named_with_protocol, number, percent, shortened
+from rezsl.report._text import named_with_protocol, number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

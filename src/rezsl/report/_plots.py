@@ -11,11 +11,11 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rezsl.errors import needs
+from rezsl.errors import needs, shortened
 from rezsl.evaluation import Evaluation
 from rezsl.experiments.results import Comparison, Row
 from rezsl.metrics import Metric
-from rezsl.report._text import named_with_protocol, shortened
+from rezsl.report._text import named_with_protocol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

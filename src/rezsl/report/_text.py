@@ -25,11 +25,6 @@ def p_value(value: float) -> str:
     return "<0.001" if value < 0.001 else number(value, 3)
 
 
-def shortened(name: str, most: int) -> str:
-    """Cut a long name in its middle: names of one table often begin alike, and file names end in their number."""
-    return name if len(name) <= most else f"{name[: most - most // 2 - 1]}…{name[-(most // 2) :]}"
-
-
 def listed(parts: list[str], most: int) -> str:
     """Join parts as in a sentence, ``a, b and c``; beyond ``most`` only their number is given."""
     more = len(parts) - most

@@ -136,7 +136,9 @@ def test_ones_own_folder_and_directories_of_nothing_known(tmp_path: Path, birds:
     nothing = check_directory(tmp_path / "several")
     assert (nothing.kind, nothing.found, nothing.complete) == ("unknown", ("a", "b"), False)
     assert nothing.notes == ("b contains cub: name that directory",)
-    part = f"{own / 'images'} is a part of your own images (images/ and semantics.csv): give the folder around it, {own}"
+    part = (
+        f"{own / 'images'} is a part of your own images (images/ and semantics.csv): give the folder around it, {own}"
+    )
     assert check_directory(own / "images").notes == (part,)
     with pytest.raises(DataError, match=r"none: no such folder; check the path"):
         check_directory(tmp_path / "none")
