@@ -51,6 +51,8 @@ def test_shares_add_up_to_scores_and_lead(model: ZeroShotClassifier) -> None:
         np.testing.assert_allclose(found.lead.numpy(), 20 * direction * (rows[0] - rows[1]), rtol=1e-4, atol=1e-5)
         assert float(found.lead.sum()) + found.calibration == pytest.approx(first.score - second.score, abs=1e-4)
         assert found.calibration == 0.001 * (second.seen - first.seen)
+        assert found.of_gamma == (-0.001 if first.seen else 0.0)
+        assert float(found.share.sum()) + found.of_gamma == pytest.approx(first.score, abs=1e-4)
 
 
 def test_attention_lies_where_the_regions_lie(model: ZeroShotClassifier) -> None:
@@ -254,6 +256,26 @@ def test_attributes_that_were_found_are_separated_from_those_rightly_absent() ->
     assert names == {"found": ["red"], "rightly_absent": ["white", "large"], "against": ["bill"]}
     assert content["found"][0]["share"] == pytest.approx(20 * 0.9 / math.sqrt(0.81 + 0.16 + 0.01 + 0.64) / 2)
     assert content["maps"] is None
+    assert content["score_of_gamma"] == 0.0
+    assert content["score_of_attributes"] == pytest.approx(sum(part["share"] for key in names for part in content[key]))
+
+
+def test_an_attribute_may_be_found_only_weakly() -> None:
+    # The bird of the table has both in equal parts; in the image, "red" has less than half of what it has there.
+    semantics = ClassSemantics(("robin", "crow"), ("red", "large", "bill"), torch.tensor([[1.0, 1, 0], [-1, 1, 0.0]]))
+    network = LinearRegressor(3, semantics)
+    with torch.no_grad():
+        network.readout.weight.copy_(torch.eye(3))
+        network.readout.bias.zero_()
+    model = ZeroShotClassifier(FeatureScaler(3), network, semantics, ["robin"], gamma=0.1)
+    for red, weak in ((0.30, True), (0.45, False), (-0.2, False)):
+        found = explain(model, torch.tensor([[red, 1.0, 0.0]]))
+        strength = red / math.hypot(red, 1.0) / math.sqrt(0.5)
+        assert (found.winner.name == "robin") == (red > 0)
+        assert found.weak.tolist() == [weak, False, False]
+        assert weak == (0 < strength < 0.5)
+        robin = [part["weak"] for part in found.to_json()["found"] if part["attribute"] == "red"]
+        assert robin == ([weak] if red > 0 else [])
 
 
 @pytest.mark.parametrize("alike", [True, False])

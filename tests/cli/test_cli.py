@@ -302,7 +302,7 @@ def test_wrong_files_are_named_and_the_run_stays(run: Path, tmp_path: Path, caps
     before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty").mkdir()
-    assert "text.png: expected an image, got a file of another kind; leave it out" in error_of(
+    assert "text.png: expected an image, got a file that is none; restore it from a copy" in error_of(
         capsys, "predict", run, tmp_path / "text.png"
     )
     assert "expected a folder with images, found none" in error_of(capsys, "predict", run, tmp_path / "empty")

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,29 @@ def test_a_picture_is_written_where_it_was_asked_for(
     chosen = ["--semantics", "[roundness, narrow]", "--output", "chosen.png"]
     assert main(["explain", str(run), str(photo), *chosen]) == 0
     assert Path("chosen.png").stat().st_size > 10_000
+
+
+def test_the_output_says_how_the_score_came_about(
+    run: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn = ["-o", str(tmp_path / "why.pdf")]
+    for gamma, seen in (("1000", False), ("-1000", True)):
+        capsys.readouterr()
+        assert main(["explain", str(run), str(photo), *drawn, f"--gamma={gamma}"]) == 0
+        printed = capsys.readouterr().out
+        number = r"([+-]?\d+\.\d\d)"
+        found = re.search(
+            rf"score of (\d): {number}, of which attributes make {number} and γ {number}, as it has", printed
+        )
+        assert found is not None
+        assert (found[1] not in "258") == seen
+        total, of_attributes, of_gamma = map(float, found.groups()[1:])
+        assert total == pytest.approx(of_attributes + of_gamma, abs=0.011)
+        assert of_gamma == (1000 if seen else 0)
+        assert f"as it has {'' if seen else 'no '}training images" in printed
+        assert re.search(rf"ahead of \d by {number}, of which γ makes {number}\n", printed)
+        assert re.search(rf"strangeness {number}: an image above 0 is far from every description\n", printed)
+        assert ("(weakly)" in printed) == ("\nweakly: found with less than 50 % of the value that" in printed)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,8 @@ def test_reliability_matches_the_loops(confidence: list[float], bins: int, seed:
     assert found.count.sum().item() == len(confidence)
     gap = given_confidence.mean().item() - right.double().mean().item()
     assert found.overconfidence == pytest.approx(gap, abs=1e-9)
+    assert found.mean_confidence == pytest.approx(sum(confidence) / len(confidence), abs=1e-9)
+    assert found.mean_accuracy == pytest.approx(sum(right.tolist()) / len(right), abs=1e-9)
     assert abs(found.overconfidence) - 1e-9 <= found.ece <= found.largest_error + 1e-9
     if not adaptive:
         np.testing.assert_allclose(found.edges, np.linspace(0, 1, bins + 1), atol=1e-15)

@@ -9,6 +9,7 @@ import torch
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.evaluation import Analysis, AnalysisOptions, analyse, analyse_error_fall
+from rezsl.functional.recognition import reliability
 from rezsl.metrics import metrics_in
 from rezsl.report import ReportedRun, render_report, reported_run, save_report
 from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
@@ -235,6 +236,23 @@ def test_where_gamma_comes_from_is_said() -> None:
     recorded = ReportedRun(analysis, metrics={"validation": {"unseen_classes": 3}})
     assert "chosen on 3 validation classes, H is " in render_report({"run": recorded})
     assert "chosen without the test classes, H is " in render_report({"run": ReportedRun(analysis)})
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right", "answer"),
+    [
+        ([0.9, 0.9, 0.5, 0.5], [1, 1, 1, 0], "On average, they are 5.0 points too low: the class that the model chooses has a probability of 70.0 %, and it is the true class of 75.0 % of the images."),
+        ([0.9, 0.9, 0.5, 0.5], [1, 1, 0, 0], "On average, they are 20.0 points too high: the class that the model chooses has a probability of 70.0 %, and it is the true class of 50.0 % of the images."),
+        ([0.8, 0.2], [0, 1], "On average, they are right: the class that the model chooses has a probability of 50.0 %, and it is the true class of 50.0 % of the images."),
+    ],
+)  # fmt: skip
+def test_the_numbers_of_a_calibration_are_told_apart(confidence: list[float], right: list[int], answer: str) -> None:
+    analysis = analysis_of(6, 4, 4)
+    diagram = reliability(torch.tensor(confidence), torch.tensor(right, dtype=torch.bool))
+    known = replace(analysis.generalized, reliability=diagram)
+    found = answers_of(replace(analysis, generalized=known))["How reliable are the probabilities?"]
+    assert found.startswith(answer)
+    assert f"that probability is off by {100 * diagram.ece:.1f} points in the mean" in found
 
 
 def test_a_perfect_result_is_not_said_to_cost_anything() -> None:

@@ -1,13 +1,14 @@
 """The trained model: its predictions, their explanation, and its files."""
 
 from rezsl.classifier._classifier import Answer, Ranked, ZeroShotClassifier
-from rezsl.classifier._explanation import NEARLY_EQUAL, Explanation, explain
+from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.classifier._files import load_model, model_of_images, save_model
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
 
 __all__ = [
     "NEARLY_EQUAL",
+    "WEAK",
     "Answer",
     "AttributeMaps",
     "Explanation",

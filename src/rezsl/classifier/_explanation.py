@@ -22,6 +22,9 @@ from rezsl.semantics import ClassSemantics
 NEARLY_EQUAL = 0.9
 """The mean correlation above which the maps of several attributes count as one map."""
 
+WEAK = 0.5
+"""The share of the class's own value below which an attribute counts as weakly found in an image."""
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
@@ -48,6 +51,7 @@ class Explanation:
             the image and raise the winner's score most.
         maps: their maps, with a batch of one image; None for features.
         strangeness: of the input, as in :class:`Answer`; NaN where the model has no limit.
+        gamma: γ of the model, which is subtracted from the score of a seen class.
     """
 
     winner: Ranked
@@ -63,6 +67,12 @@ class Explanation:
     rows: tuple[int, ...]
     maps: AttributeMaps | None
     strangeness: float = math.nan
+    gamma: float = 0.0
+
+    @property
+    def of_gamma(self) -> float:
+        """The part of the winner's score that γ makes: −γ for a seen class, otherwise 0."""
+        return -self.gamma if self.winner.seen else 0.0
 
     @property
     def far(self) -> bool:
@@ -73,6 +83,11 @@ class Explanation:
     def found(self) -> Bool[Tensor, "S"]:
         """Whether each attribute was found in the image: predicted above 0, ``[S]``."""
         return self.predicted > 0
+
+    @property
+    def weak(self) -> Bool[Tensor, "S"]:
+        """Whether each attribute was found, but with less than half of the winner's own value, ``[S]``."""
+        return self.found & (self.predicted < WEAK * self.of_winner)
 
     def in_favour(self, found: bool) -> list[int]:
         """Return the attributes that raise the winner's score, the largest share first.
@@ -104,6 +119,7 @@ class Explanation:
                     "lead": float(self.lead[row]),
                     "predicted": float(self.predicted[row]),
                     "class": float(self.of_winner[row]),
+                    "weak": bool(self.weak[row]),
                 }
                 for row in chosen
             ]
@@ -124,6 +140,8 @@ class Explanation:
             "far": None if unknown else self.far,
             "winner": self.winner._asdict(),
             "runner_up": self.runner_up._asdict(),
+            "score_of_attributes": float(self.share.sum()),
+            "score_of_gamma": self.of_gamma,
             "calibration": self.calibration,
             "found": described(self.in_favour(found=True)),
             "rightly_absent": described(self.in_favour(found=False)),
@@ -197,6 +215,7 @@ def explain(
         rows=tuple(rows),
         maps=None if maps is None else AttributeMaps(maps.kind, maps.maps.cpu(), maps.elsewhere.cpu()),
         strangeness=float(strangeness[0]),
+        gamma=model.gamma,
     )
 
 

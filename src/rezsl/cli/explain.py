@@ -1,11 +1,12 @@
 """``rezsl explain``: draw why an image got its class."""
 
+import math
 from pathlib import Path
 from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.classifier import Explanation, MapKind, explain
+from rezsl.classifier import WEAK, Explanation, MapKind, explain
 from rezsl.cli._answers import FAR
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
@@ -60,11 +61,33 @@ def _lines(explanation: Explanation, top: int, name: str) -> list[str]:
     refused = f"{FAR}, so predict names no class; the nearest are " if explanation.far else ""
     lines = [
         f"{name}: {refused}{winner.name} ({100 * winner.probability:.0f} %), then {runner_up.name} "
-        f"({100 * runner_up.probability:.0f} %)"
+        f"({100 * runner_up.probability:.0f} %)",
+        *_sums(explanation),
     ]
+    any_weak = False
     for found, reason in ((True, "found in the image"), (False, "rightly absent from it")):
         if strongest := explanation.in_favour(found)[:top]:
             lines += [f"speaks for {winner.name}, {reason} (share of its score):"]
-            lines += [f"  {float(explanation.share[row]):+.2f}  {explanation.attributes[row]}" for row in strongest]
+            for row in strongest:
+                weak = bool(explanation.weak[row])
+                weakly, any_weak = " (weakly)" if weak else "", any_weak or weak
+                lines += [f"  {float(explanation.share[row]):+.2f}  {explanation.attributes[row]}{weakly}"]
+    if any_weak:
+        lines += [f"weakly: found with less than {100 * WEAK:.0f} % of the value that {winner.name} has"]
     note = map_note(explanation)
     return [*lines, note[:1].upper() + note[1:]] if note else lines
+
+
+def _sums(explanation: Explanation) -> list[str]:
+    """Return how the winner's score and lead come about, and how strange the input is, in one sentence each."""
+    winner, runner_up = explanation.winner, explanation.runner_up
+    of_attributes, lead = float(explanation.share.sum()), winner.score - runner_up.score
+    why = "as it has training images" if winner.seen else "as it has no training images"
+    lines = [
+        f"score of {winner.name}: {winner.score:.2f}, of which attributes make {of_attributes:+.2f} and "
+        f"γ {explanation.of_gamma:+.2f}, {why}",
+        f"ahead of {runner_up.name} by {lead:.2f}, of which γ makes {explanation.calibration:+.2f}",
+    ]
+    if not math.isnan(explanation.strangeness):
+        lines.append(f"strangeness {explanation.strangeness:+.2f}: an image above 0 is {FAR}")
+    return lines

@@ -211,7 +211,7 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
         try:
             image = pillow.open(stream)
         except _pillow().UnidentifiedImageError as error:
-            raise DataError(f"{path}: expected an image, got a file of another kind; leave it out") from error
+            raise DataError(f"{path}: expected an image, got a file that is none; {remedy}") from error
         with image:
             yield image
 

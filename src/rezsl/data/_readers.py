@@ -168,8 +168,8 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
     root = Path(root)
     check_folder(root, "a data set", DataError)
     found = _recognize(root)
-    around = _recognize(root.absolute().parent) if found is None else None
     # The folder of the images alone is a likely mistake: the table lies beside it.
+    around = _recognize(root.absolute().parent) if found is None and root.resolve().name == "images" else None
     hint = f"{root} is a part of {around.title}: give the folder around it, {folder_around(root)}" if around else ""
     if decode and (found is None or found.name != "folder"):
         raise ArgumentError(

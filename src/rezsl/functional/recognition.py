@@ -48,6 +48,16 @@ class Reliability:
         return float((self.accuracy - self.confidence).abs().nan_to_num().max())
 
     @property
+    def mean_confidence(self) -> float:
+        """Mean confidence over samples, in ``[0, 1]``."""
+        return self._mean_over_samples(self.confidence)
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Share of samples with a right choice, in ``[0, 1]``."""
+        return self._mean_over_samples(self.accuracy)
+
+    @property
     def overconfidence(self) -> float:
         """Mean confidence less accuracy, in ``[-1, 1]``; negative where the probabilities are too low."""
         return self._mean_over_samples(self.confidence - self.accuracy)

@@ -257,12 +257,14 @@ def _confidence(known: Recognition) -> str:
     diagram = known.reliability
     if math.isnan(diagram.overconfidence):
         return ""
-    side = "too confident" if diagram.overconfidence > 0 else "not confident enough"
-    by = f"{100 * abs(diagram.overconfidence):.1f}"
-    verdict = f"{side} by {by} points on average" if by != "0.0" else "well calibrated on average"
+    probability, right = diagram.mean_confidence, diagram.mean_accuracy
+    by = _points(probability, right)
+    side = f"{by.removeprefix(MINUS)} points too {'low' if by.startswith(MINUS) else 'high'}"
     return (
-        f"The model is {verdict}: its probabilities and its share of right answers differ by {percent(diagram.ece)} on "
-        f"average over images (expected calibration error, ECE)."
+        f"On average, they are {side if by != '0.0' else 'right'}: the class that the model chooses has a probability "
+        f"of {percent(probability)}, and it is the true class of {percent(right)} of the images. Errors in both "
+        f"directions cancel in these averages. Among images of about the same probability, that probability is off by "
+        f"{100 * diagram.ece:.1f} points in the mean, in either direction (expected calibration error, ECE)."
     )
 
 
