@@ -203,7 +203,7 @@ def test_images_of_something_else_are_refused(
     assert [*explained][:3] == ["input", "strangeness", "far"]
     assert explained["far"]
     assert main(["explain", str(run), str(images / "0.png"), "-o", drawn]) == 0
-    assert "far from" not in capsys.readouterr().out
+    assert said not in capsys.readouterr().out
     assert main(["evaluate", str(run), "--foreign", str(tmp_path)]) == 0
     accepted = 100 * (len(noise) - len(refused)) / len(noise)
     assert f"Of the foreign images, {accepted:.1f}\N{NO-BREAK SPACE}% are accepted." in capsys.readouterr().out
