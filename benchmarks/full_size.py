@@ -78,7 +78,7 @@ def main() -> None:
 
 def resnet101(image_size: int) -> ImageBackbone:
     """The backbone of the paper's experiments, untrained."""
-    return ImageBackbone(ResNetConfig(depths=[3, 4, 23, 3]).to_dict(), image_size, resize=image_size * 8 // 7)
+    return ImageBackbone(ResNetConfig(depths=[3, 4, 23, 3]).to_dict(), image_size)
 
 
 def extraction(size: Size, device: torch.device) -> Iterator[Row]:
