@@ -104,7 +104,7 @@ def tiny_command(name: str, root: Path, folder: Path) -> list[str]:
         command[command.index(option) + 1] = str(value)
     return [
         *command, "--backbone.source", str(folder / "network"), "--backbone.random-weights", "true",
-        "--backbone.image-size", "32", "--batches.per-epoch", "1", "--max-epochs", "1", "--accelerator", "cpu",
+        "--backbone.image-size", "32", "--backbone.resize", "32", "--batches.per-epoch", "1", "--max-epochs", "1", "--accelerator", "cpu",
     ]  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def test_the_settings_are_the_papers(name: str, tmp_path: Path) -> None:
     assert settings["backbone"]["class_path"] == "rezsl.cli.choices.pretrained"
     assert settings["backbone"]["init_args"] == {
         "source": source, "image_size": image_size, "random_weights": False, "unit_regions": False,
-        "allow_pickle": False, "revision": None, "framing": "crop", "resize": None, "trainable_stages": None,
+        "allow_pickle": False, "revision": None, "framing": "crop", "resize": image_size, "trainable_stages": None,
         "pooling": "none",
     }  # fmt: skip
     assert settings["model"]["class_path"] == "rezsl.cli.choices.attention"
@@ -182,7 +182,7 @@ def test_the_command_runs_under_both_protocols(
         assert json.loads((run / "metrics.json").read_text())["test"]["protocol"] == protocol
         model = json.loads((run / "model.json").read_text())
         backbone = model["backbone"]["arguments"]
-        assert (backbone["image_size"], backbone["resize"], backbone["framing"]) == (32, None, "crop")
+        assert (backbone["image_size"], backbone["resize"], backbone["framing"]) == (32, 32, "crop")
         assert model["network"]["class"] == "AttentionNet"
         assert model["network"]["options"]["ratio"] == paper.ratio
         assert model["scale"] == paper.scale

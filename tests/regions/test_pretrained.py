@@ -94,9 +94,9 @@ def test_preprocessing_of_the_weights_own_file(saved: tuple[Path, torch.nn.Modul
     (path / "preprocessor_config.json").write_text(
         json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [1.0, 2.0, 4.0]})
     )
-    backbone = pretrained(3, 500, str(path), framing="crop", resize=37)
-    assert (backbone.image_size, backbone.resize) == (32, 37)
-    assert pretrained(3, 500, str(path), framing="crop").resize is None
+    backbone = pretrained(3, 500, str(path), framing="crop")
+    assert (backbone.image_size, backbone.resize) == (32, 37)  # 8/7 of it, upwards
+    assert pretrained(3, 500, str(path), framing="crop", resize=32).resize == 32
     with pytest.raises(ArgumentError, match="resize: expected none with whole images, got 37; set framing to crop"):
         pretrained(3, 500, str(path), resize=37)
     assert backbone.arguments["mean"] == pytest.approx([0.1, 0.2, 0.3])

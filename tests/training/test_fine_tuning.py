@@ -133,9 +133,9 @@ def test_blocks_computed_again_give_the_same_weights(few_digits: Benchmark, resn
         rezsl.fit(features, training=rezsl.Training(batches=Batches(recompute=True), max_epochs=1), progress=False)
 
 
-def without_changes(**changes: float) -> Augmentation:
+def without_changes(**changes: Any) -> Augmentation:
     """Augmentation with nothing but the given changes."""
-    return Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0) | {"crop": 1.0} | changes)
+    return Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0) | {"crop": None} | changes)
 
 
 def test_training_cuts_squares_at_random_and_tests_take_the_middle(
@@ -156,18 +156,23 @@ def test_training_cuts_squares_at_random_and_tests_take_the_middle(
     assert rezsl.evaluate(once.model, few_digits).metrics() == once.test.metrics()
 
     monkeypatch.setattr("rezsl.training.loop.BatchesOf", Recording)
-    whole = ImageFormat(32, 3, None, "crop")
-    for augmentation, of_training, seed in (
-        (cropped, ImageFormat(32, 3, 37, "crop"), 3), (without_changes(horizontal_flip=0.5), whole, None)
-    ):  # fmt: skip
+    part, largest, flipped = ImageFormat(32, 3, 37), ImageFormat(32, 3, 32), without_changes(horizontal_flip=0.5)
+    for resize, augmentation, of_training, of_tests in (
+        (None, flipped, (part, 3), part),
+        (None, None, (part, None), part),
+        (32, flipped, (largest, None), largest),
+        (32, cropped, (part, 3), largest),
+    ):
         read.clear()
-        quick(few_digits, resnet, augmentation=augmentation, seed=3, max_epochs=1)
-        assert read == [(of_training, seed), (whole, None)] * 2  # of both stages
+        quick(few_digits, partial(resnet, resize=resize), augmentation=augmentation, seed=3, max_epochs=1)
+        assert read == [of_training, (of_tests, None)] * 2  # of both stages
     with pytest.raises(
-        ArgumentError, match=r"augmentation.crop: expected 1 with a backbone that receives whole images"
+        ArgumentError, match=r"augmentation.crop: expected null with a backbone that receives whole ima"
     ):
         quick(few_digits, partial(resnet, framing="whole"), augmentation=cropped)
-    with pytest.raises(ArgumentError, match=r"augmentation.crop: expected a positive number, got 0"):
+    with pytest.raises(
+        ArgumentError, match=r"augmentation.crop: expected a number above 0 and at most 1, or null, got 0"
+    ):
         Augmentation(crop=0.0)
 
 

@@ -49,6 +49,11 @@ class ImageFormat:
     resize: int | None = None
     framing: Framing = "crop"
 
+    @property
+    def cuts(self) -> bool:
+        """Whether a square is smaller than the image allows, so that it has a place in the image."""
+        return self.framing == "crop" and self.resize not in (None, self.size)
+
     def read(
         self,
         inputs: Tensor | Sequence[Path | Crop],

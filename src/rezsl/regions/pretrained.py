@@ -1,6 +1,7 @@
 """Backbones with trained weights, from a directory or from a model hub."""
 
 import logging
+import math
 import socket
 import urllib.parse
 import urllib.request
@@ -63,11 +64,11 @@ def pretrained(
         pooling: ``none`` keeps all regions, ``mean`` and ``mean_max`` make one of them (the mean, beside it the
             maximum or the class token); ``auto`` takes ``mean_max`` where the network is frozen and the model has no
             attention, otherwise ``none``.
-        framing: ``whole`` squeezes the whole image into a square; ``crop`` cuts the square out of the middle. Training
-            may cut it at random, see :class:`rezsl.training.Augmentation`.
+        framing: ``whole`` squeezes the whole image into a square; ``crop`` cuts the square out of the middle in tests,
+            and at random in training, see :class:`rezsl.training.Augmentation`.
         resize: length in pixels to which the shorter side of an image is scaled before ``crop`` cuts ``image_size``
-            pixels, at least as many; None scales it to ``image_size``, so that the square is as large as the image
-            allows.
+            pixels out of it. None scales it to 8/7 of ``image_size`` (256 for 224), which recognises birds of
+            validation classes better than the largest square, ``resize`` = ``image_size``, does.
         random_weights: use random weights with the architecture of ``config.json``.
         unit_regions: divide the regions of an image by their root mean square length.
         allow_pickle: also load ``pytorch_model.bin``, a format that can run a stranger's code.
@@ -86,7 +87,7 @@ def pretrained(
     backbone = ImageBackbone(
         config.to_diff_dict() | {"model_type": config.model_type},
         image_size,
-        resize=resize,
+        resize=resize or (math.ceil(image_size * 8 / 7) if framing == "crop" else None),
         mean=mean,
         deviation=deviation,
         unit_regions=unit_regions,

@@ -159,11 +159,8 @@ def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat, traini
     """
     if isinstance(data.inputs, Tensor) or not isinstance(input_format, ImageFormat):
         return data
-    size = input_format.size
-    # A decoded image has lost what lay around it, so it can only be read again where nothing more is cut off.
-    whole = input_format.framing == "whole" or input_format.resize in (None, size)
-    alike = whole and training.framed(input_format) == input_format
-    if not alike or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
+    size, alike = input_format.size, training.framed(input_format) == input_format
+    if input_format.cuts or not alike or len(data.inputs) * 3 * size**2 > MOST_CACHED_BYTES:
         return data
     known, decoded = _decoded.get(data, (None, None))
     if known != input_format or decoded is None:

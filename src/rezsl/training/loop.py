@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rezsl.classifier import ZeroShotClassifier
-from rezsl.data import Benchmark
+from rezsl.data import Benchmark, ImageFormat
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.losses import ObjectiveTerms, RRTLoss
@@ -71,7 +71,8 @@ def train_stage(
     step = TrainingStep(classifier, benchmark, index, training)
     fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
     input_format = training.framed(classifier.input_format)
-    crop_seed = training.seed if input_format != classifier.input_format else None
+    cuts = training.augmentation is not None and isinstance(input_format, ImageFormat) and input_format.cuts
+    crop_seed = training.seed if cuts else None
     sampler = training.batches.sampler(index, benchmark.labels[index], training.seed)
     batches = BatchesOf(benchmark, input_format, crop_seed)
     loader = load_batches(batches, sampler, training.workers, fabric.device)

@@ -92,9 +92,9 @@ class Augmentation:
         contrast: largest relative change of contrast.
         saturation: largest relative change of saturation, for colour images.
         horizontal_flip: probability of a mirror image.
-        crop: side of the square that is cut at random out of a training photo, as a share of the photo's shorter side,
-            above 0. With 1 training photos are framed as those of a test. It applies to backbones whose framing is
-            ``crop``; the paper's code trains with 7/8, which is 448 of 512 pixels.
+        crop: for backbones whose framing is ``crop``, the side of the square that is cut out of a training photo, as a
+            share of the photo's shorter side, above 0; None takes the share of tests. A square that is smaller than
+            the photo allows is cut at random. The paper's code has 7/8, which is 448 of 512 pixels.
     """
 
     rotation: float = 12.0
@@ -105,15 +105,16 @@ class Augmentation:
     contrast: float = 0.4
     saturation: float = 0.25
     horizontal_flip: float = 0.0
-    crop: float = 1.0
+    crop: float | None = None
 
     def __post_init__(self) -> None:
         limits = {"rotation": 180.0, "shear": 89.0}
         for name in self.__dataclass_fields__:
             value, most = getattr(self, name), limits.get(name, 1.0)
-            if not 0 <= value <= most:
+            if name != "crop" and not 0 <= value <= most:
                 raise ArgumentError(f"augmentation.{name}: expected a number from 0 to {most:g}, got {value}")
-        check_positive(**{"augmentation.crop": self.crop})
+        if self.crop is not None and not 0 < self.crop <= 1:
+            raise ArgumentError(f"augmentation.crop: expected a number above 0 and at most 1, or null, got {self.crop}")
 
     def build(self, channels: int) -> nn.Module:
         """Return a module that changes images in ``[0, 1]``, each with random numbers of its own."""
@@ -229,14 +230,14 @@ class Training:
         """Return the format in which training samples are read for a model of an input format.
 
         Raises:
-            ArgumentError: ``augmentation.crop`` is below 1, and the model receives whole images.
+            ArgumentError: ``augmentation.crop`` is given, and the model receives whole images.
         """
-        crop = 1.0 if self.augmentation is None else self.augmentation.crop
-        if crop == 1 or not isinstance(input_format, ImageFormat):
+        crop = None if self.augmentation is None else self.augmentation.crop
+        if crop is None or not isinstance(input_format, ImageFormat):
             return input_format
         if input_format.framing == "whole":
             raise ArgumentError(
-                f"augmentation.crop: expected 1 with a backbone that receives whole images, got {crop:g}; set "
+                f"augmentation.crop: expected null with a backbone that receives whole images, got {crop:g}; set "
                 f"backbone.framing to crop"
             )
         return replace(input_format, resize=round(input_format.size / crop))
