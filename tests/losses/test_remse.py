@@ -1,5 +1,5 @@
 import itertools
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -30,10 +30,10 @@ def batch(
 def test_value_and_gradient_match_the_literal_loops(
     memory: Memory, normalize: bool, unit_mean: bool, error: ErrorKind, weights_from: WeightSource
 ) -> None:
-    options = {"memory": memory, "normalize": normalize, "unit_mean": unit_mean, "error": error}
-    options |= {"weights_from": weights_from}
-    loss = ReMSELoss(1.0, 0.75, decay=0.8, **options)  # type: ignore[arg-type]
-    literal = oracle.ReMSE(class_power=1.0, semantic_power=0.75, decay=0.8, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"memory": memory, "normalize": normalize, "unit_mean": unit_mean, "error": error}
+    options |= {"decay": 0.8, "weights_from": weights_from}
+    loss = ReMSELoss(1.0, 0.75, **options)
+    literal = oracle.ReMSE(class_power=1.0, semantic_power=0.75, **options)
     for seed in range(4):  # the memories only matter from the second batch on
         prediction, target, labels = batch(seed, size=3 + 2 * seed)
         prediction.requires_grad_()

@@ -11,6 +11,7 @@ import pytest
 import rezsl
 from rezsl.cli.fit import report
 from rezsl.data import Benchmark, load_synthetic
+from rezsl.experiments.results import _read_metrics
 from rezsl.functional.shapes import Protocol
 from rezsl.models import LinearRegressor
 from rezsl.report import render_report, reported_run, results_table
@@ -51,11 +52,12 @@ def test_the_oracle_protocol_reports_the_best_t1_of_any_epoch_with_its_epoch(
     assert epoch != choice.epochs  # or the test could not tell the two epochs apart
     assert choice.t1_oracle == pytest.approx(best, rel=1e-5)
     assert choice.t1_oracle_epoch == epoch
-    assert choice.t1 < choice.t1_oracle
+    assert choice.t1 < best
     assert result.test is not None
     for figures in (record(run)["test"], result.test.metrics()):
         assert (figures["T1_oracle"], figures["T1_oracle_epoch"]) == (choice.t1_oracle, epoch)
     assert record(run)["validation"]["t1_oracle_epoch"] == epoch
+    assert _read_metrics(run / "metrics.json")[0]["T1_oracle"] == choice.t1_oracle  # as comparisons read it
     # A run that was interrupted after its selection goes on with the same choice.
     again = RunDirectory(tmp_path / "again")
     again.record_choice(choice)

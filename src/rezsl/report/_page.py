@@ -208,6 +208,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     pictures = {group.name: group for group in run.examples}
     known = zip(analysis.classes, analysis.is_seen, strict=True)
     unseen_names = sorted((name for name, seen in known if not seen), key=accuracy.__getitem__)
+    correlation = analysis.correlation_over_attributes.pearson.value.tolist()
     columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
     return {
         "id": prefix,
@@ -224,7 +225,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "plots": page_plots(analysis, run.error_fall, run.is_test, prefix),
         "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,
         "pairs": analysis.generalized.most_confused(PAIRS),
-        "classes": sorted(zip(*columns, strict=True), key=lambda row: accuracy[row[0]]),
+        "classes": sorted(zip(*columns, correlation, strict=True), key=lambda row: accuracy[row[0]]),
         "accuracy": accuracy,
         "settings": flat(run.settings),
         "metrics": flat(run.metrics),
