@@ -124,6 +124,30 @@ def test_what_is_left_open_is_tried_in_every_fold_and_recorded(features: Benchma
     assert again.classify(inputs) == result.model.classify(inputs)
 
 
+def test_the_progress_bars_name_folds_and_settings_and_the_history_names_stages(
+    features: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    candidates = Training.candidates
+    # As for regions of a frozen backbone, for which two settings are tried.
+    monkeypatch.setattr(Training, "candidates", lambda self, frozen_regions=False: candidates(self, True))
+    monkeypatch.setenv("COLUMNS", "80")
+    rezsl.fit(features, LinearRegressor, training=QUICK, run_dir=tmp_path / "run")
+    lines = capsys.readouterr().err.splitlines()
+    tried = ("", ", mixup 1", ", centered", ", mixup 1, centered")
+    labels = [f"fold {fold} of 3{settings}" for settings in tried for fold in (1, 2, 3)]
+    assert [re.split(r" +━", line)[0] for line in lines] == [*labels, "refit"]
+    assert all(re.search(r"2/2 epochs 0:00:0\d loss \d+\.\d\d( H \d+\.\d %)?$", line.rstrip()) for line in lines)
+    history = (tmp_path / "run" / "history.csv").read_text().splitlines()[1:]
+    names = list(dict.fromkeys(row.split(",")[0] for row in history))
+    assert names == ["select", *(f"select-{number}" for number in range(2, 13)), "refit"]
+    # Settings that were given are not among those that are tried, and one fold is called the selection.
+    given = replace(QUICK, folds=1, centered=True, mixup=1.0)
+    rezsl.fit(features, LinearRegressor, training=given)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[0] for line in lines] == ["select", "refit"]
+    assert "validation H" in lines[0]
+
+
 @pytest.mark.parametrize("stage", ["select-2", "refit"])
 def test_a_selection_over_folds_resumes_as_if_it_had_never_stopped(
     features: Benchmark, tmp_path: Path, stage: str

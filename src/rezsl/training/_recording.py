@@ -20,6 +20,9 @@ from rezsl.training.callbacks import BestEpoch, Callback, EpochRecord, Logger, S
 
 TENSOR = "__tensor__"
 
+LONGEST_LABEL = "fold 4 of 4, mixup 1, centered"
+"""The label to whose length those of folds are filled up, so that their bars stand below each other in 80 columns."""
+
 
 class Logging(Callback):
     """Passes the metrics of each epoch to a logger of Lightning, under names such as ``select/H``."""
@@ -128,19 +131,21 @@ class ProgressBar(Callback):
 
     def __init__(self, console: Console) -> None:
         self.bar = Progress(
-            TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TextColumn("epochs"),
+            TextColumn("{task.description}"), BarColumn(8), MofNCompleteColumn(), TextColumn("epochs"),
             TimeElapsedColumn(), TextColumn("{task.fields[metrics]}"), console=console,
         )  # fmt: skip
 
     def on_training_start(self, stage: Stage) -> None:
-        self.bar.add_task(stage.name, total=stage.epochs, completed=stage.epoch, metrics="")
+        width = len(LONGEST_LABEL if stage.label.startswith("fold") else "select")
+        self.bar.add_task(f"{stage.label or stage.name:<{width}}", total=stage.epochs, completed=stage.epoch, metrics="")
         self.bar.start()
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
-        text = f"loss {record.losses['total']:.3f}"
+        text = f"loss {record.losses['total']:.2f}"
         if record.validation is not None:
-            samples = "test (oracle protocol)" if stage.classifier.protocol == "oracle" else "validation"
-            text += f"  {samples} H {100 * record.metrics['H']:.1f} %"
+            samples = "test (oracle protocol) " if stage.classifier.protocol == "oracle" else "validation "
+            # A fold is one of the validation, and its line would be too long.
+            text += f" {'' if stage.label.startswith('fold') else samples}H {100 * record.metrics['H']:.1f} %"
         self.bar.update(self.bar.task_ids[0], completed=record.epoch, metrics=text)
 
     def on_training_end(self, stage: Stage) -> None:

@@ -28,6 +28,7 @@ class Stage:
         epoch: the epochs that are finished.
         step: the steps that are finished.
         stopped: whether the stage ends after this epoch.
+        label: what the progress bar calls the stage, such as ``fold 1 of 4, mixup 1``; the name where it is empty.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Stage:
     epoch: int = 0
     step: int = 0
     stopped: bool = False
+    label: str = ""
 
     def stop(self) -> None:
         """End the stage after this epoch."""

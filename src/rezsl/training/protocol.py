@@ -192,9 +192,10 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
                 callbacks.append(ValidationPredictions(run.predictions_of(number), best, index))
             name = "select" if number == 1 else f"select-{number}"
             validation = (parts.val_seen, parts.val_unseen)
+            label = _label(len(classifiers), len(splits), candidate, training)
             classifiers.append(
                 train_classifier(
-                    setup, name, parts.train, training.max_epochs, callbacks, validation, settled=candidate
+                    setup, name, parts.train, training.max_epochs, callbacks, validation, settled=candidate, label=label
                 )
             )
         centered, mixup = candidate.centered is True, float(candidate.mixup)
@@ -210,6 +211,16 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
         run.keep_predictions(1 + best_one * len(splits))
         run.record_choice(choice)
     return for_images(classifiers[0], setup.data), choice
+
+
+def _label(fold: int, folds: int, candidate: Training, training: Training) -> str:
+    """Return the fold, counted from 0, and the settings that are tried in it, in words."""
+    parts = [f"fold {fold + 1} of {folds}" if folds > 1 else "select"]
+    if candidate.mixup and training.mixup == "auto":
+        parts.append(f"mixup {candidate.mixup:g}")
+    if candidate.centered and training.centered == "auto":
+        parts.append("centered")
+    return ", ".join(parts)
 
 
 def _applies(candidate: Training, plainest: ZeroShotClassifier) -> bool:
@@ -263,11 +274,12 @@ def train_classifier(
     validation: Validation | None = None,
     gamma: float = 0.0,
     settled: Training | None = None,
+    label: str = "",
 ) -> ZeroShotClassifier:
     """Train a fresh classifier; after Ctrl-C the run directory has the model of that moment, which can be tried.
 
     Callbacks of the stage are called before those of the set-up. ``settled`` are the settings without ``auto``; None
-    takes the plainest. :func:`train_stage` describes the other arguments.
+    takes the plainest. ``label`` is that of the :class:`Stage`. :func:`train_stage` describes the other arguments.
     """
     data, run, training = setup.data, setup.run, settled or setup.training.candidates()[0]
     # The caller's random number generators are left as they were.
@@ -276,7 +288,7 @@ def train_classifier(
         if run is not None:
             run.begin(data, classifier, setup.training)
         classifier.gamma = gamma
-        stage = Stage(name, classifier, epochs)
+        stage = Stage(name, classifier, epochs, label=label)
         data = in_memory(data, classifier.input_format, training)
         callbacks = [*callbacks, *_own_callbacks(setup, stage), *setup.callbacks]
         checkpoint = run.checkpoint(name) if run is not None else None
