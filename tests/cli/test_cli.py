@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -504,6 +505,15 @@ def test_without_a_run_directory_the_next_free_one_is_taken(
     printed = capsys.readouterr().out
     assert printed.startswith("run directory: runs/digits-2 (--run-dir chooses another one)\n")
     assert "next: rezsl predict runs/digits-2 IMAGES…" in printed
+    share = r"(\d+\.\d)\N{NO-BREAK SPACE}% of the images of"
+    said = re.search(
+        rf"^As far from every .*, the model refuses {share} seen .* {share} unseen classes\.$", printed, re.M
+    )
+    test = json.loads((tmp_path / "runs" / "digits-2" / "metrics.json").read_text())["test"]
+    assert said is not None
+    assert list(map(float, said.groups())) == pytest.approx(
+        [100 * test["false_reject_seen"], 100 * test["false_reject_unseen"]], abs=0.05
+    )
     assert (tmp_path / "runs" / "digits-2" / "metrics.json").exists()
     # A run that is refused leaves no directory behind.
     assert main([*command, "--model", "eszsl"]) == USER_ERROR

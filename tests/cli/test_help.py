@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from jsonargparse import ArgumentParser, Namespace
 
+from rezsl.classifier import Ranked
+from rezsl.cli._answers import FAR
 from rezsl.cli._help import SCREENS
 from rezsl.cli.main import USER_ERROR, main
 from tests.cli.test_choices import PARTS
@@ -44,6 +46,15 @@ def test_help_is_plain_text_of_80_columns(command: str, detail: list[str], capsy
     for mark in ("`", ":func:", ":class:", "rezsl.", "functools", "Namespace", "typing", "<class '", "NoneType"):
         assert mark not in text
     assert not re.search(r"--[\w.-]*_", text)
+
+
+def test_the_help_of_predict_explains_the_words_of_its_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = {"strangeness", *Ranked._fields} - {"name", "seen"}
+    for detail in ([], ["all"]):
+        text = printed(capsys, "predict", "--help", *detail)
+        meanings = text.partition("\nWhat it prints:\n")[2]
+        assert {line.split()[0] for line in meanings.splitlines() if re.match(r"  \S", line)} == {*columns, "far"}
+        assert f"\n  {FAR}\n" in meanings
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -18,12 +18,14 @@ class Screen(NamedTuple):
         examples: command lines, each with the comment above it.
         options: arguments and options with their values as they are typed, each with its description. Their
             descriptions are also those of ``--help all``.
+        answers: words and columns of what the command prints, each with its meaning.
     """
 
     summary: str
     usage: str
     examples: Mapping[str, str] = {}
     options: Mapping[str, str] = {}
+    answers: Mapping[str, str] = {}
 
     @property
     def is_group(self) -> bool:
@@ -39,6 +41,14 @@ MODEL = {
     "prefers new classes",
     "--store DIR": "for a model trained on a store of regions: the store whose backbone reads photos "
     "(default: its own)",
+}
+ANSWERS = {
+    "probability": "of a class among the candidates: of the photos that get 70 %, about 70 % are right",
+    "score": "by which the classes are ranked, less γ for classes with training photos",
+    "strangeness": "how unlike the training photos and all candidates a photo is, in standard deviations beyond a "
+    "limit that few right answers exceed (in csv and json)",
+    "far from every description": "the answer in place of a class where strangeness is above 0, as for a photo of "
+    "something else; csv and json have the classes all the same, and far is true",
 }
 OTHER_DATA = "other data, such as folder with --data.root DIR (default: the data of the run)"
 
@@ -175,6 +185,7 @@ SCREENS = {
             "--top N": "how many classes to name for each photo (default: 5)",
             "--format FORMAT": "table (default), csv or json",
         } | MODEL,
+        ANSWERS,
     ),
     "explain": Screen(
         "draw where a model read each attribute in a photo, and the attributes that decided its class",
@@ -255,15 +266,22 @@ def screen(command: str) -> str:
     below = {name: other.summary for name, other in SCREENS.items() if name.startswith(f"{command} ")}
     lines = heading(command)
     if options:
-        lines += ["\nOptions:", *columns(options), f"\nrezsl {command} --help all lists every option."]
+        lines += ["\nOptions:", *columns(options), *meaning(command)]
+        lines += [f"\nrezsl {command} --help all lists every option."]
     if below:
         lines += ["\nCommands:", *columns(below)]
     return "\n".join(lines)
 
 
+def meaning(command: str) -> list[str]:
+    """Return the lines on what a command prints; none where it needs no explanation."""
+    answers = SCREENS[command].answers if command in SCREENS else {}
+    return ["\nWhat it prints:", *columns(answers)] if answers else []
+
+
 def heading(command: str) -> list[str]:
     """Return the lines above the options: what the command does, its usage, and its examples."""
-    summary, usage, examples, _ = SCREENS[command]
+    summary, usage, examples, *_ = SCREENS[command]
     lines = [*textwrap.wrap(sentence(summary), width()), "", f"Usage: rezsl {command} {usage}"]
     return lines + ["\nExamples:", *(f"  # {comment}\n  {line}" for line, comment in examples.items())] * bool(examples)
 

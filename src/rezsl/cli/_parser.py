@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.cli._help import EVERYWHERE, columns, described, heading, width
+from rezsl.cli._help import EVERYWHERE, columns, described, heading, meaning, width
 
 
 class Parser(ArgumentParser):
@@ -35,7 +35,7 @@ class Parser(ArgumentParser):
                 lines += ["", *textwrap.wrap(f"{title[:1].upper()}{title[1:]}:", width()), *columns(entries)]
         if choice:
             return "\n".join(lines)
-        lines += ["", "In every command:", *columns(EVERYWHERE)]
+        lines += ["", "In every command:", *columns(EVERYWHERE), *meaning(command)]
         if helps := [option for option in self._option_string_actions if option.endswith(".help")]:
             listed = f"The options of one choice are listed by {' NAME, '.join(helps)} NAME."
             lines += ["", *textwrap.wrap(listed, width())]

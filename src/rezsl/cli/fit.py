@@ -19,7 +19,7 @@ from rezsl.cli.choices import Benchmark, ImageBackbone
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
-from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
+from rezsl.report import refusals, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.semantics import examine
 from rezsl.training import FitResult, RunDirectory, Training, fit, next_run_directory
 
@@ -122,6 +122,8 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
         show("no test: there are no test images of unseen classes, so only the validation metrics are known")
     else:
         Console().print(results_table({"test": test}, title))
+        if sentence := refusals(test):
+            show(sentence)
     if run is None:
         return
     if drawn:

@@ -137,7 +137,9 @@ class ProgressBar(Callback):
 
     def on_training_start(self, stage: Stage) -> None:
         width = len(LONGEST_LABEL if stage.label.startswith("fold") else "select")
-        self.bar.add_task(f"{stage.label or stage.name:<{width}}", total=stage.epochs, completed=stage.epoch, metrics="")
+        self.bar.add_task(
+            f"{stage.label or stage.name:<{width}}", total=stage.epochs, completed=stage.epoch, metrics=""
+        )
         self.bar.start()
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
