@@ -217,12 +217,19 @@ def read_csv(
     if not set(columns) <= set(header):
         got = ", ".join(header) or "none"
         raise error(f"{path}: expected the columns {', '.join(columns)}, got {got}; {remedy}")
-    for line, cells in rows:
+    for _, cells in rows:
         if not any(map(str.strip, cells[len(header) :])):
             del cells[len(header) :]
-        if len(cells) != len(header):
-            raise error(f"{path}, line {line}: expected {len(header)} cells, got {len(cells)}; {remedy}")
+    if wrong := [(line, len(cells)) for line, cells in rows if len(cells) != len(header)]:
+        line, got = wrong[0]
+        more = and_others(len(wrong), "line")
+        raise error(f"{path}, line {line}: expected {len(header)} cells, got {got}{more}; {remedy}")
     return header, rows
+
+
+def and_others(count: int, what: str) -> str:
+    """Return the end of a message that names the first of ``count`` wrong places; empty where there is only one."""
+    return f"; the same holds for {count - 1} other {what}{'s' if count > 2 else ''}" if count > 1 else ""
 
 
 def read_yaml(path: Path, error: type[RezslError], remedy: str = CORRECT) -> Any:

@@ -207,6 +207,34 @@ def test_names_that_differ_in_spelling_are_suggested(root: Path, capsys: pytest.
     assert "did you mean 'bat[1]'?" in message
 
 
+def test_a_row_with_a_folder_of_its_own_is_not_suggested(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "images" / "cats").mkdir()
+    Image.new("L", (8, 8)).save(root / "images" / "cats" / "1.png")
+    out = printed(capsys, INCOMPLETE, "check", root)
+    assert "expected rows for 'cats', got none; add a row for each to the table\n" in out
+    (root / "semantics.csv").write_text((root / "semantics.csv").read_text().replace("yeti", "Cats"))
+    assert "did you mean 'Cats'?" in printed(capsys, INCOMPLETE, "check", root)
+
+
+def test_attributes_in_which_no_class_differs_are_mentioned(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    note = "note: 'legs' has the same value in all classes, which tells none of them apart; fill in what differs\n"
+    out = printed(capsys, 0, "check", root)
+    assert note in out
+    assert "table, " not in out
+    text = (root / "semantics.csv").read_text()
+    (root / "semantics.csv").write_text(text.replace("cat,0,1,3", "cat,0,1,2"))
+    assert "the same value" not in printed(capsys, 0, "check", root)
+
+
+def test_the_first_wrong_cell_is_named_and_the_others_are_counted(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "semantics.csv").write_text((root / "semantics.csv").read_text().replace(",3", ",three"))
+    out = printed(capsys, INCOMPLETE, "check", root)
+    assert "line 2, attribute 'legs': expected a number, a percentage, yes, no, x, or ? for an unknown value, " in out
+    assert "got 'three'; the same holds for 6 other cells\n" in out
+
+
 def test_check_of_a_folder_with_too_few_classes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for folder in (root / "images").iterdir():
         if folder.name not in ("cat", "dog"):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from torch import Tensor
 
-from rezsl.data import load_image_folder
+from rezsl.data import Benchmark, load_image_folder, make_splits
 from rezsl.errors import DataError
 
 CLASSES = ("cat", "dog", "owl", "bat", "fox")
@@ -37,6 +38,24 @@ def test_without_splits_some_classes_play_the_unseen(root: Path) -> None:
     assert "taken as unseen" in benchmark.notes[0]
     assert load_image_folder(root, seed=0).unseen_classes == benchmark.unseen_classes
     assert {load_image_folder(root, seed=seed).unseen_classes for seed in range(8)} > {benchmark.unseen_classes}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_make_splits_draws_the_same_classes_and_images(root: Path, seed: int) -> None:
+    drawn = load_image_folder(root, unseen_share=0.4, seed=seed)
+    assert "rezsl data make-splits takes the same for the same seed" in drawn.notes[0]
+    made = make_splits(root, unseen=0.4, seed=seed)
+    written = load_image_folder(root)
+    assert drawn.unseen_classes == written.unseen_classes == made.roles.unseen
+    assert len(drawn.unseen_classes) == 2
+
+    def files(benchmark: Benchmark, index: Tensor) -> set[str]:
+        return {str(benchmark.inputs[position]) for position in index.tolist()}
+
+    for part in ("trainval", "test_seen", "test_unseen"):
+        assert files(drawn, getattr(drawn.split, part)) == files(written, getattr(written.split, part))
+    # Validation classes are written down by make-splits alone, as the note says.
+    assert (len(drawn.split.val), made.roles.validation != ()) == (0, True)
 
 
 def test_classes_without_images_are_the_unseen(root: Path) -> None:

@@ -24,6 +24,10 @@ def read(folder: Path, text: str, *known: str, encoding: str = "utf-8") -> Class
         "sep=,\nCLASS,fur,size\ncat,Y,40 %\nowl,0,0.25\n",
         "class,fur,size\n cat ,X,+0.4\nowl,,2.5e-1\n",
         "attribute,cat,owl\nfur,yes,no\nsize,0.4,0.25\n",
+        "class;fur;size\ncat;Ja;0,4\nowl;nein;0,25\n",
+        "class;fur;size\ncat;WAHR;0,4\nowl;FALSCH;0,25\n",
+        "class;fur;size\ncat;oui;0,4\nowl;non;0,25\n",
+        "class;fur;size\ncat;SÍ;0,4\nowl;no;0,25\n",
     ],
 )
 def test_one_table_in_many_forms(tmp_path: Path, text: str) -> None:
@@ -84,6 +88,10 @@ def test_known_classes_say_which_way_up_the_table_is(tmp_path: Path) -> None:
         ("class,fur,size\ncat,1,2\n\nowl,?,\n", "line 4: expected a known value for class 'owl', got none; fill in"),
         ("attribute,cat,owl\nfur,1,0\nsize,?,?\n", "line 3: expected a known value for attribute 'size', got none"),
         ("class,fur\ncat,1\nowl,0.5\ncat,0\n", "line 4: expected unique names, got 'cat' again, which is in line 2"),
+        ("class,fur,size\ncat,1,big\nowl,maybe,1\nbat,1,small\n", "line 2, attribute 'size': expected a number, a percentage, yes, no, x, or ? for an unknown value, got 'big'; the same holds for 2 other cells"),
+        ("attribute,cat,owl\nfur,1,many\nsize,big,1\n", "line 2, class 'owl': expected a number, a percentage, yes, no, x, or ? for an unknown value, got 'many'; the same holds for 1 other cell"),
+        ("class,fur\ncat,40 %\nowl,35\nbat,20\n", "got '35'; the same holds for 1 other cell; write the attribute in one way"),
+        ("class,fur\ncat,1\nowl\nbat,1,1\nfox\n", "line 3: expected 2 cells, got 1; the same holds for 2 other lines; correct the file"),
         ("attribute,cat\nfur,1\nfur,0\n", "line 3: expected unique names, got 'fur' again, which is in line 2; keep"),
     ],
 )  # fmt: skip
@@ -108,3 +116,8 @@ def test_an_unknown_class_gets_the_name_that_was_meant(tmp_path: Path) -> None:
         table.index(["give-way", "stopp", "zebra"])
     with pytest.raises(DataError, match=r"add a row for each to the table$"):
         table.index(["zebra"])
+    # A row that is joined already, or suggested already, is not the one that was meant.
+    with pytest.raises(DataError, match=r"rows for 'stopp', got none; add a row for each to the table$"):
+        table.index(["stop", "stopp"])
+    with pytest.raises(DataError, match=r"did you mean 'stop' by 'stopp'\?$"):
+        table.index(["stopp", "sstop"])

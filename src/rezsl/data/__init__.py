@@ -15,9 +15,10 @@ from rezsl.data._benchmark import (
     identify_inputs,
 )
 from rezsl.data._data_files import FEATURE_SUFFIXES, read_feature_rows
-from rezsl.data._folder import SPLIT_NAMES, ImageRow, MadeSplits, make_splits
+from rezsl.data._folder import SPLIT_NAMES, ImageRow
 from rezsl.data._held_out import SelectionSplit, class_folds, selection_split
 from rezsl.data._images import Crop, Framing, find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data._made_splits import MadeSplits, make_splits
 from rezsl.data._readers import READERS, Count, FolderReport, Inventory, Reader, check_directory, reader
 from rezsl.data._split_file import read_split_file
 from rezsl.files import import_modules

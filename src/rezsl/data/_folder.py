@@ -1,23 +1,8 @@
-"""A user's own folder: its images, tables and groups, and splits that are made for it.
-
-The rule of :func:`make_splits` is the same for ``splits.csv`` and ``att_splits.mat``:
-
-1. Classes with a row in ``semantics.csv`` but without images are unseen, and cannot be tested.
-2. Unseen classes are the named ones, or a share of the classes with images, drawn by the seed. All of their images are
-   ``test_unseen``.
-3. Validation classes are the named ones, or a share of the remaining classes, drawn by the seed.
-4. Of every remaining class, also of a validation class, whole groups of images (single images if no groups are given)
-   are drawn by the seed until they come as near to ``test_seen_share`` of the class as they can: ``test_seen``.
-   At least one group always stays in training.
-5. The other images are ``val`` in validation classes and ``train`` in the others.
-
-The splits depend on the names, classes and groups of the images, the table, the options and the seed, but neither on
-the pixels nor on the order of the file system.
-"""
+"""A user's own folder: its images, the lines of ``splits.csv``, and groups of images that belong together."""
 
 import posixpath
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +12,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data._benchmark import group_numbers
-from rezsl.data._held_out import ClassRoles, choose_roles, hold_out_samples
 from rezsl.data._images import find_images
-from rezsl.data._split_file import XLSA17_FOLDER, split_files
-from rezsl.errors import ArgumentError, DataError, check_share, name_some
-from rezsl.files import check_folder, csv_text, delimiter_of, folder_around, naming, read_csv, write_atomically
-from rezsl.semantics import ClassSemantics, Finding, examine
+from rezsl.errors import ArgumentError, DataError, name_some
+from rezsl.files import and_others, check_folder, delimiter_of, folder_around, naming, read_csv
+from rezsl.semantics import ClassSemantics
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
@@ -71,7 +54,7 @@ def images_by_class(root: Path) -> dict[str, list[str]]:
 
 
 def labelled_images(root: Path) -> list[tuple[str, str]]:
-    """Return every image file below ``images`` and its class."""
+    """Return every image file below ``images`` and its class, sorted by class and file."""
     found = images_by_class(root)
     if empty := [name for name, files in found.items() if not files]:
         raise DataError(
@@ -80,7 +63,8 @@ def labelled_images(root: Path) -> list[tuple[str, str]]:
         )
     if not found:
         raise DataError(f"{root / 'images'}: expected a folder of images for each class, got none")
-    return [(file, name) for name, files in found.items() for file in files]
+    # Sorted as text, so that what is drawn does not depend on how a system separates the parts of a path.
+    return sorted(((file, name) for name, files in found.items() for file in files), key=lambda item: item[::-1])
 
 
 def labels_of(class_names: Sequence[str], semantics: ClassSemantics, root: Path) -> Int[Tensor, "N"]:
@@ -91,12 +75,12 @@ def labels_of(class_names: Sequence[str], semantics: ClassSemantics, root: Path)
 
 def read_rows(path: Path) -> list[ImageRow]:
     """Read ``splits.csv``: columns ``file,class,split``, and optionally ``group``."""
-    rows = []
-    for place, row in _read_table(path, "file", "class", "split"):
-        if row["split"] not in SPLIT_NAMES:
-            raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {row['split']!r}")
-        rows.append(ImageRow(row["file"], row["class"], row.get("group"), row["split"]))
-    return rows
+    rows = [*_read_table(path, "file", "class", "split")]
+    if wrong := [(place, row["split"]) for place, row in rows if row["split"] not in SPLIT_NAMES]:
+        place, got = wrong[0]
+        others = and_others(len(wrong), "line")
+        raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}{others}")
+    return [ImageRow(row["file"], row["class"], row.get("group"), row["split"]) for _, row in rows]
 
 
 def number_groups(groups: Iterable[tuple[str, str]]) -> Int[Tensor, "N"]:
@@ -164,128 +148,3 @@ def _read_table(path: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]
     """Yield the place of each row, for messages, and its cells by column."""
     header, rows = read_csv(path, DataError, columns, delimiter=delimiter_of(path, DataError))
     return ((f"{path}, line {line}", dict(zip(header, cells, strict=True))) for line, cells in rows)
-
-
-@dataclass(frozen=True)
-class MadeSplits:
-    """The result of :func:`make_splits`.
-
-    Attributes:
-        rows: every image, in the order of ``splits.csv``.
-        roles: the role of each class.
-        written: the written files, ``splits.csv`` first.
-        notes: remarks for users of the splits, one sentence each.
-        findings: what in the table keeps a model of these splits from recognising the unseen classes.
-    """
-
-    rows: tuple[ImageRow, ...]
-    roles: ClassRoles
-    written: tuple[Path, ...]
-    notes: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of images by split."""
-        found = Counter(row.split for row in self.rows)
-        return {name: found[name] for name in SPLIT_NAMES}
-
-
-def make_splits(
-    root: str | Path,
-    unseen: float | Sequence[str] = 0.2,
-    validation: float | Sequence[str] = 0.2,
-    test_seen_share: float = 0.2,
-    seed: int = 0,
-    groups: str | Path | None = None,
-    group_pattern: str | None = None,
-    mat: bool = False,
-    overwrite: bool = False,
-) -> MadeSplits:
-    """Write ``splits.csv`` for a folder with ``images/<class>/*`` and ``semantics.csv``; the module describes the rule.
-
-    Args:
-        root: the folder.
-        unseen: names of the unseen classes, or their share of the classes with images, in ``[0, 1)``.
-        validation: names of the validation classes, or their share of the seen classes, in ``[0, 1)``; 0 for none.
-        test_seen_share: share of each seen class's images to test on, in ``[0, 1)``.
-        seed: seed of every draw.
-        groups: a CSV file with the columns ``file,group``; images of one group (frames of one object) stay together.
-        group_pattern: instead, a regular expression for file names; the part in parentheses is the group.
-        mat: also write ``xlsa17/att_splits.mat``, ``image_files.mat`` and ``attributes.txt``, which
-            :func:`rezsl.data.read_split_file` and the field's own code read.
-        overwrite: replace files of an earlier call.
-
-    Raises:
-        ArgumentError: a share, name or pattern does not fit the folder.
-        DataError: the folder or the table of groups is not as described, or a file is there already and ``overwrite``
-            is false.
-    """
-    check_share(test_seen_share=test_seen_share)
-    if not 0 <= seed < 2**63:
-        raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
-    root = Path(root)
-    # Sorted as text, so that the rows do not depend on how a system separates the parts of a path.
-    classes = dict(sorted(labelled_images(root), key=lambda item: (item[1], item[0])))
-    semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=classes.values())
-    labels = labels_of(list(classes.values()), semantics, root)
-    group_of = dict.fromkeys(classes, ALONE)
-    notes = semantics.notes
-    if groups is not None and group_pattern is not None:
-        raise ArgumentError("groups, group_pattern: expected one of them, got both")
-    if groups is not None:
-        group_of, more = groups_from_table(Path(groups), classes)
-        notes += more
-    elif group_pattern is not None:
-        group_of, more = groups_from_names(group_pattern, classes)
-        notes += more
-    # With a single seed, the same positions would be drawn each time.
-    generator = torch.Generator().manual_seed(seed)
-    unseen_seed, validation_seed, image_seed = torch.randint(2**62, (3,), generator=generator).tolist()
-    roles = choose_roles(semantics, labels, unseen, validation, unseen_seed, validation_seed)
-    seen_rows = torch.tensor(semantics.index([*roles.train, *roles.validation]))
-    seen = torch.isin(labels, seen_rows).nonzero().squeeze(1)
-    _, test_seen = hold_out_samples(
-        seen, labels, number_groups(group_of.items()), test_seen_share, image_seed, nearest=True
-    )
-    if test_seen_share and (whole := sorted(set(labels[seen].tolist()) - set(labels[test_seen].tolist()))):
-        names = name_some([semantics.classes[row] for row in whole])
-        notes += (f"classes with a single image or group are trained on and have no test_seen images: {names}",)
-    if roles.undepicted:
-        notes += (f"classes without images are unseen, and cannot be tested: {name_some(roles.undepicted)}",)
-    rows = _rows(classes, group_of, roles, set(test_seen.tolist()))
-    cells = [(row.file, row.class_name, row.group or ALONE, row.split) for row in rows]
-    contents = {"splits.csv": csv_text(["file", "class", "group", "split"], cells).encode()}
-    if mat:
-        files, more = split_files(semantics, labels, list(classes), [row.split for row in rows])
-        contents |= {f"{XLSA17_FOLDER}/{name}": content for name, content in files.items()}
-        notes += more
-    elif (root / XLSA17_FOLDER / "att_splits.mat").exists():
-        notes += (
-            f"{XLSA17_FOLDER}/att_splits.mat is of an earlier call and need not agree; renew it with mat (--mat)",
-        )
-    findings = examine(semantics, (*roles.train, *roles.validation))
-    return MadeSplits(rows, roles, _write(root, contents, overwrite), notes, findings)
-
-
-def _rows(
-    classes: dict[str, str], group_of: dict[str, str], roles: ClassRoles, test_seen: set[int]
-) -> tuple[ImageRow, ...]:
-    split_of = dict.fromkeys(roles.train, "train")
-    split_of |= dict.fromkeys(roles.validation, "val") | dict.fromkeys(roles.unseen, "test_unseen")
-    return tuple(
-        ImageRow(file, name, group_of[file], "test_seen" if number in test_seen else split_of[name])
-        for number, (file, name) in enumerate(classes.items())
-    )
-
-
-def _write(root: Path, contents: dict[str, bytes], overwrite: bool) -> tuple[Path, ...]:
-    paths = {root / name: content for name, content in contents.items()}
-    if not overwrite and (present := [path for path in paths if path.exists()]):
-        raise DataError(
-            f"{present[0]}: exists, and experiments may rest on it; move it away, or give overwrite (--overwrite)"
-        )
-    for path, content in paths.items():
-        path.parent.mkdir(exist_ok=True)
-        write_atomically(path, content)
-    return tuple(paths)

@@ -76,7 +76,7 @@ def class_folds(benchmark: Benchmark, folds: int, seed: int, sample_share: float
         DataError: there are fewer than three seen classes, or no training class can give up an image.
     """
     index, labels = benchmark.split.trainval, benchmark.labels
-    _check_classes(classes := labels[index].unique())
+    check_classes(classes := labels[index].unique())
     drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))]
     splits = []
     folds = min(folds, len(classes))
@@ -93,14 +93,12 @@ def draw_split(
     labels: Int[Tensor, "N"],
     groups: Int[Tensor, "N"] | None,
     unseen_share: float,
-    validation_share: float | None,
+    validation_share: float,
     seed: int,
 ) -> Split:
-    """Draw unseen classes, a fifth of each seen class's images to test on, and validation classes (None: without)."""
+    """Draw unseen classes, a fifth of each seen class's images to test on, and validation classes."""
     seen, unseen = hold_out_classes(torch.arange(len(labels)), labels, unseen_share, seed)
     trainval, test_seen = hold_out_samples(seen, labels, groups, share=0.2, seed=seed)
-    if validation_share is None:
-        return Split(trainval, test_seen, unseen)
     return Split(trainval, test_seen, unseen, *hold_out_classes(trainval, labels, validation_share, seed))
 
 
@@ -108,14 +106,15 @@ def hold_out_classes(
     index: Int[Tensor, "N"], labels: Int[Tensor, "M"], share: float, seed: int
 ) -> tuple[Int[Tensor, "K"], Int[Tensor, "L"]]:
     """Divide an index into the images of kept and of held-out classes; at least one is held out, and two are kept."""
-    _check_classes(classes := labels[index].unique())
+    check_classes(classes := labels[index].unique())
     count = min(max(1, round(share * len(classes))), len(classes) - 2)
     drawn = classes[torch.randperm(len(classes), generator=torch.Generator().manual_seed(seed))[:count]]
     held_out = torch.isin(labels[index], drawn)
     return index[~held_out], index[held_out]
 
 
-def _check_classes(classes: Tensor) -> None:
+def check_classes(classes: Tensor) -> None:
+    """Raise a :class:`DataError` where there are too few classes to hold one out."""
     if len(classes) < LEAST_CLASSES:
         raise DataError(
             f"classes: expected at least {LEAST_CLASSES} to choose from, to hold one out and still compare two, "
@@ -214,7 +213,7 @@ def choose_roles(
         if unknown := [name for name in choice if name not in depicted]:
             raise ArgumentError(
                 f"{argument}: no class is called {name_some(unknown)}; expected names of semantics.csv, or a share "
-                f"below 1{did_you_mean(unknown, depicted)}"
+                f"below 1{did_you_mean(unknown, [name for name in depicted if name not in choice])}"
             )
         return tuple(name for name in depicted if name in choice)
 

@@ -19,12 +19,13 @@ from rezsl.data._folder import (
     number_groups,
     read_rows,
 )
-from rezsl.data._held_out import LEAST_CLASSES, draw_split
+from rezsl.data._held_out import LEAST_CLASSES, check_classes
 from rezsl.data._images import file_of, on_threads, read_image
+from rezsl.data._made_splits import TEST_SEEN_SHARE, draw_by_rule
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.files import naming
-from rezsl.semantics import ClassSemantics, Finding, did_you_mean, examine, with_places
+from rezsl.semantics import ClassSemantics, Finding, constant_attributes, did_you_mean, examine, with_places
 
 
 def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
@@ -51,6 +52,7 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
         files = [*class_of]
         on_threads(lambda number: attempt(lambda: read_image(files[number], size=16), unreadable), len(files))
     names = table.classes if table else ()
+    notes = benchmark.notes if benchmark else table.notes if table else ()
     parts = {name: (root / name).exists() for name in ("images", "semantics.csv", "splits.csv", "places.csv")}
     return FolderReport(
         root=root,
@@ -65,10 +67,20 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
         unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in unlisted),
         unreadable=tuple(sorted(unreadable)),
         decoded=decode,
-        notes=benchmark.notes if benchmark else table.notes if table else (),
+        notes=(*notes, *_note_of_constants(table)),
         findings=_findings(benchmark, found) if benchmark else (),
         problems=(*problems, *sorted(unreadable)),
     )
+
+
+def _note_of_constants(table: ClassSemantics | None) -> tuple[str, ...]:
+    """Return a note on the attributes that have one value in the whole table, if there are any."""
+    constant = [] if table is None else constant_attributes(table)
+    if table is None or not constant:
+        return ()
+    has = "has" if len(constant) == 1 else "have"
+    names = name_some([table.attributes[column] for column in constant])
+    return (f"{names} {has} the same value in all classes, which tells none of them apart; fill in what differs",)
 
 
 def _findings(benchmark: Benchmark, folders: Iterable[str]) -> tuple[Finding, ...]:
@@ -76,7 +88,8 @@ def _findings(benchmark: Benchmark, folders: Iterable[str]) -> tuple[Finding, ..
     table = benchmark.semantics
     strays = [name for name in folders if name not in table.classes]
     found = examine(table, benchmark.seen_classes)
-    hint = did_you_mean(strays, table.classes)
+    # A row that has a folder of its own is not the one that was meant.
+    hint = did_you_mean(strays, [name for name in table.classes if name not in {*folders}])
     if not hint:
         return found
     text = f"folders of images without a row in the table: {name_some(strays)}{hint}"
@@ -114,7 +127,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
 
     Without ``splits.csv``, classes that have a row but no images are the unseen ones and every image is trained on;
     if all classes have images, ``unseen_share`` of them (at least one), drawn by ``seed``, are taken as unseen, and
-    a fifth of the images of each other class is held out as ``test_seen``.
+    a fifth of the images of each other class is held out as ``test_seen``, both as :func:`make_splits` does.
 
     Args:
         root: the folder.
@@ -138,7 +151,8 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     notes: tuple[str, ...] = ()
     if listed is None:
         labels = labels_of(names, semantics, root)
-        split, notes = _drawn_split(labels, semantics, unseen_share, seed)
+        split, note = _drawn_split(labels, semantics, unseen_share, seed)
+        notes = (note,)
     else:
         _check_rows(root, listed)
         labels = labels_of(names, semantics, root)
@@ -171,14 +185,22 @@ def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
         )
 
 
-def _drawn_split(
-    labels: Tensor, semantics: ClassSemantics, unseen_share: float, seed: int
-) -> tuple[Split, tuple[str, ...]]:
+def _drawn_split(labels: Tensor, semantics: ClassSemantics, unseen_share: float, seed: int) -> tuple[Split, str]:
+    """Return the split of a folder without ``splits.csv``, and a note on it."""
     undepicted = len(semantics.classes) - len(labels.unique())
     if undepicted:
         what = "one class without images is" if undepicted == 1 else f"the {undepicted} classes without images are"
-        note = f"no splits.csv: {what} unseen; there are no images to test on"
-        return Split(torch.arange(len(labels))), (note,)
-    split = draw_split(labels, None, unseen_share, None, seed)
-    names = ", ".join(semantics.classes_of(labels[split.test_unseen]))
-    return split, (f"no splits.csv: these classes are taken as unseen: {names}",)
+        note = (
+            f"no splits.csv: {what} unseen; there are no images to test on; rezsl data make-splits takes some classes "
+            f"with images as unseen too, and can be tested"
+        )
+        return Split(torch.arange(len(labels))), note
+    check_classes(labels.unique())
+    alone = torch.arange(len(labels))
+    roles, seen, test_seen = draw_by_rule(semantics, labels, alone, unseen_share, 0.0, TEST_SEEN_SHARE, seed)
+    test_unseen = torch.isin(labels, torch.tensor(semantics.index(roles.unseen))).nonzero().squeeze(1)
+    note = (
+        f"no splits.csv: these classes are taken as unseen: {', '.join(roles.unseen)}; rezsl data make-splits takes "
+        f"the same for the same seed, and also chooses validation classes, which each training draws otherwise"
+    )
+    return Split(seen[~torch.isin(seen, test_seen)], test_seen, test_unseen), note

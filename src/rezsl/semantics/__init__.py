@@ -1,6 +1,7 @@
 """The table that describes every class, and word vectors of its attributes' names."""
 
 from rezsl.semantics._near_names import did_you_mean
+from rezsl.semantics._table_checks import constant_attributes
 from rezsl.semantics.doctor import Finding, examine
 from rezsl.semantics.table import ClassSemantics, pack_semantics, unpack_semantics, with_places
 from rezsl.semantics.text_encoder import encode_words
@@ -11,6 +12,7 @@ __all__ = [
     "Finding",
     "Term",
     "WordVectors",
+    "constant_attributes",
     "did_you_mean",
     "encode_words",
     "examine",

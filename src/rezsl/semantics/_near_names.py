@@ -31,9 +31,15 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(names: Sequence[str], known: Iterable[str], most: int = 3) -> str:
-    """Return the end of a message that suggests a known name for each unknown one; empty where none is near."""
-    known = list(known)
-    near = [(name, meant) for name in names[:most] if (meant := near_name(name, known)) is not None]
+    """Return the end of a message that suggests a known name for each unknown one; empty where none is near.
+
+    Each known name is suggested once. Names that are joined with another one already should not be among them.
+    """
+    left, near = list(known), []
+    for name in names[:most]:
+        if (meant := near_name(name, left)) is not None:
+            near.append((name, meant))
+            left.remove(meant)
     if not near:
         return ""
     if len(names) == 1:

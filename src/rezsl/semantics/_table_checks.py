@@ -46,6 +46,15 @@ def dominant_attributes(semantics: ClassSemantics) -> list[int]:
     return order[:needed].tolist() if needed <= most and count >= 4 else []
 
 
+def constant_attributes(semantics: ClassSemantics) -> list[int]:
+    """Return the columns in which all classes of the table are equal, so that they tell none apart.
+
+    They are no fault, because no class is described wrongly by them: in a part of a data set, an attribute of the other
+    classes is constant.
+    """
+    return (~varied_attributes(semantics.values)).nonzero().squeeze(1).tolist()
+
+
 def other_scales(semantics: ClassSemantics) -> list[int]:
     """Return the columns on another scale: their largest magnitude is ten times that of the median column or more.
 

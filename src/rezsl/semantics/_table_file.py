@@ -11,17 +11,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import delimiter_of, read_csv
+from rezsl.files import and_others, delimiter_of, read_csv
 from rezsl.semantics._near_names import spelling
 
 UNKNOWN = ("", "?", "n/a", "#n/a", "na", "nan", "unknown")
 """Cells whose value is unknown. A dash is none of them, because it means "no" in many catalogues."""
 
 MARKS = ("x", "✓", "✔")
-WORDS = {**dict.fromkeys(("yes", "y", "true", *MARKS), 1.0), **dict.fromkeys(("no", "n", "false"), 0.0)}
-"""Words and marks that are read as numbers."""
+YES = ("yes", "y", "true", *MARKS, "ja", "j", "wahr", "oui", "vrai", "sí", "si", "verdadero", "vero")
+NO = ("no", "n", "false", "nein", "falsch", "non", "faux", "falso")
+WORDS = {**dict.fromkeys(YES, 1.0), **dict.fromkeys(NO, 0.0)}
+"""Words and marks that are read as numbers: in English, and as spreadsheets write them in some other languages."""
 
-EXPECTED = "expected a number, a percentage, yes, no, x, or ? for an unknown value"
+EXPECTED = "a number, a percentage, yes, no, x, or ? for an unknown value"
+ON_ONE_SCALE = "a number from -1 to 1 beside words or percentages, which are read as 0 to 1"
+
+Cell = tuple[int, int]
+"""The class and the attribute of a cell, counted from 0."""
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%?)")
 
@@ -122,22 +128,29 @@ def _check_decimal_marks(sheet: _Sheet) -> None:
 
 def _values(sheet: _Sheet, decimal_comma: bool) -> tuple[list[list[float]], list[str]]:
     """Return the values by class, with NaN where unknown, and the attributes in which a blank means no."""
-    columns, marked = [], []
+    columns, marked, unread, beyond = [], [], list[Cell](), list[Cell]()
     for column, attribute in enumerate(sheet.attributes):
         texts = [cells[column].strip().lower().replace("−", "-") for cells in sheet.cells]
         written = {text for text in texts if text not in UNKNOWN}
         if "" in texts and written and written <= {*MARKS}:
             texts = [text or "no" for text in texts]
             marked.append(attribute)
-        numbers = []
-        for row, text in enumerate(texts):
-            number = _number(text.replace(",", ".") if decimal_comma else text)
-            if number is None:
-                raise DataError(f"{sheet.place(row, column)}: {EXPECTED}, got {sheet.cells[row][column]!r}")
-            numbers.append(number)
-        _check_one_scale(sheet, column, texts, numbers)
-        columns.append(numbers)
+        numbers = [_number(text.replace(",", ".") if decimal_comma else text) for text in texts]
+        unread += [(row, column) for row, number in enumerate(numbers) if number is None]
+        columns.append([math.nan if number is None else number for number in numbers])
+        beyond += [(row, column) for row in _beyond_scale(texts, columns[-1])]
+    _refuse(sheet, unread, EXPECTED, "")
+    _refuse(sheet, beyond, ON_ONE_SCALE, "; write the attribute in one way")
     return list(map(list, zip(*columns, strict=True))), marked
+
+
+def _refuse(sheet: _Sheet, wrong: Sequence[Cell], expected: str, remedy: str) -> None:
+    """Refuse a file with wrong cells: the message names the first one in the file, and counts the others."""
+    if not wrong:
+        return
+    row, column = min(wrong, key=lambda cell: cell[::-1] if sheet.transposed else cell)
+    place, got = sheet.place(row, column), sheet.cells[row][column]
+    raise DataError(f"{place}: expected {expected}, got {got!r}{and_others(len(wrong), 'cell')}{remedy}")
 
 
 def _number(text: str) -> float | None:
@@ -151,16 +164,13 @@ def _number(text: str) -> float | None:
     return float(found[1]) / 100 if found[2] else float(found[1])
 
 
-def _check_one_scale(sheet: _Sheet, column: int, texts: Sequence[str], numbers: Sequence[float]) -> None:
-    """Refuse numbers beyond 1 in a column of words or percentages, which are read as 0 to 1."""
-    if not any(text in WORDS or text.endswith("%") for text in texts):
-        return
-    for row, (text, number) in enumerate(zip(texts, numbers, strict=True)):
-        if text not in WORDS and not text.endswith("%") and abs(number) > 1:
-            raise DataError(
-                f"{sheet.place(row, column)}: expected a number from -1 to 1 beside words or percentages, which are "
-                f"read as 0 to 1, got {sheet.cells[row][column]!r}; write the attribute in one way"
-            )
+def _beyond_scale(texts: Sequence[str], numbers: Sequence[float]) -> list[int]:
+    """Return the rows with numbers beyond 1 in a column of words or percentages, which are read as 0 to 1."""
+    scaled = [text in WORDS or text.endswith("%") for text in texts]
+    if not any(scaled):
+        return []
+    pairs = zip(scaled, numbers, strict=True)
+    return [row for row, (is_scaled, number) in enumerate(pairs) if not is_scaled and abs(number) > 1]
 
 
 def _filled(sheet: _Sheet, values: Float[Tensor, "C S"]) -> tuple[Float[Tensor, "C S"], list[str]]:

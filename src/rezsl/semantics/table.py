@@ -110,7 +110,7 @@ class ClassSemantics:
         if unknown:
             raise DataError(
                 f"classes: expected rows for {name_some(unknown)}, got none; add a row for each to the table"
-                f"{did_you_mean(unknown, row)}"
+                f"{did_you_mean(unknown, [name for name in row if name not in names])}"
             )
         return [row[name] for name in names]
 
