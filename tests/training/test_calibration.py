@@ -12,6 +12,7 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import evaluate
 from rezsl.functional import l2_normalize
+from rezsl.functional.familiarity import KEPT_SHARE
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler, ScaledImageBackbone, small_resnet
 from rezsl.semantics import ClassSemantics
@@ -85,7 +86,7 @@ def test_the_limit_keeps_the_share_of_right_answers_over_all_folds(generator: to
                 if max(own, key=lambda column: scores[column]) == label:
                     kept[side].append(limit[0] * distance - limit[1] * highest <= limit[2] + 1e-5)
     shares = [sum(side) / len(side) for side in kept]
-    assert sum(shares) / 2 == pytest.approx(0.95, abs=0.02)
+    assert sum(shares) / 2 == pytest.approx(KEPT_SHARE, abs=0.02)
     assert len(kept[1]) < 60
 
 

@@ -4,10 +4,7 @@ from jsonargparse import Namespace
 
 from rezsl.data import Benchmark, natural_size, selection_split
 from rezsl.regions.pretrained import DEFAULT_SOURCE
-from rezsl.training import Training
-from rezsl.training._assembly import SMALL_PIXELS
-from rezsl.training.callbacks import FEW_CLASSES
-from rezsl.training.protocol import selection_splits
+from rezsl.training import FEW_CLASSES, SMALL_PIXELS, Training, selection_splits
 
 
 def announced(data: Benchmark, backbone: Namespace | None, training: Training) -> list[str]:

@@ -19,6 +19,9 @@ from rezsl.functional.scoring import l2_normalize
 
 SMALLEST_DEVIATION = 1e-6
 
+KEPT_SHARE = 0.95
+"""The share of familiar images that the limit keeps."""
+
 
 class Limit(NamedTuple):
     """The rule by which an input is refused: distance_weight · distance − score_weight · highest score > limit.
@@ -107,7 +110,7 @@ def distance(features: Float[Tensor, "B D"], distribution: FeatureDistribution) 
     ).sqrt()
 
 
-def keeping_limit(parts: list[Float[Tensor, "_"]], share: float = 0.95) -> float:
+def keeping_limit(parts: list[Float[Tensor, "_"]], share: float) -> float:
     """Return the smallest number up to which the mean over parts of the share of kept samples is at least ``share``.
 
     Args:
@@ -127,7 +130,7 @@ def keeping_limit(parts: list[Float[Tensor, "_"]], share: float = 0.95) -> float
 
 
 def fit_limit(
-    distances: list[Float[Tensor, "_"]], highest_scores: list[Float[Tensor, "_"]], share: float = 0.95
+    distances: list[Float[Tensor, "_"]], highest_scores: list[Float[Tensor, "_"]], share: float = KEPT_SHARE
 ) -> Limit:
     """Return the limit that keeps a share of familiar images, as in :func:`keeping_limit`.
 

@@ -6,15 +6,28 @@ with needs("train", "training"):
     import lightning_fabric  # noqa: F401 - the modules below need it
     import rich  # noqa: F401 - the modules below need it
 
-from rezsl.training._assembly import with_word_vectors
-from rezsl.training.callbacks import Callback, Choice, EpochRecord, Logger, Stage
+from rezsl.training._assembly import SMALL_PIXELS, with_word_vectors
+from rezsl.training.callbacks import FEW_CLASSES, KEPT, Callback, Choice, EpochRecord, Logger, Stage
 from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
-from rezsl.training.protocol import FitResult, Setup, fit, refit, select, train_classifier
+from rezsl.training.protocol import (
+    AUTO_FOLDS,
+    FitResult,
+    Setup,
+    fit,
+    refit,
+    select,
+    selection_splits,
+    train_classifier,
+)
 from rezsl.training.run import RunDirectory, next_run_directory
 from rezsl.training.settings import Augmentation, Batches, Training
 
 __all__ = [
+    "AUTO_FOLDS",
+    "FEW_CLASSES",
+    "KEPT",
+    "SMALL_PIXELS",
     "Augmentation",
     "Batches",
     "Callback",
@@ -31,6 +44,7 @@ __all__ = [
     "next_run_directory",
     "refit",
     "select",
+    "selection_splits",
     "train_classifier",
     "train_stage",
     "with_word_vectors",

@@ -36,7 +36,7 @@ _decoded: WeakKeyDictionary[Benchmark, tuple[ImageFormat, Tensor]] = WeakKeyDict
 
 
 def default_backbone(channels: int, natural_size: int) -> ImageBackbone:
-    """Return ``small_resnet`` for images of at most 64 pixels, and the frozen default of ``pretrained`` for others."""
+    """Return ``small_resnet`` for images of at most SMALL_PIXELS, and the default of ``pretrained`` for larger ones."""
     return (small_resnet if natural_size <= SMALL_PIXELS else pretrained)(channels, natural_size)
 
 

@@ -87,8 +87,8 @@ def calibrate(folds: Sequence[Validated], gamma: float) -> Calibration:
     """Return the temperature of the probabilities and the limit beyond which an input is refused.
 
     Both rest on held-out images of seen classes and on images of validation classes, and give both kinds the same
-    weight. No foreign image is needed: the limit keeps 95 % of those among these images that are recognised among the
-    classes of their kind.
+    weight. No foreign image is needed: the limit keeps the share :data:`rezsl.functional.familiarity.KEPT_SHARE` of
+    those among these images that are recognised among the classes of their kind.
 
     Args:
         folds: the results of :func:`validate` for each class fold.

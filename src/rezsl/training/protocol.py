@@ -35,6 +35,7 @@ from rezsl.training.run import RunDirectory
 from rezsl.training.settings import Training
 
 AUTO_FOLDS = 4
+"""The class folds that ``auto`` takes where one draw of validation classes decides too little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +90,8 @@ def fit(
             backbone that learns and for stores of regions.
         backbone: for images, builds the backbone from the number of colour channels and the images' own size, such as
             ``small_resnet``, or ``functools.partial(pretrained, source="microsoft/resnet-101")``. None takes
-            ``small_resnet``, trained from scratch, for images of at most 64 pixels, and ``pretrained``, frozen, for
-            larger ones.
+            ``small_resnet``, trained from scratch, for images of at most :data:`rezsl.training.SMALL_PIXELS` pixels,
+            and ``pretrained``, frozen, for larger ones.
         training: losses, optimization, batches and everything else that decides how the model is trained.
         word_vectors: a file with vectors of the attributes' names or of the words in them, see
             :func:`rezsl.semantics.load_word_vectors`; None takes those of the benchmark.
