@@ -9,7 +9,7 @@ from torch import Tensor
 
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.errors import ArgumentError, DataError, ModelFileError
+from rezsl.errors import ArgumentError, DataError, MissingPackageError, ModelFileError
 from rezsl.files import check_folder, differences, one_line, read_json, read_tensors, write_json, write_tensors
 from rezsl.models import SemanticModel
 from rezsl.regions import (
@@ -53,8 +53,9 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
 def load_model(directory: str | Path) -> ZeroShotClassifier:
     """Read a classifier, in evaluation mode, on the CPU.
 
-    The classes of backbone and model are found by name among the imported classes. A file never causes an import, so
-    the module of a class of your own must be imported before.
+    The directory is data: no code of it runs, and no network address is asked. The classes of backbone and model are
+    found by name among the imported classes. A file never causes an import, so the module of a class of your own must
+    be imported before. Networks of transformers are built from the types that rezsl lists, and from their sizes only.
 
     Args:
         directory: a run directory, or another directory that :func:`save_model` wrote.
@@ -80,9 +81,9 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         options = {name: description[name] for name in OPTIONS} | {"familiarity": _familiarity(tensors)}
         model = ZeroShotClassifier(backbone, network, semantics, **options)
         model.load_state_dict({name: part for name, part in tensors.items() if not name.startswith("semantics.")})
-    except ModelFileError:
+    except (ModelFileError, MissingPackageError):
         raise
-    except (DataError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a description may hold anything, so its network may fail in any way
         raise ModelFileError(
             f"{directory}: not a readable model ({one_line(error)}); give a directory that holds a finished run"
         ) from error

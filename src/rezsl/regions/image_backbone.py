@@ -14,12 +14,16 @@ from rezsl.data import Framing, ImageFormat
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import Regions
+from rezsl.regions._architectures import check_config, known_part
 from rezsl.regions._backbone import Backbone, FeatureScaler
 from rezsl.regions._blocks import blocks, recomputed_blocks, stages
 from rezsl.regions._small_network import SmallNetwork
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
+
+MOST_WEIGHTS = 8_000_000_000
+"""A larger network is refused before it takes any memory; the largest published vision networks have 7 billion."""
 
 POOLED = ("mean", "mean_max")
 """The poolings that make one region of all."""
@@ -85,6 +89,8 @@ class ImageBackbone(Backbone):
             check_at_least(image_size, resize=resize)
         check_choice(Pooling, pooling=pooling)
         check_choice(Framing, framing=framing)
+        if small_stem:
+            check_config(config)
         network: Any = SmallNetwork(config) if small_stem else _network(config)
         self.config: PretrainedConfig = network.config
         self.image_size, self.resize, self.framing = image_size, resize, framing
@@ -303,7 +309,15 @@ def _channels_last(of_timm: Any) -> bool:
 def _network(config: dict[str, Any]) -> Any:
     """Return the network of transformers that a configuration describes, with random weights."""
     with needs("images", "backbones of images"):
-        from transformers import AutoConfig, AutoModel  # noqa: PLC0415 - it takes three seconds
+        from transformers import CONFIG_MAPPING, AutoModel  # noqa: PLC0415 - it takes three seconds
 
-    options = dict(config)
-    return AutoModel.from_config(AutoConfig.for_model(options.pop("model_type"), **options))
+    check_config(config)
+    kind = CONFIG_MAPPING[config["model_type"]]
+    checked = kind(**known_part(config, kind))
+    with torch.device("meta"):  # without memory for the weights
+        count = sum(weight.numel() for weight in AutoModel.from_config(checked).parameters())
+    if count > MOST_WEIGHTS:
+        raise ArgumentError(
+            f"config: expected a network of at most {MOST_WEIGHTS:,} weights, got {count:,}; correct its sizes"
+        )
+    return AutoModel.from_config(checked)

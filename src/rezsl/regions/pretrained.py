@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 import socket
 import urllib.parse
 import urllib.request
@@ -15,6 +16,7 @@ import torch
 from rezsl.data import Framing
 from rezsl.errors import ArgumentError, MissingPackageError, ModelFileError, needs
 from rezsl.files import check_source, one_line, read_json, reading
+from rezsl.regions._architectures import TIMM, TOWERS, VISION_TYPES, known_part
 from rezsl.regions._backbone import backbone_builder
 from rezsl.regions.image_backbone import ImageBackbone, Pooling
 
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-TIMM = "timm_wrapper"
-"""The model type of networks of timm in transformers, which their own files leave out."""
+RECORDED = (
+    "architectures", "dtype", "id2label", "label2id", "label_names", "num_classes", "pretrained_cfg", "problem_type",
+    "torch_dtype", "transformers_version",
+)  # fmt: skip
+"""What is kept of a configuration for the records of a run, although it does not shape the network."""
 
 DEFAULT_SOURCE = "facebook/dinov2-small"
 """The network of a training on photos that names none; docs/how-to/backbones.md gives the reasons."""
@@ -127,7 +132,7 @@ def _commit(source: str, revision: str | None) -> str | None:
 def _vision_config(source: str, revision: str | None) -> "PretrainedConfig":
     """Return the configuration of the model, or of the vision part of a model of images and text."""
     with needs("images", "trained backbones"):
-        from transformers import AutoConfig  # noqa: PLC0415 - it takes three seconds, and features do not need it
+        from transformers import CONFIG_MAPPING  # noqa: PLC0415 - it takes three seconds, and features do not need it
 
     path = _find_file(source, "config.json", revision)
     if path is None:
@@ -135,16 +140,28 @@ def _vision_config(source: str, revision: str | None) -> "PretrainedConfig":
             f"source: expected config.json and model.safetensors in {source}, found no config.json; check the source"
         )
     content = read_json(path, ModelFileError, "a configuration of transformers", "check the source")
-    if "architecture" in content and content.get("model_type", TIMM) == TIMM:
-        _check_timm(content["architecture"])
-    with reading(path, "a configuration of transformers", ModelFileError, "check the source"), quiet():
-        config = AutoConfig.from_pretrained(path.parent)
-    vision: PretrainedConfig = getattr(config, "vision_config", config)
-    if vision.model_type != TIMM and not hasattr(vision, "num_channels"):
+    content = _tower(content) | ({"model_type": TIMM} if "architecture" in content else {})
+    if (found := content.get("model_type")) not in VISION_TYPES:
         raise ArgumentError(
-            f"source: expected a vision model, got {vision.model_type!r} in {source}; choose another source"
+            f"source: expected a vision model, got {str(found)[:60]!r} in {source}; choose another source, whose type "
+            f"is one of {', '.join(VISION_TYPES)}"
         )
-    return vision
+    if found == TIMM:
+        _check_timm(content["architecture"])
+    kind = CONFIG_MAPPING[found]
+    with reading(path, "a configuration of transformers", ModelFileError, "check the source"), quiet():
+        known = known_part(content, kind) | {name: content[name] for name in RECORDED if name in content}
+        config: PretrainedConfig = kind.from_dict(known)
+    return config
+
+
+def _tower(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of the vision part of a model of images and text, and that of another model as it is."""
+    parts = [content.get(name) for name in ("vision_config", "vision_config_dict")]
+    if all(part is None for part in parts) and content.get("model_type") not in TOWERS:
+        return content
+    vision = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+    return {"model_type": TOWERS.get(str(content.get("model_type")))} | vision
 
 
 def _check_timm(architecture: str) -> None:
@@ -169,6 +186,7 @@ def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, al
     if path is None:
         hint = "" if allow_pickle else "; pickled weights are only loaded with allow_pickle"
         raise ModelFileError(f"source: expected model.safetensors in {source}, found none{hint}")
+    _check_parts(path)
     kind: Any = type(backbone.network)
     with reading(path, "the weights of a vision model", ModelFileError, "get the file again"), quiet():
         network, report = kind.from_pretrained(
@@ -177,6 +195,8 @@ def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, al
             config=backbone.config,
             revision=revision,
             use_safetensors=path.suffix != ".bin",
+            local_files_only=Path(source).is_dir(),
+            trust_remote_code=False,
             output_loading_info=True,
             dtype=torch.float32,
         )
@@ -187,6 +207,22 @@ def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, al
         )
     backbone.network = network.to(memory_format=torch.channels_last)
     backbone.freeze(False)
+
+
+def _check_parts(path: Path) -> None:
+    """Refuse weights that lead elsewhere: to files of another folder or format, or to an adapter of another model."""
+    remedy = "get the weights as one file, or from their author"
+    if (adapter := path.parent / "adapter_config.json").exists():
+        raise ModelFileError(f"{adapter}: expected the weights of one whole network, got an adapter; {remedy}")
+    if path.suffix != ".json":
+        return
+    parts = read_json(path, ModelFileError, "the list of the files of weights", remedy).get("weight_map")
+    for part in {*parts.values()} if isinstance(parts, dict) else {None}:
+        if not isinstance(part, str) or not re.fullmatch(r"\w[\w.-]*\.safetensors", part, re.ASCII):
+            raise ModelFileError(
+                f"{path}: expected names of files in the same folder that end in .safetensors, got "
+                f"{str(part)[:60]!r}; {remedy}"
+            )
 
 
 def _cached_file(source: str, name: str, revision: str | None) -> Path | None:

@@ -12,6 +12,15 @@ from rezsl.errors import ArgumentError, DataError, name_some, needs
 from rezsl.files import check_source
 from rezsl.semantics.word_vectors import text_of
 
+_KINDS = (
+    "albert", "bart", "bert", "big_bird", "chinese_clip", "clip", "clip_text_model", "data2vec-text", "deberta",
+    "deberta-v2", "distilbert", "electra", "ernie", "funnel", "gemma", "gemma2", "gemma3_text", "gpt2", "llama",
+    "longformer", "mbart", "mistral", "mobilebert", "modernbert", "mpnet", "mt5", "nystromformer", "opt", "qwen2",
+    "qwen3", "rembert", "roberta", "roformer", "siglip", "siglip2", "siglip2_text_model", "siglip_text_model",
+    "squeezebert", "t5", "umt5", "xlm-roberta", "xlm-roberta-xl", "xlnet",
+)  # fmt: skip
+# Other types of transformers may fetch a second model from an address in the file, or run code that comes with it.
+
 _BATCH = 32
 _LONGEST_NAME = 512  # in tokens, if neither model nor tokenizer has a limit
 # Text towers without their image towers; the automatic choice of transformers supports only the first.
@@ -57,10 +66,12 @@ def _load(source: str) -> tuple[Any, Any]:
         import transformers  # noqa: PLC0415 - the import takes seconds, and only this function uses it
 
     try:
-        kind = transformers.AutoConfig.from_pretrained(source, local_files_only=True).model_type
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source, local_files_only=True)
+        content, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=True)
+        kind = _known_kind(content)
+        own = {"local_files_only": True, "trust_remote_code": False}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own)
         model, report = getattr(transformers, _TEXT_TOWERS.get(kind, "AutoModel")).from_pretrained(
-            source, local_files_only=True, use_safetensors=True, output_loading_info=True
+            source, use_safetensors=True, output_loading_info=True, **own
         )
     # For missing or damaged files transformers raises almost any exception (OSError, ValueError, KeyError, …).
     except Exception as error:
@@ -77,6 +88,17 @@ def _load(source: str) -> tuple[Any, Any]:
     if lost:
         raise DataError(f"source: expected all weights of the encoder in {source}, found none for {name_some(lost)}")
     return tokenizer, model.eval()
+
+
+def _known_kind(content: dict[str, Any]) -> str:
+    """Return the type of a text encoder, from a configuration that asks for nothing but that encoder."""
+    kind = content.get("model_type")
+    if kind not in _KINDS:
+        raise ValueError(f"its config.json has the model_type {str(kind)[:60]!r}, expected one of {', '.join(_KINDS)}")
+    for name, value in content.items():
+        if name == "quantization_config" or ("attn_implementation" in name and "/" in str(value)):
+            raise ValueError(f"its config.json asks for other code by {name!r}")
+    return str(kind)
 
 
 def _tokens(tokenizer: Any, model: Any, texts: list[str]) -> Any:
