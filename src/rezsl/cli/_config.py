@@ -12,6 +12,7 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
 )
 
 from rezsl.cli._options import parse
+from rezsl.cli._records import check_record
 from rezsl.errors import ArgumentError, DataError, RezslError
 from rezsl.files import read_yaml
 
@@ -57,6 +58,7 @@ def with_data(options: ArgumentParser, settings: Namespace, run: Path) -> Namesp
     result: Namespace = settings.clone()
     if result.data is None:
         data = _data_entry(run)
+        check_record({"data": data}, run / "config.yaml")
         try:  # users edit the file, so it may hold anything
             result["data"] = parse(options, [str(run), f"--data={json.dumps(data, default=str)}"]).data
         except RezslError as error:

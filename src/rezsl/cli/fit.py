@@ -11,9 +11,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
 from rezsl.cli._announcement import announced
-from rezsl.cli._config import ConfigFile
+from rezsl.cli._config import ConfigFile, read_options
 from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, show
 from rezsl.cli._parser import new_parser
+from rezsl.cli._records import check_record
 from rezsl.cli._table_findings import show_worst
 from rezsl.cli.choices import Benchmark, ImageBackbone
 from rezsl.cli.report import leave_report
@@ -60,6 +61,7 @@ def prepare(arguments: list[str]) -> list[str]:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to continue, got none")
     kept = given.run_dir / "config.yaml"
     if kept.exists():
+        check_record(read_options(kept), kept)
         # The last value counts, and another configuration file may contain resume: false.
         return ["--config", str(kept), *arguments, "--resume=true"]
     if any(argument.partition("=")[0] in ("--config", "--data") for argument in others):

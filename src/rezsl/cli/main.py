@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from rezsl.cli._help import SCREENS, overview, screen
+from rezsl.cli._records import IMPORTED
 from rezsl.errors import ArgumentError, RezslError, needs, suggestion
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -96,6 +97,7 @@ def _command(arguments: list[str]) -> tuple[str, list[str]]:
 def _with_imports(arguments: list[str]) -> list[str]:
     """Import the modules that ``--import`` names, from the current folder too; return the other arguments."""
     others, words = [], iter(arguments)
+    IMPORTED.clear()
     for word in words:
         option, equals, name = word.partition("=")
         if option != "--import":
@@ -113,6 +115,7 @@ def _with_imports(arguments: list[str]) -> list[str]:
                 f"--import: expected a module of the current folder, such as models for models.py, got {name!r} "
                 f"({reason}); correct the name or the module"
             ) from error
+        IMPORTED.add(name)
     return others
 
 

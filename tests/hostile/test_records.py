@@ -1,0 +1,105 @@
+"""The record of a run chooses no code: what its config.yaml names is of rezsl, or --import brought it in."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rezsl.classifier import ZeroShotClassifier, save_model
+from rezsl.cli.main import USER_ERROR, main
+from rezsl.data import load_synthetic
+from rezsl.models import LinearRegressor
+from rezsl.regions import FeatureScaler
+
+SYNTHETIC = {"classes": 6, "attributes": 4, "samples": 60, "dim": 8, "unseen": 2, "validation": 1}
+REFUSAL = "expected a class of rezsl or of a module that --import names, got "
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run beside the module ``evil``, which leaves a marker when it is imported."""
+    data = load_synthetic(**SYNTHETIC)
+    network = LinearRegressor(8, data.semantics)
+    save_model(ZeroShotClassifier(FeatureScaler(8), network, data.semantics, data.seen_classes), tmp_path / "run")
+    (tmp_path / "evil.py").write_text(
+        "import pathlib\npathlib.Path('marker').touch()\n"
+        "from rezsl.data import Benchmark, load_synthetic\n"
+        "def load(seed: int = 0) -> Benchmark:\n"
+        f"    return load_synthetic(**{SYNTHETIC!r}, seed=seed)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    # As with python -m rezsl, for which the modules of the current folder are within reach.
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "evil", raising=False)
+    return tmp_path / "run"
+
+
+RECORDS = {
+    "class path": ("data.class_path", {"data": {"class_path": "evil.load"}}),
+    "name": ("data", {"data": "evil.load"}),
+    "nested": (
+        "data.init_args.splits.class_path",
+        {"data": {"class_path": "cub", "init_args": {"root": ".", "splits": {"class_path": "evil.load"}}}},
+    ),
+    "deeply nested": (
+        "data.init_args.x.0.y.class_path",
+        {"data": {"class_path": "digits", "init_args": {"x": [{"y": {"class_path": "evil.load"}}]}}},
+    ),
+    "through a name of rezsl": ("data.class_path", {"data": {"class_path": "rezsl.files.os.system"}}),
+    "a builtin": ("data.class_path", {"data": {"class_path": "os.system", "init_args": {"command": "touch marker"}}}),
+    "a file": ("data", {"data": "other.yaml"}),
+    "a number": ("data.class_path", {"data": {"class_path": 3}}),
+}
+
+
+@pytest.mark.parametrize("command", [["evaluate"], ["report"], ["fit", "--resume", "--run-dir"]])
+@pytest.mark.parametrize("case", RECORDS)
+def test_a_record_imports_nothing(run: Path, case: str, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    place, content = RECORDS[case]
+    (run / "config.yaml").write_text(yaml.safe_dump(content))
+    (run.parent / "other.yaml").write_text(yaml.safe_dump({"class_path": "evil.load"}))
+    assert main([*command, "run"]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert f"run/config.yaml: {place}: {REFUSAL}" in error
+    assert "if you trust it, add --import " in error
+    assert error.count("\n") == 1
+    assert not Path("marker").exists()
+    assert "evil" not in sys.modules
+
+
+@pytest.mark.parametrize("option", ["model", "backbone", "logger", "loss", "classification"])
+@pytest.mark.parametrize("written", ["as a name", "as a class path"])
+def test_a_resumed_run_imports_none_of_its_parts(
+    run: Path, option: str, written: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = "evil.load" if written == "as a name" else {"class_path": "evil.load"}
+    (run / "config.yaml").write_text(yaml.safe_dump({"data": {"class_path": "digits"}, option: value}))
+    assert main(["fit", "--run-dir", "run", "--resume"]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert f"run/config.yaml: {option}{'' if written == 'as a name' else '.class_path'}: {REFUSAL}'evil.load'" in error
+    assert "add --import evil\n" in error
+    assert not Path("marker").exists()
+
+
+@pytest.mark.parametrize("content", ["config: other.yaml\ndata: {class_path: digits}\n", "base: ../other.yaml\n"])
+def test_a_record_leads_to_no_other_record(run: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "config.yaml").write_text(content)
+    (run.parent / "other.yaml").write_text("data: {class_path: evil.load}\n")
+    assert main(["fit", "--run-dir", "run", "--resume"]) == USER_ERROR
+    assert "run/config.yaml: " in capsys.readouterr().err
+    assert not Path("marker").exists()
+
+
+def test_what_import_names_may_be_named_by_a_record(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "config.yaml").write_text(yaml.safe_dump({"data": {"class_path": "evil.load", "init_args": {"seed": 0}}}))
+    assert main(["evaluate", "run", "--format", "json", "--import", "evil"]) == 0
+    assert '"T1"' in capsys.readouterr().out
+    assert main(["evaluate", "run"]) == USER_ERROR  # the next command does not remember it
+    assert f"{REFUSAL}'evil.load'" in capsys.readouterr().err
+
+
+def test_readers_of_rezsl_are_named_by_records(run: Path) -> None:
+    record = {"data": {"class_path": "rezsl.cli.choices.synthetic", "init_args": SYNTHETIC}}
+    (run / "config.yaml").write_text(yaml.safe_dump(record))
+    assert main(["evaluate", "run"]) == 0
