@@ -30,6 +30,10 @@ class RunDirectoryError(RezslError, ValueError):
     """A run directory cannot be written or continued without losing something."""
 
 
+class DivergenceError(RezslError, ArithmeticError):
+    """The loss of a training is not finite any more."""
+
+
 class MissingPackageError(RezslError, ImportError):
     """An optional package is needed and not installed."""
 

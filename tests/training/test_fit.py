@@ -13,9 +13,10 @@ import torch
 
 import rezsl
 from rezsl.data import Benchmark, ImageFormat, load_digits
-from rezsl.errors import ArgumentError, DataError, RunDirectoryError
+from rezsl.errors import ArgumentError, DataError, DivergenceError, RunDirectoryError
 from rezsl.evaluation import Evaluation, analyse_validation
 from rezsl.functional import CurvePoint
+from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.models import ESZSL, AttentionNet, LinearRegressor, MLPRegressor
 from rezsl.semantics import ClassSemantics
@@ -509,3 +510,21 @@ def test_batches_are_pinned_where_they_go_to_a_gpu(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: not pinned)  # what the machine has is beside the point
     batches, index = BatchesOf(few_digits, ImageFormat(16, 1)), [few_digits.split.val.tolist()]
     assert load_batches(batches, index, 0, torch.device(device)).pin_memory is pinned
+
+
+class Diverging(MSELoss):
+    """An MSE that is no number for one class."""
+
+    def forward(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
+        """Return the loss of a batch."""
+        return super().forward(prediction, target, labels) * torch.where((labels == 2).any(), torch.nan, 1.0)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_before_the_weights_change(features: Benchmark, tmp_path: Path) -> None:
+    training = Training(loss=Diverging(), max_epochs=2, accelerator="cpu", batches=Batches(ways=1, shots=4))
+    with pytest.raises(
+        DivergenceError,
+        match=r"^loss: .*finite number, got nan \(regression\) at step \d+ of stage select, in a batch of 'd'; check",
+    ):
+        rezsl.fit(features, LinearRegressor, training=training, run_dir=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run" / "model.safetensors").exists()

@@ -23,7 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import check_at_least
-from rezsl.functional.shapes import Predictions, Regions
+from rezsl.functional.shapes import Predictions, Regions, checked
 
 
 class CollapsedAttention(NamedTuple):
@@ -42,6 +42,7 @@ class CollapsedAttention(NamedTuple):
     constant: Float[Tensor, "S"]
 
 
+@checked
 def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor, "S R"] | None = None) -> Predictions:
     """Predict every attribute, ``[B, S]``, from the regions F by the collapsed form in the description of this module.
 
@@ -58,6 +59,7 @@ def attend(regions: Regions, collapsed: CollapsedAttention, shares: Float[Tensor
     return pooled + (logits.softmax(dim=1) * values).sum(dim=1) + collapsed.constant
 
 
+@checked
 def attention_map(
     regions: Regions, where: Float[Tensor, "S D"], shares: Float[Tensor, "S R"] | None = None
 ) -> Float[Tensor, "B S R"]:
@@ -66,6 +68,7 @@ def attention_map(
     return (logits if shares is None else logits + shares.log()).softmax(dim=2)
 
 
+@checked
 def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S R"]:
     """Return the share of each attribute in each of R regions: a Gaussian around its place, or equal shares.
 
@@ -94,6 +97,7 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
     return torch.where(spread.isinf(), 1 / regions, shares)
 
 
+@checked
 def compactness(attention: Float[Tensor, "B S R"], height: int) -> Float[Tensor, "B"]:
     """Return the mean over attributes of Σ_r a_r · ‖position_r − position of the largest a‖², per image.
 
@@ -108,6 +112,7 @@ def compactness(attention: Float[Tensor, "B S R"], height: int) -> Float[Tensor,
     return (attention * distances[attention.argmax(dim=2)]).sum(dim=2).mean(dim=1)
 
 
+@checked
 def decorrelation(readout: Float[Tensor, "S D"], groups: Int[Tensor, "S"]) -> Float[Tensor, ""]:
     """Return the mean over channels d of Σ over attribute groups g of ‖readout_{s in g, d}‖₂.
 

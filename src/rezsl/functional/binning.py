@@ -8,13 +8,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import check_at_least, check_choice, check_positive
-from rezsl.functional.shapes import ClassMatrix
+from rezsl.functional.shapes import ClassMatrix, checked
 from rezsl.functional.statistics import percentile_interval, quantiles
 
 Binning = Literal["equal_width", "equal_count"]
 Kernel = Literal["gaussian", "triangular", "laplace"]
 
 
+@checked
 def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[Tensor, "edges"]:
     """Compute the edges of bins, ascending from the lowest value to the highest.
 
@@ -39,6 +40,7 @@ def bin_edges(values: Float[Tensor, "N"], bins: int, binning: Binning) -> Float[
     return edges
 
 
+@checked
 def assign_bins(values: Float[Tensor, "*N"], edges: Float[Tensor, "edges"]) -> Int[Tensor, "*N"]:
     """Return the bin of each value, in ``[0, B)``; a bin includes its upper edge, the first bin also its lower edge.
 
@@ -74,6 +76,7 @@ class ValueBins:
     quartiles: Float[Tensor, "B 3"]
 
 
+@checked
 def bin_by_value(
     quantity: Float[Tensor, "K S"],
     values: Float[Tensor, "K S"],
@@ -146,6 +149,7 @@ class LabelBins:
         return samples.scatter_add_(1, self.bin_of(class_semantics).T, counts)
 
 
+@checked
 def label_bins(class_semantics: ClassMatrix, number: int) -> LabelBins:
     """Divide the range of each attribute of the training classes ``[C, S]`` (C at least 1) into ``number`` bins."""
     low, high = class_semantics.amin(dim=0), class_semantics.amax(dim=0)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, check_between_0_and_1
 from rezsl.functional.scoring import l2_normalize
+from rezsl.functional.shapes import checked
 
 SMALLEST_DEVIATION = 1e-6
 
@@ -57,6 +58,7 @@ class FeatureDistribution(NamedTuple):
     remainder: Float[Tensor, ""]
 
 
+@checked
 def feature_directions(features: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
     """Return the signed square roots of features, each row scaled to length 1; a row of zeros stays zero.
 
@@ -66,6 +68,7 @@ def feature_directions(features: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:
     return l2_normalize(features.sign() * features.abs().sqrt())
 
 
+@checked
 def fit_distribution(features: Float[Tensor, "N D"], most_axes: int = 64) -> FeatureDistribution:
     """Return the distribution of the directions of N features, float32.
 
@@ -100,6 +103,7 @@ def fit_distribution(features: Float[Tensor, "N D"], most_axes: int = 64) -> Fea
     return FeatureDistribution(mean.float(), vectors.float(), variances.sqrt().float(), remainder.float())
 
 
+@checked
 def distance(features: Float[Tensor, "B D"], distribution: FeatureDistribution) -> Float[Tensor, "B"]:
     """Return the Mahalanobis distance of the directions of features from a distribution, ``[B]``, at least 0."""
     centered = feature_directions(features.float()) - distribution.mean

@@ -8,13 +8,14 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, check_not_negative
 from rezsl.functional.binning import ValueBins
-from rezsl.functional.shapes import Labels, Predictions
+from rezsl.functional.shapes import Labels, Predictions, checked
 from rezsl.functional.statistics import Correlations, pearson, quantiles
 
 QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """The quantiles in an :class:`ErrorProfile`: those of a box plot, its whiskers and the extremes."""
 
 
+@checked
 def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
     """Average the errors of each class, e_cs = mean over the samples i of class c of E_is.
 
@@ -33,6 +34,7 @@ def class_error_matrix(errors: Predictions, labels: Labels) -> tuple[Float[Tenso
     return total / count.unsqueeze(1), classes
 
 
+@checked
 def rebalancing_weights(
     matrix: Float[Tensor, "K S"], class_power: float, semantic_power: float
 ) -> Float[Tensor, "K S"]:
@@ -107,6 +109,7 @@ class ErrorProfile:
         return float(self.mean[self.worst(count)].mean())
 
 
+@checked
 def gini(matrix: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
     """Compute the Gini coefficient of each column of non-negative numbers, in ``[0, 1)``; 0 for a column of zeros.
 
@@ -125,6 +128,7 @@ def gini(matrix: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
     return (factor @ ascending / (count * torch.where(total > 0, total, 1.0))).clamp(min=0.0)
 
 
+@checked
 def error_profile(matrix: Float[Tensor, "M N"]) -> ErrorProfile:
     """Compute the profile of each column of a matrix of errors ``[M, N]``, such as a class error matrix ``[K, S]``."""
     matrix = matrix.double()
@@ -160,6 +164,7 @@ class Imbalance(ErrorProfile):
         return float(self.correlation_over_attributes.nanmean())
 
 
+@checked
 def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"]) -> Imbalance:
     """Compute the profile of the errors of each attribute, and their correlation with the attribute's values.
 
@@ -194,6 +199,7 @@ class ErrorFall:
     correlation_over_classes: Correlations
 
 
+@checked
 def error_fall_rate(error_matrices: Float[Tensor, "E K S"], epochs: Float[Tensor, "E"]) -> Float[Tensor, "K S"]:
     """Compute the rate of fall in every cell from the class error matrix of each epoch; see :class:`ErrorFall`.
 

@@ -4,9 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.functional.shapes import Regions
+from rezsl.functional.shapes import Regions, checked
 
 
+@checked
 def gradient_map(outputs: Float[Tensor, "B K"], regions: Regions) -> Float[Tensor, "B K R"]:
     """Return how much more each region raises each output than the image's mean region would.
 
@@ -30,6 +31,7 @@ def gradient_map(outputs: Float[Tensor, "B K"], regions: Regions) -> Float[Tenso
     return torch.stack(maps, dim=1)
 
 
+@checked
 def mean_correlation(maps: Float[Tensor, "K *cells"]) -> float:
     """Return the mean Pearson correlation over the cells, over all pairs of K maps; NaN for a single map.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from rezsl.errors import check_at_least
 from rezsl.functional.binning import Binning, assign_bins, bin_edges
 from rezsl.functional.scoring import l2_normalize
-from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores, checked
 
 MOST_TEMPERATURE = 20.0
 
@@ -66,6 +66,7 @@ class Reliability:
         return float((self.count.double() / self.count.sum() * of_bins).nansum())
 
 
+@checked
 def reliability(
     confidence: Float[Tensor, "N"], right: Bool[Tensor, "N"], bins: int = 15, binning: Binning = "equal_width"
 ) -> Reliability:
@@ -148,6 +149,7 @@ class Hubness:
     is_orphan: Bool[Tensor, "C"]
 
 
+@checked
 def hubness(scores: Scores, neighbours: int) -> Hubness:
     """Compute the hubness of the candidate classes (Radovanović et al., JMLR 2010).
 
@@ -205,6 +207,7 @@ class Mistakes:
         return float((self.neighbour_rank == 1).double().mean())
 
 
+@checked
 def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth: Labels, chosen: Labels) -> Mistakes:
     """Compute the errors and neighbourhoods of the wrong choices among N samples.
 

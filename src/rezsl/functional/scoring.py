@@ -16,9 +16,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rezsl.errors import ArgumentError
-from rezsl.functional.shapes import ClassMask, ClassMatrix, Labels, Predictions, Scores
+from rezsl.functional.shapes import ClassMask, ClassMatrix, Labels, Predictions, Scores, check_labels, checked
 
 
+@checked
 def l2_normalize(rows: Float[Tensor, "*N S"]) -> Float[Tensor, "*N S"]:
     """Scale each row ``[…, S]`` to Euclidean length 1; a row of zeros stays zero.
 
@@ -31,6 +32,7 @@ def l2_normalize(rows: Float[Tensor, "*N S"]) -> Float[Tensor, "*N S"]:
     return rows / torch.where(length > 0, length, 1.0)
 
 
+@checked
 def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: float = 20.0) -> Scores:
     """Compute the cosine between predicted attributes and the attributes of each class, times ``scale``.
 
@@ -48,6 +50,7 @@ def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: 
     return scale * l2_normalize(predictions) @ l2_normalize(class_semantics.to(predictions.dtype)).T
 
 
+@checked
 def varied_attributes(class_semantics: ClassMatrix) -> Bool[Tensor, "S"]:
     """Return in which attributes the classes ``[C, S]`` differ; in the others training shows no difference, ``[S]``.
 
@@ -60,6 +63,7 @@ def varied_attributes(class_semantics: ClassMatrix) -> Bool[Tensor, "S"]:
     return spread > 1e-6 * class_semantics.abs().max()
 
 
+@checked
 def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "K"], Int[Tensor, "K"]]:
     """Compute the accuracy within each class that occurs in ``target``.
 
@@ -82,6 +86,7 @@ def class_accuracies(predicted: Labels, target: Labels) -> tuple[Float[Tensor, "
     return right / count, classes
 
 
+@checked
 def calibrated_choice(
     scores: Scores, is_seen: ClassMask, gamma: float, temperature: float = 1.0
 ) -> tuple[Int[Tensor, "B"], Float[Tensor, "B"], Scores]:
@@ -105,6 +110,7 @@ def calibrated_choice(
     return chosen, confidence, calibrated
 
 
+@checked
 def confusion_counts(truth: Labels, chosen: Labels, classes: int) -> Int[Tensor, "C C"]:
     """Count the samples of each true class (row) for which each class (column) was chosen, ``[C, C]``.
 
@@ -192,6 +198,7 @@ def average_curves(curves: Sequence[SeenUnseenCurve]) -> SeenUnseenCurve:
     return SeenUnseenCurve(gamma, seen, unseen)
 
 
+@checked
 def seen_unseen_margins(
     scores: Scores, labels: Labels, is_seen: ClassMask
 ) -> tuple[Float[Tensor, "B"], Bool[Tensor, "B"]]:
@@ -202,6 +209,7 @@ def seen_unseen_margins(
         whether its best seen class is its label; for others, whether their best unseen class is their label. Where all
         classes are seen, the margins are ∞, and where none is, −∞.
     """
+    check_labels(labels, scores.shape[1])
     seen_score, seen_class, unseen_score, unseen_class = _best_of_both(scores, is_seen)
     winner = torch.where(is_seen[labels], seen_class, unseen_class)
     return seen_score.double() - unseen_score.double(), winner == labels
@@ -212,8 +220,9 @@ def _best_of_both(scores: Scores, is_seen: ClassMask) -> tuple[Tensor, Tensor, T
     return (*scores.masked_fill(~is_seen, -torch.inf).max(dim=1), *scores.masked_fill(is_seen, -torch.inf).max(dim=1))
 
 
+@checked
 def curve_from_margins(
-    margin: Float[Tensor, "N"], right: Bool[Tensor, "N"], labels: Labels, is_seen: ClassMask
+    margin: Float[Tensor, "N"], right: Bool[Tensor, "N"], labels: Int[Tensor, "N"], is_seen: ClassMask
 ) -> SeenUnseenCurve:
     """Compute the curve of samples from the results of :func:`seen_unseen_margins`.
 
@@ -246,6 +255,7 @@ def curve_from_margins(
     return SeenUnseenCurve(torch.cat([start, gamma]), seen, unseen)
 
 
+@checked
 def seen_unseen_curve(
     seen_scores: Scores,
     seen_labels: Labels,

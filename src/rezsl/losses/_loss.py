@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from rezsl.errors import ArgumentError
 from rezsl.files import Recorded
 from rezsl.functional import l2_normalize
-from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Scores
+from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Scores, check_labels, checked
 
 LOSSES: dict[str, type["Loss"]] = {}
 """Every loss by the name of its class, with the abstract base classes of families."""
@@ -54,6 +54,12 @@ class RegressionLoss(Loss):
         super().__init__()
         self.normalize = normalize
 
+    @checked
+    def __call__(self, prediction: Predictions, target: Predictions, labels: Labels) -> Scalar:
+        """Check the shapes and types of a batch, and return its loss; see :meth:`forward`."""
+        loss: Scalar = super().__call__(prediction, target, labels)
+        return loss
+
     def prepare(self, class_semantics: ClassMatrix, class_counts: Int[Tensor, "C"]) -> None:
         """Take the distribution of the training samples before training begins; by default nothing happens.
 
@@ -93,6 +99,13 @@ class RegressionLoss(Loss):
 
 class ClassificationLoss(Loss):
     """A loss on the scores of the training classes."""
+
+    @checked
+    def __call__(self, scores: Scores, labels: Labels) -> Scalar:
+        """Check the shapes and types of a batch, and return its loss; see :meth:`forward`."""
+        check_labels(labels, scores.shape[1])
+        loss: Scalar = super().__call__(scores, labels)
+        return loss
 
     @abstractmethod
     def forward(self, scores: Scores, labels: Labels) -> Scalar:

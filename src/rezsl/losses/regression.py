@@ -100,6 +100,6 @@ def cell_roots(squared: Predictions) -> Predictions:
 
 
 def safe_root(value: Scalar) -> Scalar:
-    """Return √value; at 0, where the root has no gradient, the result is 0 with a gradient of 0."""
-    root: Tensor = torch.where(value > 0, value, 1.0).sqrt() * (value > 0)
+    """Return √value; at 0, where the root has no gradient, the result is 0 with a gradient of 0; of NaN it is NaN."""
+    root: Tensor = torch.where(value == 0, 1.0, value).sqrt() * (value != 0)
     return root

@@ -113,8 +113,10 @@ class ReMSELoss(RegressionLoss):
         remembered[classes] = matrix
         if self.training:
             self.error_memory = remembered
-        present = (~remembered[:, 0].isnan()).nonzero().squeeze(1)
-        return remembered[present], present
+        # Errors of a diverged model are NaN, as rows of absent classes are; its loss must be NaN and not an error here.
+        present = ~remembered.isnan().all(dim=1)
+        present[classes] = True
+        return remembered[present], present.nonzero().squeeze(1)
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:
         saved = state_dict.get(prefix + "error_memory")

@@ -7,7 +7,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from rezsl.functional import SeenUnseenCurve, curve_from_margins, seen_unseen_margins
-from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scores
+from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scores, check_labels, checked
 
 
 class ClassError(Metric):
@@ -29,8 +29,10 @@ class ClassError(Metric):
         self.add_state("total", torch.zeros(num_classes, num_attributes, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros(num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
+    @checked
     def update(self, errors: Predictions, labels: Labels) -> None:
         """Add a batch of errors ``[B, S]`` of samples with labels ``[B]``."""
+        check_labels(labels, len(self.count))
         self.total.index_add_(0, labels, errors.double())
         self.count += torch.bincount(labels, minlength=len(self.count))
 
@@ -61,6 +63,7 @@ class SeenUnseen(Metric):
         for name in ("margin", "right", "label"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
+    @checked
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]`` and true classes ``[B]``."""
         margin, right = seen_unseen_margins(scores, labels, self.is_seen)

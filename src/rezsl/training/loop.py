@@ -1,7 +1,7 @@
 """One stage of a training: epochs of batches, from a fresh classifier to its averaged weights, or a closed form."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, ImageFormat
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, DivergenceError, name_some
 from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.losses import ObjectiveTerms, RRTLoss
 from rezsl.models import ClosedForm
@@ -55,6 +55,7 @@ def train_stage(
     Raises:
         ArgumentError: model, loss, batches and data do not go together.
         RunDirectoryError: the checkpoint is damaged.
+        DivergenceError: the loss of a step is not finite.
         KeyboardInterrupt: Ctrl-C; the classifier has the averaged weights of that moment.
     """
     classifier, held_out, unseen = stage.classifier, index[:0], None
@@ -126,26 +127,12 @@ def _train(
             for callback in callbacks:
                 callback.on_epoch_start(stage)
             prepare_epoch(stage, loss, training, optimizer, averaged)
-            sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
             batches.sampler.set_epoch(stage.epoch)  # type: ignore[attr-defined] # a sampler of rezsl.data
-            for batch in batches:
-                seed_step(training.seed, stage.step, fabric.device)
-                inputs, labels = fabric.to_device(batch)
-                with fabric.autocast():
-                    terms = step(inputs, labels)
-                optimizer.zero_grad()
-                fabric.backward(terms.total)
-                fabric_optimizer.step()
-                averaged.update(classifier)
-                stage.step += 1
-                _set_learning_rate(optimizer, rate(stage.step))
-                # Sums stay on the device: reading a number at every step would make a GPU finish its queue.
-                sums += torch.stack(terms).detach() * len(labels)
-                count += len(labels)
+            losses = _train_epoch(stage, step, batches, training, fabric, fabric_optimizer, averaged, rate)
             stage.epoch += 1
             record = EpochRecord(
                 epoch=stage.epoch,
-                losses=dict(zip(ObjectiveTerms._fields, (sums / count).tolist(), strict=True)),
+                losses=losses,
                 learning_rate=optimizer.param_groups[0]["lr"],
                 validation=_validate(averaged, held_out, evaluator, fabric, classifier.scale) if evaluator else None,
                 seconds=time.perf_counter() - started,
@@ -165,6 +152,53 @@ def _train(
         step.cpu()
         for callback in callbacks:
             callback.on_training_end(stage)
+
+
+def _train_epoch(
+    stage: Stage,
+    step: TrainingStep,
+    batches: DataLoader[Batch],
+    training: Training,
+    fabric: Fabric,
+    optimizer: Any,
+    averaged: WeightAverage,
+    rate: Callable[[int], float],
+) -> dict[str, float]:
+    """Take a step for each batch of an epoch, and return the means of the objective's terms over its samples."""
+    # Numbers stay on the device: reading one at every step would make a GPU finish its queue.
+    sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
+    lost = torch.tensor(-1, device=fabric.device)
+    for batch in batches:
+        seed_step(training.seed, stage.step, fabric.device)
+        inputs, labels = fabric.to_device(batch)
+        with fabric.autocast():
+            terms = step(inputs, labels)
+        stage.step += 1
+        if fabric.device.type == "cpu" and not terms.total.isfinite():
+            raise _diverged(stage, stage.step, terms, labels)
+        lost = torch.where((lost < 0) & ~terms.total.isfinite(), stage.step, lost)
+        optimizer.zero_grad()
+        fabric.backward(terms.total)
+        optimizer.step()
+        averaged.update(step.classifier)
+        _set_learning_rate(optimizer, rate(stage.step))
+        sums += torch.stack(terms).detach() * len(labels)
+        count += len(labels)
+    if int(lost) >= 0:
+        raise _diverged(stage, int(lost), ObjectiveTerms(*sums))
+    return dict(zip(ObjectiveTerms._fields, (sums / count).tolist(), strict=True))
+
+
+def _diverged(stage: Stage, step: int, terms: ObjectiveTerms, labels: Tensor | None = None) -> DivergenceError:
+    """Return an error that names the terms that are not finite and, where known, the classes of the batch."""
+    wrong = [name for name, term in terms._asdict().items() if name != "total" and not term.isfinite()]
+    names = [stage.classifier.semantics.classes[row] for row in labels.unique().tolist()] if labels is not None else []
+    batch = f", in a batch of {name_some(names)}" if names else ""
+    return DivergenceError(
+        f"loss: expected a finite number, got {terms.total.item()} ({', '.join(wrong) or 'total'}) at step {step} of "
+        f"stage {stage.name}{batch}; check these inputs and their semantics for huge numbers, or lower "
+        f"--optimization.learning-rate"
+    )
 
 
 @torch.no_grad()
