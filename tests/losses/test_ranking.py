@@ -1,5 +1,4 @@
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -8,22 +7,22 @@ import torch
 import rezsl
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
-from rezsl.losses import ALELoss, DeViSELoss, RankingLoss, SJELoss
+from rezsl.losses import ALELoss, DeViSELoss, OneVersusOtherLoss, RankingLoss, SJELoss, StructuredLoss
 from rezsl.training import Batches
 from tests.oracles import ranking as oracle
 from tests.oracles.gradient import numerical_gradient
 
-KINDS: list[tuple[type[RankingLoss], Literal["devise", "sje", "ale"]]] = [
+KINDS: list[tuple[type[RankingLoss], oracle.Kind]] = [
     (ALELoss, "ale"),
     (DeViSELoss, "devise"),
     (SJELoss, "sje"),
 ]
 
 
-@pytest.mark.parametrize(("new", "kind"), KINDS)
+@pytest.mark.parametrize(("new", "kind"), [*KINDS, (OneVersusOtherLoss, "one")])
 @pytest.mark.parametrize("margin", [0.0, 0.5, 3.0])
 def test_value_and_gradient_match_the_literal_loops(
-    new: type[RankingLoss], kind: Literal["devise", "sje", "ale"], margin: float, generator: torch.Generator
+    new: type[RankingLoss], kind: oracle.Kind, margin: float, generator: torch.Generator
 ) -> None:
     for size, classes in ((6, 5), (1, 2), (3, 1)):
         scores = torch.randn(size, classes, generator=generator, dtype=torch.float64)
@@ -71,3 +70,19 @@ def test_options_are_checked_and_recorded() -> None:
         DeViSELoss(margin=-1.0)
     with pytest.raises(ArgumentError, match=r"scores: expected at least one sample and class, got shape \(0, 3\)"):
         ALELoss()(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
+
+
+def test_the_structured_loss_matches_the_literal_loops(generator: torch.Generator) -> None:
+    semantics = torch.rand(5, 4, generator=generator, dtype=torch.float64) + 0.1
+    scores = torch.randn(6, 5, generator=generator, dtype=torch.float64)
+    labels = torch.randint(5, (6,), generator=generator)
+    literal = partial(oracle.structured, labels=labels.numpy(), semantics=semantics.numpy(), margin=1.5)
+    loss, at = StructuredLoss(1.5), scores.numpy().copy()
+    with pytest.raises(ArgumentError, match=r"loss: expected prepare\(class_semantics\) first, got a batch"):
+        loss(scores, labels)
+    loss.prepare(semantics)
+    value = loss(scores.requires_grad_(), labels)
+    value.backward()
+    assert value.item() == pytest.approx(literal(at), rel=1e-12)
+    assert scores.grad is not None
+    np.testing.assert_allclose(scores.grad.numpy(), numerical_gradient(literal, at), rtol=1e-6, atol=1e-8)

@@ -28,9 +28,12 @@ def test_every_parameter_gets_a_gradient(kind: type[SemanticModel], dtype: torch
     torch.manual_seed(0)
     model = kind(6, table(5, word_vectors=torch.randn(5, 3))).to(dtype)
     output = model.training_forward(torch.randn(2, 9, 6, dtype=dtype), torch.rand(2, 5, dtype=dtype))
-    assert output.prediction.shape == (2, 5)
-    assert output.prediction.dtype == dtype
-    (output.prediction.square().sum() + output.penalty.sum()).backward()
+    prediction = output.prediction
+    if not kind.predicts_attributes:
+        prediction = model.class_scores(prediction, torch.rand(5, 5), 1.0)
+    assert prediction.shape == (2, 5)
+    assert prediction.dtype == dtype
+    (prediction.square().sum() + output.penalty.sum()).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.isfinite().all()), name
@@ -69,6 +72,10 @@ def test_every_public_module_is_found_and_every_option_has_a_default_and_a_descr
         ("sae", False, True, True),
         ("eszsl", False, True, False),
         ("dap", False, True, False),
+        ("apn", True, False, True),
+        ("latem", False, False, False),
+        ("sync", False, False, False),
+        ("cn_zsl", False, False, False),
     ],
 )
 def test_what_a_model_can_do_is_asked_of_it(

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rezsl.errors import check_at_least
+from rezsl.errors import ArgumentError, check_at_least
 from rezsl.functional.shapes import Predictions, Regions, checked
 
 
@@ -95,6 +95,25 @@ def place_shares(places: Float[Tensor, "S 3"], regions: int) -> Float[Tensor, "S
     cells = (-(down.square() + along.square()) / (2 * spread.square())).softmax(dim=1)
     shares = torch.nn.functional.pad(cells, (regions - side**2, 0))
     return torch.where(spread.isinf(), 1 / regions, shares)
+
+
+def map_of_regions(regions: int, height: int = 0) -> tuple[int, int]:
+    """Return the position of the first region of a map, which a class token may precede, and the map's rows.
+
+    Args:
+        regions: the number of regions.
+        height: the number of rows of equal length, or 0 for a square map; an ArgumentError is raised where the regions
+            form no such map.
+    """
+    for first, cells in ((0, regions), (1, regions - 1)):
+        rows = height or math.isqrt(cells)
+        if cells and (cells % rows == 0 if height else rows**2 == cells):
+            return first, rows
+    expected = f"rows of {height} equal lengths" if height else "a square map"
+    raise ArgumentError(
+        f"regions: expected {expected}, or the same and a class token, got {regions} regions; "
+        f"set height to the map's rows, or compactness_weight to 0"
+    )
 
 
 @checked

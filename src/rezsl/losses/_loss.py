@@ -100,6 +100,9 @@ class RegressionLoss(Loss):
 class ClassificationLoss(Loss):
     """A loss on the scores of the training classes."""
 
+    def prepare(self, class_semantics: ClassMatrix) -> None:
+        """Take the attributes of the training classes ``[K, S]`` before training begins; by default nothing happens."""
+
     @checked
     def __call__(self, scores: Scores, labels: Labels) -> Scalar:
         """Check the shapes and types of a batch, and return its loss; see :meth:`forward`."""
@@ -117,8 +120,8 @@ class ClassificationLoss(Loss):
         """
 
 
-def prepared(part: Tensor | None) -> Tensor:
-    """Return a tensor that :meth:`RegressionLoss.prepare` computes; before it is called, raise an ArgumentError."""
+def prepared(part: Tensor | None, arguments: str = "class_semantics, class_counts") -> Tensor:
+    """Return a tensor that ``prepare`` computes; before it is called, raise an ArgumentError."""
     if part is None:
-        raise ArgumentError("loss: expected prepare(class_semantics, class_counts) first, got a batch; call it")
+        raise ArgumentError(f"loss: expected prepare({arguments}) first, got a batch; call it")
     return part

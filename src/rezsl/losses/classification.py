@@ -1,11 +1,13 @@
-"""Losses on class scores: cross-entropy and the ranking losses of ALE, DeViSE and SJE."""
+"""Losses on class scores: cross-entropy, the ranking losses of ALE, DeViSE and SJE, and the losses of SYNC."""
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from rezsl.errors import ArgumentError, check_not_negative
-from rezsl.functional.shapes import Labels, Scalar, Scores
-from rezsl.losses._loss import ClassificationLoss
+from rezsl.functional import l2_normalize
+from rezsl.functional.shapes import ClassMatrix, Labels, Scalar, Scores
+from rezsl.losses._loss import ClassificationLoss, prepared
 
 
 class CrossEntropyLoss(ClassificationLoss):
@@ -92,3 +94,52 @@ class SJELoss(RankingLoss):
     def forward(self, scores: Scores, labels: Labels) -> Scalar:
         """Return the loss of a batch; see :class:`ClassificationLoss` for the arguments."""
         return self.violations(scores, labels).max(dim=1).values.mean()
+
+
+class OneVersusOtherLoss(RankingLoss):
+    """L = mean over samples i of Σ_c max(0, margin − I_ic · s_ic)²: each class has a classifier of its own.
+
+    I_ic is 1 for the right class and −1 for the others. Changpinyo et al., Synthesized Classifiers for Zero-Shot
+    Learning, CVPR 2016, with the margin 1.
+
+    >>> OneVersusOtherLoss(margin=1.0)(torch.tensor([[0.5, -2.0, 1.0]]), torch.tensor([0]))  # 0.5² + 0 + 2²
+    tensor(4.2500)
+    """
+
+    def forward(self, scores: Scores, labels: Labels) -> Scalar:
+        """Return the loss of a batch; see :class:`ClassificationLoss` for the arguments."""
+        if scores.numel() == 0:
+            raise ArgumentError(f"scores: expected at least one sample and class, got shape {tuple(scores.shape)}")
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        signed = -scores.scatter(1, labels.unsqueeze(1), -scores.gather(1, labels.unsqueeze(1)))
+        return F.relu(self.margin - signed).square().sum(dim=1).mean()
+
+
+class StructuredLoss(ClassificationLoss):
+    """L = mean over samples i of max_c max(0, margin · ‖a_c − a_{y_i}‖² + s_ic − s_{i y_i}).
+
+    A class whose attributes differ more must score lower by more; rows of attributes have length 1. Changpinyo et al.,
+    Synthesized Classifiers for Zero-Shot Learning, CVPR 2016, with the margin 1.
+
+    Args:
+        margin: factor of the squared distances, 0 or more.
+    """
+
+    def __init__(self, margin: float = 1.0) -> None:
+        super().__init__()
+        check_not_negative(margin=margin)
+        self.margin = margin
+        self.distances: Tensor | None
+        self.register_buffer("distances", None, persistent=False)
+
+    def prepare(self, class_semantics: ClassMatrix) -> None:
+        """Compute the squared distances between the training classes."""
+        rows = l2_normalize(class_semantics)
+        self.distances = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    def forward(self, scores: Scores, labels: Labels) -> Scalar:
+        """Return the loss of a batch; see :class:`ClassificationLoss` for the arguments."""
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        margins = self.margin * prepared(self.distances, "class_semantics").to(scores)[labels]
+        # The right class itself contributes 0, so the maximum is never negative.
+        return (margins + scores - scores.gather(1, labels.unsqueeze(1))).amax(dim=1).mean()

@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
@@ -59,7 +60,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
     whole_batches: ClassVar[bool] = False
     predicts_attributes: ClassVar[bool] = True
     scores_are_cosines: ClassVar[bool] = True
-    scaled_features: ClassVar[bool] = True
+    scaled_features: bool = True
     slow_parts: ClassVar[tuple[str, ...]] = ()
     readout_parts: ClassVar[tuple[str, ...]] = ()
 
@@ -160,6 +161,13 @@ class ClosedForm(Protocol):
 def word_vectors_of(semantics: Described) -> Float[Tensor, "S L"]:
     """Return the vector of each attribute's name."""
     return semantics if isinstance(semantics, Tensor) else semantics.query_vectors
+
+
+def attribute_groups(semantics: Described) -> Int[Tensor, "S"]:
+    """Return the number of each attribute's group, from 0; without groups all attributes form one."""
+    names = getattr(semantics, "groups", None) or [""] * len(word_vectors_of(semantics))
+    distinct = list(dict.fromkeys(names))
+    return torch.tensor([distinct.index(name) for name in names])
 
 
 def pool(regions: Pooled) -> Float[Tensor, "B D"]:

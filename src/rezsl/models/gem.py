@@ -1,6 +1,5 @@
 """GEM-Net, whose attention maps are trained beside a read-out of the mean region."""
 
-import math
 from typing import Literal
 
 import torch
@@ -9,9 +8,9 @@ from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError, check_choice, check_not_negative
 from rezsl.functional import l2_normalize
-from rezsl.functional.attention import compactness, decorrelation
+from rezsl.functional.attention import compactness, decorrelation, map_of_regions
 from rezsl.functional.shapes import Predictions, Regions
-from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutput, word_vectors_of
+from rezsl.models._semantic_model import Described, SemanticModel, TrainingOutput, attribute_groups, word_vectors_of
 
 PredictionKind = Literal["pooled", "sum"]
 
@@ -80,11 +79,8 @@ class GEMNet(SemanticModel, name="gem"):
         self.decorrelation_weight, self.height = decorrelation_weight, height
         word_vectors = word_vectors_of(semantics)
         num_semantics, vector_dim = word_vectors.shape
-        names = getattr(semantics, "groups", None) or [""] * num_semantics
-        distinct = list(dict.fromkeys(names))
-        groups = torch.tensor([distinct.index(name) for name in names])
         self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
-        self.register_buffer("groups", groups, persistent=False)
+        self.register_buffer("groups", attribute_groups(semantics), persistent=False)
         self.query = nn.Linear(vector_dim, region_dim, bias=False)
         self.pooled = nn.Linear(region_dim, num_semantics)
         self.attended = nn.Parameter(torch.empty(num_semantics, region_dim)) if prediction == "sum" else None
@@ -108,7 +104,7 @@ class GEMNet(SemanticModel, name="gem"):
             apart = attention.amax(dim=2) - l2_normalize(target.to(attention.dtype))
             penalty = penalty + self.peak_weight * apart.square().mean(dim=1)
         if self.compactness_weight > 0:
-            first, height = self._map(regions.shape[1])
+            first, height = map_of_regions(regions.shape[1], self.height)
             penalty = penalty + self.compactness_weight * compactness(attention[:, :, first:], height)
         return TrainingOutput(self._predict(regions, attention), penalty)
 
@@ -117,15 +113,3 @@ class GEMNet(SemanticModel, name="gem"):
         if self.attended is None or attention is None:
             return prediction
         return prediction + (attention * torch.matmul(self.attended, regions.mT)).sum(dim=2)
-
-    def _map(self, regions: int) -> tuple[int, int]:
-        """Return the position of the first region of the map, and the number of rows of the map."""
-        for first, cells in ((0, regions), (1, regions - 1)):
-            height = self.height or math.isqrt(cells)
-            if cells and (cells % height == 0 if self.height else height**2 == cells):
-                return first, height
-        expected = f"rows of {self.height} equal lengths" if self.height else "a square map"
-        raise ArgumentError(
-            f"regions: expected {expected}, or the same and a class token, got {regions} regions; "
-            f"set height to the map's rows, or compactness_weight to 0"
-        )

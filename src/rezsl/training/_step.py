@@ -46,12 +46,14 @@ class TrainingStep(nn.Module):
                 f"loss, or give the model readout_parts"
             )
         # A copy, because the loss keeps errors and learns parameters that belong to one training.
-        loss = deepcopy(training.loss)
+        loss, classification = deepcopy(training.loss), deepcopy(training.classification)
         rows = labels.unique()
         table = benchmark.semantics.only(benchmark.semantics.classes_of(labels))
         semantics = table.values
         if loss is not None:
             loss.prepare(semantics, training.batches.drawn(labels))
+        if classification is not None:
+            classification.prepare(semantics)
         network.prepare(semantics)
         self.classifier, self.micro = classifier, micro
         # Mixup (Zhang et al., ICLR 2018) mixes a batch with its permutation by one share from a Beta distribution; the
@@ -75,7 +77,7 @@ class TrainingStep(nn.Module):
             semantics,
             loss,
             training.loss_weight,
-            training.classification,
+            classification,
             classifier.class_scores,
             classifier.class_vectors(table),
             classifier.attributes_of,
