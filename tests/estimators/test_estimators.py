@@ -17,7 +17,21 @@ import rezsl
 from rezsl import models
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError
-from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, SmoothedZSL, ZeroShotEstimator
+from rezsl.estimators import (
+    ALE,
+    CNZSL,
+    DAP,
+    ESZSL,
+    LATEM,
+    MLPZSL,
+    SAE,
+    SJE,
+    SYNC,
+    DeViSE,
+    LinearZSL,
+    SmoothedZSL,
+    ZeroShotEstimator,
+)
 from rezsl.losses import MSELoss
 from rezsl.semantics import ClassSemantics
 
@@ -37,6 +51,9 @@ EVERY = [
     ALE(**GRADIENT),
     DeViSE(**GRADIENT),
     SJE(**GRADIENT),
+    LATEM(**GRADIENT),
+    SYNC(**GRADIENT),
+    CNZSL(model__hidden_dim=64, **GRADIENT),
 ]
 
 
@@ -62,7 +79,8 @@ def test_classes_without_training_samples_are_recognised(estimator: ZeroShotEsti
     assert fitted.class_scores(X[:3]).shape == (3, 24)
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+# CLIP needs the weights of its texts.
+@pytest.mark.parametrize("name", [name for name in models.MODELS if name != "clip"])
 def test_every_model_is_an_estimator_by_its_name_and_can_be_saved(
     name: str, learnable: Benchmark, tmp_path: Path
 ) -> None:

@@ -4,7 +4,21 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from rezsl import estimators
-from rezsl.estimators import ALE, DAP, ESZSL, MLPZSL, SAE, SJE, DeViSE, LinearZSL, SmoothedZSL, ZeroShotEstimator
+from rezsl.estimators import (
+    ALE,
+    CNZSL,
+    DAP,
+    ESZSL,
+    LATEM,
+    MLPZSL,
+    SAE,
+    SJE,
+    SYNC,
+    DeViSE,
+    LinearZSL,
+    SmoothedZSL,
+    ZeroShotEstimator,
+)
 from rezsl.training import Batches
 
 pytestmark = pytest.mark.slow
@@ -30,6 +44,9 @@ EVERY = [
     ALE(**BRIEF),
     DeViSE(**BRIEF),
     SJE(**BRIEF),
+    LATEM(**BRIEF),
+    SYNC(**BRIEF),
+    CNZSL(model__hidden_dim=64, **BRIEF),
 ]
 
 

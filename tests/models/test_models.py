@@ -76,6 +76,7 @@ def test_every_public_module_is_found_and_every_option_has_a_default_and_a_descr
         ("latem", False, False, False),
         ("sync", False, False, False),
         ("cn_zsl", False, False, False),
+        ("clip", False, True, False),
     ],
 )
 def test_what_a_model_can_do_is_asked_of_it(

@@ -42,6 +42,17 @@ def row(method: str, h: list[float], failed: int = 0, spread: float = 0.0123) ->
     )  # fmt: skip
 
 
+def test_what_must_be_known_of_a_models_figures_stands_below_its_table() -> None:
+    rows = (row("base_line", [0.4, 0.4, 0.6]), replace(row("careful", [0.5, 0.6, 0.9]), caution="it has seen them"))
+    plan = Plan(
+        datasets={"data & co": None}, methods={"base_line": None, "careful": None}, losses={"none": None},
+        seeds=[0, 1, 2], baseline={"method": "base_line", "loss": "none"},
+    )  # fmt: skip
+    found = Comparison(plan, rows, ("honest",), "t")
+    assert "- careful + none: it has seen them.\n" in as_markdown(found)
+    assert "% careful + none: it has seen them." in as_latex(found)
+
+
 @pytest.fixture
 def comparison() -> Comparison:
     rows = (

@@ -3,7 +3,7 @@
 from rezsl import models
 from rezsl.estimators.zero_shot_estimator import ZeroShotEstimator
 from rezsl.losses import ALELoss, DeViSELoss, MSELoss, SJELoss
-from rezsl.training import Training
+from rezsl.training import Optimization, Training
 
 
 class ESZSL(ZeroShotEstimator):
@@ -62,3 +62,24 @@ class SJE(ZeroShotEstimator):
 
     default_model = models.Bilinear
     default_training = Training(loss=None, classification=SJELoss())
+
+
+class LATEM(ZeroShotEstimator):
+    """Several bilinear compatibilities, of which the best scores each class, see :class:`rezsl.models.LATEM`."""
+
+    default_model = models.LATEM
+    default_training = Training(loss=None, optimization=Optimization(learning_rate=1e-3))
+
+
+class SYNC(ZeroShotEstimator):
+    """Classifiers synthesised from those of phantom classes, see :class:`rezsl.models.SYNC`."""
+
+    default_model = models.SYNC
+    default_training = Training(loss=None, optimization=Optimization(learning_rate=1e-3))
+
+
+class CNZSL(ZeroShotEstimator):
+    """Prototypes of classes by a network with class normalisation, see :class:`rezsl.models.CNZSL`."""
+
+    default_model = models.CNZSL
+    default_training = Training(loss=None)

@@ -77,6 +77,7 @@ class Evaluation:
         t1_oracle_epoch: the first epoch with that T1, counted from 1.
         samples: the predictions that were evaluated; None where they were not kept.
         false_accept: share of foreign images that the model did not refuse; NaN where none were given.
+        caution: what readers must know of the model's figures, see :class:`rezsl.models.SemanticModel`.
     """
 
     t1: float
@@ -95,6 +96,7 @@ class Evaluation:
     t1_oracle_epoch: int | None = None
     samples: PredictedSamples | None = None
     false_accept: float = math.nan
+    caution: str = ""
 
     @property
     def has_seen(self) -> bool:
@@ -109,7 +111,7 @@ class Evaluation:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that limit what the metrics mean."""
-        notes = []
+        notes = [self.caution] if self.caution else []
         if sum(not seen for seen in self.is_seen) == 1:
             notes.append("there are test images of one unseen class, so T1 is 100 % by construction")
         if not self.has_seen:
@@ -175,6 +177,7 @@ class Evaluation:
         content: dict[str, Any] = json_value(
             {
                 "protocol": self.protocol,
+                "caution": self.caution,
                 **self.metrics(),
                 "class_accuracy": dict(zip(self.classes, self.class_accuracy.tolist(), strict=True)),
                 "unseen_class_accuracy": self.unseen_class_accuracy,

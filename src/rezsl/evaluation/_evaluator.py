@@ -231,4 +231,5 @@ def evaluate_samples(
         evaluator.update(part, rows)
     measured = strangeness if model.familiarity is not None else None
     samples = evaluator.samples(predictions, labels, model.scale, batch_size, model.temperature, measured)
-    return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples)
+    caution = model.network.caution
+    return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples, caution=caution)

@@ -33,10 +33,12 @@ class Row(Cell):
     Attributes:
         runs: metrics of each finished run, by seed.
         failures: by seed, the reason why a run is missing.
+        caution: what readers must know of the model's figures; empty where there is nothing.
     """
 
     runs: dict[int, dict[str, float]]
     failures: dict[int, str]
+    caution: str = ""
 
     def values(self, metric: str) -> list[float]:
         """Return a metric of every finished run; undefined values (NaN) are left out."""
@@ -144,20 +146,20 @@ def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t")
     """Read the records of all runs; a damaged one is a :class:`RunDirectoryError`, which names it."""
     rows, protocols, plan = [], set(), folder.plan
     for cell in plan.cells:
-        runs, missing = {}, {}
+        runs, missing, caution = {}, {}, ""
         for seed in plan.seeds:
             job = folder.run_job(cell, seed)
             if job.is_finished:
-                runs[seed], protocol = _read_metrics(job.finished)
+                runs[seed], protocol, caution = _read_metrics(job.finished)
                 protocols.add(protocol)
             else:
                 missing[seed] = failures.get(job.name, "not run")
-        rows.append(Row(**vars(cell), runs=runs, failures=missing))
+        rows.append(Row(**vars(cell), runs=runs, failures=missing, caution=caution))
     return Comparison(plan, tuple(rows), tuple(sorted(protocols)), test)
 
 
-def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
-    """Read the metrics of a run, and its protocol; a metric that is newer than the run is NaN."""
+def _read_metrics(path: Path) -> tuple[dict[str, float], str, str]:
+    """Read the metrics of a run, its protocol and its caution; a metric that is newer than the run is NaN."""
     described, remedy = "the metrics of a run", "run it again"
     record = read_json(path, RunDirectoryError, described, remedy)
     with reading(path, described, RunDirectoryError, remedy):
@@ -170,4 +172,4 @@ def _read_metrics(path: Path) -> tuple[dict[str, float], str]:
             metric.name: metric.read(record) if metric.source == "run" else test.get(metric.name) for metric in COMPARED
         }
         metrics = {name: math.nan if value is None else float(value) for name, value in values.items()}
-        return metrics, str(test["protocol"])
+        return metrics, str(test["protocol"]), str(test.get("caution", ""))

@@ -6,8 +6,12 @@ from rezsl.files import import_modules
 from rezsl.models._semantic_model import MODELS, ClosedForm, HasAttention, SemanticModel, TrainingOutput, pool
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
+    from rezsl.models.apn import APN as APN
     from rezsl.models.attention import AttentionNet as AttentionNet
+    from rezsl.models.class_norm import CNZSL as CNZSL
+    from rezsl.models.clip import CLIPZeroShot as CLIPZeroShot
     from rezsl.models.gem import GEMNet as GEMNet
+    from rezsl.models.latent import LATEM as LATEM
     from rezsl.models.linear import DAP as DAP
     from rezsl.models.linear import ESZSL as ESZSL
     from rezsl.models.linear import SAE as SAE
@@ -15,6 +19,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop be
     from rezsl.models.linear import LinearRegressor as LinearRegressor
     from rezsl.models.mlp import MLPRegressor as MLPRegressor
     from rezsl.models.mlp import SmoothedRegressor as SmoothedRegressor
+    from rezsl.models.phantom import SYNC as SYNC
 
 __all__ = ["MODELS", "ClosedForm", "HasAttention", "SemanticModel", "TrainingOutput", "pool"]
 

@@ -53,6 +53,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
             has a share in them. A class that overrides ``class_scores`` or ``class_vectors`` has none unless it sets
             this attribute.
         scaled_features: whether features, and regions of a store, are centered and scaled before they reach the model.
+        caution: what readers of the model's figures must know, as a part of a sentence; every record and table has it.
         slow_parts: names of the layers and parameters that learn at a fraction of the learning rate.
         readout_parts: names of those of the last layer, which training in two stages trains again.
     """
@@ -61,6 +62,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
     predicts_attributes: ClassVar[bool] = True
     scores_are_cosines: ClassVar[bool] = True
     scaled_features: bool = True
+    caution: ClassVar[str] = ""
     slow_parts: ClassVar[tuple[str, ...]] = ()
     readout_parts: ClassVar[tuple[str, ...]] = ()
 

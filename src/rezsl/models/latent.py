@@ -14,9 +14,10 @@ from rezsl.semantics import ClassSemantics
 
 
 class LATEM(SemanticModel, name="latem"):
-    """F(x, c) = scale · max_k ⟨W_k · mean_r F_r, a_c / ‖a_c‖⟩: the latent choice of a map differs from class to class.
+    """F(x, c) = scale · max_k ⟨W_k x, a_c / ‖a_c‖⟩ with x the mean region, scaled to length 1.
 
-    Xian et al., Latent Embeddings for Zero-shot Classification, CVPR 2016, equation 3. The original trains with a
+    Which map is used is a latent choice, which differs from image to image and from class to class. Xian et al., Latent
+    Embeddings for Zero-shot Classification, CVPR 2016, equation 3. The original trains with a
     ranking loss on one random wrong class per step, whose expectation is that of
     :class:`rezsl.losses.DeViSELoss` over the number of wrong classes; cross-entropy works here as well.
 
@@ -42,8 +43,8 @@ class LATEM(SemanticModel, name="latem"):
         self.register_buffer("used", torch.zeros(maps))
 
     def forward(self, regions: Pooled) -> Outputs:
-        """Compute W_k · mean_r F_r of every map, one behind the other, ``[B, …, D] -> [B, K · S]``."""
-        outputs: Tensor = self.readout(pool(regions))
+        """Compute W_k x of every map, one behind the other, ``[B, …, D] -> [B, K · S]``."""
+        outputs: Tensor = self.readout(l2_normalize(pool(regions)))
         return outputs
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:

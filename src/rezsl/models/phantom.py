@@ -1,5 +1,6 @@
 """SYNC: classifiers of all classes, synthesised from those of phantom classes."""
 
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +15,9 @@ from rezsl.semantics import ClassSemantics
 
 
 class SYNC(SemanticModel, name="sync"):
-    """F(x, c) = ⟨w_c, mean_r F_r⟩ with w_c = Σ_r s_cr v_r: classes near a phantom class r have a classifier near v_r.
+    """F(x, c) = ⟨w_c, x⟩ with w_c = Σ_r s_cr v_r and x the mean region, scaled to length √D.
+
+    Classes near a phantom class r thus have a classifier near v_r.
 
     Changpinyo et al., Synthesized Classifiers for Zero-Shot Learning, CVPR 2016, equations 2 to 5. The phantom classes
     have places b_r among the class semantics, and a class is as near to them as
@@ -66,8 +69,8 @@ class SYNC(SemanticModel, name="sync"):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def forward(self, regions: Pooled) -> Outputs:
-        """Compute the scores ⟨v_r, mean_r F_r⟩ of the phantom classes, ``[B, …, D] -> [B, R]``."""
-        return pool(regions) @ self.bases.T
+        """Compute the scores ⟨v_r, x⟩ of the phantom classes, ``[B, …, D] -> [B, R]``."""
+        return math.sqrt(self.region_dim) * l2_normalize(pool(regions)) @ self.bases.T
 
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
         """Compute the scores of the phantom classes, and the penalty on the classifiers of the training classes."""

@@ -28,8 +28,11 @@ MOST_WEIGHTS = 8_000_000_000
 POOLED = ("mean", "mean_max")
 """The poolings that make one region of all."""
 
-Pooling = Literal["auto", "none", "mean", "mean_max"]
+Pooling = Literal["auto", "none", "mean", "mean_max", "joint"]
 """Whether a model receives the regions of an image themselves, or one region that sums them up."""
+
+JOINT = {"clip_vision_model": "CLIPVisionModelWithProjection", "siglip_vision_model": "SiglipVisionModel"}
+"""The networks with an embedding of the whole image in a joint space of images and texts, by their model type."""
 
 
 class ImageBackbone(Backbone):
@@ -55,8 +58,9 @@ class ImageBackbone(Backbone):
             epochs.
         pooling: ``none`` returns the regions. ``mean`` returns their mean over the cells or patches as the only region,
             ``[B, 1, D]``. ``mean_max`` returns this mean and, beside it, the maximum of each channel over the cells, or
-            the class token where there is one: ``[B, 1, 2D]``. ``auto`` is ``none`` until a training decides: a frozen
-            backbone then pools by ``mean_max`` for a model without attention.
+            the class token where there is one: ``[B, 1, 2D]``. ``joint`` returns the embedding of CLIP or SigLIP in the
+            joint space of images and texts, of length 1, ``[B, 1, E]``. ``auto`` is ``none`` until a training decides:
+            a frozen backbone then pools by ``mean_max`` for a model without attention.
         framing: ``crop`` shows the network a square part of the image, ``whole`` all of it, squeezed into the square.
         trainable_stages: how many stages of a convolutional network, or layers of a transformer, learn in training,
             counted from the end, with everything after them; 0 means none (a frozen backbone), None means the whole
@@ -91,7 +95,7 @@ class ImageBackbone(Backbone):
         check_choice(Framing, framing=framing)
         if small_stem:
             check_config(config)
-        network: Any = SmallNetwork(config) if small_stem else _network(config)
+        network: Any = SmallNetwork(config) if small_stem else _network(config, joint=pooling == "joint")
         self.config: PretrainedConfig = network.config
         self.image_size, self.resize, self.framing = image_size, resize, framing
         self.unit_regions, self.pooling, self.trainable_stages = unit_regions, pooling, trainable_stages
@@ -127,7 +131,9 @@ class ImageBackbone(Backbone):
 
     @property
     def region_dim(self) -> int:
-        """D, the number of channels of the last stage or layer, or 2D with the pooling ``mean_max``."""
+        """D, the channels of the last stage or layer, 2D with ``mean_max``, or the dimensions of the joint space."""
+        if self.pooling == "joint" and hasattr(self.network, "visual_projection"):
+            return int(self.config.projection_dim)
         return self._channels_of_cells * (2 if self.pooling == "mean_max" else 1)
 
     @property
@@ -197,6 +203,10 @@ class ImageBackbone(Backbone):
         Raises:
             DataError: the images have another number of channels.
         """
+        if self.pooling == "joint":
+            found = self.network(self._normalized(inputs), **self._options)
+            embedding = found.image_embeds if hasattr(found, "image_embeds") else found.pooler_output
+            return l2_normalize(embedding).unsqueeze(1)
         regions = self.cells(inputs)
         if self.pooling in ("auto", "none"):
             return regions
@@ -209,12 +219,7 @@ class ImageBackbone(Backbone):
 
     def cells(self, inputs: Num[Tensor, "B channels height width"]) -> Regions:
         """Return the regions before any pooling."""
-        if inputs.shape[1] != self.channels:
-            raise DataError(
-                f"inputs: expected images with {self.channels} channels, got {inputs.shape[1]}; convert the images"
-            )
-        images = inputs if inputs.is_floating_point() else inputs.float() / 255
-        images = ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+        images = self._normalized(inputs)
         learns = self.training and bool(self._learning) and torch.is_grad_enabled()
         with recomputed_blocks(self.network) if self._recomputing and learns else nullcontext():
             regions: Tensor = self.network(images, **self._options).last_hidden_state
@@ -227,6 +232,15 @@ class ImageBackbone(Backbone):
             length = regions.square().sum(dim=2, keepdim=True).mean(dim=1, keepdim=True).sqrt()
             regions = regions / (length + 1e-6)
         return regions
+
+    def _normalized(self, inputs: Num[Tensor, "B channels height width"]) -> Tensor:
+        """Return images as the network receives them."""
+        if inputs.shape[1] != self.channels:
+            raise DataError(
+                f"inputs: expected images with {self.channels} channels, got {inputs.shape[1]}; convert the images"
+            )
+        images = inputs if inputs.is_floating_point() else inputs.float() / 255
+        return ((images - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def describe(self, inputs: Num[Tensor, "B channels height width"]) -> tuple[Regions, Float[Tensor, "B F"]]:
@@ -306,18 +320,25 @@ def _channels_last(of_timm: Any) -> bool:
     return str(getattr(of_timm, "output_fmt", "")).endswith("NHWC")
 
 
-def _network(config: dict[str, Any]) -> Any:
+def _network(config: dict[str, Any], joint: bool = False) -> Any:
     """Return the network of transformers that a configuration describes, with random weights."""
     with needs("images", "backbones of images"):
-        from transformers import CONFIG_MAPPING, AutoModel  # noqa: PLC0415 - it takes three seconds
+        import transformers  # noqa: PLC0415 - it takes three seconds
 
     check_config(config)
-    kind = CONFIG_MAPPING[config["model_type"]]
-    checked = kind(**known_part(config, kind))
+    kind = config["model_type"]
+    if joint and kind not in JOINT:
+        raise ArgumentError(
+            f"pooling: expected joint only with the image network of CLIP or SigLIP, got {kind}; choose another source "
+            f"or pooling"
+        )
+    build: Any = getattr(transformers, JOINT[kind]) if joint else transformers.AutoModel.from_config
+    described = transformers.CONFIG_MAPPING[kind]
+    checked = described(**known_part(config, described))
     with torch.device("meta"):  # without memory for the weights
-        count = sum(weight.numel() for weight in AutoModel.from_config(checked).parameters())
+        count = sum(weight.numel() for weight in build(checked).parameters())
     if count > MOST_WEIGHTS:
         raise ArgumentError(
             f"config: expected a network of at most {MOST_WEIGHTS:,} weights, got {count:,}; correct its sizes"
         )
-    return AutoModel.from_config(checked)
+    return build(checked)

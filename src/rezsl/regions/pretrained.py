@@ -67,8 +67,9 @@ def pretrained(
         trainable_stages: how many stages of a convolutional network, or layers of a transformer, learn, counted from
             the end; 0 freezes all, None (null) trains the whole network.
         pooling: ``none`` keeps all regions, ``mean`` and ``mean_max`` make one of them (the mean, beside it the
-            maximum or the class token); ``auto`` takes ``mean_max`` where the network is frozen and the model has no
-            attention, otherwise ``none``.
+            maximum or the class token); ``joint`` is the embedding of CLIP or SigLIP in their joint space of images
+            and texts, for ``--model clip``; ``auto`` takes ``mean_max`` where the network is frozen and the model has
+            no attention, otherwise ``none``.
         framing: ``whole`` squeezes the whole image into a square; ``crop`` cuts the square out of the middle in tests,
             and at random in training, see :class:`rezsl.training.Augmentation`.
         resize: length in pixels to which the shorter side of an image is scaled before ``crop`` cuts ``image_size``
@@ -161,6 +162,8 @@ def _tower(content: dict[str, Any]) -> dict[str, Any]:
     if all(part is None for part in parts) and content.get("model_type") not in TOWERS:
         return content
     vision = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
+    if "projection_dim" in content:  # the dimensions of the joint space are those of the whole model
+        vision["projection_dim"] = content["projection_dim"]
     return {"model_type": TOWERS.get(str(content.get("model_type")))} | vision
 
 

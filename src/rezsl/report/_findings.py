@@ -53,13 +53,15 @@ def headlines(analysis: Analysis) -> list[Headline]:
 
 def warnings(analysis: Analysis) -> list[str]:
     """Return sentences that a reader must have read before the numbers."""
+    caution = [f"{analysis.caution[0].upper()}{analysis.caution[1:]}."] if analysis.caution else []
     if analysis.protocol != "oracle":
-        return []
+        return caution
     if analysis.t1_oracle is None:
-        return [WARNING]
+        return [WARNING, *caution]
     return [
+        *caution,
         f"{WARNING} T1_oracle is the highest T1 of any epoch, here of epoch {analysis.t1_oracle_epoch}, which need not "
-        f"be the epoch of the other numbers."
+        f"be the epoch of the other numbers.",
     ]
 
 

@@ -195,6 +195,7 @@ def notes(comparison: Comparison) -> list[str]:
         "p does not extend to other data sets.",
         f"Bold: the best mean of a data set, where it differs from the second best by more than chance (the same test, "
         f"p < {CHANCE:g}); never below {LEAST_PAIRS} seeds in common.",
+        *dict.fromkeys(f"{row.name}: {row.caution}." for row in comparison.rows if row.caution),
         *_failures(comparison),
     ]
 

@@ -4,7 +4,7 @@ from rezsl.semantics._near_names import did_you_mean
 from rezsl.semantics._table_checks import constant_attributes
 from rezsl.semantics.doctor import Finding, examine
 from rezsl.semantics.table import ClassSemantics, pack_semantics, unpack_semantics, with_places
-from rezsl.semantics.text_encoder import encode_words
+from rezsl.semantics.text_encoder import encode_texts, encode_words
 from rezsl.semantics.word_vectors import Term, WordVectors, load_word_vectors, text_of, words_of
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "WordVectors",
     "constant_attributes",
     "did_you_mean",
+    "encode_texts",
     "encode_words",
     "examine",
     "load_word_vectors",

@@ -1,4 +1,4 @@
-"""Vectors of attribute names from a text encoder of the transformers library."""
+"""Vectors of attribute names and of other texts from a text encoder of the transformers library."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,13 +46,17 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
         ArgumentError: there are no attributes, or the source is a path without a folder.
         DataError: the model, its tokenizer or its weights in safetensors are missing, or it is not a text encoder.
     """
-    texts = [text_of(name) for name in attributes]
-    if not texts:
+    if not attributes:
         raise ArgumentError("attributes: expected at least one name, got none")
+    return encode_texts(source, [text_of(name) for name in attributes])
+
+
+def encode_texts(source: str | Path, texts: Sequence[str]) -> Float[Tensor, "N L"]:
+    """Compute a vector for each of N texts, at least one, as :func:`encode_words` does for names, ``[N, L]``."""
     tokenizer, model = _load(str(source))
     starts = range(0, len(texts), _BATCH)
     with torch.inference_mode():
-        vectors = [_encode(model, _tokens(tokenizer, model, texts[start : start + _BATCH])) for start in starts]
+        vectors = [_encode(model, _tokens(tokenizer, model, list(texts[start : start + _BATCH]))) for start in starts]
     # A copy made outside inference mode is an ordinary tensor, with which a model can be trained.
     result = torch.cat(vectors).float().clone()
     if not result.isfinite().all():
