@@ -22,6 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, RezslError, needs
+from rezsl.limits import check_aliases, check_array_file, check_depth, check_regular, check_yaml_size
 
 Rows = list[tuple[int, list[str]]]
 """Rows of a CSV file: the line that each begins on, and its cells."""
@@ -74,8 +75,10 @@ def reading(path: Path, expected: str, error: type[RezslError], remedy: str = RE
     """Replace every error inside the block by one that names the file, what was expected of it, and the remedy.
 
     Errors of rezsl pass unchanged. All others are replaced, because damaged files make libraries raise almost anything.
-    A remedy for the content of any file, such as :data:`CORRECT`, is none for a file that does not exist.
+    A remedy for the content of any file, such as :data:`CORRECT`, is none for a file that does not exist. A pipe or a
+    device is refused before the block, which might wait for it or read it without an end.
     """
+    check_regular(path, expected, error)
     try:
         yield
     except RezslError:
@@ -161,6 +164,7 @@ def read_json(
         content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise error(f"{path}: expected {expected}, got JSON of the type {type(content).__name__}; {remedy}")
+    check_depth(content, path, expected, error, remedy)
     return content
 
 
@@ -246,11 +250,14 @@ def read_yaml(path: Path, error: type[RezslError], remedy: str = CORRECT) -> Any
                     raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             return super().construct_mapping(node, deep)
 
-    number = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")
+    number = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789."))
     with reading(path, "a YAML file", error, remedy):
         try:
-            return yaml.load(path.read_text(encoding="utf-8"), Loader)
+            check_yaml_size(path, error, remedy)
+            loader = Loader(path.read_text(encoding="utf-8"))
+            check_aliases(root := loader.get_single_node(), path, error, remedy)
+            return None if root is None else loader.construct_document(root)
         except yaml.MarkedYAMLError as problem:
             line = f" in line {problem.problem_mark.line + 1}" if problem.problem_mark is not None else ""
             raise error(f"{path}: expected YAML, got an error{line} ({problem.problem}); {remedy}") from problem
@@ -271,6 +278,7 @@ def read_npz(
     Pickled objects are refused, because loading them could run code.
     """
     with reading(path, expected, error, remedy), path.open("rb") as stream:
+        check_array_file(stream, path, error, remedy)
         content = np.load(stream, allow_pickle=False)
         return {"arr_0": content} if isinstance(content, np.ndarray) else dict(content.items())
 

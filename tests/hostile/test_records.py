@@ -1,5 +1,6 @@
 """The record of a run chooses no code: what its config.yaml names is of rezsl, or --import brought it in."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -103,3 +104,15 @@ def test_readers_of_rezsl_are_named_by_records(run: Path) -> None:
     record = {"data": {"class_path": "rezsl.cli.choices.synthetic", "init_args": SYNTHETIC}}
     (run / "config.yaml").write_text(yaml.safe_dump(record))
     assert main(["evaluate", "run"]) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [["fit", "--config"], ["compare", "-o", "out"], ["fit", "--data", "folder", "--data.root"]]
+)
+def test_a_pipe_on_the_command_line(tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert main([*command, str(tmp_path / "pipe")]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert "expected " in error
+    assert "pipe" in error
+    assert error.count("\n") == 1

@@ -1,6 +1,7 @@
 """Image files, or boxes in them, are read as tensors of one size."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +29,13 @@ Framing = Literal["crop", "whole"]
 
 MOST_PIXELS = 100_000_000
 """A larger image is refused before it is decoded, because a few kilobytes on disk can become gigabytes."""
+
+
+LONGEST_SIDE = 65_535
+"""The longest side that JPEG allows. An image of one row of 90 million pixels is no photo, and slow to scale."""
+
+UNSAFE = ("EPS", "WMF", "FPX", "MIC", "BUFR", "GRIB", "HDF5", "MPEG")
+"""Formats that Pillow gives to another program, such as Ghostscript, or cannot decode by itself."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +91,18 @@ def read_image(
         framing: ``whole`` scales height and width to ``size`` each, without a crop.
 
     Raises:
-        DataError: the file is missing, is no image, is cut short, or has more than 100 million pixels, or the box does
-            not lie inside it.
+        DataError: the file is missing, is no image, is cut short, has more than 100 million pixels or more than 65,535
+            on a side, or the box does not lie inside it.
     """
     path, resize = file_of(source), resize or size
     with _opened(path) as image:
         if image.width * image.height > MOST_PIXELS:
             raise DataError(f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down")
+        if max(image.size) > LONGEST_SIDE:
+            raise DataError(
+                f"{path}: expected sides of at most {LONGEST_SIDE:,} pixels, got {image.width} × {image.height}; scale "
+                f"it down, or leave it out"
+            )
         part = image
         if isinstance(source, Crop):
             if source.box[2] > image.width or source.box[3] > image.height:
@@ -110,7 +123,7 @@ def read_image(
 def find_images(folder: Path) -> list[Path]:
     """Return the image files below a folder, sorted, without hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``)."""
     pillow = _pillow().Image
-    readable = {suffix for suffix, format_name in pillow.registered_extensions().items() if format_name in pillow.OPEN}
+    readable = {suffix for suffix, kind in pillow.registered_extensions().items() if kind in _formats()}
     return sorted(
         file
         for file in folder.rglob("*")
@@ -197,7 +210,16 @@ def _pillow() -> ModuleType:
         import PIL.Image  # noqa: PLC0415 - an optional package
         import PIL.ImageOps  # noqa: PLC0415 - the same
 
+    # Large images are refused by a limit of our own, in one line.
+    warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
     return PIL
+
+
+def _formats() -> tuple[str, ...]:
+    """Return the formats that Pillow decodes by itself."""
+    pillow = _pillow().Image
+    pillow.init()
+    return tuple(name for name in pillow.OPEN if name not in UNSAFE)
 
 
 @contextmanager
@@ -209,7 +231,7 @@ def _opened(path: Path) -> Iterator["Image.Image"]:
     check_file(path, "an image", DataError)
     with reading(path, "an image", DataError, remedy), path.open("rb") as stream:
         try:
-            image = pillow.open(stream)
+            image = pillow.open(stream, formats=_formats())
         except _pillow().UnidentifiedImageError as error:
             raise DataError(f"{path}: expected an image, got a file that is none; {remedy}") from error
         with image:

@@ -25,6 +25,7 @@ from rezsl.data._made_splits import TEST_SEEN_SHARE, draw_by_rule
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.files import naming
+from rezsl.limits import leads_out
 from rezsl.semantics import ClassSemantics, Finding, constant_attributes, did_you_mean, examine, with_places
 
 
@@ -166,11 +167,16 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
 
 
 def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
-    """Refuse files that are listed twice or do not exist, and groups with images in training and in test.
+    """Refuse files that are listed twice, lie elsewhere or do not exist, and groups with images in training and in test.
 
     A model could recognize the object of such a group instead of its class.
     """
     path = root / "splits.csv"
+    if outside := [row.file for row in rows if leads_out(row.file, root)]:
+        raise DataError(
+            f"{path}: expected files inside the folder, got {name_some(outside, most=3)}; copy them into the folder, "
+            f"and list them by their path in it"
+        )
     files = Counter(os.path.normpath(root / row.file) for row in rows)
     if repeated := [file for file, count in files.items() if count > 1]:
         raise DataError(f"{path}: files listed more than once: {name_some(repeated, most=3)}; list each once")
