@@ -14,11 +14,19 @@ from PIL import Image
 from transformers import Dinov2Config, Dinov2Model, ResNetConfig, ResNetModel
 
 import rezsl
+from rezsl.classifier import on_cached_regions
 from rezsl.cli import main
 from rezsl.data import Benchmark, load_image_folder
 from rezsl.errors import ArgumentError
 from rezsl.models import AttentionNet, MLPRegressor
-from rezsl.regions import ImageBackbone, ScaledImageBackbone, cached_regions, pretrained
+from rezsl.regions import (
+    FeatureScaler,
+    ImageBackbone,
+    ScaledImageBackbone,
+    cache_beside,
+    cached_regions,
+    pretrained,
+)
 from rezsl.regions.pretrained import quiet
 from rezsl.training import Batches, FitResult, Training
 from rezsl.training.protocol import Setup, refit, select
@@ -329,10 +337,59 @@ def test_the_commands_take_photos(
     assert main(["predict", run, str(photos / "images" / "red"), "--format", "json"]) == 0
     predicted = json.loads(capsys.readouterr().out)
     assert len(predicted) == 6
+    with monkeypatch.context() as patch:
+        # Regions are read from the cache that the run names, also by a report, which draws maps of a few photos.
+        seen = spied(patch, lambda total: None)
+        assert main(["evaluate", run, "--format", "json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {name: found[name] for name in ("T1", "U", "S", "H")} == pytest.approx(
+            {name: measured[name] for name in ("T1", "U", "S", "H")}
+        )
+        assert seen == []
+        assert main(["report", run, "-o", "page.html"]) == 0
+        assert 0 < sum(seen) < 10
     assert main(["evaluate", run]) == 0
     assert f"{100 * measured['T1']:.1f}" in capsys.readouterr().out
     assert main(["explain", run, str(photos / "images" / "red" / "0.png"), "-o", str(tmp_path / "why.png")]) == 0
     assert (tmp_path / "why.png").exists()
+
+
+@pytest.mark.parametrize("move", ["nothing", "photo", "order", "weights", "damage", "interruption", "elsewhere"])
+def test_a_model_is_tested_on_regions_where_the_cache_has_those_of_its_photos(
+    photos: Path, resnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: str
+) -> None:
+    run = tmp_path / "runs" / "one"
+    expected = train(photos, resnet, run).test
+    assert expected is not None
+    model, cache = rezsl.load_model(run), cache_beside(run)
+    (store,) = cache.iterdir()
+    if move == "photo":
+        with Image.open(photos / "images" / "red" / "0.png") as image:
+            image.putpixel((3, 3), (1, 2, 3))
+            image.save(photos / "images" / "red" / "0.png")
+    elif move == "order":
+        lines = (photos / "splits.csv").read_text().splitlines()
+        (photos / "splits.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]))
+    elif move == "weights":
+        next(model.backbone.network.parameters()).data.mul_(1.01)  # type: ignore[union-attr, operator]
+    elif move == "damage":
+        (store / "manifest.json").write_text("{}")
+    elif move == "interruption":
+        next((store / "chunks").iterdir()).unlink()
+    data = load_image_folder(photos)
+    caches = [tmp_path / "none", tmp_path] if move == "elsewhere" else [tmp_path / "none", cache]
+    alone, regions = on_cached_regions(model, data, caches)
+    if move != "nothing":
+        assert (alone, regions) == (model, data)
+        return
+    assert isinstance(alone.backbone, FeatureScaler)
+    slow = rezsl.evaluate(model, data)
+    forbid(monkeypatch)
+    assert rezsl.evaluate(alone, regions).metrics() == pytest.approx(slow.metrics(), nan_ok=True)
+    assert slow.metrics() == pytest.approx(expected.metrics(), nan_ok=True)
+    # A model that needs no network, and data without photos, stay as they are.
+    assert on_cached_regions(alone, regions, caches) == (alone, regions)
+    assert on_cached_regions(model, regions, caches) == (model, regions)
 
 
 def test_features_have_one_deviation_and_pooled_regions_one_for_each(features: Benchmark) -> None:

@@ -3,7 +3,7 @@
 from rezsl.classifier._classifier import Answer, Ranked, ZeroShotClassifier
 from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.classifier._files import load_model, model_of_images, save_model
+from rezsl.classifier._files import load_model, model_of_images, on_cached_regions, save_model
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "explain",
     "load_model",
     "model_of_images",
+    "on_cached_regions",
     "save_model",
 ]

@@ -1,5 +1,6 @@
 """Saving and loading a trained model, and joining it with the backbone of a store of regions."""
 
+from collections.abc import Sequence
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
+from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError, MissingPackageError, ModelFileError
 from rezsl.files import check_folder, differences, one_line, read_json, read_tensors, write_json, write_tensors
 from rezsl.models import SemanticModel
@@ -17,6 +19,7 @@ from rezsl.regions import (
     Backbone,
     FeatureScaler,
     ScaledImageBackbone,
+    find_cached_regions,
     load_store_backbone,
     read_manifest,
 )
@@ -134,7 +137,7 @@ def _class_named(directory: Path, name: str, base: Any) -> Any:
 def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotClassifier:
     """Return a model that was trained on a store of regions, preceded by the store's backbone, in evaluation mode.
 
-    Once saved with :func:`rezsl.save_model`, it does not need the store.
+    Once saved with :func:`rezsl.save_model`, it does not need the store. :func:`on_cached_regions` is the way back.
 
     Args:
         model: the result of :func:`rezsl.load_model`.
@@ -158,3 +161,31 @@ def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotCla
     return ZeroShotClassifier(
         joined, model.network, model.semantics, **_options(model), familiarity=model.familiarity
     ).eval()
+
+
+def on_cached_regions(
+    model: ZeroShotClassifier, benchmark: Benchmark, caches: Sequence[str | Path]
+) -> tuple[ZeroShotClassifier, Benchmark]:
+    """Return a model and a benchmark of photos without the model's network, where a cache has what it computes of them.
+
+    The regions are those that :func:`rezsl.fit` extracted, so that a test takes seconds. They are found by the content
+    of the photos and of the network; the predictions are those of the given model.
+
+    Args:
+        model: a trained model of photos.
+        benchmark: photos, such as those that it was trained on.
+        caches: directories, such as :func:`rezsl.regions.cache_beside` a run and :func:`rezsl.regions.user_cache`.
+
+    Returns:
+        The arguments themselves where the model has no frozen network, or no cache has the regions of all photos.
+    """
+    joined = model.backbone
+    if not isinstance(joined, ScaledImageBackbone) or benchmark.kind != "images":
+        return model, benchmark
+    with torch.random.fork_rng(devices=()):
+        backbone, scaler = joined.apart()
+    found = find_cached_regions(benchmark, backbone, [Path(cache) for cache in caches])
+    if found is None:
+        return model, benchmark
+    alone = ZeroShotClassifier(scaler, model.network, model.semantics, **_options(model), familiarity=model.familiarity)
+    return alone.train(model.training), found

@@ -15,6 +15,7 @@ from rezsl.cli._options import parse
 from rezsl.cli._records import check_record
 from rezsl.errors import ArgumentError, DataError, RezslError
 from rezsl.files import read_yaml
+from rezsl.regions import cache_beside, user_cache
 
 
 class ConfigFile(ActionConfigFile):
@@ -77,12 +78,26 @@ def store_of_run(run: Path) -> Path | None:
         return None
 
 
+def caches_of_run(run: Path) -> list[Path]:
+    """Return the directories in which the regions of a run's photos may be: that of its ``--cache`` first."""
+    try:
+        named = [Path(cache)] if (cache := _entry(run, "cache")) else []
+    except (DataError, TypeError):
+        named = []
+    return [*named, cache_beside(run), user_cache()]
+
+
 def _data_entry(run: Path) -> Any:
+    config, data = run / "config.yaml", _entry(run, "data")
+    if data is None:
+        raise DataError(f"{config}: expected an entry 'data', got none; name the benchmark of the run with --data")
+    return data
+
+
+def _entry(run: Path, name: str) -> Any:
+    """Return an entry of the config.yaml of a run; None where it has none."""
     config = run / "config.yaml"
     if not config.exists():
         raise DataError(f"{config}: expected the options of the run, got no such file; name its benchmark with --data")
     content = read_yaml(config, DataError, "correct the file, or name the benchmark with --data")
-    data = content.get("data") if isinstance(content, dict) else None
-    if data is None:
-        raise DataError(f"{config}: expected an entry 'data', got none; name the benchmark of the run with --data")
-    return data
+    return content.get(name) if isinstance(content, dict) else None

@@ -7,8 +7,8 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 from rich.console import Console
 
-from rezsl.classifier import load_model
-from rezsl.cli._config import with_data
+from rezsl.classifier import load_model, on_cached_regions
+from rezsl.cli._config import caches_of_run, with_data
 from rezsl.cli._options import instantiate
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_run, image_files
@@ -39,7 +39,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     data = instantiate(options, with_data(options, settings, settings.run)).data
     # Foreign inputs are images, also where the model and its data have features of a store.
     reader = reading_images(model, settings.run, NO_STORE) if foreign else model
-    result = evaluate(model, data)
+    result = evaluate(*on_cached_regions(model, data, caches_of_run(settings.run)))
     if foreign:
         result = replace(result, false_accept=share_accepted(reader, foreign, candidates=data.semantics))
     if settings.format == "json":

@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model
-from rezsl.cli._config import with_data
+from rezsl.cli._config import caches_of_run, with_data
 from rezsl.cli._options import check_output_file, instantiate, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import finished_runs
@@ -36,7 +36,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
         if (key := str(asked.data)) not in known:
             known[key] = instantiate(options, asked).data
-        reported[name] = reported_run(model, known[key], directory)
+        reported[name] = reported_run(model, known[key], directory, caches=caches_of_run(directory))
     save_report(reported, output)
     show(f"written to {output}")
 

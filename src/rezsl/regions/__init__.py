@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rezsl.files import import_modules
 from rezsl.regions._backbone import BACKBONES, Backbone, FeatureScaler, backbone_builder
 from rezsl.regions._blocks import recomputed
-from rezsl.regions._cache import cached_regions, user_cache
+from rezsl.regions._cache import cache_beside, cached_regions, find_cached_regions, user_cache
 from rezsl.regions.extraction import extract_regions
 from rezsl.regions.image_backbone import ImageBackbone, Pooling, ScaledImageBackbone
 from rezsl.regions.store import (
@@ -36,8 +36,10 @@ __all__ = [
     "RegionManifest",
     "ScaledImageBackbone",
     "backbone_builder",
+    "cache_beside",
     "cached_regions",
     "extract_regions",
+    "find_cached_regions",
     "is_region_store",
     "load_region_store",
     "load_store_backbone",

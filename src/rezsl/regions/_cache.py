@@ -1,15 +1,25 @@
 """Regions that a training extracts itself, kept in a cache for the trainings that follow."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rezsl.data import Benchmark, identify_inputs
-from rezsl.errors import ArgumentError, needs
+from rezsl.errors import ArgumentError, DataError, needs
 from rezsl.files import fingerprint, flat, tensor_bytes
 from rezsl.regions.extraction import begin_store, describe, prepared, write_chunks
 from rezsl.regions.image_backbone import ImageBackbone
-from rezsl.regions.store import IRRELEVANT, MANIFEST, RegionDtype, load_regions, read_manifest, read_record
+from rezsl.regions.store import (
+    IRRELEVANT,
+    MANIFEST,
+    RegionDtype,
+    is_region_store,
+    load_regions,
+    read_manifest,
+    read_record,
+)
 
 DTYPE: RegionDtype = "float16"
 CHUNK, BATCH = 256, 32
@@ -19,6 +29,11 @@ CHUNK, BATCH = 256, 32
 def user_cache() -> Path:
     """Return the directory of rezsl in the user's cache, ``$XDG_CACHE_HOME/rezsl`` or ``~/.cache/rezsl``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rezsl"
+
+
+def cache_beside(run: Path) -> Path:
+    """Return the cache of the runs that stand side by side, ``regions`` in the directory around them."""
+    return run.parent / "regions"
 
 
 def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progress: bool = True) -> Benchmark:
@@ -46,8 +61,7 @@ def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progre
         from rich.console import Console  # noqa: PLC0415 - an optional package
 
     images = identify_inputs(data.inputs, content=True)
-    description = flat(describe(backbone, tensor_bytes(backbone.state_dict())), IRRELEVANT)
-    root = cache / fingerprint(DTYPE, description, images)[:16]
+    root = cache / _name(_description(backbone), images)
     console = Console(stderr=True, quiet=not progress, soft_wrap=True)
     if _finished(root):
         console.print(f"regions of {len(images):,} images: found in {root}", highlight=False, markup=False)
@@ -62,6 +76,53 @@ def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progre
             first = os.getpid() % manifest.chunks
             order = [*range(first, manifest.chunks), *range(first)]
             write_chunks(root, manifest, data.inputs, backbone, order, BATCH, progress)
+    return _with_regions(data, root)
+
+
+def find_cached_regions(data: Benchmark, backbone: ImageBackbone, caches: Sequence[Path]) -> Benchmark | None:
+    """Return the benchmark with the regions of its images as :func:`cached_regions` does, but never extract any.
+
+    Images are only read, for their checksums, where a cache has a store of this backbone with as many images.
+
+    Args:
+        data: a benchmark of images.
+        backbone: the backbone.
+        caches: directories of caches, of which the first one that has the regions is taken.
+
+    Returns:
+        None where no cache has the regions of all these images, in this order.
+    """
+    description, images = _description(backbone), None
+    for cache in caches:
+        stores = [*cache.iterdir()] if cache.is_dir() else []
+        if any(_is_of(root, description, len(data.inputs)) for root in stores):
+            images = images or identify_inputs(data.inputs, content=True)
+            if _finished(root := cache / _name(description, images)):
+                return _with_regions(data, root)
+    return None
+
+
+def _description(backbone: ImageBackbone) -> dict[str, Any]:
+    """Return what decides the regions of a backbone."""
+    return flat(describe(backbone, tensor_bytes(backbone.state_dict())), IRRELEVANT)
+
+
+def _name(description: dict[str, Any], images: Sequence[Any]) -> str:
+    return fingerprint(DTYPE, description, images)[:16]
+
+
+def _is_of(root: Path, description: dict[str, Any], count: int) -> bool:
+    """Return whether a directory is a store of a backbone with a number of images; a damaged one is not."""
+    if not is_region_store(root):
+        return False
+    try:
+        manifest = read_manifest(root)
+    except DataError:
+        return False
+    return manifest.count == count and fingerprint(flat(manifest.backbone, IRRELEVANT)) == fingerprint(description)
+
+
+def _with_regions(data: Benchmark, root: Path) -> Benchmark:
     regions, origin = load_regions(root)
     return replace(data, inputs=regions, regions=replace(origin, cached=True))
 

@@ -300,6 +300,13 @@ class ScaledImageBackbone(ImageBackbone):
         joined.train(backbone.training)
         return joined
 
+    def apart(self) -> tuple[ImageBackbone, FeatureScaler]:
+        """Return a copy of the backbone that was joined, and the scaler itself; the inverse of :meth:`join`."""
+        arguments = {name: value for name, value in self.arguments.items() if name not in ("scaler", "dtype")}
+        backbone = ImageBackbone(**arguments)
+        backbone.network.load_state_dict(self.network.state_dict())
+        return backbone.train(self.training), self.scaler
+
     def forward(self, inputs: Num[Tensor, "B channels height width"]) -> Regions:
         """Return scaled regions ``[B, R, D]`` of uint8 images, or of floating-point images in ``[0, 1]``."""
         rounded = super().forward(inputs).to(getattr(torch, self.dtype))

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rezsl.classifier import ZeroShotClassifier
+from rezsl.classifier import ZeroShotClassifier, on_cached_regions
 from rezsl.data import Benchmark, benchmark_checksums
 from rezsl.errors import ArgumentError, RunDirectoryError, needs
 from rezsl.evaluation import (
@@ -88,7 +88,11 @@ class ReportedRun:
 
 
 def reported_run(
-    model: ZeroShotClassifier, benchmark: Benchmark, run_dir: Path | None = None, evaluation: Evaluation | None = None
+    model: ZeroShotClassifier,
+    benchmark: Benchmark,
+    run_dir: Path | None = None,
+    evaluation: Evaluation | None = None,
+    caches: Sequence[Path] = (),
 ) -> ReportedRun:
     """Analyse a model on the test images of a benchmark, and collect the content of a report.
 
@@ -99,6 +103,8 @@ def reported_run(
         benchmark: data with test images, or the data of the run.
         run_dir: its run directory, for the records of settings and metrics; None leaves them out.
         evaluation: evaluation of the model on the test images; None evaluates the model.
+        caches: directories with regions that trainings have extracted, by which the model is evaluated in seconds, see
+            :func:`rezsl.classifier.on_cached_regions`.
 
     Raises:
         DataError: there are neither test images nor a record of the validation, or the benchmark does not fit.
@@ -109,8 +115,10 @@ def reported_run(
         kept = analyse_validation(run_dir, benchmark)
     if kept is not None:
         analysis, index = kept
+    elif evaluation is not None:
+        analysis = analyse_evaluation(evaluation)
     else:
-        analysis = analyse_model(model, benchmark) if evaluation is None else analyse_evaluation(evaluation)
+        analysis = analyse_model(*on_cached_regions(model, benchmark, caches))
     with_images = set(benchmark.semantics.classes_of(benchmark.labels))
     names = ("settings", "metrics")
     paths = {name: run_dir / f"{name}.json" for name in names} if run_dir is not None else {}

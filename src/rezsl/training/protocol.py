@@ -17,7 +17,7 @@ from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
-from rezsl.regions import user_cache
+from rezsl.regions import cache_beside, user_cache
 from rezsl.training._assembly import (
     BackboneBuilder,
     ModelBuilder,
@@ -157,7 +157,7 @@ class Setup:
 
     def with_regions(self) -> "Setup":
         """Return the set-up with regions in place of images where the backbone is frozen; they may be extracted now."""
-        beside = self.run.path.parent / "regions" if self.run is not None else user_cache()
+        beside = cache_beside(self.run.path) if self.run is not None else user_cache()
         cache = Path(self.cache) if self.cache is not None else beside
         data = with_regions(self.data, self.model, self.backbone, self.training.seed, cache, self.progress)
         return replace(self, data=data)
