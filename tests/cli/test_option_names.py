@@ -8,7 +8,7 @@ import pytest
 
 from rezsl.cli._errors import naming_options
 from rezsl.cli.main import main
-from rezsl.errors import ArgumentError, DataError, ModelFileError, RezslError, renamed
+from rezsl.errors import ArgumentError, DataError, DivergenceError, ModelFileError, RezslError, renamed
 
 COMMANDS = ("fit", "sweep", "compare", "extract", "evaluate", "report", "predict", "explain", "data_check", "data_make_splits", "demo")  # fmt: skip
 
@@ -56,6 +56,12 @@ def test_every_argument_becomes_its_option_whether_it_was_typed_or_not(command: 
         ("fit", [], DataError("classes: too few"), "classes: too few"),
         ("fit", [], ArgumentError("region_dim: no"), "region_dim: no"),
         ("fit", [], ArgumentError("loss, region_dim: no"), "loss, region_dim: no"),
+        (
+            "fit",
+            ["--loss", "MSELoss"],
+            DivergenceError("loss: expected a finite number"),
+            "loss: expected a finite number",
+        ),
         ("predict", [], DataError("a.csv: seed: no"), "a.csv: seed: no"),
         ("predict", [], ArgumentError("no colon"), "no colon"),
     ],

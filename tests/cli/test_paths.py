@@ -57,6 +57,7 @@ A_MODEL = "expected a folder with a trained model, got"
         ("predict runs/one photo.png --classes nowhere.csv", NO_FILE.format("nowhere.csv")),
         ("predict runs/one photo.png --classes signs", "signs: expected comma-separated UTF-8 text, got a folder; name a file"),
         ("predict runs/one photo.png --store nowhere", NO_FOLDER.format("nowhere")),
+        ("predict runs/one runs/one", "runs/one: expected images, got a run; give one run before the images"),
         ("predict nowhere photo.png", NO_FOLDER.format("nowhere")),
         ("predict photo.png runs/one", SWAPPED),
         ("explain photo.png runs/one", SWAPPED),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from jsonargparse import ArgumentParser
 
 from rezsl.cli._parser import as_parsed, as_typed
-from rezsl.errors import DataError, RezslError
+from rezsl.errors import DataError, DivergenceError, RezslError
 
 
 @contextmanager
@@ -23,7 +23,12 @@ def naming_options(options: ArgumentParser, arguments: Sequence[str]) -> Iterato
     except RezslError as error:
         argument, colon, rest = str(error).partition(": ")
         names = argument.split(", ")
-        if not colon or not all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", name) for name in names):
+        # A loss that diverges has the name of an option, and no other value of that option is asked for.
+        if (
+            isinstance(error, DivergenceError)
+            or not colon
+            or not all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", name) for name in names)
+        ):
             raise
         # What is wrong with the data may have the name of an option without being about it, if that was not typed.
         found = [

@@ -69,6 +69,8 @@ def image_files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         check_exists(path)
+        if (path / MODEL).is_file():
+            raise ArgumentError(f"{path}: expected images, got a run; give one run before the images")
         found = find_images(path) if path.is_dir() else [path]
         if not found:
             raise DataError(f"{path}: expected a folder with images, found none")
