@@ -127,7 +127,7 @@ def check_expansion(path: Path, size: int, error: type[RezslError], remedy: str)
 
 
 def check_array_file(stream: BufferedIOBase, path: Path, error: type[RezslError], remedy: str) -> None:
-    """Raise ``error`` where an ``.npy`` or ``.npz`` file declares arrays that it does not have, before they take memory.
+    """Raise ``error`` where an ``.npy`` or ``.npz`` file declares arrays that it does not have, before they are read.
 
     Other files are left to the reader. The stream is at its beginning afterwards.
     """

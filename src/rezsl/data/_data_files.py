@@ -1,5 +1,7 @@
 """The files of data sets: lists and tables of text, MATLAB files of every version, and features."""
 
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.errors import DataError, needs
+from rezsl.data._hdf5 import read_hdf5
+from rezsl.errors import DataError
 from rezsl.files import naming, read_npz, reading
+from rezsl.limits import check_expansion
 from rezsl.semantics import ClassSemantics
 
 FEATURE_SUFFIXES = (".npy", ".mat")
+
+_COMPRESSED = 15
+"""The type of a compressed variable in a MATLAB file."""
 
 _REMEDY = "perhaps it was cut short in copying, so copy it again"
 
@@ -83,7 +90,7 @@ def read_matlab(
         with path.open("rb") as stream:
             head = stream.read(10)
         is_hdf5 = head == b"MATLAB 7.3" or head.startswith(b"\x89HDF")
-        content = _read_hdf5(path, variables) if is_hdf5 else _read_level5(path, variables)
+        content = read_hdf5(path, variables) if is_hdf5 else _read_level5(path, variables)
     for name in required:
         if name not in content:
             raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
@@ -148,6 +155,7 @@ def _innermost(cell: Any) -> str:
 def _read_level5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarray]:
     from scipy.io import loadmat  # noqa: PLC0415 - a quarter of a second for these readers only
 
+    check_expansion(path, _declared(path), DataError, _REMEDY)
     content = loadmat(path, variable_names=None if variables is None else [*variables])
     # Counts of visual words are mostly zeros, and MATLAB keeps them as a sparse matrix.
     return {
@@ -157,34 +165,22 @@ def _read_level5(path: Path, variables: Sequence[str] | None) -> dict[str, np.nd
     }
 
 
-def _read_hdf5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarray]:
-    with needs("matlab", "files of MATLAB 7.3"):
-        import h5py  # noqa: PLC0415 - as above
-
-    with h5py.File(path, "r") as file:
-        return {
-            name: _from_hdf5(file, file[name])
-            for name in file
-            if not name.startswith("#") and (variables is None or name in variables)
-        }
-
-
-def _from_hdf5(file: Any, node: Any) -> np.ndarray:
-    """Return an array of HDF5, which stores MATLAB's arrays with reversed dimensions, and cells as references."""
-    import h5py  # noqa: PLC0415 - as above
-
-    if not isinstance(node, h5py.Dataset):
-        raise DataError(f"variable {node.name}: expected an array, got a structure")
-    value = node[()]
-    if node.attrs.get("MATLAB_empty"):
-        # MATLAB writes the shape in place of an empty array, because HDF5 did not allow empty arrays once.
-        is_text = node.attrs.get("MATLAB_class") == b"char"
-        return np.array([""]) if is_text else np.empty([int(side) for side in np.ravel(value)])
-    if node.dtype == h5py.ref_dtype:
-        cells = np.empty(value.shape, dtype=object)
-        for position in np.ndindex(value.shape):
-            cells[position] = _from_hdf5(file, file[value[position]])
-        return cells.T
-    if node.attrs.get("MATLAB_class") == b"char":
-        return np.array(["".join(map(chr, np.asarray(value).ravel(order="F")))])
-    return np.asarray(value).T
+def _declared(path: Path) -> int:
+    """Return the bytes that the variables of a MATLAB file of version 5 to 7.2 take once they are uncompressed."""
+    total = 0
+    with path.open("rb") as stream:
+        stream.seek(126)
+        order = {b"IM": "<", b"MI": ">"}.get(stream.read(2))
+        if order is None:  # version 4, which compresses nothing
+            return path.stat().st_size
+        while len(tag := stream.read(8)) == 8:
+            kind, size = struct.unpack(f"{order}II", tag)
+            begin = stream.tell()
+            if kind == _COMPRESSED:
+                # A compressed variable begins with its own type and size.
+                inner = zlib.decompressobj().decompress(stream.read(min(size, 256)), 8)
+                total += struct.unpack(f"{order}II", inner)[1] if len(inner) == 8 else 0
+            else:
+                total += size
+            stream.seek(begin + size)
+    return total

@@ -167,7 +167,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
 
 
 def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
-    """Refuse files that are listed twice, lie elsewhere or do not exist, and groups with images in training and in test.
+    """Refuse files that are listed twice, lie elsewhere or do not exist, and groups on both sides of the split.
 
     A model could recognize the object of such a group instead of its class.
     """
