@@ -5,6 +5,7 @@ line with four parts: the argument or file, the expected value, the actual value
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
@@ -73,6 +74,29 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     """Return the first names in quotes and the number of the others, so that a message is one readable line."""
     shown = ", ".join(repr(name) for name in names[:most])
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Return a text in which control characters are escapes, such as ``\\x1b``; line breaks and tabs stay.
+
+    Terminals obey control characters, and marks that turn the direction of writing make a text look like another one.
+
+    >>> printable("\\x1b[2Jcat")
+    '\\\\x1b[2Jcat'
+    """
+    return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+def one_line_of(text: str) -> str:
+    """Return a printable text in which line breaks and other blanks are single spaces.
+
+    >>> one_line_of("two\\nlines")
+    'two lines'
+    """
+    return printable(" ".join(text.split()))
 
 
 def shortened(name: str, most: int) -> str:

@@ -168,11 +168,32 @@ def read_json(
     return content
 
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)")
+
+
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return comma-separated lines, the header first."""
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
+    """Return comma-separated lines, the header first.
+
+    A spreadsheet runs a cell that begins with = + - or @ as a formula, unless an apostrophe stands before it. One is
+    put before each such text that is no number, and :func:`read_csv` removes it again.
+    """
+    lines = []
+    for row in [header, *rows]:
+        line = io.StringIO(newline="")
+        # With this line end, a carriage return inside a cell is quoted too.
+        csv.writer(line, lineterminator="\r\n").writerow([_protected(cell) for cell in row])
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
+
+
+def _protected(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def _unprotected(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -210,7 +231,7 @@ def read_csv(
     text = "comma-separated UTF-8 text" if delimiter == "," else f"UTF-8 text separated by {delimiter!r}"
     with reading(path, text, error, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.reader(stream, delimiter=delimiter)
-        found = [(cells, reader.line_num) for cells in reader]
+        found = [([_unprotected(cell) for cell in cells], reader.line_num) for cells in reader]
     # A quoted cell may contain line breaks, so a row begins on the line after the last line of the row before it.
     begins = [1, *(last + 1 for _, last in found)]
     numbered = [(line, cells) for line, (cells, _) in zip(begins, found, strict=False) if any(map(str.strip, cells))]

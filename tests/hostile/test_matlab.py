@@ -82,7 +82,9 @@ def test_arrays_that_are_declared_and_not_there(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("features", (1 << 20, 1 << 20), "f8", chunks=(1024, 1024), compression="gzip")
     begin = time.process_time()
-    with pytest.raises(DataError, match=r"a\.mat: expected arrays of at most 268,435,456 bytes in a file of .*, got 8,796,"):
+    with pytest.raises(
+        DataError, match=r"a\.mat: expected arrays of at most 268,435,456 bytes in a file of .*, got 8,796,"
+    ):
         read_variable(path, "features")
     assert time.process_time() - begin < 1
 
@@ -92,7 +94,9 @@ def test_cells_that_contain_themselves(tmp_path: Path) -> None:
     with h5py.File(path, "w") as file:
         cell = file.create_dataset("features", (1, 1), h5py.ref_dtype)
         cell[0, 0] = cell.ref
-    with pytest.raises(DataError, match=r"a\.mat: /features: expected cells of values, got cells that contain each other"):
+    with pytest.raises(
+        DataError, match=r"a\.mat: /features: expected cells of values, got cells that contain each other"
+    ):
         read_variable(path, "features")
 
 
@@ -129,7 +133,9 @@ def test_compressed_variables_that_swell(tmp_path: Path) -> None:
     content += b"".join(compressor.compress(bytes(1 << 20)) for _ in range(300)) + compressor.flush()
     path = tmp_path / "a.mat"
     path.write_bytes(header + struct.pack("<II", 15, len(content)) + content)
-    with pytest.raises(DataError, match=r"a\.mat: expected arrays of at most 268,435,456 bytes in a file of .*, got 314,572,8"):
+    with pytest.raises(
+        DataError, match=r"a\.mat: expected arrays of at most 268,435,456 bytes in a file of .*, got 314,572,8"
+    ):
         read_variable(path, "features")
 
 

@@ -5,13 +5,13 @@ import os
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from rezsl.classifier import Answer, Ranked
 from rezsl.errors import shortened
 from rezsl.files import csv_text, json_text
+from rezsl.terminal import Terminal
 
 FAR = "far from every description"
 
@@ -21,7 +21,7 @@ BLANKS = 6
 
 def print_table(names: Sequence[str], answers: Sequence[Answer]) -> None:
     """Print a line for each input, with its classes side by side, or a line for each class where that is too wide."""
-    console = Console()
+    console = Terminal()
     table = _side_by_side(names, answers)
     too_wide = console.measure(table, options=console.options.update(max_width=10_000)).maximum > console.width
     if too_wide:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from rezsl.cli import sweep as sweep_command
 from rezsl.cli._options import advice_when_interrupted, show
@@ -22,6 +21,7 @@ from rezsl.experiments.space import read_space
 from rezsl.experiments.workers import Workers, locked
 from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
+from rezsl.terminal import Terminal
 
 TABLES = {"table.md": as_markdown, "table.tex": as_latex, "table.csv": as_csv, "runs.csv": runs_csv}
 
@@ -75,7 +75,7 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t") -> Compari
         write_atomically(output / name, text(comparison))
     save_comparison(comparison, output / "comparison.png")
     for dataset in comparison.datasets:
-        Console().print(comparison_table(comparison, dataset))
+        Terminal().print(comparison_table(comparison, dataset))
     show(f"written to {output}: {', '.join(TABLES)}, comparison.png")
     if failures:
         show(f"{len(failures)} runs or searches failed; the same command tries them again")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_findings
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
 from rezsl.files import json_text
+from rezsl.terminal import Terminal
 
 INCOMPLETE = 1
 
@@ -59,7 +59,7 @@ def _print_inventory(inventory: Inventory) -> None:
 
 def _print_report(report: FolderReport) -> None:
     if report.classes:
-        Console().print(_class_table(report))
+        Terminal().print(_class_table(report))
     _print_list("classes without images", report.without_images)
     _print_list("images that splits.csv leaves out", report.unlisted)
     for note in report.notes:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,6 +12,7 @@ from rezsl.cli._options import show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_worst
 from rezsl.data import MadeSplits, make_splits
+from rezsl.terminal import Terminal
 
 
 def parser() -> ArgumentParser:
@@ -56,7 +56,7 @@ def _print(made: MadeSplits) -> None:
     for name, count in made.counts.items():
         listed = ", ".join(classes[name]) if name in ("val", "test_unseen") else ""
         table.add_row(name, f"{count:,}", str(len(classes[name])), escape(listed))
-    Console().print(table)
+    Terminal().print(table)
     for note in made.notes:
         show(f"note: {note}")
     for path in made.written:

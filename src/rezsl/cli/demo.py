@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from rezsl.classifier import load_model
 from rezsl.cli._options import add_resume, advice_when_interrupted, show
@@ -15,6 +14,7 @@ from rezsl.evaluation import Evaluation, evaluate
 from rezsl.files import read_json
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
+from rezsl.terminal import Terminal
 from rezsl.training import Augmentation, Training, fit
 
 INK = Augmentation(brightness=0.0, contrast=0.0)
@@ -48,10 +48,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     results = {}
     with advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
         for name, loss in LOSSES.items():
-            Console().print(f"[bold]{name}", highlight=False)
+            Terminal().print(f"[bold]{name}", highlight=False)
             results[name] = _trained(data, loss, folders[name], settings.seed)
     show()
-    Console().print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
+    Terminal().print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
     save_error_matrix(results["+ ReMSE"], directory / "error_matrix.png")
     page, model = directory / "report.html", directory / "remse"

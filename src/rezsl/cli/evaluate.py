@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from rezsl.classifier import load_model, on_cached_regions
 from rezsl.cli._config import caches_of_run, with_data
@@ -17,6 +16,7 @@ from rezsl.cli.predict import reading_images
 from rezsl.evaluation import evaluate, share_accepted
 from rezsl.files import json_text
 from rezsl.report import refusals, results_table
+from rezsl.terminal import Terminal
 
 NO_STORE = "put the store back, or leave --foreign out"
 
@@ -45,6 +45,6 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     if settings.format == "json":
         print(json_text(result.to_dict()), end="")
     else:
-        Console().print(results_table({data.name: result}, str(settings.run)))
+        Terminal().print(results_table({data.name: result}, str(settings.run)))
         if sentence := refusals(result):
             print(sentence)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
-from rich.console import Console
 
 from rezsl.cli._announcement import announced
 from rezsl.cli._config import ConfigFile, read_options
@@ -22,6 +21,7 @@ from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.files import write_atomically
 from rezsl.report import refusals, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.semantics import examine
+from rezsl.terminal import Terminal
 from rezsl.training import FitResult, RunDirectory, Training, fit, next_run_directory
 
 OWN = ("config", "report")
@@ -123,7 +123,7 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
     if test is None:
         show("no test: there are no test images of unseen classes, so only the validation metrics are known")
     else:
-        Console().print(results_table({"test": test}, title))
+        Terminal().print(results_table({"test": test}, title))
         if sentence := refusals(test):
             show(sentence)
     if run is None:

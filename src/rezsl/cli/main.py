@@ -10,8 +10,9 @@ from itertools import zip_longest
 from typing import Literal
 
 from rezsl.cli._help import SCREENS, overview, screen
+from rezsl.cli._output import printable_output
 from rezsl.cli._records import IMPORTED
-from rezsl.errors import ArgumentError, RezslError, needs, suggestion
+from rezsl.errors import ArgumentError, RezslError, needs, one_line_of, suggestion
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -21,6 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in arguments
     arguments = [argument for argument in arguments if argument != "--verbose"]
+    with printable_output():
+        return _reported(arguments, verbose)
+
+
+def _reported(arguments: list[str], verbose: bool) -> int:
+    """Run a command, print its error in one line, and return its exit code."""
     try:
         return _run(arguments)
     except BrokenPipeError:
@@ -130,4 +137,4 @@ def _one_line(error: Exception) -> str:
             IsADirectoryError: "expected a file, got a folder; name a file in it",
         }
         text = f"{error.filename}: {kinds.get(type(error), error.strerror)}"
-    return " ".join(text.split())
+    return one_line_of(text)

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import read_yaml, write_atomically
 from rezsl.metrics import OBJECTIVES
+from rezsl.terminal import Terminal
 from rezsl.training import Callback, Choice, EpochRecord, Setup, Stage, select, with_word_vectors
 
 SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "output")
@@ -86,7 +86,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         ).run(show)
     best = with_values(text, result.values)
     write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))
-    Console().print(_table(result, space))
+    Terminal().print(_table(result, space))
     show(f"written: {settings.output}", f"next: rezsl fit --config {settings.output} --run-dir RUN")
 
 

@@ -58,11 +58,11 @@ def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progre
     if cache.is_file():
         raise ArgumentError(f"cache: expected a folder, got the file {cache}; name a folder")
     with needs("images", "extraction"):
-        from rich.console import Console  # noqa: PLC0415 - an optional package
+        from rezsl.terminal import Terminal  # noqa: PLC0415 - an optional package
 
     images = identify_inputs(data.inputs, content=True)
     root = cache / _name(_description(backbone), images)
-    console = Console(stderr=True, quiet=not progress, soft_wrap=True)
+    console = Terminal(stderr=True, quiet=not progress, soft_wrap=True)
     if _finished(root):
         console.print(f"regions of {len(images):,} images: found in {root}", highlight=False, markup=False)
     else:

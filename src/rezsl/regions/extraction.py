@@ -95,12 +95,13 @@ def write_chunks(
 ) -> None:
     """Compute and record the chunks that have no record yet; one that another process records meanwhile is left out."""
     with needs("images", "extraction"):
-        from rich.console import Console  # noqa: PLC0415 - an optional package
         from rich.progress import Progress  # noqa: PLC0415
+
+        from rezsl.terminal import Terminal  # noqa: PLC0415 - an optional package
 
     unfinished = [number for number in chunks if read_record(root, manifest, number) is None]
     total = sum(len(manifest.rows(number)) for number in unfinished)
-    bar = Progress(console=Console(stderr=True, quiet=not progress))
+    bar = Progress(console=Terminal(stderr=True, quiet=not progress))
     task = bar.add_task("extract", total=total)
     with bar, (root / FEATURES).open("r+b") as stream:
         for number in unfinished:

@@ -1,6 +1,7 @@
 """Tables of evaluations and of comparisons over seeds: for the terminal, and as Markdown, LaTeX and CSV."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
@@ -12,6 +13,7 @@ from rich.console import Console, ConsoleOptions
 from rich.markup import escape
 from rich.table import Table
 
+from rezsl.errors import one_line_of
 from rezsl.evaluation import Evaluation
 from rezsl.experiments.results import CHANCE, LEAST_PAIRS, Comparison, Row
 from rezsl.files import csv_text
@@ -140,7 +142,7 @@ def as_latex(comparison: Comparison) -> str:
         f"$p$ ({f'${metric.title}$' if len(metric.title) == 1 else _latex(metric.title)})"
         for metric in comparison.tested
     ]
-    lines = [f"% {note}" for note in notes(comparison)] + ["% needs: \\usepackage{booktabs}"]
+    lines = [f"% {one_line_of(note)}" for note in notes(comparison)] + ["% needs: \\usepackage{booktabs}"]
     lines += [f"\\begin{{tabular}}{{l{'r' * len(titles)}}}", "\\toprule", f"method & {' & '.join(titles)} \\\\"]
     for dataset in comparison.datasets:
         lines += ["\\midrule", f"\\multicolumn{{{len(titles) + 1}}}{{l}}{{\\emph{{{_latex(dataset)}}}}} \\\\"]
@@ -281,11 +283,13 @@ def _raw(value: float) -> str:
 
 
 def _markdown(text: str) -> str:
-    return text.replace("|", "\\|")
+    """Escape the characters that end a cell, and those that begin a tag of HTML, code, or the address of a link."""
+    escaped = re.sub(r"[\\|`]", r"\\\g<0>", one_line_of(text))
+    return re.sub(r"<(?=[A-Za-z/!?])|\](?=[(\[:])", r"\\\g<0>", escaped)
 
 
 def _latex(text: str) -> str:
-    """Escape the characters that are commands in LaTeX."""
+    """Escape the characters that are commands in LaTeX; a line break would end a comment or a row."""
     special = {"\\": "\\textbackslash{}", "–": "--", "<": "$<$", ">": "$>$", "~": "\\textasciitilde{}"}
     special |= {"^": "\\textasciicircum{}"} | {sign: f"\\{sign}" for sign in "&%$#_{}"}
-    return "".join(special.get(sign, sign) for sign in text)
+    return "".join(special.get(sign, sign) for sign in one_line_of(text))

@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 from jaxtyping import Float, Int
-from rich.console import Console
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -19,6 +18,7 @@ from rezsl.models import AttentionNet, HasAttention, MLPRegressor, SemanticModel
 from rezsl.regions import FeatureScaler, ImageBackbone, cached_regions, pretrained, small_resnet
 from rezsl.regions.image_backbone import POOLED
 from rezsl.semantics import ClassSemantics, encode_words, load_word_vectors
+from rezsl.terminal import Terminal
 from rezsl.training.settings import Training
 
 ModelBuilder = Callable[[int, ClassSemantics], SemanticModel]
@@ -141,7 +141,7 @@ def with_word_vectors(
     names = data.semantics.attributes
     if word_vectors is not None:
         found = load_word_vectors(word_vectors, names)
-        console = Console(stderr=True, quiet=not progress)
+        console = Terminal(stderr=True, quiet=not progress)
         console.print(found.report(), highlight=False, markup=False)
         return replace(data, semantics=data.semantics.with_word_vectors(found.vectors))
     if text_encoder is not None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Int
-from rich.console import Console
 from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, save_model
@@ -18,6 +17,7 @@ from rezsl.evaluation import Evaluation, evaluate
 from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
 from rezsl.regions import cache_beside, user_cache
+from rezsl.terminal import Terminal
 from rezsl.training._assembly import (
     BackboneBuilder,
     ModelBuilder,
@@ -329,7 +329,7 @@ def _own_callbacks(setup: Setup, stage: Stage) -> list[Callback]:
     if isinstance(stage.classifier.network, ClosedForm):
         return own
     if setup.progress:
-        own.append(ProgressBar(Console(stderr=True)))
+        own.append(ProgressBar(Terminal(stderr=True)))
     if setup.run is not None:
         own += [ErrorHistory(setup.run.validation_errors)] if stage.name == "select" else []
         own.append(History(setup.run.history))
