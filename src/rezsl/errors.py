@@ -80,20 +80,20 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u20
 
 
 def printable(text: str) -> str:
-    """Return a text in which control characters are escapes, such as ``\\x1b``; line breaks and tabs stay.
+    r"""Return a text in which control characters are escapes, such as ``\x1b``; line breaks and tabs stay.
 
     Terminals obey control characters, and marks that turn the direction of writing make a text look like another one.
 
-    >>> printable("\\x1b[2Jcat")
-    '\\\\x1b[2Jcat'
+    >>> printable("\x1b[2Jcat")
+    '\\x1b[2Jcat'
     """
     return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def one_line_of(text: str) -> str:
-    """Return a printable text in which line breaks and other blanks are single spaces.
+    r"""Return a printable text in which line breaks and other blanks are single spaces.
 
-    >>> one_line_of("two\\nlines")
+    >>> one_line_of("two\nlines")
     'two lines'
     """
     return printable(" ".join(text.split()))

@@ -179,10 +179,10 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     put before each such text that is no number, and :func:`read_csv` removes it again.
     """
     lines = []
-    for row in [header, *rows]:
+    for cells in [header, *rows]:
         line = io.StringIO(newline="")
         # With this line end, a carriage return inside a cell is quoted too.
-        csv.writer(line, lineterminator="\r\n").writerow([_protected(cell) for cell in row])
+        csv.writer(line, lineterminator="\r\n").writerow([_protected(cell) for cell in cells])
         lines.append(line.getvalue().removesuffix("\r\n") + "\n")
     return "".join(lines)
 
@@ -246,9 +246,9 @@ def read_csv(
         if not any(map(str.strip, cells[len(header) :])):
             del cells[len(header) :]
     if wrong := [(line, len(cells)) for line, cells in rows if len(cells) != len(header)]:
-        line, got = wrong[0]
+        line, count = wrong[0]
         more = and_others(len(wrong), "line")
-        raise error(f"{path}, line {line}: expected {len(header)} cells, got {got}{more}; {remedy}")
+        raise error(f"{path}, line {line}: expected {len(header)} cells, got {count}{more}; {remedy}")
     return header, rows
 
 

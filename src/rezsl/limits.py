@@ -137,6 +137,7 @@ def check_array_file(stream: BufferedIOBase, path: Path, error: type[RezslError]
             check_expansion(path, sum(entry.file_size for entry in archive.infolist()), error, remedy)
             for entry in archive.infolist():
                 with archive.open(entry) as member:
+                    assert isinstance(member, BufferedIOBase)
                     _check_array(member, f"{path}, {entry.filename[:60]!r}", entry.file_size, error, remedy)
     else:
         stream.seek(0)

@@ -9,7 +9,7 @@ from rezsl.errors import printable
 
 
 class Terminal(Console):
-    """A console of rich that shows control characters inside texts as escapes, such as ``\\x1b``.
+    r"""A console of rich that shows control characters inside texts as escapes, such as ``\x1b``.
 
     The colours and movements that rich writes itself are no texts, and stay.
     """

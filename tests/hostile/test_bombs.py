@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from rezsl.semantics import ClassSemantics, load_word_vectors
 
 GIB = 1 << 30
 
+READ: dict[str, Any] = {".yaml": read_yaml, ".json": read_json, ".npy": read_npz, ".npz": read_npz}
+
 
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
@@ -33,7 +36,7 @@ def quick() -> Iterator[None]:
 def refused(path: Path, *parts: str) -> str:
     """Return the message with which each reader of the file's kind refuses it; it is one line with every part."""
     with pytest.raises(DataError) as found:
-        {".yaml": read_yaml, ".json": read_json, ".npy": read_npz, ".npz": read_npz}[path.suffix](path, DataError)
+        READ[path.suffix](path, DataError)
     message = str(found.value)
     assert "\n" not in message
     assert len(message) < 600

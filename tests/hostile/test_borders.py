@@ -40,8 +40,8 @@ def test_a_terminal_shows_escapes_and_does_not_obey_them(name: str, monkeypatch:
     table = Table("class")
     table.add_row(name)
     with printable_output():
-        print(name)
-        print(name, file=sys.stderr)
+        sys.stdout.write(f"{name}\n")
+        sys.stderr.write(f"{name}\n")
         sys.stdout.writelines([name, "\n"])
         Terminal(color_system=None, width=60).print(table)
         Terminal(color_system=None, width=60).print(name, markup=False)
@@ -62,7 +62,7 @@ def test_the_colours_of_tables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_pipes_receive_texts_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", out := io.StringIO())
     with printable_output():
-        print("\x1b[2Jcat")
+        sys.stdout.write("\x1b[2Jcat\n")
     assert out.getvalue() == "\x1b[2Jcat\n"
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from rezsl.data import load_synthetic
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
 
-SYNTHETIC = {"classes": 6, "attributes": 4, "samples": 60, "dim": 8, "unseen": 2, "validation": 1}
+SYNTHETIC: dict[str, Any] = {"classes": 6, "attributes": 4, "samples": 60, "dim": 8, "unseen": 2, "validation": 1}
 REFUSAL = "expected a class of rezsl or of a module that --import names, got "
 
 

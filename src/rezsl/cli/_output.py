@@ -32,5 +32,5 @@ def printable_output() -> Iterator[None]:
     with ExitStack() as stack:
         for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
             if stream is not None and stream.isatty():
-                stack.enter_context(redirect(_Shown(stream)))  # type: ignore[arg-type, operator] # it has all of a stream
+                stack.enter_context(redirect(_Shown(stream)))
         yield

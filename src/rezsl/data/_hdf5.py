@@ -1,4 +1,4 @@
-"""Files of MATLAB 7.3, which are HDF5. Their numbers must lie in the file itself: HDF5 can also point to other files."""
+"""Files of MATLAB 7.3, which are HDF5. Their numbers must lie in the file itself; HDF5 can point to other files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ def read_hdf5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarr
 
 
 class _Reader:
-    """Reads arrays, and cells that refer to other arrays, each of which is read once however often it is referred to."""
+    """Reads arrays, and cells that refer to other arrays; each array is read once, however many cells refer to it."""
 
     def __init__(self, path: Path, file: Any) -> None:
         self.path, self.file, self.size = path, file, 0
