@@ -12,7 +12,7 @@ from transformers import AutoModel, BertConfig, Dinov2Config, ResNetConfig, ViTC
 from rezsl.classifier import ZeroShotClassifier, load_model, save_model
 from rezsl.errors import ArgumentError, DataError, ModelFileError
 from rezsl.models import LinearRegressor
-from rezsl.regions import ImageBackbone, pretrained
+from rezsl.regions import FeatureScaler, ImageBackbone, pretrained
 from rezsl.regions._architectures import VISION_TYPES
 from rezsl.regions.pretrained import quiet
 from rezsl.semantics import ClassSemantics, encode_words
@@ -131,6 +131,23 @@ def test_values_that_are_no_sizes_are_refused(planted: Path, changes: dict[str, 
         load_model(planted)
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("network", "options"), [("MLPRegressor", {"hidden_dim": 10**8}), ("AttentionNet", {"attention_dim": 10**9})]
+)
+def test_a_network_that_is_larger_than_its_file_takes_no_memory(
+    tmp_path: Path, semantics: ClassSemantics, network: str, options: dict[str, Any]
+) -> None:
+    words = ClassSemantics(semantics.classes, semantics.attributes, semantics.values, torch.rand(4, 3))
+    save_model(ZeroShotClassifier(FeatureScaler(8), LinearRegressor(8, words), words, ["a"]), tmp_path)
+    description = json.loads((tmp_path / "model.json").read_text())
+    description["network"] = {"class": network, "options": options}
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    with pytest.raises(
+        ModelFileError, match=r"expected networks of at most \d+ numbers, as the tensors have, got .*; give"
+    ):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["tensors", "class", "arguments"])

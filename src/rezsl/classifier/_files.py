@@ -1,12 +1,12 @@
 """Saving and loading a trained model, and joining it with the backbone of a store of regions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
@@ -77,10 +77,15 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         semantics = unpack_semantics(tensors, description["semantics"])
         backbone_class = _class_named(directory, description["backbone"]["class"], Backbone)
         network_class = _class_named(directory, description["network"]["class"], SemanticModel)
+
+        def parts() -> tuple[Backbone, SemanticModel]:
+            backbone = backbone_class(**description["backbone"]["arguments"])
+            return backbone, network_class(backbone.region_dim, semantics, **description["network"]["options"])
+
         # The initial weights are replaced at once, so drawing them must not change the caller's random numbers.
         with torch.random.fork_rng(devices=()):
-            backbone = backbone_class(**description["backbone"]["arguments"])
-            network = network_class(backbone.region_dim, semantics, **description["network"]["options"])
+            _check_size(parts, sum(part.numel() for part in tensors.values()))
+            backbone, network = parts()
         options = {name: description[name] for name in OPTIONS} | {"familiarity": _familiarity(tensors)}
         model = ZeroShotClassifier(backbone, network, semantics, **options)
         model.load_state_dict({name: part for name, part in tensors.items() if not name.startswith("semantics.")})
@@ -91,6 +96,17 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
             f"{directory}: not a readable model ({one_line(error)}); give a directory that holds a finished run"
         ) from error
     return model.eval()
+
+
+def _check_size(parts: Callable[[], tuple[nn.Module, ...]], stored: int) -> None:
+    """Refuse a description of networks that are larger than the tensors beside it, before they take memory."""
+    try:
+        with torch.device("meta"):
+            made = parts()
+    except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
+        return
+    if (count := sum(part.numel() for network in made for part in network.state_dict().values())) > stored:
+        raise ArgumentError(f"expected networks of at most {stored:,} numbers, as the tensors have, got {count:,}")
 
 
 def _familiarity(tensors: dict[str, Tensor]) -> Familiarity | None:
