@@ -186,8 +186,8 @@ class Unpacked:
         """Raise a :class:`DataError` that counts the images that do not exist or lie elsewhere, and names some."""
         files = dict.fromkeys(file_of(source) for source in inputs)
         places = [self.root, *(found for part in self.archive.parts if (found := part.locate(self.root)))]
-        parts = tuple(Path(os.path.normpath(place)) for place in places)
-        if outside := [str(file) for file in files if not {*Path(os.path.normpath(file)).parents} & {*parts}]:
+        parts = {Path(os.path.abspath(place)) for place in places}
+        if outside := [str(file) for file in files if parts.isdisjoint(Path(os.path.abspath(file)).parents)]:
             raise DataError(
                 f"{self.root}: expected images inside the archive, got {name_some(outside, most=3)} in its lists; "
                 f"unpack the archive again"

@@ -72,3 +72,19 @@ def test_missing_and_truncated_files_are_named_in_one_line(birds: Path) -> None:
         DataError, match=r"CUB_200_2011: expected classes\.txt of CUB, found none; download CUB_200_2011\.tgz"
     ):
         load_cub(birds)
+
+
+@pytest.mark.parametrize("root", [".", "..", "{root}"])
+@pytest.mark.parametrize("name", ["../../secret.jpg", "{root}/../secret.jpg"])
+def test_lists_do_not_lead_out_of_the_archive(
+    birds: Path, root: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, name = (text.replace("{root}", str(birds)) for text in (root, name))
+    monkeypatch.chdir(birds / "images" if root == ".." else birds)
+    (birds.parent / "secret.jpg").write_bytes(b"")
+    lines = (birds / "images.txt").read_text().splitlines()
+    (birds / "images.txt").write_text("\n".join([f"1 {name}", *lines[1:]]) + "\n")
+    with pytest.raises(
+        DataError, match=r"expected images inside the archive, got '.*secret\.jpg' in its lists; unpack"
+    ):
+        load_cub(root)
