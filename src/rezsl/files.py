@@ -58,7 +58,9 @@ def _written_beside(path: Path, content: bytes | str) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         try:
-            with partial.open("wb") as stream:
+            # Opened as a new file: a link that lies in a stranger's folder under this name would lead elsewhere.
+            partial.unlink(missing_ok=True)
+            with partial.open("xb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
