@@ -62,6 +62,7 @@ def test_attributes_are_those_expected_of_the_seen_classes(learnable: Benchmark)
     expected = expected_attributes(scores, seen.values.double().numpy())
     np.testing.assert_allclose(model.predict_semantics(inputs).numpy(), expected, rtol=1e-4)
     assert model.predict_semantics(inputs[:0]).shape == (0, 6)
+    assert rezsl.evaluate(model, learnable).notes[0].startswith("the model predicts no attributes")
 
 
 def test_new_classes_are_scored_by_name_and_attributes(learnable: Benchmark) -> None:

@@ -138,7 +138,7 @@ def test_what_its_training_may_have_shown_is_said_in_every_record(
     photos: Benchmark, source: Path, tmp_path: Path
 ) -> None:
     result = fit(photos, source, tmp_path / "run")
-    assert result.test.notes[0] == CLIPZeroShot.caution
+    assert result.test.notes[0].startswith(f"{CLIPZeroShot.caution}; ")
     record = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert "not unseen to it" in record["test"]["caution"]
     found = rezsl.evaluation.analyse_evaluation(result.test)

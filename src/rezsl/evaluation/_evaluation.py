@@ -77,7 +77,7 @@ class Evaluation:
         t1_oracle_epoch: the first epoch with that T1, counted from 1.
         samples: the predictions that were evaluated; None where they were not kept.
         false_accept: share of foreign images that the model did not refuse; NaN where none were given.
-        caution: what readers must know of the model's figures, see :class:`rezsl.models.SemanticModel`.
+        caution: what readers must know of the model's figures, such as what :class:`rezsl.models.SemanticModel` says.
     """
 
     t1: float

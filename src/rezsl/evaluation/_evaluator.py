@@ -18,6 +18,8 @@ from rezsl.functional.shapes import ClassVectors, Labels, Outputs, Predictions, 
 from rezsl.metrics import ClassError, SeenUnseen
 from rezsl.semantics import ClassSemantics
 
+INDIRECT = "the model predicts no attributes: errors are those of the attributes that its scores of the seen classes let expect"
+
 
 def unchanged(outputs: Outputs) -> Predictions:
     """Return the outputs of a model that predicts attributes."""
@@ -231,5 +233,5 @@ def evaluate_samples(
         evaluator.update(part, rows)
     measured = strangeness if model.familiarity is not None else None
     samples = evaluator.samples(predictions, labels, model.scale, batch_size, model.temperature, measured)
-    caution = model.network.caution
+    caution = "; ".join(filter(None, [model.network.caution, "" if model.network.predicts_attributes else INDIRECT]))
     return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples, caution=caution)
