@@ -1,5 +1,6 @@
 """Models whose outputs are no attributes: an embedding of each class is compared with the image itself."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) ->
     assert result.test is not None
     assert result.test.t1 > 0.7  # chance is 0.25
     loaded = rezsl.load_model(tmp_path / "run")
-    assert rezsl.evaluate(loaded, learnable).metrics() == result.test.metrics()
+    assert rezsl.evaluate(loaded, learnable).to_dict() == result.test.to_dict()
     assert float(loaded.state_dict()["backbone.deviation"]) == 1.0  # features as they are
 
 
@@ -62,7 +63,11 @@ def test_attributes_are_those_expected_of_the_seen_classes(learnable: Benchmark)
     expected = expected_attributes(scores, seen.values.double().numpy())
     np.testing.assert_allclose(model.predict_semantics(inputs).numpy(), expected, rtol=1e-4)
     assert model.predict_semantics(inputs[:0]).shape == (0, 6)
-    assert rezsl.evaluate(model, learnable).notes[0].startswith("the model predicts no attributes")
+    found = rezsl.evaluate(model, learnable)
+    assert found.notes[0].startswith("the model predicts no attributes")
+    assert {name for name, value in found.metrics().items() if math.isnan(value)} >= {"error_mean", "error_spread"}
+    assert bool(found.error_matrix.isfinite().all())
+    assert rezsl.evaluation.analyse_evaluation(found).attribute_errors.mean.isfinite().all()
 
 
 def test_new_classes_are_scored_by_name_and_attributes(learnable: Benchmark) -> None:
@@ -83,7 +88,7 @@ def test_a_regression_loss_teaches_the_expected_attributes(learnable: Benchmark)
     )
     assert plain.test is not None
     assert taught.test is not None
-    assert taught.test.imbalance.mean_of_means < plain.test.imbalance.mean_of_means
+    assert float(taught.test.error_matrix.mean()) < float(plain.test.error_matrix.mean())
 
 
 def test_attributes_have_no_shares_in_its_scores(learnable: Benchmark) -> None:

@@ -177,7 +177,7 @@ def test_fit_selects_refits_tests_and_saves(name: str, learnable: Benchmark, tmp
     assert result.test.t1 > 0.6  # chance is 0.25
     loaded = rezsl.load_model(tmp_path / "run")
     assert loaded.network.options == result.model.network.options
-    assert rezsl.evaluate(loaded, learnable).metrics() == result.test.metrics()
+    assert rezsl.evaluate(loaded, learnable).to_dict() == result.test.to_dict()
     # A class that the model has never heard of is recognised by its description.
     new = ClassSemantics(("new",), learnable.semantics.attributes, learnable.semantics.values[[23]])
     outputs, _ = loaded.examine(learnable.inputs, index=torch.arange(3))

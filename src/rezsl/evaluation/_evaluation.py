@@ -77,6 +77,8 @@ class Evaluation:
         t1_oracle_epoch: the first epoch with that T1, counted from 1.
         samples: the predictions that were evaluated; None where they were not kept.
         false_accept: share of foreign images that the model did not refuse; NaN where none were given.
+        derived: whether the model predicts no attributes; the errors in ``error_matrix`` are then those of attributes
+            derived from its scores of the seen classes, and no metric of this evaluation has them.
         caution: what readers must know of the model's figures, such as what :class:`rezsl.models.SemanticModel` says.
     """
 
@@ -96,6 +98,7 @@ class Evaluation:
     t1_oracle_epoch: int | None = None
     samples: PredictedSamples | None = None
     false_accept: float = math.nan
+    derived: bool = False
     caution: str = ""
 
     @property
@@ -146,8 +149,9 @@ class Evaluation:
 
     @cached_property
     def imbalance(self) -> Imbalance:
-        """How unevenly the attributes are predicted, over the classes that occur."""
-        return imbalance(self.error_matrix, self.class_semantics)
+        """How unevenly the attributes are predicted, over the classes that occur; NaN where they are derived."""
+        matrix = torch.full_like(self.error_matrix, math.nan) if self.derived else self.error_matrix
+        return imbalance(matrix, self.class_semantics)
 
     @property
     def harmonic_mean_error(self) -> float:

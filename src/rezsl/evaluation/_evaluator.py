@@ -18,7 +18,10 @@ from rezsl.functional.shapes import ClassVectors, Labels, Outputs, Predictions, 
 from rezsl.metrics import ClassError, SeenUnseen
 from rezsl.semantics import ClassSemantics
 
-INDIRECT = "the model predicts no attributes: errors are those of the attributes that its scores of the seen classes let expect"
+INDIRECT = (
+    "the model predicts no attributes, so that it has no errors of them; analyses take the attributes that its scores "
+    "of the seen classes let expect"
+)
 
 
 def unchanged(outputs: Outputs) -> Predictions:
@@ -37,6 +40,7 @@ class GZSLEvaluator(nn.Module):
         dtype: of the true directions with which predicted attributes are compared.
         attributes_of: computes predicted attributes ``[B, S]`` from outputs; by default these are the attributes.
         class_vectors: the vectors of the candidates, ``[C, V]``; None takes their class semantics.
+        derived: whether attributes are derived from class scores, because the model predicts none.
     """
 
     values: Tensor
@@ -53,10 +57,11 @@ class GZSLEvaluator(nn.Module):
         dtype: torch.dtype = torch.float32,
         attributes_of: Callable[[Outputs], Predictions] = unchanged,
         class_vectors: ClassVectors | None = None,
+        derived: bool = False,
     ) -> None:
         super().__init__()
         self.classes, self.attributes, self.groups = tuple(candidates), semantics.attributes, semantics.groups
-        self.score, self.attributes_of = score, attributes_of
+        self.score, self.attributes_of, self.derived = score, attributes_of, derived
         rows = semantics.index(self.classes)
         position = torch.full((len(semantics.classes),), -1)
         position[rows] = torch.arange(len(rows))
@@ -75,7 +80,13 @@ class GZSLEvaluator(nn.Module):
         """Return an evaluator of a model's outputs; the other arguments are those of the class."""
         vectors = model.class_vectors(table.only(candidates))
         return cls(
-            table, candidates, seen, model.class_scores, attributes_of=model.attributes_of, class_vectors=vectors
+            table,
+            candidates,
+            seen,
+            model.class_scores,
+            attributes_of=model.attributes_of,
+            class_vectors=vectors,
+            derived=not model.network.predicts_attributes,
         )
 
     def update(self, predictions: Outputs, labels: Labels, scores: Scores | None = None) -> None:
@@ -119,6 +130,7 @@ class GZSLEvaluator(nn.Module):
             class_semantics=self.directions[present].double().cpu(),
             attributes=self.attributes,
             is_seen=tuple(is_seen),
+            derived=self.derived,
         )
 
     def samples(
