@@ -239,7 +239,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
     for (method, loss, seed), row in runs.items():
         record = out / "runs" / "toy" / method / loss / f"seed-{seed}" / "metrics.json"
         if method == "broken":
-            assert row["failure"] == "batches.size: expected at least 1, got 0"
+            assert row["failure"] == "--batches.size: expected at least 1, got 0"
             assert not record.exists()
         else:
             assert float(row["H"]) == pytest.approx(json.loads(record.read_text())["test"]["H"], abs=1e-5)
@@ -255,13 +255,13 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
     } == {chosen}
     for file in ("table.md", "table.tex"):
         text = (out / file).read_text()
-        assert "Failed: toy, broken + none, seed 0, 1: batches.size: expected at least 1, got 0" in text
+        assert "Failed: toy, broken + none, seed 0, 1: --batches.size: expected at least 1, got 0" in text
         assert "Search: 2 trials per row and data set for validation H, with seed 0" in text
         assert "Honest protocol" in text
     with Image.open(out / "comparison.png") as image:
         assert min(image.size) > 200
     assert found.rows[0].runs.keys() == {0, 1}
-    assert "failed: toy/broken/none seed 0: batches.size" in capsys.readouterr().out
+    assert "failed: toy/broken/none seed 0: --batches.size" in capsys.readouterr().out
 
     # Only what failed or is new is run again.
     again = InProcess()
