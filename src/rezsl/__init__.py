@@ -75,7 +75,7 @@ _HOMES = {
     "training": ("FitResult", "Training", "fit"),
 }
 _HOME = {name: room for room, names in _HOMES.items() for name in names}
-_ROOMS = sorted({*_HOMES, "data", "estimators", "functional", "metrics"} - {"errors"})
+_ROOMS = sorted({*_HOMES, "data", "estimators", "functional", "generators", "metrics"} - {"errors"})
 
 
 def __getattr__(name: str) -> Any:

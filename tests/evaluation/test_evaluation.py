@@ -159,3 +159,37 @@ def test_standard_error_of_h_is_that_of_a_bootstrap_over_classes(
         )
         draws.append(2 * seen * unseen / (seen + unseen))
     assert result.harmonic_mean_error == pytest.approx(np.std(draws), rel=0.2)
+
+
+def collapsed_to(benchmark: Benchmark, row: int, gamma: float = 0.0) -> ZeroShotClassifier:
+    """A model that predicts the attributes of one class for every image."""
+    network = LinearRegressor(8, benchmark.semantics)
+    with torch.no_grad():
+        network.readout.weight.zero_()
+        network.readout.bias.copy_(benchmark.semantics.values[row])
+    return ZeroShotClassifier(FeatureScaler(8), network, benchmark.semantics, benchmark.seen_classes, gamma=gamma)
+
+
+def test_one_class_for_every_image_is_called_a_collapse(features: Benchmark, model: ZeroShotClassifier) -> None:
+    result = evaluate(collapsed_to(features, row=4), features)
+    only, balance = result.collapse
+    assert only == "the model may have collapsed: of 2 unseen classes only 'e' is ever recognised"
+    assert balance == "the model may have collapsed: H is 0, with S at 0.0 % and U at 50.0 %"
+    assert result.to_dict()["collapse"] == [only, balance]
+    assert set(result.collapse) <= set(result.notes)
+    # A sound model, and one whose H is 0 because nothing at all is recognised, are told apart.
+    assert evaluate(model, features).collapse == ()
+    assert evaluate(model, features).to_dict()["collapse"] == []
+
+
+def test_seen_classes_that_win_everywhere_are_called_a_collapse(features: Benchmark, model: ZeroShotClassifier) -> None:
+    model.gamma = -100.0
+    result = evaluate(model, features)
+    (balance,) = result.collapse
+    assert balance.startswith("the model may have collapsed: H is 0, with S at ")
+    assert balance.endswith(" and U at 0.0 %")
+
+
+def test_a_failed_training_is_among_the_signs_of_a_collapse(features: Benchmark, model: ZeroShotClassifier) -> None:
+    model.network.failure = "a loss was not finite in epoch 3"
+    assert evaluate(model, features).collapse == ("a loss was not finite in epoch 3",)

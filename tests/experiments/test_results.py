@@ -33,13 +33,13 @@ def test_chance_alone_is_called_significant_as_often_as_it_should() -> None:
 
 
 def test_a_metric_that_is_newer_than_a_run_is_not_known_of_it(tmp_path: Path) -> None:
-    record = {"test": {"protocol": "honest", "caution": "care", "H": 0.5, "S": None}, "seconds": 2}
-    write_json(tmp_path / "metrics.json", record)
-    values, protocol, caution = _read_metrics(tmp_path / "metrics.json")
+    test = {"protocol": "honest", "caution": "care", "H": 0.5, "S": None}
+    write_json(tmp_path / "metrics.json", {"test": test, "seconds": 2})
+    values, record = _read_metrics(tmp_path / "metrics.json")
     known = {name: value for name, value in values.items() if not math.isnan(value)}
     assert known == {"H": 0.5, "seconds": 2.0}
     assert values.keys() == {metric.name for metric in COMPARED}
-    assert (protocol, caution) == ("honest", "care")
+    assert record == test
     write_json(tmp_path / "metrics.json", {"test": {}, "seconds": 2})
     with pytest.raises(
         RunDirectoryError, match=r"metrics\.json: expected the metrics of a run, got a damaged file .*run it"

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 import torch
 
-from rezsl import models
+from rezsl import generators, models
 from rezsl.errors import ArgumentError
 from rezsl.files import import_modules
-from rezsl.models import MODELS, ClosedForm, HasAttention, LinearRegressor, SemanticModel, pool
+from rezsl.models import MODELS, ClosedForm, HasAttention, HasOwnTraining, LinearRegressor, SemanticModel, pool
 from rezsl.semantics import ClassSemantics
 from tests.models.tables import table
 
@@ -22,7 +22,9 @@ def test_a_model_is_made_again_from_its_options_and_state(name: str) -> None:
     torch.testing.assert_close(copy(regions), model(regions), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in MODELS.values() if not issubclass(kind, ClosedForm)])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in MODELS.values() if not issubclass(kind, (ClosedForm, HasOwnTraining))]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
 def test_every_parameter_gets_a_gradient(kind: type[SemanticModel], dtype: torch.dtype) -> None:
     torch.manual_seed(0)
@@ -48,12 +50,15 @@ def test_features_are_one_region(kind: type[SemanticModel]) -> None:
 
 
 def test_every_public_module_is_found_and_every_option_has_a_default_and_a_description() -> None:
-    modules = {module.__name__ for module in import_modules("rezsl.models")}
+    packages = {package.__name__: package for package in (models, generators)}
+    modules = {module.__name__ for package in packages for module in import_modules(package)}
     # Tests of users' own models register others in this process.
     assert {name for kind in MODELS.values() if (name := kind.__module__).startswith("rezsl.")} == modules
     for kind in MODELS.values():
-        assert getattr(models, kind.__name__) is kind
-        assert kind.__name__ in models.__all__
+        package = packages.get(kind.__module__.rpartition(".")[0])
+        if package is not None:
+            assert getattr(package, kind.__name__) is kind
+            assert kind.__name__ in package.__all__
         _, _, *options = list(inspect.signature(kind).parameters.values())
         for option in options:
             assert option.default is not inspect.Parameter.empty, (kind, option)
@@ -77,6 +82,9 @@ def test_every_public_module_is_found_and_every_option_has_a_default_and_a_descr
         ("sync", False, False, False),
         ("cn_zsl", False, False, False),
         ("clip", False, True, False),
+        ("cada_vae", False, False, False),
+        ("clswgan", False, False, False),
+        ("tf_vaegan", False, False, False),
     ],
 )
 def test_what_a_model_can_do_is_asked_of_it(

@@ -53,6 +53,30 @@ def test_what_must_be_known_of_a_models_figures_stands_below_its_table() -> None
     assert "% careful + none: it has seen them." in as_latex(found)
 
 
+def test_runs_that_have_collapsed_are_named_beside_their_row_and_below_the_table() -> None:
+    reasons = {0: "only 'zebra' is recognised", 2: "only 'zebra' is recognised"}
+    rows = (row("base_line", [0.4, 0.4, 0.6]), replace(row("generator", [0.0, 0.6, 0.0]), collapses=reasons))
+    plan = Plan(
+        datasets={"data & co": None}, methods={"base_line": None, "generator": None}, losses={"none": None},
+        seeds=[0, 1, 2], baseline={"method": "base_line", "loss": "none"},
+    )  # fmt: skip
+    found = Comparison(plan, rows, ("honest",), "t")
+    assert "| generator + none (2 of 3 collapsed) |" in as_markdown(found)
+    assert "- Collapsed: data & co, generator + none, seed 0, 2: only 'zebra' is recognised\n" in as_markdown(found)
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(comparison_table(found, "data & co"))
+    assert "(2 of 3 collapsed)" in " ".join(console.export_text().split())
+    lines = list(csv.DictReader(io.StringIO(runs_csv(found))))
+    assert [line["collapse"] for line in lines] == [
+        "",
+        "",
+        "",
+        "only 'zebra' is recognised",
+        "",
+        "only 'zebra' is recognised",
+    ]
+
+
 @pytest.fixture
 def comparison() -> Comparison:
     rows = (

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import rezsl.generators  # noqa: F401 - a saved model may be one of its classes
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Benchmark

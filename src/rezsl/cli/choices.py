@@ -8,6 +8,7 @@ from inspect import isabstract, signature
 from jsonargparse import set_parsing_settings
 from jsonargparse.typing import class_from_function
 
+import rezsl.generators  # noqa: F401 - its models are choices too
 from rezsl.data import READERS, Benchmark
 from rezsl.losses import LOSSES, ClassificationLoss, RegressionLoss
 from rezsl.models import MODELS

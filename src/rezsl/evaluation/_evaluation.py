@@ -80,6 +80,7 @@ class Evaluation:
         derived: whether the model predicts no attributes; the errors in ``error_matrix`` are then those of attributes
             derived from its scores of the seen classes, and no metric of this evaluation has them.
         caution: what readers must know of the model's figures, such as what :class:`rezsl.models.SemanticModel` says.
+        failure: what went wrong in the training of the model, see there.
     """
 
     t1: float
@@ -100,6 +101,7 @@ class Evaluation:
     false_accept: float = math.nan
     derived: bool = False
     caution: str = ""
+    failure: str = ""
 
     @property
     def has_seen(self) -> bool:
@@ -114,7 +116,7 @@ class Evaluation:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that limit what the metrics mean."""
-        notes = [self.caution] if self.caution else []
+        notes = [*([self.caution] if self.caution else []), *self.collapse]
         if sum(not seen for seen in self.is_seen) == 1:
             notes.append("there are test images of one unseen class, so T1 is 100 % by construction")
         if not self.has_seen:
@@ -126,6 +128,26 @@ class Evaluation:
                 "classes alone, --gamma sets another γ, and more classes with photos make its choice safer"
             )
         return tuple(notes)
+
+    @property
+    def collapse(self) -> tuple[str, ...]:
+        """Signs that the model has collapsed, which is the normal failure of generators; empty for a sound model.
+
+        They are a failed training, at most one unseen class that is ever recognised among the unseen ones, and an H of
+        0 although one of S and U is not 0.
+        """
+        found = [self.failure] if self.failure else []
+        recognised = [name for name, accuracy in self.unseen_class_accuracy.items() if accuracy > 0]
+        count, point = len(self.unseen_class_accuracy), self.point
+        if count > 1 and len(recognised) < 2:
+            which = f"only {recognised[0]!r}" if recognised else "none"
+            found.append(f"the model may have collapsed: of {count} unseen classes {which} is ever recognised")
+        if self.has_seen and self.has_unseen and point.harmonic_mean == 0 < max(point.seen, point.unseen):
+            found.append(
+                f"the model may have collapsed: H is 0, with S at {100 * point.seen:.1f} % and U at "
+                f"{100 * point.unseen:.1f} %"
+            )
+        return tuple(found)
 
     @property
     def false_reject_seen(self) -> float:
@@ -182,6 +204,7 @@ class Evaluation:
             {
                 "protocol": self.protocol,
                 "caution": self.caution,
+                "collapse": self.collapse,
                 **self.metrics(),
                 "class_accuracy": dict(zip(self.classes, self.class_accuracy.tolist(), strict=True)),
                 "unseen_class_accuracy": self.unseen_class_accuracy,

@@ -245,5 +245,6 @@ def evaluate_samples(
         evaluator.update(part, rows)
     measured = strangeness if model.familiarity is not None else None
     samples = evaluator.samples(predictions, labels, model.scale, batch_size, model.temperature, measured)
-    caution = "; ".join(filter(None, [model.network.caution, "" if model.network.predicts_attributes else INDIRECT]))
-    return replace(evaluator.result(model.gamma), protocol=model.protocol, samples=samples, caution=caution)
+    result, network = evaluator.result(model.gamma), model.network
+    caution = "; ".join(filter(None, [network.caution, "" if network.predicts_attributes else INDIRECT]))
+    return replace(result, protocol=model.protocol, samples=samples, caution=caution, failure=network.failure)

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Literal
+from typing import Any, Literal
 
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder
@@ -34,11 +34,13 @@ class Row(Cell):
         runs: metrics of each finished run, by seed.
         failures: by seed, the reason why a run is missing.
         caution: what readers must know of the model's figures; empty where there is nothing.
+        collapses: by seed, the signs that a finished run has collapsed, see :attr:`rezsl.Evaluation.collapse`.
     """
 
     runs: dict[int, dict[str, float]]
     failures: dict[int, str]
     caution: str = ""
+    collapses: dict[int, str] = field(default_factory=dict)
 
     def values(self, metric: str) -> list[float]:
         """Return a metric of every finished run; undefined values (NaN) are left out."""
@@ -146,20 +148,23 @@ def collect(folder: Folder, failures: Mapping[str, str], test: PairedTest = "t")
     """Read the records of all runs; a damaged one is a :class:`RunDirectoryError`, which names it."""
     rows, protocols, plan = [], set(), folder.plan
     for cell in plan.cells:
-        runs, missing, caution = {}, {}, ""
+        runs, missing, collapses, caution = {}, {}, {}, ""
         for seed in plan.seeds:
             job = folder.run_job(cell, seed)
             if job.is_finished:
-                runs[seed], protocol, caution = _read_metrics(job.finished)
-                protocols.add(protocol)
+                runs[seed], record = _read_metrics(job.finished)
+                protocols.add(record["protocol"])
+                caution = str(record.get("caution", ""))
+                if record.get("collapse"):
+                    collapses[seed] = "; ".join(record["collapse"])
             else:
                 missing[seed] = failures.get(job.name, "not run")
-        rows.append(Row(**vars(cell), runs=runs, failures=missing, caution=caution))
+        rows.append(Row(**vars(cell), runs=runs, failures=missing, caution=caution, collapses=collapses))
     return Comparison(plan, tuple(rows), tuple(sorted(protocols)), test)
 
 
-def _read_metrics(path: Path) -> tuple[dict[str, float], str, str]:
-    """Read the metrics of a run, its protocol and its caution; a metric that is newer than the run is NaN."""
+def _read_metrics(path: Path) -> tuple[dict[str, float], dict[str, Any]]:
+    """Read the metrics of a run, and the whole record of its test; a metric that is newer than the run is NaN."""
     described, remedy = "the metrics of a run", "run it again"
     record = read_json(path, RunDirectoryError, described, remedy)
     with reading(path, described, RunDirectoryError, remedy):
@@ -172,4 +177,4 @@ def _read_metrics(path: Path) -> tuple[dict[str, float], str, str]:
             metric.name: metric.read(record) if metric.source == "run" else test.get(metric.name) for metric in COMPARED
         }
         metrics = {name: math.nan if value is None else float(value) for name, value in values.items()}
-        return metrics, str(test["protocol"]), str(test.get("caution", ""))
+        return metrics, {**test, "protocol": str(test["protocol"])}

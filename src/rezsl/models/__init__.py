@@ -3,7 +3,15 @@
 from typing import TYPE_CHECKING
 
 from rezsl.files import import_modules
-from rezsl.models._semantic_model import MODELS, ClosedForm, HasAttention, SemanticModel, TrainingOutput, pool
+from rezsl.models._semantic_model import (
+    MODELS,
+    ClosedForm,
+    HasAttention,
+    HasOwnTraining,
+    SemanticModel,
+    TrainingOutput,
+    pool,
+)
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
     from rezsl.models.apn import APN as APN
@@ -21,7 +29,7 @@ if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop be
     from rezsl.models.mlp import SmoothedRegressor as SmoothedRegressor
     from rezsl.models.phantom import SYNC as SYNC
 
-__all__ = ["MODELS", "ClosedForm", "HasAttention", "SemanticModel", "TrainingOutput", "pool"]
+__all__ = ["MODELS", "ClosedForm", "HasAttention", "HasOwnTraining", "SemanticModel", "TrainingOutput", "pool"]
 
 import_modules(__name__)
 globals().update({model.__name__: model for model in MODELS.values()})

@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -54,6 +54,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
             this attribute.
         scaled_features: whether features, and regions of a store, are centered and scaled before they reach the model.
         caution: what readers of the model's figures must know, as a part of a sentence; every record and table has it.
+        failure: what went wrong in the training of this model, as a part of a sentence; every record and table has it.
         slow_parts: names of the layers and parameters that learn at a fraction of the learning rate.
         readout_parts: names of those of the last layer, which training in two stages trains again.
     """
@@ -63,6 +64,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
     scores_are_cosines: ClassVar[bool] = True
     scaled_features: bool = True
     caution: ClassVar[str] = ""
+    failure: str = ""
     slow_parts: ClassVar[tuple[str, ...]] = ()
     readout_parts: ClassVar[tuple[str, ...]] = ()
 
@@ -157,6 +159,33 @@ class ClosedForm(Protocol):
         Args:
             batches: regions ``[B, …, D]`` (or features) and labels ``[B]`` of all training samples; iterated once.
             class_semantics: attributes of the K training classes, ``[K, S]``; labels are rows of it.
+        """
+
+
+@runtime_checkable
+class HasOwnTraining(Protocol):
+    """A model with losses and optimizers of its own, which :func:`rezsl.fit` trains on features.
+
+    The settings of the training that apply are ``max_epochs``, ``patience``, ``seed``, ``accelerator`` and those of the
+    protocol.
+    """
+
+    def train_epochs(
+        self, features: Float[Tensor, "N D"], labels: Int[Tensor, "N"], class_semantics: ClassMatrix, max_epochs: int
+    ) -> Iterator[Mapping[str, float]]:
+        """Train anew, and after each epoch, when the model can score classes, yield its losses.
+
+        The caller ends the training by asking for no further epoch. Random numbers are those of PyTorch's global
+        generators, which are seeded before each epoch.
+
+        Args:
+            features: features of all training samples, ``[N, D]``.
+            labels: rows of the class semantics, ``[N]``.
+            class_semantics: attributes of the K training classes, ``[K, S]``.
+            max_epochs: the epochs that schedules are laid over, and the most that are yielded.
+
+        Yields:
+            The mean of each loss over the epoch; one is named ``total``.
         """
 
 

@@ -53,7 +53,8 @@ def headlines(analysis: Analysis) -> list[Headline]:
 
 def warnings(analysis: Analysis) -> list[str]:
     """Return sentences that a reader must have read before the numbers."""
-    caution = [f"{analysis.caution[0].upper()}{analysis.caution[1:]}."] if analysis.caution else []
+    parts = [*([analysis.caution] if analysis.caution else []), *analysis.collapse]
+    caution = [f"{part[0].upper()}{part[1:]}." for part in parts]
     if analysis.protocol != "oracle":
         return caution
     if analysis.t1_oracle is None:

@@ -116,8 +116,9 @@ def comparison_table(comparison: Comparison, dataset: str) -> Table:
         title = metric.title.replace(" ", "\n").replace("_", "\n_")  # so that all columns fit into 80
         table.add_column(title, justify="right", no_wrap=True)
     for row, cells in _rows(comparison, dataset):
-        missing = f" [dim]{_missing_runs(row)}[/dim]" if row.failures else ""
-        table.add_row(escape(row.name) + missing, *(_terminal_cell(cell) if row.runs else "–" for cell in cells))
+        remark = _remark(row)
+        remark = f" [dim]{remark}[/dim]" if remark else ""
+        table.add_row(escape(row.name) + remark, *(_terminal_cell(cell) if row.runs else "–" for cell in cells))
     return table
 
 
@@ -175,8 +176,9 @@ def runs_csv(comparison: Comparison) -> str:
         for seed in comparison.plan.seeds:
             run = row.runs.get(seed)
             values = [_raw(run[name]) if run is not None else "" for name in names]
-            lines.append([row.dataset, row.method, row.loss, seed, *values, row.failures.get(seed, "")])
-    return csv_text(["dataset", "method", "loss", "seed", *names, "failure"], lines)
+            reasons = (row.failures.get(seed, ""), row.collapses.get(seed, ""))
+            lines.append([row.dataset, row.method, row.loss, seed, *values, *reasons])
+    return csv_text(["dataset", "method", "loss", "seed", *names, "failure", "collapse"], lines)
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -198,7 +200,8 @@ def notes(comparison: Comparison) -> list[str]:
         f"Bold: the best mean of a data set, where it differs from the second best by more than chance (the same test, "
         f"p < {CHANCE:g}); never below {LEAST_PAIRS} seeds in common.",
         *dict.fromkeys(f"{row.name}: {row.caution}." for row in comparison.rows if row.caution),
-        *_failures(comparison),
+        *_by_reason("Collapsed", comparison, lambda row: row.collapses),
+        *_by_reason("Failed", comparison, lambda row: row.failures),
     ]
 
 
@@ -214,12 +217,13 @@ def _searched(comparison: Comparison) -> str:
     )
 
 
-def _failures(comparison: Comparison) -> Iterator[str]:
-    """Yield a sentence per row and reason for which runs are missing."""
+def _by_reason(what: str, comparison: Comparison, of: Callable[[Row], dict[int, str]]) -> Iterator[str]:
+    """Yield a sentence per row and reason for which runs are missing or have collapsed."""
     for row in comparison.rows:
-        for reason in dict.fromkeys(row.failures.values()):
-            seeds = ", ".join(str(seed) for seed, other in row.failures.items() if other == reason)
-            yield f"Failed: {row.dataset}, {row.name}, seed {seeds}: {reason}"
+        reasons = of(row)
+        for reason in dict.fromkeys(reasons.values()):
+            seeds = ", ".join(str(seed) for seed, other in reasons.items() if other == reason)
+            yield f"{what}: {row.dataset}, {row.name}, seed {seeds}: {reason}"
 
 
 def _rows(comparison: Comparison, dataset: str) -> Iterator[tuple[Row, list[Cell]]]:
@@ -248,14 +252,18 @@ def _written_rows(
 ) -> Iterator[list[str]]:
     """Yield the texts of each row: its name, its cells, and p of the tested metrics."""
     for row, cells in _rows(comparison, dataset):
-        name = escaped(f"{row.name} {_missing_runs(row)}".strip())
+        name = escaped(f"{row.name} {_remark(row)}".strip())
         yield [name, *map(show, cells), *(escaped(cell.p) for cell in cells if cell.metric.tested)]
 
 
-def _missing_runs(row: Row) -> str:
-    """Return the text in brackets beside the name of a row with runs that have not finished."""
+def _remark(row: Row) -> str:
+    """Return the text in brackets beside the name of a row with runs that have not finished or have collapsed."""
     count = len(row.runs)
-    return "" if not row.failures else f"({count} of {count + len(row.failures)} seeds)" if count else "(failed)"
+    if row.failures and not count:
+        return "(failed)"
+    parts = [f"{count} of {count + len(row.failures)} seeds"] if row.failures else []
+    parts += [f"{len(row.collapses)} of {count} collapsed"] if row.collapses else []
+    return f"({', '.join(parts)})" if parts else ""
 
 
 def _terminal_cell(cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""One stage of a training: epochs of batches, from a fresh classifier to its averaged weights, or a closed form."""
+"""One stage of a training: epochs of batches, from a fresh classifier to its averaged weights."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,19 +14,19 @@ from torch.utils.data import DataLoader
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, ImageFormat
-from rezsl.errors import ArgumentError, DivergenceError, name_some
+from rezsl.errors import DivergenceError, name_some
 from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.losses import ObjectiveTerms, RRTLoss
-from rezsl.models import ClosedForm
 from rezsl.regions import ImageBackbone
 from rezsl.training._assembly import Batch, BatchesOf, load_batches
+from rezsl.training._own_training import has_own_training, train_on_features
 from rezsl.training._recording import restore_training, save_training
 from rezsl.training._step import TrainingStep, prepare_epoch, seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
 
-ROWS, VALIDATION_BATCH = 4096, 256
+VALIDATION_BATCH = 256
 
 Validation = tuple[Int[Tensor, "K"], Int[Tensor, "L"]]
 """Held-out samples of training classes, and samples of validation classes."""
@@ -41,7 +41,7 @@ def train_stage(
     callbacks: Sequence[Callback] = (),
     checkpoint: Path | None = None,
 ) -> None:
-    """Train the stage's classifier in place, by gradient descent or in closed form.
+    """Train the stage's classifier in place, by gradient descent, or in the way of its own that a model has.
 
     Args:
         stage: the name, the number of epochs, and a fresh classifier whose seen classes are those of ``index``.
@@ -61,13 +61,8 @@ def train_stage(
     classifier, held_out, unseen = stage.classifier, index[:0], None
     if validation is not None:
         held_out, unseen = torch.cat(validation), benchmark.class_names(validation[1])
-    if isinstance(classifier.network, ClosedForm):
-        if training.mixup not in ("auto", 0.0):
-            name = type(classifier.network).__name__
-            raise ArgumentError(
-                f"mixup: expected 0 with {name}, which is solved for, got {training.mixup}; set it to 0"
-            )
-        _solve(stage, benchmark, index, held_out, unseen, callbacks)
+    if has_own_training(classifier):
+        train_on_features(stage, benchmark, index, training, held_out, unseen, callbacks)
         return
     step = TrainingStep(classifier, benchmark, index, training)
     fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
@@ -223,45 +218,3 @@ def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the learning rate of each group of parameters to a multiple of its highest one."""
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * factor
-
-
-@torch.no_grad()
-def _solve(
-    stage: Stage,
-    benchmark: Benchmark,
-    index: Tensor,
-    held_out: Tensor,
-    unseen: Sequence[str] | None,
-    callbacks: Sequence[Callback],
-) -> None:
-    """Solve for the weights of a model in closed form, which counts as one epoch."""
-    classifier, network, started = stage.classifier.eval(), stage.classifier.network, time.perf_counter()
-    assert isinstance(network, ClosedForm)
-    if benchmark.kind == "images":
-        raise ArgumentError(
-            f"model: {type(network).__name__} is solved for on features, which nothing trains here; expected features "
-            f"or regions, got images; extract regions with a pretrained backbone first"
-        )
-    for callback in callbacks:
-        callback.on_training_start(stage)
-    rows = benchmark.labels[index].unique()
-    positions = torch.searchsorted(rows, benchmark.labels[index])
-    read = classifier.input_format.read
-    batches = (
-        (classifier.backbone(read(benchmark.inputs, part)), labels)
-        for part, labels in zip(index.split(ROWS), positions.split(ROWS), strict=True)
-    )
-    network.solve(batches, benchmark.semantics.values[rows])
-    validation, evaluator = None, _evaluator(classifier, unseen)
-    if evaluator is not None:
-        predictions = classifier.examine(benchmark.inputs, ROWS, held_out)[0]
-        for part, labels in zip(predictions.split(ROWS), benchmark.labels[held_out].split(ROWS), strict=True):
-            evaluator.update(part, labels)
-        samples = evaluator.samples(predictions, benchmark.labels[held_out], classifier.scale, ROWS)
-        validation = replace(evaluator.result(), samples=samples)
-    stage.epoch = 1
-    record = EpochRecord(1, time.perf_counter() - started, learning_rate=0.0, validation=validation)
-    for callback in callbacks:
-        callback.on_epoch_end(stage, record)
-    for callback in callbacks:
-        callback.on_training_end(stage)

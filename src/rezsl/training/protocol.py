@@ -27,6 +27,7 @@ from rezsl.training._assembly import (
     with_regions,
     with_word_vectors,
 )
+from rezsl.training._own_training import has_own_training
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
 from rezsl.training.calibration import Calibration, calibrate, set_calibration, validate
 from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
@@ -227,7 +228,7 @@ def _label(fold: int, folds: int, candidate: Training, training: Training) -> st
 def _applies(candidate: Training, plainest: ZeroShotClassifier) -> bool:
     """Return whether settings that the selection may choose make sense for the model and the loss."""
     keeps_errors = getattr(candidate.loss, "memory", "batch") != "batch"
-    mixes = bool(candidate.mixup) and (isinstance(plainest.network, ClosedForm) or keeps_errors)
+    mixes = bool(candidate.mixup) and (has_own_training(plainest) or keeps_errors)
     return not mixes and (plainest.network.scores_are_cosines or not candidate.centered)
 
 
