@@ -303,7 +303,11 @@ def read_npz(
     with reading(path, expected, error, remedy), path.open("rb") as stream:
         check_array_file(stream, path, error, remedy)
         content = np.load(stream, allow_pickle=False)
-        return {"arr_0": content} if isinstance(content, np.ndarray) else dict(content.items())
+        arrays = {"arr_0": content} if isinstance(content, np.ndarray) else dict(content.items())
+        others = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+        if others:
+            raise ValueError(f"{others[0]!r} is no array")
+        return arrays
 
 
 def tensor_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:

@@ -146,8 +146,8 @@ def check_array_file(stream: BufferedIOBase, path: Path, error: type[RezslError]
 
 
 def _check_array(stream: BufferedIOBase, place: str, size: int, error: type[RezslError], remedy: str) -> None:
-    if stream.read(6) != b"\x93NUMPY":
-        raise error(f"{place}: expected arrays of NumPy, got something else; {remedy}")
+    if stream.read(6) != b"\x93NUMPY":  # the reader of the file says what it expects instead
+        return
     version = tuple(stream.read(2))
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in read_header:  # an array of named fields, or a damaged file

@@ -106,7 +106,10 @@ def test_the_end_is_reported_after_an_error(features: Benchmark) -> None:
 def test_a_model_in_closed_form_has_one_epoch(features: Benchmark) -> None:
     recorder = Recorder()
     fit(features, recorder, model=ESZSL)
-    assert recorder.calls == ["select from 0", "end 1", "select at 1", "refit from 0", "end 1", "refit at 1"]
+    assert recorder.calls == [
+        *("select from 0", "start 0", "end 1", "start 1", "select at 1"),
+        *("refit from 0", "start 0", "end 1", "refit at 1"),
+    ]
     assert recorder.records[0].metrics["H"] == recorder.records[0].validation.oracle.harmonic_mean  # type: ignore[union-attr]
 
 

@@ -77,7 +77,7 @@ def warm_up(progress: float, begin: float, end: float) -> float:
 
     CADA-VAE raises the weights of its terms in this way. All arguments are shares of the training in [0, 1].
 
-    >>> [warm_up(progress, 0.2, 0.6) for progress in (0.1, 0.4, 0.9)]
+    >>> [warm_up(progress, 0.0, 0.5) for progress in (0.0, 0.25, 0.9)]
     [0.0, 0.5, 1.0]
     """
     if progress >= end:
