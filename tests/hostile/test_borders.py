@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.progress import Progress
 from rich.table import Table
 
 from rezsl.cli._output import printable_output
@@ -57,6 +58,21 @@ def test_the_colours_of_tables_stay(monkeypatch: pytest.MonkeyPatch) -> None:
         Terminal(force_terminal=True, color_system="standard").print("[red]cat\x1b[2J")
     assert "\x1b[31mcat" in out.getvalue()
     assert "\x1b[2J" not in out.getvalue()
+
+
+def test_progress_bars_move_the_cursor_and_texts_beside_them_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := Screen())
+    monkeypatch.setattr(sys, "stderr", err := Screen())
+    with printable_output():
+        terminal = Terminal(stderr=True, force_terminal=True, color_system=None, width=60)
+        with Progress(console=terminal, auto_refresh=False) as bar:
+            bar.add_task("images \x1b[2J", total=2)
+            sys.stderr.write("cat\x1b[2Jdog\n")
+            bar.refresh()
+    assert "\x1b[2K" in err.getvalue()
+    assert "\x1b[2J" not in err.getvalue() + out.getvalue()
+    assert "catdog" in err.getvalue()  # rich drops escapes of what is printed beside a bar
+    assert "\\x1b[2K" not in err.getvalue()
 
 
 def test_pipes_receive_texts_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
