@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import rezsl
 from rezsl.classifier import ZeroShotClassifier, load_model, save_model
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
@@ -17,7 +18,7 @@ from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler, ScaledImageBackbone, small_resnet
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Batches, Training, fit
-from rezsl.training.calibration import Validated, ValidatedKind, calibrate
+from rezsl.training.calibration import KEPT, Validated, ValidatedKind, calibrate
 
 QUICK = Training(max_epochs=3, batches=Batches(ways=4, shots=4, per_epoch=6), accelerator="cpu")
 
@@ -55,6 +56,38 @@ def test_the_calibration_rests_on_no_test_image(features: Benchmark, fitted: Zer
     other = fit(replace(features, inputs=inputs), training=QUICK, progress=False).model
     assert other.temperature == fitted.temperature
     torch.testing.assert_close(other.examine(foreign()), fitted.examine(foreign()), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("few", [1, 6])
+def test_gamma_keeps_a_share_of_seen_images_where_validation_classes_are_few(
+    features: Benchmark, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(rezsl.training.callbacks, "FEW_CLASSES", few)
+    result = fit(features, training=QUICK, progress=False)
+    model, index = result.model, features.split.trainval
+    if few == 1:
+        assert model.gamma == result.choice.gamma
+        return
+    scores = model.class_scores(model.examine(features.inputs, index=index)[0], model.class_vectors(model.semantics))
+    names = features.semantics.classes
+    seen = [column for column, name in enumerate(names) if name in model.seen_classes]
+    new = [column for column, name in enumerate(names) if name not in model.seen_classes]
+
+    def kept(gamma: float) -> float:
+        """The mean over classes of the share of images that are right among all classes, in loops."""
+        shares = []
+        for label in seen:
+            rows = [
+                row for row, own in zip(scores.tolist(), features.labels[index].tolist(), strict=True) if own == label
+            ]
+            right = [
+                max(seen, key=row.__getitem__) == label and row[label] - gamma > max(row[column] for column in new)
+                for row in rows
+            ]
+            shares.append(sum(right) / len(right))
+        return sum(shares) / len(shares)
+
+    assert kept(model.gamma - 1e-6) >= KEPT * kept(-1e9) > kept(model.gamma + 1e-6)
 
 
 def test_probabilities_are_those_of_the_temperature(features: Benchmark, fitted: ZeroShotClassifier) -> None:

@@ -46,30 +46,23 @@ def test_the_average_of_curves_is_the_mean_at_every_gamma(generator: torch.Gener
     assert alone.best() == curves[0].best()
 
 
-@pytest.mark.parametrize("unseen_classes", [4, 5])
-def test_folds_choose_the_epoch_and_gamma_that_are_best_for_all(
-    generator: torch.Generator, unseen_classes: int
-) -> None:
+def test_folds_choose_the_epoch_and_gamma_that_are_best_for_all(generator: torch.Generator) -> None:
     folds = [BestEpoch(patience=9) for _ in range(2)]
     for fold, epochs in zip(folds, (3, 2), strict=True):
         for epoch in range(1, epochs + 1):
             fold.curves.append(random_curve(generator))
-            fold.epochs.append(Choice(epoch, 0.0, 0.5 + 0.1 * epoch, 0.0, 0.0, 0.0, unseen_classes))
+            fold.epochs.append(Choice(epoch, 0.0, 0.5 + 0.1 * epoch, 0.0, 0.0, 0.0, 4))
     choice = choice_over(folds, highest=False)
     best = {}
     for epoch in range(2):
         curve = average_curves([fold.curves[epoch] for fold in folds])
-        kept = max(
-            float(end) for end, seen in zip(curve.gamma[1:], curve.seen, strict=False) if seen >= 0.6 * curve.seen[0]
-        )
-        few = unseen_classes < 5
-        best[epoch] = curve.at((curve.best().gamma + kept) / 2) if few else curve.best()
+        best[epoch] = curve.best()
     expected = max(best, key=lambda epoch: best[epoch].harmonic_mean)
     assert choice.epochs == expected + 1
     assert choice.gamma == best[expected].gamma
     assert choice.harmonic_mean == pytest.approx(best[expected].harmonic_mean)
     assert choice.t1 == pytest.approx(0.5 + 0.1 * choice.epochs)
-    assert (choice.folds, choice.unseen_classes) == (2, 2 * unseen_classes)
+    assert (choice.folds, choice.unseen_classes) == (2, 8)
 
 
 @pytest.mark.parametrize("folds", [2, 3, 20])

@@ -22,7 +22,7 @@ from rezsl.files import write_atomically
 from rezsl.report import refusals, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.semantics import examine
 from rezsl.terminal import Terminal
-from rezsl.training import FitResult, RunDirectory, Training, fit, next_run_directory
+from rezsl.training import FEW_CLASSES, KEPT, FitResult, RunDirectory, Training, fit, next_run_directory
 
 OWN = ("config", "report")
 """Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
@@ -115,6 +115,11 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
         f"(there T1 {100 * choice.t1:.1f} %, H {100 * choice.harmonic_mean:.1f} ± {100 * choice.standard_error:.1f} %)",
         *(f"  note: {note}" for note in choice.notes),
     )
+    if result.model.gamma != choice.gamma:
+        show(
+            f"γ = {result.model.gamma:.2f} for the classes without training images, because a fold has fewer than "
+            f"{FEW_CLASSES} validation classes: it keeps {100 * KEPT:.0f} % of the right training images right"
+        )
     if choice.t1_oracle is not None:
         show(
             f"highest T1 of any epoch: {100 * choice.t1_oracle:.1f} % after epoch {choice.t1_oracle_epoch} (T1_oracle, "

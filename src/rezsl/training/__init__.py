@@ -7,7 +7,8 @@ with needs("train", "training"):
     import rich  # noqa: F401 - the modules below need it
 
 from rezsl.training._assembly import SMALL_PIXELS, with_word_vectors
-from rezsl.training.callbacks import FEW_CLASSES, KEPT, Callback, Choice, EpochRecord, Logger, Stage
+from rezsl.training.calibration import KEPT
+from rezsl.training.callbacks import FEW_CLASSES, Callback, Choice, EpochRecord, Logger, Stage
 from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
 from rezsl.training.protocol import (

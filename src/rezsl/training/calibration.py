@@ -11,9 +11,14 @@ from rezsl.classifier import Familiarity, ZeroShotClassifier
 from rezsl.data import Benchmark, SelectionSplit
 from rezsl.functional.familiarity import FeatureDistribution, Limit, distance, fit_distribution, fit_limit
 from rezsl.functional.recognition import fit_temperature
+from rezsl.functional.scoring import curve_from_margins, seen_unseen_margins
 
 MOST_IMAGES = 4096
-"""The most training images by which their distribution is estimated; they are spread evenly over all of them."""
+"""The most training images by which their distribution and their margins are estimated, spread evenly over all."""
+
+
+KEPT = 0.8
+"""The share of right training images that stays right at the γ of :func:`gamma_keeping_seen` (see docs/results.md)."""
 
 
 class Calibration(NamedTuple):
@@ -125,7 +130,35 @@ def set_calibration(
 @torch.no_grad()
 def reference_of(classifier: ZeroShotClassifier, benchmark: Benchmark, index: Int[Tensor, "N"]) -> FeatureDistribution:
     """Return the distribution of the features of training images."""
-    if len(index) > MOST_IMAGES:
-        index = index[torch.linspace(0, len(index) - 1, MOST_IMAGES, dtype=torch.float64).round().long()]
-    batches = classifier.describe(benchmark.inputs, index=index)
+    batches = classifier.describe(benchmark.inputs, index=_spread(index))
     return fit_distribution(torch.cat([features.cpu() for _, features in batches]))
+
+
+@torch.no_grad()
+def gamma_keeping_seen(classifier: ZeroShotClassifier, benchmark: Benchmark, index: Int[Tensor, "N"]) -> float:
+    """Return the γ at which the share :data:`KEPT` of the right training images stays right against the new classes.
+
+    The new classes are those of the table without training images. Only their descriptions are used, so this γ rests
+    on no validation class.
+
+    Args:
+        classifier: the classifier, trained on the images ``index``.
+        benchmark: the images, and the table with seen and new classes.
+        index: the training images.
+    """
+    semantics = benchmark.semantics
+    is_seen = torch.tensor([name in set(classifier.seen_classes) for name in semantics.classes])
+    index = _spread(index)
+    scores = classifier.class_scores(
+        classifier.examine(benchmark.inputs, index=index)[0], classifier.class_vectors(semantics)
+    )
+    labels = benchmark.labels[index]
+    margin, right = seen_unseen_margins(scores, labels, is_seen)
+    return curve_from_margins(margin, right, labels, is_seen).keeping(KEPT)
+
+
+def _spread(index: Int[Tensor, "N"]) -> Int[Tensor, "M"]:
+    """Return at most :data:`MOST_IMAGES` images, spread evenly over all of them."""
+    if len(index) <= MOST_IMAGES:
+        return index
+    return index[torch.linspace(0, len(index) - 1, MOST_IMAGES, dtype=torch.float64).round().long()]

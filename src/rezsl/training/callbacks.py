@@ -9,11 +9,7 @@ from rezsl.evaluation import Evaluation
 from rezsl.functional import SeenUnseenCurve
 
 FEW_CLASSES = 5
-"""The least number of validation classes on which γ can rest: with fewer, it differs widely from draw to draw."""
-
-
-KEPT = 0.6
-"""The share of right seen images that stays right at the γ with which the best one of several folds is averaged."""
+"""The least number of validation classes per fold on which γ can rest: with fewer, it differs widely between draws."""
 
 
 @dataclass
@@ -115,7 +111,8 @@ class Choice:
 
     Attributes:
         epochs: number of epochs to train for.
-        gamma: γ of calibrated stacking, the best at that epoch.
+        gamma: γ of calibrated stacking, the best at that epoch. The classifier has another one where γ cannot rest on
+            the validation classes, see :func:`rezsl.fit`.
         t1: validation T1.
         harmonic_mean: validation H, at that γ.
         standard_error: of that H, over classes.
@@ -172,15 +169,8 @@ class Choice:
 
     @classmethod
     def over(cls, folds: Sequence["Choice"], curve: SeenUnseenCurve) -> "Choice":
-        """Return the choice of one epoch over class folds and the average of their curves.
-
-        Where a fold has fewer than :data:`FEW_CLASSES` validation classes, the best γ differs widely from draw to draw.
-        So it is averaged there with the γ at which a share of :data:`KEPT` of the held-out seen images that are right
-        stays right, which does not rest on the few classes (see docs/results.md).
-        """
+        """Return the choice of one epoch over class folds and the average of their curves."""
         point, count = curve.best(), len(folds)
-        if min(fold.unseen_classes for fold in folds) < FEW_CLASSES:
-            point = curve.at((point.gamma + curve.keeping(KEPT)) / 2)
         return cls(
             epochs=folds[0].epochs,
             gamma=point.gamma,
@@ -207,13 +197,18 @@ class Choice:
         return ", ".join(parts)
 
     @property
+    def rests_on_few_classes(self) -> bool:
+        """Whether a fold has fewer than :data:`FEW_CLASSES` validation classes, on average."""
+        return self.unseen_classes < FEW_CLASSES * self.folds
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences that a reader of these metrics should bear in mind."""
         if self.unseen_classes >= FEW_CLASSES:
             return ()
         if self.unseen_classes > 1:
             return (
-                f"the choice of epochs and γ rests on {self.unseen_classes} validation classes, so γ can fit new "
+                f"the choice of epochs rests on {self.unseen_classes} validation classes, so epochs and γ can fit new "
                 f"classes badly; give images of more classes, and see --gamma and --unseen-only of rezsl predict",
             )
         return (

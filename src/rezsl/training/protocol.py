@@ -29,7 +29,7 @@ from rezsl.training._assembly import (
 )
 from rezsl.training._own_training import has_own_training
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
-from rezsl.training.calibration import Calibration, calibrate, set_calibration, validate
+from rezsl.training.calibration import Calibration, calibrate, gamma_keeping_seen, set_calibration, validate
 from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
@@ -44,7 +44,7 @@ class FitResult:
     """What :func:`fit` returns.
 
     Attributes:
-        model: the classifier, trained on all seen classes, with the γ that was selected.
+        model: the classifier, trained on all seen classes.
         choice: the number of epochs and γ that the selection stage chose, with its validation metrics.
         test: the metrics on the test images; None where there are no test images of unseen classes. Without test images
             of seen classes it has T1 and U; S, H and the area are NaN.
@@ -77,7 +77,9 @@ def fit(
        images of the training classes; the last epoch whose H is within one standard error of the highest gives the
        number of epochs and γ. Where there are few validation classes, this is done for several class folds, and where
        settings of ``training`` are left to the selection, for each of them; see :class:`Training`.
-    2. Refit: train a fresh model on all seen classes for that number of epochs.
+    2. Refit: train a fresh model on all seen classes for that number of epochs. With fewer than
+       :data:`rezsl.training.FEW_CLASSES` validation classes per fold, γ is now the one at which the share
+       :data:`rezsl.training.KEPT` of its training images stays right against the descriptions of the new classes.
     3. Test: score it once on the test images, at that γ.
 
     Nothing is chosen on test images. Two runs with equal arguments on one CPU give equal weights, and the caller's
@@ -244,7 +246,7 @@ def choice_over(folds: Sequence[BestEpoch], highest: bool) -> Choice:
 
 
 def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
-    """Train the final classifier on all seen classes, for the chosen number of epochs and with the chosen γ.
+    """Train the final classifier on all seen classes, for the chosen number of epochs and with γ as in :func:`fit`.
 
     The temperature of its probabilities and the limit beyond which it refuses an input are those of the choice, too.
     The learning-rate schedule is laid over ``training.max_epochs``, as in the selection.
@@ -258,12 +260,11 @@ def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     settled = replace(plainest, centered=choice.centered, mixup=choice.mixup)
     index = setup.data.split.trainval
     classifier = train_classifier(setup, "refit", index, choice.epochs, gamma=choice.gamma, settled=settled)
-    set_calibration(
-        classifier,
-        in_memory(setup.data, classifier.input_format, setup.training),
-        index,
-        Calibration(choice.temperature, choice.distance_weight, choice.score_weight, choice.limit),
-    )
+    images = in_memory(setup.data, classifier.input_format, setup.training)
+    calibration = Calibration(choice.temperature, choice.distance_weight, choice.score_weight, choice.limit)
+    set_calibration(classifier, images, index, calibration)
+    if choice.rests_on_few_classes and setup.training.protocol == "honest":
+        classifier.gamma = gamma_keeping_seen(classifier, images, index)
     return classifier
 
 
