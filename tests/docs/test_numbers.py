@@ -21,6 +21,8 @@ WORDS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight")
         ("docs/how-to/backbones.md", f"of at most {SMALL_PIXELS} pixels"),
         ("docs/how-to/own-data.md", f"The limit keeps {100 * KEPT_SHARE:.0f} % of those that are recognised"),
         ("docs/how-to/own-data.md", f"{100 * KEPT:.0f} % of the right training photos stay right"),
+        ("docs/mathematics.md", f"is still {100 * KEPT:.0f} % of its highest value"),
+        ("docs/mathematics.md", f"With fewer than {WORDS[FEW_CLASSES]} validation classes per fold"),
         ("docs/how-to/own-data.md", f"with fewer than {WORDS[FEW_CLASSES]} validation classes"),
         ("docs/how-to/own-data.md", f"{WORDS[AUTO_FOLDS].capitalize()} class folds"),
     ],

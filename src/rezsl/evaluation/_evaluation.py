@@ -59,7 +59,7 @@ class Evaluation:
 
     Attributes:
         t1: accuracy of unseen samples among the unseen classes only.
-        point: S, U and H among all classes, at the γ of the model, which was chosen on validation classes; during
+        point: S, U and H among all classes, at the γ of the model, which was chosen without test images; during
             validation itself, at the γ that is best on the validation samples.
         oracle: the same at the γ that is best on these very samples. Published tables report this one; it is
             optimistic, because the test classes determine γ.
@@ -123,7 +123,7 @@ class Evaluation:
             notes.append("there are no test images of seen classes, so S, H and AUSUC are not known")
         if self.t1 >= 0.5 and self.point.harmonic_mean < self.oracle.harmonic_mean / 2:
             notes.append(
-                "γ, which was chosen on validation classes, does not fit these classes: unseen classes are recognised "
+                "γ, which was chosen without test images, does not fit these classes: unseen classes are recognised "
                 "among themselves, but not beside the seen ones; rezsl predict --unseen-only chooses among unseen "
                 "classes alone, --gamma sets another γ, and more classes with photos make its choice safer"
             )

@@ -66,16 +66,15 @@ def warnings(analysis: Analysis) -> list[str]:
     ]
 
 
-def answers_on_classes(analysis: Analysis, validation_classes: int | None, is_test: bool) -> list[Finding]:
+def answers_on_classes(analysis: Analysis, is_test: bool) -> list[Finding]:
     """Return the answers to questions about the recognition of classes.
 
-    ``validation_classes`` is the number of classes on which γ was chosen; None stands for what is not known. Where the
-    analysed images are not those of the test, γ was chosen on them, so that nothing had to carry over.
+    Where the analysed images are not those of the test, γ was chosen on them, so that nothing had to carry over.
     """
     return _answered({
         "Which unseen classes are recognised?": _recognised(analysis),
         "What do the seen classes and the mistakes cost?": _cost(analysis),
-        "Did γ carry over to the test classes?": _gamma(analysis, validation_classes) if is_test else "",
+        "Did γ carry over to the test classes?": _gamma(analysis) if is_test else "",
         "How reliable are the probabilities?": _confidence(analysis.generalized),
         "Which images are refused?": refusals(analysis),
     })  # fmt: skip
@@ -234,19 +233,14 @@ def _points(high: float, low: float) -> str:
     return f"{round(100 * high, 1) - round(100 * low, 1):.1f}".replace("-0.0", "0.0").replace("-", MINUS)
 
 
-def _gamma(analysis: Analysis, validation_classes: int | None) -> str:
+def _gamma(analysis: Analysis) -> str:
     point, oracle = analysis.point, analysis.oracle
     if not (analysis.has_seen and analysis.has_unseen) or analysis.protocol == "oracle":
         return ""
     kept = point.harmonic_mean / oracle.harmonic_mean if oracle.harmonic_mean else 1.0
     verdict = "Yes" if kept > 0.95 else "Mostly" if kept > 0.85 else "No"
-    chosen = f"on {validation_classes} validation classes"
-    if validation_classes is None:
-        chosen = "without the test classes"
-    elif validation_classes == 1:
-        chosen = "on a single validation class, which is weak evidence for other classes"
     gamma, best_gamma = (number(value, 2) for value in (point.gamma, oracle.gamma))
-    answer = f"{verdict}: with γ = {gamma}, chosen {chosen}, H is {percent(point.harmonic_mean)}"
+    answer = f"{verdict}: with γ = {gamma}, chosen without test images, H is {percent(point.harmonic_mean)}"
     more = _points(oracle.harmonic_mean, point.harmonic_mean)
     if more == "0.0":
         return f"{answer}, and no other γ would have given noticeably more on the test images."

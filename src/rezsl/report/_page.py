@@ -211,7 +211,6 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
 
 def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     analysis, unseen = run.analysis, run.analysis.conventional
-    validation_classes = run.metrics.get("validation", {}).get("unseen_classes")
     accuracy = analysis.generalized.accuracy_of
     pictures = {group.name: group for group in run.examples}
     known = zip(analysis.classes, analysis.is_seen, strict=True)
@@ -228,7 +227,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "headlines": headlines(analysis),
         "warnings": warnings(analysis),
         "unseen": [(name, _taken_for(analysis, name), pictures.get(name)) for name in unseen_names],
-        "on_classes": answers_on_classes(analysis, validation_classes, run.is_test),
+        "on_classes": answers_on_classes(analysis, run.is_test),
         "on_attributes": answers_on_attributes(analysis, run.error_fall),
         "plots": page_plots(analysis, run.error_fall, run.is_test, prefix),
         "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,

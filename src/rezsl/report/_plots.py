@@ -31,7 +31,7 @@ WORST, LONGEST_NAME = 12, 32
 """The number of columns that are named where there are too many to name all, and the most characters of a name."""
 
 PANELS = {
-    "H": "H on test ({unit}), at the γ chosen on {where}",
+    "H": "H on test ({unit}), at the γ chosen {where}",
     "error_spread": "spread of errors over attributes ({unit})",
 }
 """Words below the plots of some metrics; another metric has its title there."""
@@ -84,7 +84,7 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
             place = ([100 * point.unseen], [100 * point.seen])
             axes.plot(*place, marker, color=color, markersize=size, markeredgecolor="white", zorder=layer)
     if any(evaluation.protocol == "honest" for evaluation in evaluations.values()):
-        axes.plot([], [], "o", color="0.35", label="γ chosen on validation classes")
+        axes.plot([], [], "o", color="0.35", label="γ chosen without test images")
     axes.plot([], [], "*", color="0.35", markersize=11, label="γ best on test (oracle)")
     axes.set(xlabel="accuracy on unseen classes, U (%)", ylabel="accuracy on seen classes, S (%)")
     axes.set(title="Seen-unseen curve", xlim=(0, 102), ylim=(0, 102))
@@ -161,7 +161,7 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
     longest = max(len(row.name) for row in comparison.rows)
     figure = new_figure(8.6 + 0.07 * longest, sum(heights) + 0.7)
     grid = figure.subplots(len(heights), len(comparison.tested), squeeze=False, height_ratios=heights)
-    where = "the test classes" if comparison.protocols == ("oracle",) else "validation classes"
+    where = "on the test classes" if comparison.protocols == ("oracle",) else "without test images"
     for line, dataset in enumerate(comparison.datasets):
         rows = comparison.of(dataset)
         for place, metric in enumerate(comparison.tested):

@@ -23,7 +23,7 @@ from rezsl.report._text import named_with_protocol, p_value
 TESTS = {"t": "paired t-test", "wilcoxon": "Wilcoxon's signed-rank test"}
 
 PROTOCOLS = {
-    "honest": "Honest protocol: epoch and γ chosen on validation classes; each model tested once.",
+    "honest": "Honest protocol: epoch and γ chosen without test images; each model tested once.",
     "oracle": "Oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic.",
 }
 
@@ -35,7 +35,7 @@ BORDER = 2
 """The columns of a terminal that the blanks left and right of a table take."""
 
 CHOSEN = {
-    "honest": "U, S, H: at the γ chosen on validation classes",
+    "honest": "U, S, H: at the γ chosen without test images",
     "oracle": "oracle protocol: epoch and γ chosen on the test classes, as in published tables; optimistic",
 }
 
