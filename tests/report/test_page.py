@@ -145,7 +145,7 @@ def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
     )
     harmonic_mean = 2 * 0.625 / 1.625
     gamma = answers["Did γ carry over to the test classes?"]
-    assert f"with γ = 0.00, chosen without the test classes, H is {100 * harmonic_mean:.1f} %" in gamma
+    assert f"with γ = 0.00, chosen without test images, H is {100 * harmonic_mean:.1f} %" in gamma
 
 
 def test_the_first_numbers_are_those_of_the_case_worked_out_by_hand() -> None:
