@@ -106,6 +106,20 @@ def die(*_: object) -> int:
     return 0
 
 
+def test_a_process_has_its_share_of_the_cores_or_the_threads_that_the_environment_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = []
+    for threads in (None, "3"):
+        if threads is None:
+            monkeypatch.delenv("OMP_NUM_THREADS")
+        else:
+            monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        with closing(Workers(1)) as workers:
+            given.append(workers.result(workers.submit(os.getenv, "OMP_NUM_THREADS")))
+    assert given == [str(os.cpu_count()), "3"]
+
+
 def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_a_dead_one(tmp_path: Path) -> None:
     with closing(Workers(1)) as workers:
 
@@ -119,7 +133,6 @@ def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_
         assert run_jobs(jobs, workers, main) == {"job 2": unknown}
         first = run(os.getpid)
         assert run(os.getpid) == first
-        assert run(os.getenv, "OMP_NUM_THREADS") == str(os.cpu_count())
         with pytest.raises(WorkerError, match=r"^ended by SIGKILL$"):
             run(die)
         assert run_jobs([job(tmp_path, 4, "--version")], workers, main) == {}

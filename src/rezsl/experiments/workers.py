@@ -41,13 +41,15 @@ class Workers:
     process alone, which interrupts the others in :meth:`close`. They also end when this process does, however it ends.
 
     Args:
-        processes: the number of processes that share the cores, and so of calls that may run at a time.
+        processes: the number of processes that share the cores, and so of calls that may run at a time. Where the
+            environment has ``OMP_NUM_THREADS``, each has that number of threads instead of its share of the cores.
         kept_open: file descriptors that the processes keep open until they end, such as the one of a lock.
     """
 
     def __init__(self, processes: int, kept_open: Sequence[int] = ()) -> None:
         self.processes = processes
-        self._environment = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes))}
+        share = max(1, (os.cpu_count() or 1) // processes)
+        self._environment = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or str(share)}
         # The processes wait for the end of this pipe, which is closed when this process ends, whatever ended it.
         read_end, self._alive = Pipe(duplex=False)
         # loky hands descriptors to its processes as connections.
