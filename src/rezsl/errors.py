@@ -76,18 +76,24 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:
     r"""Return a text in which control characters are escapes, such as ``\x1b``; line breaks and tabs stay.
 
     Terminals obey control characters, and marks that turn the direction of writing make a text look like another one.
+    Bytes of file names that are no UTF-8 are escapes too: Python keeps them as code points that no encoding has.
 
     >>> printable("\x1b[2Jcat")
     '\\x1b[2Jcat'
     """
-    return _CONTROL.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda sign: _escaped(sign[0]), text)
+
+
+def _escaped(sign: str) -> str:
+    byte = ord(sign) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else sign.encode("unicode_escape").decode()
 
 
 def one_line_of(text: str) -> str:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from rezsl.errors import ArgumentError, DataError, RezslError, needs
+from rezsl.encodings import NO_TEXT, ONE_BYTE, decoded, encoding_of
+from rezsl.errors import ArgumentError, DataError, RezslError, needs, printable
 from rezsl.limits import check_aliases, check_array_file, check_depth, check_regular, check_yaml_size
 
 Rows = list[tuple[int, list[str]]]
@@ -29,6 +30,12 @@ Rows = list[tuple[int, list[str]]]
 
 RESTORE, CORRECT, CHECK = "restore the file from a copy", "correct the file", "check the path"
 """What to do with a file that is damaged, one that was written by hand, and one that does not exist."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# Python keeps bytes of file names that are no UTF-8 as halves of surrogate pairs, which no encoding has.
+_FROM_BYTES = dict(zip(range(0xDC80, 0xDD00), range(0x10FF80, 0x110000), strict=True))
+_TO_BYTES = {private: byte for byte, private in _FROM_BYTES.items()}
 
 SLICE_BYTES = 1 << 24
 """Checksums read tensors in slices of 16 MiB, because a tensor may lie in a file larger than the memory."""
@@ -53,7 +60,8 @@ def create_atomically(path: Path, content: bytes | str) -> bool:
 @contextmanager
 def _written_beside(path: Path, content: bytes | str) -> Iterator[Path]:
     """Keep the content in a temporary file of the same directory, and remove that file afterwards."""
-    data = content.encode() if isinstance(content, str) else content
+    # A name in a text may have a byte that is no UTF-8; it is written as an escape, because the text is UTF-8.
+    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
     # Each process uses its own name, so that two processes which write one file do not move each other's.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -99,7 +107,7 @@ def check_file(path: Path, expected: str, error: type[RezslError]) -> None:
     if path.is_dir():
         raise error(f"{path}: expected {expected}, got a folder; name a file")
     if not path.exists():
-        raise error(f"{path}: no such file; {CHECK}")
+        raise error(f"{path}: no such file{_beginning(path)}; {CHECK}")
 
 
 def check_folder(path: Path, expected: str, error: type[RezslError]) -> None:
@@ -108,7 +116,32 @@ def check_folder(path: Path, expected: str, error: type[RezslError]) -> None:
         return
     if path.exists():
         raise error(f"{path}: expected a folder with {expected}, got a file; name a folder")
-    raise error(f"{path}: no such folder; {CHECK}")
+    raise error(f"{path}: no such folder{_beginning(path)}; {CHECK}")
+
+
+def _beginning(path: Path) -> str:
+    """Return where a relative path begins, for a message: the record of a run may have been written elsewhere."""
+    return "" if path.is_absolute() else f" in {Path.cwd()}"
+
+
+def local_path(path: str | Path) -> Path:
+    """Return the path that a user means: ``~`` is the user's folder, which a shell replaces only before a word.
+
+    Bytes come back that :func:`as_text` has replaced.
+    """
+    # Path.expanduser raises an error where there is no such user.
+    expanded = os.path.expanduser(path)
+    return Path(expanded if expanded.isascii() else expanded.translate(_TO_BYTES))
+
+
+def folder_name(folder: Path) -> str:
+    """Return the name of a folder, also of ``.``, as a name of data, which plots and records can show."""
+    return printable(folder.resolve().name)
+
+
+def as_text(path: str) -> str:
+    """Return a path that YAML and JSON can hold: private letters stand for bytes of a file's name that are no UTF-8."""
+    return path if path.isascii() else path.translate(_FROM_BYTES)
 
 
 def folder_around(folder: Path) -> Path:
@@ -116,17 +149,18 @@ def folder_around(folder: Path) -> Path:
     return Path(os.path.normpath(folder / ".."))
 
 
-def check_source(source: str, holds: str, example: str) -> None:
-    """Check that the source of a network is a folder, or can be the id of a model on the hub.
+def check_source(source: str, holds: str, example: str) -> str:
+    """Return the source of a network, as in :func:`local_path`: a folder, or what can be the id of a model on the hub.
 
     Raises:
         ArgumentError: it is neither; the message says what the folder would hold, and has an example of an id.
     """
+    source = os.path.expanduser(source)
     path, part = Path(source), r"\w([\w.-]*\w)?"
     # The hub's own rule, by which its client would refuse the id in other words.
     is_id = re.fullmatch(f"{part}(/{part})?", source, re.ASCII) and not re.search(r"--|\.\.|\.git$|.{97}", source)
     if path.is_dir() or (is_id and not path.exists()):
-        return
+        return source
     got = "a file" if path.is_file() else "no folder of this name"
     raise ArgumentError(
         f"source: expected a folder with {holds}, or a model of the hub such as {example}, got {source!r}, {got}; "
@@ -148,9 +182,27 @@ def one_line(problem: Exception) -> str:
     return " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
 
 
-def json_text(content: Any, indent: int | None = 2) -> str:
-    """Return JSON with readable letters of every language and a final line break."""
-    return json.dumps(content, indent=indent, ensure_ascii=False) + "\n"
+def read_text(path: Path, error: type[RezslError], expected: str = "text", remedy: str = RESTORE) -> str:
+    """Read a text file of any common encoding, see :mod:`rezsl.encodings`, without its byte-order mark."""
+    with reading(path, expected, error, remedy):
+        content = path.read_bytes()
+        try:
+            return decoded(content)
+        except ValueError as problem:
+            raise error(f"{path}: expected {expected}, got {NO_TEXT}; save it as UTF-8; {remedy}") from problem
+
+
+def note_on_encoding(path: Path) -> list[str]:
+    """Return a note where the encoding of a text file is a guess, because it has one byte per letter."""
+    if encoding_of(path.read_bytes())[0] != ONE_BYTE:
+        return []
+    return [f"{path.name} is no UTF-8, and was read as Windows-1252; save it as UTF-8 if names look wrong"]
+
+
+def json_text(content: Any, indent: int | None = 2, ascii_only: bool = False) -> str:
+    """Return JSON with a final line break, and with readable letters of every language unless it is ``ascii_only``."""
+    text = json.dumps(content, indent=indent, ensure_ascii=ascii_only) + "\n"
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def write_json(path: Path, content: Any, indent: int | None = 2) -> None:
@@ -163,7 +215,7 @@ def read_json(
 ) -> dict[str, Any]:
     """Read a JSON file that holds an object; ``error`` is raised for a missing or damaged file and for other JSON."""
     with reading(path, expected, error, remedy):
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path, error, expected, remedy))
     if not isinstance(content, dict):
         raise error(f"{path}: expected {expected}, got JSON of the type {type(content).__name__}; {remedy}")
     check_depth(content, path, expected, error, remedy)
@@ -204,13 +256,12 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def delimiter_of(path: Path, error: type[RezslError], remedy: str = CORRECT) -> str:
-    """Return what separates the cells of a CSV file in UTF-8: a comma, a semicolon or a tab.
+    """Return what separates the cells of a CSV file: a comma, a semicolon or a tab.
 
     It is the character that Excel's line ``sep=;`` names, or else the one that occurs equally often in the header and
     in the row below it, outside quotes, and most often. ``error`` is raised where the file cannot be read.
     """
-    with reading(path, "comma-separated UTF-8 text", error, remedy), path.open(encoding="utf-8-sig") as stream:
-        text = re.sub(r'"[^"]*"', "", stream.read())
+    text = re.sub(r'"[^"]*"', "", read_text(path, error, "comma-separated text", remedy))
     lines = [line for line in text.splitlines() if line.strip()][:2]
     if lines and (named := re.fullmatch(r"sep=(.)", lines[0])):
         return named[1]
@@ -225,14 +276,14 @@ def read_csv(
     remedy: str = CORRECT,
     delimiter: str = ",",
 ) -> tuple[list[str], Rows]:
-    """Read a CSV file in UTF-8 and return its header, without surrounding blanks, and its rows that are not blank.
+    """Read a CSV file and return its header, without surrounding blanks, and its rows that are not blank.
 
     ``error`` is raised, with the ``remedy``, where the file cannot be read, lacks one of the ``columns``, which may be
     in any order, or has a row of another length than the header.
     """
-    text = "comma-separated UTF-8 text" if delimiter == "," else f"UTF-8 text separated by {delimiter!r}"
-    with reading(path, text, error, remedy), path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.reader(stream, delimiter=delimiter)
+    expected = "comma-separated text" if delimiter == "," else f"text separated by {delimiter!r}"
+    with reading(path, expected, error, remedy):
+        reader = csv.reader(io.StringIO(read_text(path, error, expected, remedy), newline=""), delimiter=delimiter)
         found = [([_unprotected(cell) for cell in cells], reader.line_num) for cells in reader]
     # A quoted cell may contain line breaks, so a row begins on the line after the last line of the row before it.
     begins = [1, *(last + 1 for _, last in found)]
@@ -278,7 +329,7 @@ def read_yaml(path: Path, error: type[RezslError], remedy: str = CORRECT) -> Any
     with reading(path, "a YAML file", error, remedy):
         try:
             check_yaml_size(path, error, remedy)
-            loader = Loader(path.read_text(encoding="utf-8"))
+            loader = Loader(read_text(path, error, "a YAML file", remedy))
             check_aliases(root := loader.get_single_node(), path, error, remedy)
             return None if root is None else loader.construct_document(root)
         except yaml.MarkedYAMLError as problem:
@@ -348,7 +399,7 @@ def fingerprint(*parts: Any) -> str:
     checksum = hashlib.sha256()
     for part in parts:
         if not isinstance(part, Tensor):
-            checksum.update(json.dumps(part, ensure_ascii=False).encode() + b"\0")
+            checksum.update(json.dumps(part, ensure_ascii=False).encode(errors="surrogatepass") + b"\0")
             continue
         checksum.update(f"{part.dtype} {tuple(part.shape)}\0".encode())
         for numbers in part.detach().flatten().split(SLICE_BYTES // part.element_size()):

@@ -118,7 +118,7 @@ def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[s
         (b"data:\n", "expected an entry 'data', got none"),
         (b"- 1\n", "expected an entry 'data', got none"),
         (b"seed: 1\ndata: [1\nloss: 2\n", "expected YAML, got an error in line 3 ("),
-        (b"\xff\xfe\x00", "expected a YAML file, got a damaged file (UnicodeDecodeError"),
+        (b"\xff\xfe\x00", "expected a YAML file, got bytes that are no text in UTF-8, UTF-16 or Windows-1252; save"),
         (b"data: digit\n", "data: expected a benchmark and its options, as rezsl fit writes them, got digit; correct"),
         (b"data: {class_path: rezsl.cli.choices.digits, init_args: {unsen: [1]}}", "data: expected a benchmark"),
     ],
@@ -364,7 +364,10 @@ def test_a_config_written_by_hand_is_not_replaced(tmp_path: Path, capsys: pytest
             b"seed: 1\nseed: 2\n",
             "expected YAML, got an error in line 2 (the key 'seed' occurs twice); correct the file",
         ),
-        ("data: digits".encode("utf-16"), "expected a YAML file, got a damaged file (UnicodeDecodeError"),
+        (
+            b"data: digits\xff\0",
+            "expected a YAML file, got bytes that are no text in UTF-8, UTF-16 or Windows-1252; save",
+        ),
     ],
 )
 @pytest.mark.parametrize("resume", [False, True])

@@ -39,7 +39,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-NO_FILE, NO_FOLDER = "{}: no such file; check the path", "{}: no such folder; check the path"
+NO_FILE, NO_FOLDER = "{}: no such file in HERE; check the path", "{}: no such folder in HERE; check the path"
 SOURCE = "--backbone.source: expected a folder with config.json and model.safetensors, or a model of the hub such as facebook/dinov2-small, got {}; check the path"
 PRETRAINED = ["fit", "--data", "folder", "--data.root", "signs3", "--backbone", "pretrained", "--backbone.source"]
 SWAPPED = "photo.png: expected the run before the images; give runs/one first, and then photo.png"
@@ -55,7 +55,7 @@ A_MODEL = "expected a folder with a trained model, got"
         ("predict runs/one nowhere.mat", "nowhere.mat: no such file; expected a MATLAB file"),
         ("predict runs/one notes.txt", "notes.txt: expected an image, got a file that is none; restore it from a copy, or leave it out"),
         ("predict runs/one photo.png --classes nowhere.csv", NO_FILE.format("nowhere.csv")),
-        ("predict runs/one photo.png --classes signs", "signs: expected comma-separated UTF-8 text, got a folder; name a file"),
+        ("predict runs/one photo.png --classes signs", "signs: expected comma-separated text, got a folder; name a file"),
         ("predict runs/one photo.png --store nowhere", NO_FOLDER.format("nowhere")),
         ("predict runs/one runs/one", "runs/one: expected images, got a run; give one run before the images"),
         ("predict nowhere photo.png", NO_FOLDER.format("nowhere")),
@@ -101,7 +101,8 @@ def test_one_line_says_what_is_wrong_with_a_path(
     monkeypatch.chdir(here)
     capsys.readouterr()
     assert main(arguments.split()) == USER_ERROR
-    assert capsys.readouterr().err.splitlines()[-1] == f"rezsl: error: {message}"
+    expected = message.replace("HERE", str(Path.cwd()))
+    assert capsys.readouterr().err.splitlines()[-1] == f"rezsl: error: {expected}"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ ZIPPED = gzip.compress(b"".join(b"word%d %d 1.5\n" % (number, number * 7919 % 10
         ("a.csv", b"fur,1,2\ntail,3\n", "a.csv, line 2: expected a word and 2 numbers, got 1 numbers"),
         ("a.csv", b"fur,1,2\ntail,3,\n", "a.csv, line 2, word 'tail': expected numbers (could not convert string to float: '')"),
         ("a.csv", b"", "a.csv: expected lines of a word and its numbers, got an empty file"),
-        ("a.csv", b"\xff\xfe", "a.csv: expected comma-separated UTF-8 text ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte)"),
+        ("a.csv", b"\xff\xfe", "a.csv: expected lines of a word and its numbers, got an empty file"),
+        ("a.csv", b"fur,1,2\n\x81", "a.csv: expected comma-separated text, got bytes that are no text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8"),
     ],
 )  # fmt: skip
 def test_one_clear_line_says_where_a_file_is_damaged(name: str, content: bytes, message: str, tmp_path: Path) -> None:

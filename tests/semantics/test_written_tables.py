@@ -103,9 +103,12 @@ def test_what_cannot_be_read_is_refused_in_one_line(tmp_path: Path, text: str, m
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_an_older_encoding_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"semantics\.csv: expected .*UTF-8 text, got .*'utf-8' codec"):
-        read(tmp_path, "class;größe\ncat;1\n", encoding="cp1252")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+def test_encodings_of_spreadsheets_are_read_alike(tmp_path: Path, encoding: str) -> None:
+    table = read(tmp_path, "class;größe\ncafé;0,5\n", encoding=encoding)
+    assert (table.classes, table.attributes, table.values.tolist()) == (("café",), ("größe",), [[0.5]])
+    guessed = ("semantics.csv is no UTF-8, and was read as Windows-1252; save it as UTF-8 if names look wrong",)
+    assert table.notes == (guessed if encoding == "cp1252" else ())
 
 
 def test_an_unknown_class_gets_the_name_that_was_meant(tmp_path: Path) -> None:

@@ -234,7 +234,11 @@ def test_a_damaged_checkpoint_is_named(few_digits: Benchmark, tmp_path: Path) ->
         ("selection.json", "{}", "expected a number for each of epochs, gamma, .* move it away to select again"),
         ("selection.json", '{"epochs": 0}', "expected a number for each of epochs"),
         ("history.csv", "some,thing\nel,se\n", "expected the columns stage, .* move it away"),
-        ("history.csv", "\0\udcff", "expected comma-separated UTF-8 text, got a damaged file .* move it away"),
+        (
+            "history.csv",
+            "\0\udcff",
+            "expected comma-separated text, got (bytes that are no text|a damaged file) .* move it away",
+        ),
         (
             "checkpoints/select.safetensors",
             "",

@@ -13,7 +13,16 @@ from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError, MissingPackageError, ModelFileError
-from rezsl.files import check_folder, differences, one_line, read_json, read_tensors, write_json, write_tensors
+from rezsl.files import (
+    check_folder,
+    differences,
+    local_path,
+    one_line,
+    read_json,
+    read_tensors,
+    write_json,
+    write_tensors,
+)
 from rezsl.models import SemanticModel
 from rezsl.regions import (
     IRRELEVANT,
@@ -39,7 +48,7 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
     ``model.safetensors`` contains all tensors, ``model.json`` all other facts and a checksum of the tensors; it is
     written last, so that an incomplete pair is recognised. No file is a pickle, so loading never runs code from a file.
     """
-    directory = Path(directory)
+    directory = local_path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     tensors, names = pack_semantics(model.semantics)
     checksum = write_tensors(directory / "model.safetensors", model.state_dict() | tensors)
@@ -68,7 +77,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         ModelFileError: a file is missing or damaged, the two files do not belong together, another version wrote
             them, or a class is not imported.
     """
-    directory = Path(directory)
+    directory = local_path(directory)
     check_folder(directory, "a trained model", ModelFileError)
     description = _read_description(directory / "model.json")
     path = directory / "model.safetensors"
@@ -164,7 +173,7 @@ def model_of_images(model: ZeroShotClassifier, store: str | Path) -> ZeroShotCla
         ArgumentError: the model was not trained on a store.
         DataError: the store has another backbone, or is damaged.
     """
-    scaler, manifest = model.backbone, read_manifest(Path(store))
+    scaler, manifest = model.backbone, read_manifest(local_path(store))
     if not isinstance(scaler, FeatureScaler) or scaler.regions is None:
         raise ArgumentError("model: expected one that was trained on a store of regions, got another; use it as it is")
     trained_on, found = scaler.regions, {"backbone": manifest.backbone, "dtype": manifest.dtype}
@@ -201,7 +210,7 @@ def on_cached_regions(
         return model, benchmark
     with torch.random.fork_rng(devices=()):
         backbone, scaler = joined.apart()
-    found = find_cached_regions(benchmark, backbone, [Path(cache) for cache in caches])
+    found = find_cached_regions(benchmark, backbone, [local_path(cache) for cache in caches])
     if found is None:
         return model, benchmark
     alone = ZeroShotClassifier(scaler, model.network, model.semantics, **_options(model), familiarity=model.familiarity)

@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.classifier import Answer, Ranked
-from rezsl.errors import shortened
-from rezsl.files import csv_text, json_text
+from rezsl.cli._options import print_json as print_as_json
+from rezsl.errors import printable, shortened
+from rezsl.files import csv_text
 from rezsl.terminal import Terminal
 
 FAR = "far from every description"
@@ -21,7 +22,7 @@ BLANKS = 6
 
 def print_table(names: Sequence[str], answers: Sequence[Answer]) -> None:
     """Print a line for each input, with its classes side by side, or a line for each class where that is too wide."""
-    console = Terminal()
+    console, names = Terminal(), [*map(printable, names)]
     table = _side_by_side(names, answers)
     too_wide = console.measure(table, options=console.options.update(max_width=10_000)).maximum > console.width
     if too_wide:
@@ -117,4 +118,4 @@ def print_json(names: Sequence[str], answers: Sequence[Answer]) -> None:
         }
         for name, answer in zip(names, answers, strict=True)
     ]
-    print(json_text(content), end="")
+    print_as_json(content)

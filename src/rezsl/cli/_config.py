@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
 
 from rezsl.cli._options import parse
 from rezsl.cli._records import check_record
+from rezsl.cli.choices import Benchmark
 from rezsl.errors import ArgumentError, DataError, RezslError
-from rezsl.files import read_yaml
+from rezsl.files import local_path, read_yaml
 from rezsl.regions import cache_beside, user_cache
 
 
@@ -25,7 +28,8 @@ class ConfigFile(ActionConfigFile):
     def apply_config(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> None:
         """Add a file's options, those of the files it is laid over included; see :func:`read_options`."""
         # A value that names no file may be the options themselves, or is refused as a file that does not exist.
-        content = json.dumps(read_options(Path(value)), default=str) if os.path.exists(value) else value
+        file = local_path(value)
+        content = json.dumps(read_options(file), default=str, ensure_ascii=False) if os.path.exists(file) else value
         ActionConfigFile.apply_config(parser, cfg, dest, content)
 
 
@@ -44,7 +48,7 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
     base = content.pop("base")
     if not isinstance(base, str):
         raise ArgumentError(f"{path}: base: expected the name of a YAML file, such as base.yaml, got {base!r}")
-    below, chain = path.parent / base, (*over, path)
+    below, chain = path.parent / local_path(base), (*over, path)
     if not below.is_file():
         raise ArgumentError(f"{path}: base: expected a file, but there is no {below}; name it relative to {path}")
     if any(below.samefile(file) for file in chain):
@@ -54,20 +58,68 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
     return merged(read_options(below, chain), content)
 
 
+def add_data(options: ArgumentParser) -> None:
+    """Add ``--data``, and ``--data-root`` for the benchmark of the run, see :func:`prepared`."""
+    options.add_argument("--data", type=Benchmark | None, default=None)
+    options.add_argument("--data_root", type=Path | None, default=None)
+
+
+def prepared(arguments: list[str]) -> list[str]:
+    """Return a command line on which ``--data.root`` may stand without ``--data``: it replaces that of the run."""
+    if any(word.partition("=")[0] == "--data" for word in arguments):
+        return arguments
+    return [re.sub(r"^--data\.root(?==|$)", "--data_root", word) for word in arguments]
+
+
 def with_data(options: ArgumentParser, settings: Namespace, run: Path) -> Namespace:
-    """Return the settings with the benchmark that the config.yaml of a run names, unless they name another one."""
+    """Return the settings with the benchmark that the config.yaml of a run names, unless they name another one.
+
+    Raises:
+        DataError: the file names none that can be used, or a directory that does not exist.
+    """
     result: Namespace = settings.clone()
     if result.data is None:
         data = _data_entry(run)
         check_record({"data": data}, run / "config.yaml")
         try:  # users edit the file, so it may hold anything
-            result["data"] = parse(options, [str(run), f"--data={json.dumps(data, default=str)}"]).data
+            result["data"] = parse(
+                options, [str(run), f"--data={json.dumps(data, default=str, ensure_ascii=False)}"]
+            ).data
         except RezslError as error:
             raise DataError(
                 f"{run / 'config.yaml'}: data: expected a benchmark and its options, as rezsl fit writes them, got "
                 f"{str(data)[:200]}; correct the file, or name the benchmark with --data"
             ) from error
+        _place(result, run)
     return result
+
+
+def _place(settings: Namespace, run: Path) -> None:
+    """Put ``--data.root`` into the benchmark of a run, and refuse a directory that is not there."""
+    of_data = settings.data.get("init_args") or Namespace()
+    if "root" not in of_data:
+        return
+    if settings.data_root is not None:
+        of_data["root"] = str(settings.data_root)
+    else:
+        check_root({"data": settings.data}, run / "config.yaml")
+
+
+def check_root(content: Mapping[str, Any] | Namespace, config: Path) -> None:
+    """Refuse a file of options whose directory of data is not there, as after a change of the current folder.
+
+    Other entries are checked when they are parsed.
+    """
+    try:
+        root = local_path(content["data"]["init_args"]["root"])
+    except (KeyError, TypeError):
+        return
+    if not root.is_dir():
+        where = "" if root.is_absolute() else f" in {Path.cwd()}, to which this path is relative"
+        raise DataError(
+            f"{config}: data.root: expected the folder of the run's data, got {root}, and there is none{where}; give "
+            f"its place with --data.root"
+        )
 
 
 def store_of_run(run: Path) -> Path | None:

@@ -155,6 +155,7 @@ SCREENS = {
         },
         RUN | {
             "--data NAME": OTHER_DATA,
+            "--data-root DIR": "where the data of the run lie, if they have moved; --data.root is the same",
             "--foreign DIR": "a folder of images of none of the classes; the share that is accepted is reported",
             "--format FORMAT": "table (default) or json",
         },
@@ -170,6 +171,7 @@ SCREENS = {
             "RUN": "the directories of trained models",
             "-o, --output FILE": "the HTML file to write (default: report.html)",
             "--data NAME": OTHER_DATA,
+            "--data-root DIR": "where the data of the run lie, if they have moved; --data.root is the same",
         },
     ),
     "predict": Screen(

@@ -1,22 +1,27 @@
 """The parsing, output and messages that all commands share."""
 
+import codecs
+import re
+import sys
 from argparse import ArgumentError as OptionError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.cli._messages import BASES, expected_name, explained
 from rezsl.cli._parser import as_typed
 from rezsl.errors import ArgumentError, RezslError
+from rezsl.files import as_text, json_text, local_path
 
 
 def parse(options: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     """Parse a command line; an error is one line that names what was typed."""
     try:
-        settings: Namespace = options.parse_args(list(arguments))
+        settings: Namespace = options.parse_args([as_text(word) for word in arguments])
     except OptionError as error:
         raise RezslError(as_typed(explained(" ".join(str(error).split()), options))) from error
     for name in ("data", "backbone"):
@@ -25,7 +30,28 @@ def parse(options: ArgumentParser, arguments: Sequence[str]) -> Namespace:
             typed = (word.partition("=")[0].partition(f"--{name}.") for word in arguments)
             option = next((option for before, found, option in typed if found and not before), "")
             raise RezslError(as_typed(expected_name(f"--{name}", option)))
+    _name_files(settings)
     return settings
+
+
+def _name_files(settings: Namespace) -> None:
+    """Give paths among options the names that files have, as :func:`rezsl.files.local_path` does.
+
+    Texts that may be paths keep bytes of :func:`rezsl.files.as_text`, because the parser still writes them as YAML.
+    """
+    for name, value in vars(settings).items():
+        entries = value if isinstance(value, list) else [value]
+        for entry in entries:
+            if isinstance(entry, Namespace):
+                _name_files(entry)
+        named = [_named(entry) for entry in entries]
+        setattr(settings, name, named if isinstance(value, list) else named[0])
+
+
+def _named(entry: Any) -> Any:
+    if isinstance(entry, str) and re.match(r"~$|~[\w.-]*[/\\]", entry):
+        return as_text(str(local_path(entry)))
+    return local_path(entry) if isinstance(entry, Path) else entry
 
 
 def instantiate(options: ArgumentParser, settings: Namespace) -> Namespace:
@@ -62,6 +88,13 @@ def check_output_file(output: Path, example: str) -> None:
 
 show = partial(print, sep="\n", flush=True)
 """Print lines at once, so that a log of a long run is complete at any time."""
+
+
+def print_json(content: Any) -> None:
+    """Print a value as JSON; in encodings other than those of Unicode it is in ASCII, so that no letter is lost."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    is_unicode = codecs.lookup(encoding).name.startswith("utf")
+    print(json_text(content, ascii_only=not is_unicode), end="")
 
 
 @contextmanager

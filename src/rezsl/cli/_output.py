@@ -1,11 +1,49 @@
-"""What a command prints is printable on a terminal: names in it come from files, and a terminal obeys their escapes."""
+"""What a command prints can be printed everywhere: on terminals, in pipes and files of any encoding, and nowhere.
 
+The encoding of standard output is chosen by the system: on Windows it has no γ where output goes to a file. A sign that
+the encoding lacks is written in ASCII, because no sign may end a training whose work is done. Names in what is printed
+come from files, and a terminal would obey their escapes.
+"""
+
+import codecs
+import os
+import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 from rezsl.errors import printable
+
+IN_ASCII = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "μ": "mu", "σ": "sigma", "Σ": "sum of ",
+    "−": "-", "–": "-", "→": "->", "×": "x", "·": "*", "±": "+-", "≤": "<=", "≥": ">=", "≠": "!=", "°": " degrees",
+    "…": "...", "“": '"', "”": '"', "‘": "'", "’": "'", "√": "sqrt", "‖": "||", "∞": "infinity", "○": "o", "✓": "x",
+}  # fmt: skip
+"""How signs of the package's own texts are written in ASCII."""
+
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁻]+")
+
+
+def in_ascii(text: str) -> str:
+    r"""Return a text in ASCII: signs in words, and other letters as escapes, bytes of file names included.
+
+    >>> in_ascii("γ ≤ 10⁻³ of 猫, caf\udce9")
+    'gamma <= 10^-3 of \\u732b, caf\\xe9'
+    """
+    text = _RAISED.sub(lambda raised: f"^{unicodedata.normalize('NFKC', raised[0])}", printable(text))
+    plain = "".join(IN_ASCII.get(sign, sign) for sign in text)
+    return plain.encode("ascii", "backslashreplace").decode()
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return in_ascii(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("rezsl_ascii", _replaced)
 
 
 class _Shown:
@@ -28,9 +66,52 @@ class _Shown:
 
 @contextmanager
 def printable_output() -> Iterator[None]:
-    """Inside the block, what is printed to a terminal is printable; files and pipes receive texts unchanged."""
+    """Inside the block, everything can be printed, and terminals do not obey it.
+
+    Files and pipes receive control characters unchanged.
+    """
+    _open_closed_streams()
     with ExitStack() as stack:
-        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
-            if stream is not None and stream.isatty():
+        for name, redirect in (("stdout", redirect_stdout), ("stderr", redirect_stderr)):
+            stream = getattr(sys, name)
+            if stream is None:  # as under Windows without a console
+                stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8", errors="rezsl_ascii"))
+                stack.enter_context(redirect(stream))
+            elif hasattr(stream, "reconfigure"):
+                stack.callback(stream.reconfigure, errors=stream.errors)
+                stream.reconfigure(errors="rezsl_ascii")
+            if stream.isatty():
                 stack.enter_context(redirect(_Shown(stream)))
         yield
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for each standard stream that the shell has closed, as by ``>&-``.
+
+    The next file that is opened would otherwise take its number, and receive what libraries print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+
+
+def end_output() -> None:
+    """Write out what is still buffered, so that an error of it can be handled."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+
+
+def discard_output() -> None:
+    """Send what is still buffered nowhere, because the program that reads the output has ended."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            end_output()
+        except OSError:
+            os.dup2(null, stream.fileno())
+    os.close(null)

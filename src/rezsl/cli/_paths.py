@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rezsl.data import find_images
 from rezsl.errors import ArgumentError, DataError, ModelFileError
-from rezsl.files import CHECK, check_folder
+from rezsl.files import check_file, check_folder
 from rezsl.regions import is_region_store
 
 MODEL = "model.json"
@@ -90,4 +90,4 @@ def check_photo(path: Path) -> None:
 def check_exists(path: Path) -> None:
     """Check that there is a file or a folder."""
     if not path.exists():
-        raise DataError(f"{path}: no such file; {CHECK}")
+        check_file(path, "a file or a folder", DataError)

@@ -19,7 +19,7 @@ from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, PairedTest, collect
 from rezsl.experiments.space import read_space
 from rezsl.experiments.workers import Workers, locked
-from rezsl.files import differences, read_json, read_yaml, write_atomically, write_json
+from rezsl.files import differences, local_path, read_json, read_yaml, write_atomically, write_json
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 from rezsl.terminal import Terminal
 
@@ -85,7 +85,7 @@ def compare(folder: Folder, workers: Workers, test: PairedTest = "t") -> Compari
 def check_plan(plan: Plan) -> None:
     """Check, before anything is run, that the options and search space of each row are options of ``rezsl fit``."""
     for cell in plan.cells:
-        text, where = json.dumps(cell.options), f"plan: {cell.folder}"
+        text, where = json.dumps(cell.options, ensure_ascii=False), f"plan: {cell.folder}"
         for place in (*sweep_command.PLACES, "seed"):
             if place in cell.options:
                 raise ArgumentError(f"{where}: expected no {place}, which a comparison sets itself, got one")
@@ -102,7 +102,7 @@ def _roots(given: list[str]) -> dict[str, str]:
     if wrong:
         raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}")
     # The runs may be read from another working directory.
-    return {name: os.path.abspath(path) for name, _, path in (entry.partition("=") for entry in given)}
+    return {name: os.path.abspath(local_path(path)) for name, _, path in (entry.partition("=") for entry in given)}
 
 
 def _keep(folder: Folder) -> None:

@@ -9,11 +9,10 @@ from jsonargparse import ArgumentParser, Namespace
 from rich.markup import escape
 from rich.table import Table
 
-from rezsl.cli._options import show
+from rezsl.cli._options import print_json, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._table_findings import show_findings
 from rezsl.data import SPLIT_NAMES, FolderReport, Inventory, check_directory
-from rezsl.files import json_text
 from rezsl.terminal import Terminal
 
 INCOMPLETE = 1
@@ -33,7 +32,7 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
     inventory = check_directory(settings.root, settings.decode)
     if settings.format == "json":
         content = asdict(inventory) | {"root": str(inventory.root), "complete": inventory.complete}
-        print(json_text(content), end="")
+        print_json(content)
     elif isinstance(inventory, FolderReport):
         _print_report(inventory)
     else:

@@ -7,14 +7,12 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model, on_cached_regions
-from rezsl.cli._config import caches_of_run, with_data
-from rezsl.cli._options import instantiate
+from rezsl.cli._config import add_data, caches_of_run, prepared, with_data
+from rezsl.cli._options import instantiate, print_json
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_run, image_files
-from rezsl.cli.choices import Benchmark
 from rezsl.cli.predict import reading_images
 from rezsl.evaluation import evaluate, share_accepted
-from rezsl.files import json_text
 from rezsl.report import refusals, results_table
 from rezsl.terminal import Terminal
 
@@ -25,10 +23,13 @@ def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("evaluate")
     options.add_argument("run", type=Path, metavar="RUN")
-    options.add_argument("--data", type=Benchmark | None, default=None)
+    add_data(options)
     options.add_argument("--foreign", type=Path | None, default=None)
     options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
+
+
+prepare = prepared
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
@@ -43,7 +44,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     if foreign:
         result = replace(result, false_accept=share_accepted(reader, foreign, candidates=data.semantics))
     if settings.format == "json":
-        print(json_text(result.to_dict()), end="")
+        print_json(result.to_dict())
     else:
         Terminal().print(results_table({data.name: result}, str(settings.run)))
         if sentence := refusals(result):

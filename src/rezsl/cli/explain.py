@@ -8,13 +8,12 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import WEAK, Explanation, MapKind, explain
 from rezsl.cli._answers import FAR
-from rezsl.cli._options import check_output_file, show
+from rezsl.cli._options import check_output_file, print_json, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_photo, check_run
 from rezsl.cli.predict import add_model_options, load_for
 from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
-from rezsl.errors import ArgumentError, renamed
-from rezsl.files import json_text
+from rezsl.errors import ArgumentError, printable, renamed
 from rezsl.report import map_note, save_explanation
 
 
@@ -47,10 +46,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     model, candidates = load_for(settings, images=not is_features)
     with renamed(kind="map", path="output"):
         explanation = explain(model, inputs, settings.row, candidates, settings.map, settings.semantics, settings.top)
-        save_explanation(explanation, output, settings.input.name)
+        save_explanation(explanation, output, printable(settings.input.name))
     if settings.format == "json":
         content = {"input": str(settings.input), **explanation.to_json(), "picture": str(output)}
-        print(json_text(content), end="")
+        print_json(content)
     else:
         show(*_lines(explanation, settings.top, str(settings.input)), f"written to {output}")
 

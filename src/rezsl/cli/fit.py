@@ -10,7 +10,7 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.cli._announcement import announced
-from rezsl.cli._config import ConfigFile, read_options
+from rezsl.cli._config import ConfigFile, check_root, read_options
 from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._records import check_record
@@ -61,7 +61,9 @@ def prepare(arguments: list[str]) -> list[str]:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to continue, got none")
     kept = given.run_dir / "config.yaml"
     if kept.exists():
-        check_record(read_options(kept), kept)
+        check_record(content := read_options(kept), kept)
+        if not any(word.partition("=")[0] in ("--data", "--data.root") for word in others):
+            check_root(content, kept)
         # The last value counts, and another configuration file may contain resume: false.
         return ["--config", str(kept), *arguments, "--resume=true"]
     if any(argument.partition("=")[0] in ("--config", "--data") for argument in others):

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import Literal
 
 from rezsl.cli._help import SCREENS, overview, screen
-from rezsl.cli._output import printable_output
+from rezsl.cli._output import discard_output, end_output, printable_output
 from rezsl.cli._records import IMPORTED
 from rezsl.errors import ArgumentError, RezslError, needs, one_line_of, suggestion
 
@@ -23,7 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbose = "--verbose" in arguments
     arguments = [argument for argument in arguments if argument != "--verbose"]
     with printable_output():
-        return _reported(arguments, verbose)
+        try:
+            code = _reported(arguments, verbose)
+            end_output()
+        except BrokenPipeError:
+            # The program that reads the output, such as head, has ended.
+            discard_output()
+            return 0
+    return code
 
 
 def _reported(arguments: list[str], verbose: bool) -> int:
@@ -31,9 +38,7 @@ def _reported(arguments: list[str], verbose: bool) -> int:
     try:
         return _run(arguments)
     except BrokenPipeError:
-        # The program that reads the output, such as head, has ended. Python must not write its last output either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        raise
     except (RezslError, OSError) as error:
         if verbose:
             traceback.print_exc()

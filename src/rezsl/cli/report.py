@@ -6,7 +6,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model
-from rezsl.cli._config import caches_of_run, with_data
+from rezsl.cli._config import add_data, caches_of_run, prepared, with_data
 from rezsl.cli._options import check_output_file, instantiate, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import finished_runs
@@ -19,9 +19,12 @@ def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("report")
     options.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    options.add_argument("--data", type=Benchmark | None, default=None)
+    add_data(options)
     options.add_argument("-o", "--output", type=Path, default=Path("report.html"))
     return options
+
+
+prepare = prepared
 
 
 def run(options: ArgumentParser, settings: Namespace) -> None:

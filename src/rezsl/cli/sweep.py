@@ -93,7 +93,10 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 def with_values(text: str, values: dict[str, Any]) -> Namespace:
     """Return the options of a configuration with some of them replaced, by dotted name as on the command line."""
     # JSON is YAML, and in it a text that looks like a number stays a text.
-    given = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values.items()]
+    given = [
+        f"--{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in values.items()
+    ]
     options = fit_command.parser()
     settings = parse(options, [f"--config={text}", *given])
     for name in PLACES:

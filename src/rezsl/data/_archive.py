@@ -18,7 +18,7 @@ from rezsl.data._proposed_split import read_proposed_split
 from rezsl.data._readers import Inventory, Loader, MissingPartError, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17
 from rezsl.errors import DataError, name_some
-from rezsl.files import check_folder, naming
+from rezsl.files import check_folder, local_path, naming
 from rezsl.semantics import ClassSemantics
 
 
@@ -222,7 +222,7 @@ class Unpacked:
         if isinstance(place, Split):
             split = place
         elif place is not None:
-            proposed = read_proposed_split(Path(place))
+            proposed = read_proposed_split(local_path(place))
             split = proposed.join(self.root, files, [semantics.classes[row] for row in labels], agreeing)
             # The archive's own class semantics are used, so notes on those of the split file do not apply.
             notes = [*notes, proposed.note, *(note for note in proposed.file.notes if "class semantics" not in note)]

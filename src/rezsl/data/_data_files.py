@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rezsl.data._hdf5 import read_hdf5
 from rezsl.errors import DataError
-from rezsl.files import naming, read_npz, reading
+from rezsl.files import local_path, naming, read_npz, read_text, reading
 from rezsl.limits import check_expansion
 from rezsl.semantics import ClassSemantics
 
@@ -37,8 +37,7 @@ def class_table(
 
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a file without surrounding blanks; empty lines at the end do not count."""
-    with reading(path, "UTF-8 text", DataError, "unpack the archive again"):
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    lines = read_text(path, DataError, "text", "unpack the archive again").rstrip().splitlines()
     if not lines:
         raise DataError(f"{path}: expected one entry per line, got an empty file; unpack the archive again")
     return [line.strip() for line in lines]
@@ -125,7 +124,7 @@ def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
 
     A file that is missing, damaged, of another kind or shape, or contains NaN or infinity, is a DataError.
     """
-    path = Path(path)
+    path = local_path(path)
     if path.suffix == ".mat":
         rows = read_variable(path, "features").T
     elif path.suffix == ".npy":

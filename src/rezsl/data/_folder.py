@@ -80,7 +80,18 @@ def read_rows(path: Path) -> list[ImageRow]:
         place, got = wrong[0]
         others = and_others(len(wrong), "line")
         raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}{others}")
-    return [ImageRow(row["file"], row["class"], row.get("group"), row["split"]) for _, row in rows]
+    return [
+        ImageRow(_with_slashes(row["file"], path.parent), row["class"], row.get("group"), row["split"])
+        for _, row in rows
+    ]
+
+
+def _with_slashes(file: str, root: Path) -> str:
+    r"""Return a listed file with ``/`` between its parts; a table that was written on Windows may have ``\``.
+
+    Elsewhere ``\`` may be part of a file's name.
+    """
+    return file if "\\" not in file or (root / file).is_file() else file.replace("\\", "/")
 
 
 def number_groups(groups: Iterable[tuple[str, str]]) -> Int[Tensor, "N"]:
@@ -95,7 +106,9 @@ def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str,
     """
     listed: dict[str, str] = {}
     for place, row in _read_table(path, "file", "group"):
-        name = posixpath.normpath(row["file"].replace("\\", "/"))
+        name = posixpath.normpath(row["file"])
+        if name not in classes:
+            name = posixpath.normpath(row["file"].replace("\\", "/"))
         if name in listed:
             raise DataError(f"{place}: {name!r} is listed more than once; list it once")
         listed[name] = row["group"].strip()

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rezsl.errors import DataError, needs
-from rezsl.files import check_file, reading
+from rezsl.files import check_file, local_path, reading
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -66,7 +66,7 @@ class Crop:
 
 def file_of(source: str | Path | Crop) -> Path:
     """Return the file of an image, or of a box in one."""
-    return Path(source.path if isinstance(source, Crop) else source)
+    return local_path(source.path if isinstance(source, Crop) else source)
 
 
 def read_image(

@@ -39,7 +39,7 @@ from rezsl.data._folder import (
 from rezsl.data._held_out import ClassRoles, choose_roles, hold_out_samples
 from rezsl.data._split_file import XLSA17_FOLDER, split_files
 from rezsl.errors import ArgumentError, DataError, check_share, name_some
-from rezsl.files import csv_text, write_atomically
+from rezsl.files import csv_text, local_path, write_atomically
 from rezsl.semantics import ClassSemantics, Finding, examine
 
 TEST_SEEN_SHARE = 0.2
@@ -148,8 +148,13 @@ def make_splits(
     check_share(test_seen_share=test_seen_share)
     if not 0 <= seed < 2**63:
         raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
-    root = Path(root)
+    root = local_path(root)
     classes = dict(labelled_images(root))
+    if unwritable := [file for file in classes if not _is_unicode(file)]:
+        raise DataError(
+            f"{root / 'images'}: expected names of files in UTF-8, got {name_some(unwritable, most=3)}, which no table "
+            f"can list; rename them"
+        )
     semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=classes.values())
     labels = labels_of(list(classes.values()), semantics, root)
     group_of, more = _groups(groups, group_pattern, classes)
@@ -176,6 +181,11 @@ def make_splits(
     return MadeSplits(rows, roles, _write(root, contents, overwrite), notes, findings)
 
 
+def _is_unicode(name: str) -> bool:
+    """Return whether a file's name is text; Python keeps bytes that are none as halves of surrogate pairs."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
+
+
 def _groups(
     table: str | Path | None, pattern: str | None, classes: Mapping[str, str]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -183,7 +193,7 @@ def _groups(
     if table is not None and pattern is not None:
         raise ArgumentError("groups, group_pattern: expected one of them, got both")
     if table is not None:
-        return groups_from_table(Path(table), classes)
+        return groups_from_table(local_path(table), classes)
     if pattern is not None:
         return groups_from_names(pattern, classes)
     return dict.fromkeys(classes, ALONE), ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rezsl.data._benchmark import Benchmark
 from rezsl.errors import ArgumentError, DataError
-from rezsl.files import check_folder, folder_around
+from rezsl.files import check_folder, folder_around, folder_name, local_path
 from rezsl.semantics import Finding
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
         DataError: the directory does not exist.
         ArgumentError: ``decode`` is true for another kind of directory.
     """
-    root = Path(root)
+    root = local_path(root)
     check_folder(root, "a data set", DataError)
     found = _recognize(root)
     # The folder of the images alone is a likely mistake: the table lies beside it.
@@ -183,7 +183,7 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
     return Inventory(
         root=root,
         kind="unknown",
-        title=root.resolve().name,
+        title=folder_name(root),
         found=tuple(entry.name for entry in entries[:10]),
         missing=(f"a directory of one of: {titles}",),
         notes=(

@@ -12,7 +12,7 @@ from rezsl.data._data_files import class_table, numbers, read_lines
 from rezsl.data._images import Crop
 from rezsl.data._readers import MissingPartError
 from rezsl.errors import DataError, name_some
-from rezsl.files import naming
+from rezsl.files import local_path, naming
 
 _LISTS = {
     "apascal_train.txt": "VOC2008/JPEGImages",
@@ -69,7 +69,7 @@ def load_apy(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
             in which both files list them.
         seed: seed of the draw of unseen classes if there is no proposed split.
     """
-    here = Unpacked(APY, Path(root))
+    here = Unpacked(APY, local_path(root))
     classes = read_lines(here.path("class_names.txt"))
     names = read_lines(here.path("attribute_names.txt"))
     found = [item for file in _LISTS for item in _read_list(here, file, classes, len(names))]

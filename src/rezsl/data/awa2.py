@@ -11,6 +11,7 @@ from rezsl.data._data_files import class_table, read_matrix, read_numbered
 from rezsl.data._images import find_images
 from rezsl.data._split_file import Missing, fill_unknown
 from rezsl.errors import DataError, name_some
+from rezsl.files import local_path
 
 _FOLDER = "Animals_with_Attributes2"
 _PUBLISHER = "Institute of Science and Technology Austria, Animals with Attributes 2"
@@ -62,7 +63,7 @@ def load_awa2(
             classes, ``keep`` leaves the table's −1 (percent), as most published results did.
         seed: seed of the draw of unseen classes if there is no proposed split.
     """
-    here = Unpacked(AWA2, Path(root))
+    here = Unpacked(AWA2, local_path(root))
     folder = here.path("JPEGImages")
     classes = read_numbered(here.path("classes.txt"))
     attributes = read_numbered(here.path("predicates.txt"))

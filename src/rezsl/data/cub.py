@@ -8,6 +8,7 @@ from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within, w
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import class_table, read_matrix, read_numbered
 from rezsl.errors import DataError
+from rezsl.files import local_path
 from rezsl.semantics import ClassSemantics
 
 _FOLDER = "CUB_200_2011"
@@ -48,7 +49,7 @@ def load_cub(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     Raises:
         DataError: a file is missing or damaged, or images or classes of the split are not those of the archive.
     """
-    here = Unpacked(CUB, Path(root))
+    here = Unpacked(CUB, local_path(root))
     folder = here.path("images")
     images = [folder / file for file in read_numbered(here.path("images.txt"))]
     classes = read_numbered(here.path("classes.txt"))

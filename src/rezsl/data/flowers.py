@@ -13,6 +13,7 @@ from rezsl.data._proposed_split import ProposedSplit, read_proposed_split
 from rezsl.data._readers import MissingPartError
 from rezsl.data._split_file import XLSA17, read_split_file
 from rezsl.errors import DataError, name_some
+from rezsl.files import local_path
 from rezsl.semantics import ClassSemantics
 
 _PUBLISHER = "University of Oxford, Visual Geometry Group, 102 Category Flower Dataset"
@@ -47,12 +48,12 @@ def load_flowers(root: str | Path, splits: str | Path | None = None) -> Benchmar
         splits: split file or its directory, as for :func:`~rezsl.data.load_cub`; necessary here. None searches
             for them in and beside ``root``.
     """
-    here = Unpacked(FLO, Path(root))
+    here = Unpacked(FLO, local_path(root))
     folder = here.path("jpg")
     labels = _read_labels(here.path(_LABELS))
     images = [folder / f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)]
     here.check_present(images)
-    proposed = read_proposed_split(_splits(here) if splits is None else Path(splits))
+    proposed = read_proposed_split(_splits(here) if splits is None else local_path(splits))
     position = proposed.match(here.root, images, agreeing=1)
     semantics = _renumbered(proposed, labels[position], int(labels.max()) + 1)
     split = proposed.file.split.moved(position)

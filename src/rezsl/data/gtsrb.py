@@ -9,7 +9,7 @@ from rezsl.data._archive import Archive, Part, Totals, Unpacked, within
 from rezsl.data._benchmark import Benchmark, group_numbers
 from rezsl.data._images import Crop
 from rezsl.errors import DataError
-from rezsl.files import naming, read_csv
+from rezsl.files import local_path, naming, read_csv
 from rezsl.semantics import ClassSemantics
 
 GTSRB = Archive(
@@ -47,7 +47,7 @@ def load_gtsrb(root: str | Path, seed: int = 0) -> Benchmark:
         root: the folder ``GTSRB``, its parent, or ``Final_Training`` in it.
         seed: seed of the draws.
     """
-    here = Unpacked(GTSRB, Path(root))
+    here = Unpacked(GTSRB, local_path(root))
     images = here.path("Final_Training/Images")
     semantics = sign_semantics()
     frames = [frame for label in range(len(semantics.classes)) for frame in _read_class(images / f"{label:05d}", label)]

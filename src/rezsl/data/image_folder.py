@@ -24,7 +24,7 @@ from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._made_splits import TEST_SEEN_SHARE, draw_by_rule
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
-from rezsl.files import naming
+from rezsl.files import folder_name, local_path, naming
 from rezsl.limits import leads_out
 from rezsl.semantics import ClassSemantics, Finding, constant_attributes, did_you_mean, examine, with_places
 
@@ -58,7 +58,7 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
     return FolderReport(
         root=root,
         kind=reader.name,
-        title=root.resolve().name,
+        title=folder_name(root),
         counts=counts_of((counts.total(), *(table.values.shape if table else (None, None)))),
         found=tuple(name for name, there in parts.items() if there),
         missing=tuple(f"{name}, which you write yourself" for name in ("images", "semantics.csv") if not parts[name]),
@@ -139,7 +139,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
         DataError: a file is missing, a class has images but no semantics or a folder but no images, a row does not fit.
     """
     check_between_0_and_1(unseen_share=unseen_share)
-    root = Path(root)
+    root = local_path(root)
     listed = read_rows(root / "splits.csv") if (root / "splits.csv").exists() else None
     if listed is None:
         files, names = map(list, zip(*labelled_images(root), strict=True))
@@ -163,7 +163,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
             groups = number_groups((row.file, row.group or "") for row in listed)
     with naming(root):
         paths = [root / file for file in files]
-        return Benchmark(root.resolve().name, paths, labels, semantics, split, groups, notes=notes)
+        return Benchmark(folder_name(root), paths, labels, semantics, split, groups, notes=notes)
 
 
 def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:

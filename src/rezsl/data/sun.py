@@ -10,6 +10,7 @@ from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, pa
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import class_table, read_variable, strings_of
 from rezsl.errors import DataError, name_some
+from rezsl.files import local_path
 
 _FOLDER = "SUNAttributeDB"
 _PUBLISHER = "Brown University, SUN Attribute Database"
@@ -50,7 +51,7 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
         splits: as for :func:`~rezsl.data.load_cub`.
         seed: seed of the draw of unseen classes if there is no proposed split.
     """
-    here = Unpacked(SUN, Path(root))
+    here = Unpacked(SUN, local_path(root))
     folder = here.path("images")
     attributes = strings_of(read_variable(here.path("attributes.mat"), "attributes"))
     files = _listed_files(here)

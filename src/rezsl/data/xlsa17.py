@@ -17,7 +17,7 @@ from rezsl.data._data_files import read_matlab, strings_of
 from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, reader
 from rezsl.data._split_file import XLSA17, Missing, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError
-from rezsl.files import check_folder, naming
+from rezsl.files import check_folder, folder_name, local_path, naming
 
 AWA1 = Totals("AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
 """A data set whose images are not published, so that it exists as features only."""
@@ -50,7 +50,7 @@ def check_xlsa17(reader: Reader, root: Path, _: bool) -> Inventory:
     return Inventory(
         root=root,
         kind=reader.name,
-        title=totals.title if totals else root.resolve().name,
+        title=totals.title if totals else folder_name(root),
         counts=counts_of((images, classes, attributes), expected),
         found=tuple(path.name for path in (*splits, *features, *names)),
         missing=(*missing, *damaged),
@@ -92,13 +92,13 @@ def load_xlsa17(
     Raises:
         DataError: a file is missing or damaged, or shapes, labels or indices do not fit; the message names the file.
     """
-    root = Path(root)
+    root = local_path(root)
     check_folder(root, "att_splits.mat and features", DataError)
     path = root / f"{features}.mat"
     file = read_split_file(root / f"{split}.mat", missing)
     inputs, labels = _read_features(path, file)
     with naming(f"{root} ({path.name}, {file.path.name})"):
-        return Benchmark(root.resolve().name, inputs, labels, file.semantics, file.split, notes=file.notes)
+        return Benchmark(folder_name(root), inputs, labels, file.semantics, file.split, notes=file.notes)
 
 
 def _read_features(path: Path, file: SplitFile) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,7 @@ from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedS
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate_samples
 from rezsl.evaluation._recognition import Recognition, recognise
 from rezsl.evaluation._saved_predictions import check_predictions, load_predictions
-from rezsl.files import read_npz, reading
+from rezsl.files import local_path, read_npz, reading
 from rezsl.functional import class_scores
 from rezsl.functional.binning import ValueBins, bin_by_value
 from rezsl.functional.imbalance import ErrorFall, ErrorProfile, error_fall_rate, error_profile
@@ -191,7 +191,7 @@ def analyse_validation(
     Raises:
         DataError: the record is damaged, or is of another benchmark.
     """
-    path = Path(run_dir) / "validation_predictions.npz"
+    path = local_path(run_dir) / "validation_predictions.npz"
     if not path.exists():
         return None
     expected = "the validation predictions of a run"
@@ -289,7 +289,7 @@ def load_error_fall(run_dir: str | Path, options: AnalysisOptions = AnalysisOpti
     Return None where the run has no such file, as after a method in closed form, or has a single epoch. A damaged file
     is a :class:`RunDirectoryError`.
     """
-    path = Path(run_dir) / "validation_errors.npz"
+    path = local_path(run_dir) / "validation_errors.npz"
     if not path.exists():
         return None
     expected = "the error matrices of a run's epochs"

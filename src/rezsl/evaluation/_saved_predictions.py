@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rezsl.errors import DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation
-from rezsl.files import read_npz, write_npz
+from rezsl.files import local_path, read_npz, write_npz
 from rezsl.semantics import ClassSemantics
 
 Arrays = dict[str, NDArray[Any]]
@@ -48,10 +48,10 @@ def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | 
         DataError: a file is missing or damaged, lacks an array, or an array does not fit the table; it names the file,
             the array, its shape and the expected one.
     """
-    path = Path(path)
+    path = local_path(path)
     arrays = _read(path, "predictions")
     if labels is not None:
-        arrays |= {"labels": _read(Path(labels), "labels").get("labels", np.empty(0))}
+        arrays |= {"labels": _read(local_path(labels), "labels").get("labels", np.empty(0))}
     for name in ("predictions", "labels"):
         if name not in arrays:
             hint = "; give the labels in a file of their own" if path.suffix == ".npy" else ""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identify_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
-from rezsl.files import create_atomically, one_line, sha256, tensor_bytes
+from rezsl.files import create_atomically, local_path, one_line, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.regions.store import (
@@ -74,7 +74,7 @@ def extract_regions(
         raise ArgumentError(f"shard: expected (i, n) with 0 ≤ i < n, got {shard}; count shards from 0")
     if benchmark.kind == "features":
         raise DataError(f"data: expected a benchmark of images, got features ({benchmark}); fit them as they are")
-    root, names = Path(directory), identify_inputs(benchmark.inputs)
+    root, names = local_path(directory), identify_inputs(benchmark.inputs)
     with prepared(backbone, device):
         sums = benchmark_checksums(benchmark, names)
         manifest = begin_store(root, benchmark.inputs, backbone, dtype, chunk, sums)

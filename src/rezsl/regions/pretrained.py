@@ -87,6 +87,7 @@ def pretrained(
     """
     if resize is not None and framing == "whole":
         raise ArgumentError(f"resize: expected none with whole images, got {resize}; set framing to crop")
+    source = check_source(source, "config.json and model.safetensors", DEFAULT_SOURCE)
     config = _vision_config(source, revision)
     size, mean, deviation = _preprocessing(config, source, revision)
     image_size = image_size or size
@@ -247,7 +248,6 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
         ArgumentError: there is no such model, or the hub cannot be reached and the cache does not have the answer, so
             that a machine without network would use other weights or other colours than one with network.
     """
-    check_source(source, "config.json and model.safetensors", DEFAULT_SOURCE)
     cached = _cached_file(source, name, revision)
     if cached is not None or Path(source).is_dir():
         return cached

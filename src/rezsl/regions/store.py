@@ -20,6 +20,7 @@ from rezsl.files import (
     differences,
     fingerprint,
     json_text,
+    local_path,
     read_json,
     read_tensors,
     reading,
@@ -219,7 +220,7 @@ def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     Raises:
         DataError: there is no such store, or it is incomplete, cut off or damaged.
     """
-    root = Path(root)
+    root = local_path(root)
     regions, origin = load_regions(root, verify)
     expected = read_manifest(root).dataset
     tensors = read_tensors(root / TENSORS, DataError, expected="the tensors of a benchmark", remedy=AGAIN)
@@ -251,7 +252,7 @@ def load_store_backbone(root: str | Path) -> ImageBackbone:
         DataError: the manifest of the store or its copy of the weights is missing or damaged, or the backbone is of a
             class outside rezsl.
     """
-    root = Path(root)
+    root = local_path(root)
     description = read_manifest(root).backbone
     if description["class"] != ImageBackbone.__name__:
         raise DataError(

@@ -25,7 +25,7 @@ from rezsl.evaluation import (
     compare_analyses,
     load_error_fall,
 )
-from rezsl.files import flat, read_json, write_atomically
+from rezsl.files import flat, local_path, read_json, write_atomically
 from rezsl.metrics import metrics_in
 from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.report._page_examples import ClassExamples, examples_of
@@ -162,7 +162,7 @@ def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = 
         ArgumentError: there is no run.
         OSError: the file cannot be written.
     """
-    write_atomically(Path(path), render_report(runs, title))
+    write_atomically(local_path(path), render_report(runs, title))
 
 
 def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:

@@ -14,6 +14,7 @@ from torch import Tensor
 from rezsl.errors import needs, shortened
 from rezsl.evaluation import Evaluation
 from rezsl.experiments.results import Comparison, Row
+from rezsl.files import local_path
 from rezsl.metrics import Metric
 from rezsl.report._text import named_with_protocol
 
@@ -90,7 +91,7 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
     axes.set(title="Seen-unseen curve", xlim=(0, 102), ylim=(0, 102))
     axes.grid(color="0.9", zorder=0)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
-    figure.savefig(path)
+    figure.savefig(local_path(path))
 
 
 @plain_text()
@@ -125,7 +126,7 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
     else:
         _name_worst(above, [evaluation.attributes[column] for column in by_error[:WORST]], len(by_error))
     below.set_xlabel(f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line")
-    figure.savefig(path)
+    figure.savefig(local_path(path))
 
 
 def _name_worst(axes: "Axes", names: list[str], columns: int) -> None:
@@ -180,7 +181,7 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
     )
     figure.supxlabel(caption, fontsize=8.5, color="0.45", x=0.01, ha="left")
     widen_axes(figure)
-    figure.savefig(path)
+    figure.savefig(local_path(path))
 
 
 def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: Metric, colors: dict[str, str]) -> None:

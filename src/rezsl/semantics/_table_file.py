@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import and_others, delimiter_of, read_csv
+from rezsl.files import and_others, delimiter_of, note_on_encoding, read_csv
 from rezsl.semantics._near_names import spelling
 
 UNKNOWN = ("", "?", "n/a", "#n/a", "na", "nan", "unknown")
@@ -74,7 +74,8 @@ def read_table(path: Path, known_classes: Iterable[str] = ()) -> TableFile:
     delimiter = delimiter_of(path, DataError)
     header, rows = read_csv(path, DataError, delimiter=delimiter)
     sheet = _sheet(path, header, rows, {spelling(name) for name in known_classes})
-    notes = [f"{path.name} has a row per attribute and a column per class, and was read so"] * sheet.transposed
+    notes = note_on_encoding(path)
+    notes += [f"{path.name} has a row per attribute and a column per class, and was read so"] * sheet.transposed
     if delimiter != ",":
         _check_decimal_marks(sheet)
     values, marked = _values(sheet, decimal_comma=delimiter != ",")

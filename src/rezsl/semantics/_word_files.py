@@ -4,16 +4,17 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from io import BufferedIOBase, TextIOWrapper
+from io import BufferedIOBase
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rezsl.encodings import text_stream, utf8_stream
 from rezsl.errors import DataError
 from rezsl.files import read_npz
 
@@ -69,7 +70,7 @@ def read_text(stream: BufferedIOBase, found: FoundWords, dimension: int | None) 
     numbers themselves only in the needed lines.
     """
     needed = {word.encode() for word in found.needed}
-    lines = _lines(stream, found.source)
+    lines = _lines(utf8_stream(stream), found.source)
     number, first = next(lines, (0, b""))
     header = None if dimension == 1 else _header(first)
     count, length = header or (None, dimension or first.count(b" "))
@@ -202,7 +203,7 @@ def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
     """Find words in comma-separated lines ``word,number,number,…``, with or without a header."""
     length = 0
     try:
-        with TextIOWrapper(cast(IO[bytes], stream), encoding="utf-8-sig", newline="") as text:
+        with text_stream(stream) as text:
             rows = csv.reader(text)
             for position, (word, *numbers) in enumerate(filter(None, rows)):
                 length = length or len(numbers)
@@ -214,8 +215,10 @@ def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
                 # A first row without any number is a header.
                 if name in found.needed and (position > 0 or any(map(_is_number, numbers))):
                     found.add(name, numbers, position, place)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{found.source}: expected comma-separated UTF-8 text ({error})") from error
+    except (ValueError, csv.Error) as error:  # a DataError passes
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{found.source}: expected comma-separated text, got {error}; save it as UTF-8") from error
     if not length:
         raise DataError(f"{found.source}: expected lines of a word and its numbers, got an empty file")
     return length

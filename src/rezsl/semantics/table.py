@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import delimiter_of, naming, read_csv
+from rezsl.files import delimiter_of, local_path, naming, read_csv
 from rezsl.functional import l2_normalize
 from rezsl.semantics._near_names import did_you_mean
 from rezsl.semantics._table_file import read_table
@@ -165,15 +165,15 @@ class ClassSemantics:
         begins with ``attribute``. The table's ``notes`` say each of these decisions.
 
         Args:
-            path: the file, in UTF-8.
+            path: the file, in any common encoding; where that is a guess, a note says so.
             known_classes: names of classes, such as those of the image folders, by which such a table is recognised.
 
         Raises:
-            DataError: the file is missing or not UTF-8 text, has no ``class`` column, a row of another length, a name
+            DataError: the file is missing or no text, has no ``class`` column, a row of another length, a name
                 twice, a class or an attribute of which nothing is known, or a cell that cannot be read; the message
                 names file, line and column.
         """
-        path = Path(path)
+        path = local_path(path)
         file = read_table(path, known_classes)
         with naming(path):
             return cls(file.classes, file.attributes, file.values, notes=file.notes)

@@ -65,7 +65,9 @@ def encode_texts(source: str | Path, texts: Sequence[str]) -> Float[Tensor, "N L
 
 
 def _load(source: str) -> tuple[Any, Any]:
-    check_source(source, "a text encoder, its tokenizer and its weights", "sentence-transformers/all-MiniLM-L6-v2")
+    source = check_source(
+        source, "a text encoder, its tokenizer and its weights", "sentence-transformers/all-MiniLM-L6-v2"
+    )
     with needs("images", "text encoders"):
         import transformers  # noqa: PLC0415 - the import takes seconds, and only this function uses it
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.files import check_file, reading
+from rezsl.files import check_file, local_path, reading
 from rezsl.semantics._word_files import FoundWords, check_rows, find_rows, read_arrays, read_binary, read_csv, read_text
 
 _REFUSED = {
@@ -111,7 +111,7 @@ def load_word_vectors(
         ArgumentError: there are no attributes, the dimension is below 1, or the way to combine is unknown.
         DataError: the file is missing, damaged, a pickle or of another dimension, or has no word of an attribute.
     """
-    path, names = Path(source), tuple(attributes)
+    path, names = local_path(source), tuple(attributes)
     if not names or (dimension is not None and dimension < 1) or combine not in {"sum", "mean"}:
         raise ArgumentError(
             "attributes, dimension, combine: expected a name at least, 1 or more (or None) and 'sum' or 'mean', "

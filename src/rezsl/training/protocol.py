@@ -14,6 +14,7 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, class_folds, selection_split
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
+from rezsl.files import local_path
 from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
 from rezsl.regions import cache_beside, user_cache
@@ -161,7 +162,7 @@ class Setup:
     def with_regions(self) -> "Setup":
         """Return the set-up with regions in place of images where the backbone is frozen; they may be extracted now."""
         beside = cache_beside(self.run.path) if self.run is not None else user_cache()
-        cache = Path(self.cache) if self.cache is not None else beside
+        cache = local_path(self.cache) if self.cache is not None else beside
         data = with_regions(self.data, self.model, self.backbone, self.training.seed, cache, self.progress)
         return replace(self, data=data)
 

@@ -12,7 +12,7 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
-from rezsl.files import differences, read_json, write_json
+from rezsl.files import differences, local_path, read_json, write_json
 from rezsl.training.callbacks import Choice
 from rezsl.training.settings import Training
 
@@ -63,7 +63,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str | Path, resume: bool = False) -> None:
-        self.path = Path(path)
+        self.path = local_path(path)
         self.config, self.settings = self.path / "config.yaml", self.path / "settings.json"
         self.history, self.validation_errors = self.path / "history.csv", self.path / "validation_errors.npz"
         self.validation_predictions = self.path / "validation_predictions.npz"

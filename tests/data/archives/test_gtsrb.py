@@ -83,6 +83,6 @@ def test_rows_that_do_not_fit_are_named(signs: Path) -> None:
     path.unlink()
     with pytest.raises(
         DataError,
-        match=r"GT-00007\.csv: cannot be read \(No such file or directory\); expected UTF-8 text separated by",
+        match=r"GT-00007\.csv: cannot be read \(No such file or directory\); expected text separated by",
     ):
         load_gtsrb(signs)
