@@ -192,3 +192,24 @@ def test_real_photographs(real_data: Path) -> None:
     assert len(benchmark.labels) == 6885
     assert len(benchmark.seen_classes) == 29
     assert len(benchmark.unseen_classes) == 5
+
+
+def test_splits_that_were_written_on_windows(root: Path) -> None:
+    make_splits(root)
+    before, table = load_image_folder(root), root / "splits.csv"
+    table.write_bytes(table.read_text().replace("/", "\\").replace("\n", "\r\n").encode("utf-16"))
+    after = load_image_folder(root)
+    assert [*map(str, after.inputs)] == [*map(str, before.inputs)]
+    assert after.split.test_seen.tolist() == before.split.test_seen.tolist()
+    # A backslash may be a part of a name, where the system allows it.
+    shutil.move(root / "images" / "cat" / "0.png", root / "images" / "cat" / "a\\0.png")
+    listed = table.read_text(encoding="utf-16").replace("\\", "/")
+    table.write_text(listed.replace("cat/0.png", "cat/a\\0.png"))
+    assert root / "images" / "cat" / "a\\0.png" in load_image_folder(root).inputs
+
+
+def test_names_that_no_table_can_list_are_named(root: Path) -> None:
+    shutil.move(root / "images" / "cat" / "0.png", root / "images" / "cat" / "caf\udce9.png")
+    assert len(load_image_folder(root).labels) == 50
+    with pytest.raises(DataError, match=r"images: expected names of files in UTF-8, got 'images/cat/caf\\udce9.png'"):
+        make_splits(root)
