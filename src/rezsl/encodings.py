@@ -10,7 +10,7 @@ import codecs
 import io
 import re
 from io import BufferedIOBase
-from typing import Any
+from typing import IO, Any, cast
 
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -83,7 +83,7 @@ def text_stream(stream: BufferedIOBase) -> io.TextIOWrapper:
     head = _head(stream)
     name, mark = encoding_of(head, cut=len(head) == _HEAD)
     stream.seek(mark)
-    return io.TextIOWrapper(stream, encoding=name, newline="")  # type: ignore[type-var] # binary streams are IO[bytes]
+    return io.TextIOWrapper(cast(IO[bytes], stream), encoding=name, newline="")
 
 
 def utf8_stream(stream: BufferedIOBase) -> BufferedIOBase:

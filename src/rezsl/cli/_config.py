@@ -96,7 +96,7 @@ def with_data(options: ArgumentParser, settings: Namespace, run: Path) -> Namesp
 
 def _place(settings: Namespace, run: Path) -> None:
     """Put ``--data.root`` into the benchmark of a run, and refuse a directory that is not there."""
-    of_data = settings.data.get("init_args") or Namespace()
+    of_data = settings.data.get("init_args") or {}
     if "root" not in of_data:
         return
     if settings.data_root is not None:

@@ -12,7 +12,7 @@ from typing import Literal
 from rezsl.cli._help import SCREENS, overview, screen
 from rezsl.cli._output import discard_output, end_output, printable_output
 from rezsl.cli._records import IMPORTED
-from rezsl.errors import ArgumentError, RezslError, needs, one_line_of, suggestion
+from rezsl.errors import ArgumentError, RezslError, check_one_process, needs, one_line_of, suggestion
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -62,6 +62,7 @@ def _run(arguments: list[str]) -> int:
     if SCREENS[command].is_group or wanted_help == "screen":
         print(screen(command))
         return 0
+    check_one_process()
     rest = _with_imports(rest)
     with needs("cli", "the command line"):
         # Only the module of the command is imported, because an import takes seconds.

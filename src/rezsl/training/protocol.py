@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, class_folds, selection_split
-from rezsl.errors import ArgumentError
+from rezsl.errors import ArgumentError, check_one_process
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.files import local_path
 from rezsl.functional import average_curves
@@ -114,6 +114,7 @@ def fit(
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
     started = time.perf_counter()
+    check_one_process()
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
