@@ -14,11 +14,20 @@ def test_every_rank_is_refused_in_one_line(
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", rank)
-    for command in ("demo", "fit --data digits", "extract --data digits", "sweep", "compare plan.yaml -o runs", "predict"):
+    for command in (
+        "demo",
+        "fit --data digits",
+        "extract --data digits",
+        "sweep",
+        "compare plan.yaml -o runs",
+        "predict",
+    ):
         assert main(command.split()) == USER_ERROR
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
-        assert lines[0].startswith("rezsl: error: WORLD_SIZE: expected 1, because rezsl works in one process on one device")
+        assert lines[0].startswith(
+            "rezsl: error: WORLD_SIZE: expected 1, because rezsl works in one process on one device"
+        )
         assert f"got 2 (RANK {rank}); start it without torchrun" in lines[0]
     with pytest.raises(ArgumentError, match="WORLD_SIZE: expected 1"):
         fit(load_digits())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rezsl.errors import ArgumentError
-from rezsl.functional import SeenUnseenCurve, seen_unseen_curve
+from rezsl.functional import SeenUnseenCurve, scoring, seen_unseen_curve, seen_unseen_margins
 from tests.oracles import curve as oracle
 
 Case = dict[str, torch.Tensor]
@@ -132,3 +132,31 @@ def test_scores_of_a_diverged_model_are_refused() -> None:
     scores = torch.tensor([[np.nan, 0.0]], dtype=torch.float32)
     with pytest.raises(ArgumentError, match="expected finite class scores"):
         seen_unseen_curve(scores, torch.tensor([0]), scores, torch.tensor([1]), torch.tensor([True, False]))
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    classes=st.integers(1, 6),
+    dtype=st.sampled_from([torch.float32, torch.float64, torch.bfloat16]),
+    sliced=st.booleans(),
+)
+def test_of_equal_scores_the_first_class_wins(seed: int, classes: int, dtype: torch.dtype, sliced: bool) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    # Four values, infinite ones among them, so that most rows have ties within a side and between the sides.
+    values = torch.tensor([-math.inf, 0.0, 1.0, 1.0, 2.0], dtype=dtype)
+    scores = values[torch.randint(len(values), (40, classes), generator=generator)]
+    is_seen = torch.rand(classes, generator=generator) < 0.5
+    labels = torch.randint(classes, (40,), generator=generator)
+    with pytest.MonkeyPatch.context() as patched:
+        if sliced:
+            patched.setattr(scoring, "_SLICE", 7)
+        margin, right = seen_unseen_margins(scores, labels, is_seen)
+    rows, mask = scores.double().numpy(), is_seen.numpy()
+    for row, label, found, is_right in zip(rows, labels.tolist(), margin.tolist(), right.tolist(), strict=True):
+        own = mask == mask[label]
+        assert is_right == (oracle.best_class(row, own) == label)
+        best = [
+            max((float(score) for score, on in zip(row, side, strict=True) if on), default=-math.inf)
+            for side in (mask, ~mask)
+        ]
+        assert found == best[0] - best[1] or (math.isnan(found) and math.isnan(best[0] - best[1]))
