@@ -268,7 +268,8 @@ class ZeroShotClassifier(nn.Module):
                 of the training table. Classes without training images need no new training.
         """
         candidates = self.semantics if candidates is None else candidates
-        is_seen = torch.tensor([name in self.seen_classes for name in candidates.classes], device=predictions.device)
+        known = set(self.seen_classes)
+        is_seen = torch.tensor([name in known for name in candidates.classes], device=predictions.device)
         return self.class_scores(predictions, self.class_vectors(candidates)) - self.gamma * is_seen
 
     def unseen_among(self, candidates: ClassSemantics) -> ClassSemantics:
@@ -277,7 +278,8 @@ class ZeroShotClassifier(nn.Module):
         Raises:
             DataError: it was trained on all of them.
         """
-        names = [name for name in candidates.classes if name not in self.seen_classes]
+        known = set(self.seen_classes)
+        names = [name for name in candidates.classes if name not in known]
         if not names:
             raise DataError(
                 "classes: expected at least one without training images, got only classes that the model was trained "
@@ -307,7 +309,7 @@ class ZeroShotClassifier(nn.Module):
         """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""
         best, columns = scores.topk(min(top, len(names)), dim=1)
         shares = (scores / self.temperature).softmax(dim=1).gather(1, columns)
-        seen = self.seen_classes
+        seen = set(self.seen_classes)
         return [
             [Ranked(names[c], score, share, names[c] in seen) for c, score, share in zip(*row, strict=True)]
             for row in zip(columns.tolist(), best.tolist(), shares.tolist(), strict=True)

@@ -87,10 +87,11 @@ def _note_of_constants(table: ClassSemantics | None) -> tuple[str, ...]:
 def _findings(benchmark: Benchmark, folders: Iterable[str]) -> tuple[Finding, ...]:
     """Return the findings on the table, and on folders without a row whose names are near the name of a row."""
     table = benchmark.semantics
-    strays = [name for name in folders if name not in table.classes]
+    with_folder, described = {*folders}, {*table.classes}
+    strays = [name for name in folders if name not in described]
     found = examine(table, benchmark.seen_classes)
     # A row that has a folder of its own is not the one that was meant.
-    hint = did_you_mean(strays, [name for name in table.classes if name not in {*folders}])
+    hint = did_you_mean(strays, [name for name in table.classes if name not in with_folder])
     if not hint:
         return found
     text = f"folders of images without a row in the table: {name_some(strays)}{hint}"

@@ -221,7 +221,8 @@ def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = Analys
         )
     scores, all_classes, unseen = samples.compute_scores(), torch.ones_like(samples.is_seen), ~samples.is_seen
     matrix, values = evaluation.error_matrix, evaluation.class_semantics
-    of_classes, of_attributes = (bootstrap_weights(count, options.resamples, options.seed) for count in matrix.shape)
+    draws = options.draws(matrix.numel())
+    of_classes, of_attributes = (bootstrap_weights(count, draws, options.seed) for count in matrix.shape)
     count = torch.bincount(samples.labels)
     return Analysis(
         **{field.name: getattr(evaluation, field.name) for field in fields(Evaluation)},
@@ -273,7 +274,7 @@ def analyse_error_fall(
         raise ArgumentError(f"error_matrices: expected a cell per class and attribute, {expected}, got {got}")
     time = torch.tensor(numbers, dtype=torch.float64)
     rate = error_fall_rate(error_matrices, time)
-    weights = bootstrap_weights(len(rate), options.resamples, options.seed)
+    weights = bootstrap_weights(len(rate), options.draws(rate.numel()), options.seed)
     return ErrorFall(
         epochs=time,
         rate=rate,

@@ -213,12 +213,17 @@ class Evaluation:
         return content
 
 
+MANY_CELLS = 200_000
+"""An error matrix of more cells has fewer bootstrap draws."""
+
+
 @dataclass(frozen=True)
 class AnalysisOptions:
     """Settings of an analysis, which its result keeps; an ArgumentError names a setting that is outside its range.
 
     Attributes:
-        resamples: number of bootstrap draws of each interval; at least 1.
+        resamples: number of bootstrap draws of each interval; at least 1. An error matrix of more than 200,000 cells
+            has at most 100, because every draw ranks all cells anew, and intervals over so many cells are narrow.
         level: coverage of the intervals, between 0 and 1.
         seed: of the bootstrap's random numbers.
         value_bins: number of bins of the attribute value; at least 1.
@@ -238,6 +243,10 @@ class AnalysisOptions:
     confidence_binning: Binning = "equal_width"
     neighbours: int = 5
     worst: int = 10
+
+    def draws(self, cells: int) -> int:
+        """Return the number of bootstrap draws for an error matrix of so many cells."""
+        return min(self.resamples, 100) if cells > MANY_CELLS else self.resamples
 
     def __post_init__(self) -> None:
         check_at_least(

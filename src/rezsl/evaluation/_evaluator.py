@@ -70,7 +70,8 @@ class GZSLEvaluator(nn.Module):
         self.register_buffer("vectors", values if class_vectors is None else class_vectors.cpu(), persistent=False)
         self.register_buffer("directions", l2_normalize(semantics.values[rows].to(dtype)), persistent=False)
         self.register_buffer("position", position, persistent=False)
-        self.seen_unseen = SeenUnseen(torch.tensor([name in set(seen) for name in self.classes]))
+        known = set(seen)
+        self.seen_unseen = SeenUnseen(torch.tensor([name in known for name in self.classes]))
         self.class_error = ClassError(len(rows), len(semantics.attributes))
 
     @classmethod
@@ -231,12 +232,12 @@ def evaluate_samples(
 ) -> Evaluation:
     """Evaluate a model on given samples, of which one kind, seen or unseen, may be missing; see :func:`evaluate`."""
     table = model.semantics.with_classes_of(benchmark.semantics)
-    unseen = benchmark.class_names(unseen_index)
-    if trained := [name for name in unseen if name in model.seen_classes]:
+    unseen, known, described = benchmark.class_names(unseen_index), set(model.seen_classes), set(table.classes)
+    if trained := [name for name in unseen if name in known]:
         raise DataError(f"split.test_unseen: the model was trained on {name_some(trained)}; not unseen to it")
-    if foreign := [name for name in benchmark.class_names(seen_index) if name not in model.seen_classes]:
+    if foreign := [name for name in benchmark.class_names(seen_index) if name not in known]:
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
-    seen = [name for name in model.seen_classes if name in table.classes]
+    seen = [name for name in model.seen_classes if name in described]
     evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen)
     index = torch.cat([seen_index, unseen_index])
     predictions, strangeness = model.examine(benchmark.inputs, batch_size, index, table)

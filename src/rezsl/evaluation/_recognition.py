@@ -1,6 +1,7 @@
 """How a set of samples is recognised among a set of candidate classes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -8,9 +9,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.evaluation._evaluation import AnalysisOptions, PredictedSamples
-from rezsl.functional.recognition import Hubness, Mistakes, Reliability, hubness, reliability, study_mistakes
+from rezsl.functional.recognition import (
+    Hubness,
+    Mistakes,
+    Reliability,
+    hubness_of,
+    occurrences,
+    reliability,
+    study_mistakes,
+)
 from rezsl.functional.scoring import calibrated_choice, confusion_counts
 from rezsl.functional.shapes import ClassMask, Scores
+
+SLICE = 1 << 20
+"""Scores that are calibrated at a time."""
 
 
 class ConfusedPair(NamedTuple):
@@ -39,7 +51,6 @@ class Recognition:
         truth: true class of each sample, ``[M]``, a position among ``candidates``.
         chosen: class with the highest calibrated score, ``[M]``, a position among ``candidates``.
         class_accuracy: accuracy of each class, ``[C]``, in ``[0, 1]``; NaN for a class without samples.
-        confusion: number of samples of each class (row) that were recognised as each class (column), ``[C, C]``.
         mistakes: the wrongly recognised samples; their ``position`` is an index of ``sample``.
         hubness: how often each class is among the nearest of a sample.
         reliability: how well the probabilities agree with the accuracy.
@@ -50,7 +61,6 @@ class Recognition:
     truth: Int[Tensor, "M"]
     chosen: Int[Tensor, "M"]
     class_accuracy: Float[Tensor, "C"]
-    confusion: Int[Tensor, "C C"]
     mistakes: Mistakes
     hubness: Hubness
     reliability: Reliability
@@ -65,6 +75,25 @@ class Recognition:
         """The accuracies ``class_accuracy`` by class name."""
         return dict(zip(self.candidates, self.class_accuracy.tolist(), strict=True))
 
+    @cached_property
+    def class_count(self) -> Int[Tensor, "C"]:
+        """Number of samples of each class."""
+        return torch.bincount(self.truth, minlength=len(self.candidates))
+
+    @cached_property
+    def pairs(self) -> tuple[Int[Tensor, "P"], Int[Tensor, "P"], Int[Tensor, "P"]]:
+        """The pairs of a true and a chosen class that occur, in ascending order, and the number of samples of each.
+
+        There are at most as many as samples, while ``confusion`` has a cell for each pair of classes.
+        """
+        codes, count = torch.unique(self.truth * len(self.candidates) + self.chosen, return_counts=True)
+        return codes // len(self.candidates), codes % len(self.candidates), count
+
+    @property
+    def confusion(self) -> Int[Tensor, "C C"]:
+        """Number of samples of each class (row) that were recognised as each class (column)."""
+        return confusion_counts(self.truth, self.chosen, len(self.candidates))
+
     @property
     def confusion_rates(self) -> Float[Tensor, "C C"]:
         """Share of each class (row) that is recognised as each class (column); a row sums to 1, or is NaN."""
@@ -76,16 +105,32 @@ class Recognition:
         order = self.hubness.occurrence.argsort(descending=True, stable=True).tolist()
         return tuple(self.candidates[column] for column in order if self.hubness.is_hub[column])
 
-    def most_confused(self, count: int) -> list[ConfusedPair]:
-        """Return the ``count`` pairs of classes with the highest share of confused samples, the worst first."""
-        rates = self.confusion_rates.nan_to_num().fill_diagonal_(0.0)
-        order = rates.flatten().argsort(descending=True, stable=True)[:count].tolist()
-        cells = (divmod(cell, len(self.candidates)) for cell in order)
+    def most_confused(self, count: int, name: str | None = None) -> list[ConfusedPair]:
+        """Return the ``count`` pairs of classes with the highest share of confused samples, the worst first.
+
+        With the ``name`` of a class, these are only pairs whose true class it is.
+        """
+        truth, chosen, samples = self.pairs
+        if name is not None:
+            row = self._row_of[name]
+            of_class = slice(*torch.searchsorted(truth, torch.tensor([row, row + 1])).tolist())
+            truth, chosen, samples = truth[of_class], chosen[of_class], samples[of_class]
+        wrong = truth != chosen
+        truth, chosen, samples = truth[wrong], chosen[wrong], samples[wrong]
+        rates = samples / self.class_count[truth].double()
         return [
-            ConfusedPair(self.candidates[t], self.candidates[c], int(self.confusion[t, c]), float(rates[t, c]))
-            for t, c in cells
-            if rates[t, c] > 0
+            ConfusedPair(
+                self.candidates[int(truth[place])],
+                self.candidates[int(chosen[place])],
+                int(samples[place]),
+                float(rates[place]),
+            )
+            for place in rates.argsort(descending=True, stable=True)[:count].tolist()
         ]
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.candidates)}
 
 
 def recognise(
@@ -97,19 +142,24 @@ def recognise(
     """
     columns = is_candidate.nonzero().squeeze(1)
     rows = is_candidate[samples.labels].nonzero().squeeze(1)
-    if len(columns) < len(is_candidate):
-        scores = scores[rows][:, columns]
     truth = torch.searchsorted(columns, samples.labels[rows])
-    chosen, confidence, calibrated = calibrated_choice(scores, samples.is_seen[columns], gamma, samples.temperature)
-    confusion = confusion_counts(truth, chosen, len(columns))
+    is_whole, occurrence, parts = len(columns) == len(is_candidate), torch.zeros_like(columns), []
+    # In slices, because all calibrated scores would take three times the memory of the scores.
+    for part in rows.split(max(1, SLICE // len(columns))):
+        of_part = scores[part] if is_whole else scores[part][:, columns]
+        *choice, calibrated = calibrated_choice(of_part, samples.is_seen[columns], gamma, samples.temperature)
+        occurrence += occurrences(calibrated, options.neighbours)
+        parts.append(choice)
+    chosen, confidence = map(torch.cat, zip(*parts, strict=True))
+    count = torch.bincount(truth, minlength=len(columns))
+    right = torch.bincount(truth[chosen == truth], minlength=len(columns))
     return Recognition(
         candidates=tuple(samples.semantics.classes[column] for column in columns.tolist()),
         sample=rows,
         truth=truth,
         chosen=chosen,
-        class_accuracy=confusion.diagonal() / confusion.sum(dim=1).double(),
-        confusion=confusion,
+        class_accuracy=right / count.double(),
         mistakes=study_mistakes(samples.predictions[rows], samples.semantics.values[columns], truth, chosen),
-        hubness=hubness(calibrated, options.neighbours),
+        hubness=hubness_of(occurrence, options.neighbours),
         reliability=reliability(confidence, chosen == truth, options.confidence_bins, options.confidence_binning),
     )

@@ -112,7 +112,8 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int]:
         raise DataError(
             f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {problem}"
         )
-    return [given.index(entry) for entry in expected]
+    place = {name: position for position, name in enumerate(given)}
+    return [place[entry] for entry in expected]
 
 
 def _numbers(name: str, array: NDArray[Any], order: list[int]) -> Tensor:

@@ -15,6 +15,9 @@ from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores, ch
 
 MOST_TEMPERATURE = 20.0
 
+_CELLS = 1 << 20
+"""Cosines between classes that are in memory at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
@@ -159,13 +162,23 @@ def hubness(scores: Scores, neighbours: int) -> Hubness:
     tensor([2, 0])
     """
     check_at_least(1, neighbours=neighbours)
+    return hubness_of(occurrences(scores, neighbours), neighbours)
+
+
+@checked
+def occurrences(scores: Scores, neighbours: int) -> Int[Tensor, "C"]:
+    """Count the samples that have each class among their k best, ``[C]``; slices of the samples can be added up."""
     classes = scores.shape[1]
-    neighbours = min(neighbours, classes)
-    occurrence = torch.bincount(scores.topk(neighbours, dim=1).indices.flatten(), minlength=classes)
+    return torch.bincount(scores.topk(min(neighbours, classes), dim=1).indices.flatten(), minlength=classes)
+
+
+@checked
+def hubness_of(occurrence: Int[Tensor, "C"], neighbours: int) -> Hubness:
+    """Return the hubness of the results of :func:`occurrences`."""
     deviation = occurrence - occurrence.double().mean()
     spread = deviation.square().mean().sqrt()
     return Hubness(
-        neighbours=neighbours,
+        neighbours=min(neighbours, len(occurrence)),
         occurrence=occurrence,
         skewness=float((deviation / spread).pow(3).mean()),
         is_hub=deviation > 2 * spread,
@@ -219,14 +232,33 @@ def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth
     cosine = (predictions * target).sum(dim=1)
     right = truth == chosen
     wrong = (~right).nonzero().squeeze(1)
-    nearness = (directions @ directions.T).fill_diagonal_(-torch.inf)
-    nearer = len(nearness) - torch.searchsorted(nearness.sort(dim=1).values, nearness + 1e-12, right=True)
     return Mistakes(
         position=wrong,
         error=error[wrong],
         cosine_to_truth=cosine[wrong],
         cosine_to_chosen=(predictions[wrong] * directions[chosen[wrong]]).sum(dim=1),
-        neighbour_rank=1 + nearer[truth[wrong], chosen[wrong]],
+        neighbour_rank=neighbour_ranks(directions, truth[wrong], chosen[wrong]),
         right_error=float(error[right].mean()),
         right_cosine=float(cosine[right].mean()),
     )
+
+
+def neighbour_ranks(directions: ClassMatrix, truth: Labels, chosen: Labels) -> Int[Tensor, "B"]:
+    """Return, for pairs of different classes, the rank of the second among the neighbours of the first, from 1.
+
+    ``directions`` are rows of length 1, ``[C, S]``. The cosines of all classes, whose memory grows with the square of
+    their number, are computed in slices of the classes that occur.
+    """
+    ranks = torch.empty_like(truth)
+    classes, position = truth.unique(return_inverse=True)
+    step = max(1, _CELLS // len(directions))
+    for start in range(0, len(classes), step):
+        rows = classes[start : start + step]
+        nearness = directions[rows] @ directions.T
+        nearness[torch.arange(len(rows)), rows] = -torch.inf
+        pairs = ((position >= start) & (position < start + step)).nonzero().squeeze(1)
+        for some in pairs.split(step):
+            near = nearness[position[some] - start]
+            limit = near.gather(1, chosen[some].unsqueeze(1)) + 1e-12
+            ranks[some] = 1 + (near > limit).sum(dim=1)
+    return ranks

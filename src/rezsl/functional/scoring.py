@@ -273,7 +273,16 @@ def _margins(
 
 def _best_of_both(scores: Scores, is_seen: ClassMask) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the best seen class of each sample as score and class, and the best unseen class in the same way."""
-    return (*scores.masked_fill(~is_seen, -torch.inf).max(dim=1), *scores.masked_fill(is_seen, -torch.inf).max(dim=1))
+    found: list[Tensor] = []
+    for columns in (_columns_of(is_seen), _columns_of(~is_seen)):
+        part = _at(scores, columns)
+        if part.shape[1]:
+            score, place = part.max(dim=1)
+            found += [score, columns.start + place if isinstance(columns, slice) else columns[place]]
+        else:
+            found += [scores.new_full((len(scores),), -torch.inf), torch.zeros_like(scores[:, 0], dtype=torch.int64)]
+    seen_score, seen_class, unseen_score, unseen_class = found
+    return seen_score, seen_class, unseen_score, unseen_class
 
 
 @checked

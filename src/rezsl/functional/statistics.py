@@ -10,6 +10,9 @@ from torch import Tensor
 from rezsl.errors import check_at_least, check_between_0_and_1
 from rezsl.functional.scoring import l2_normalize
 
+_RANKS = 1 << 18
+"""Ranks that are computed at a time, so few that they stay in the cache of a processor."""
+
 
 def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Tensor, "Q N"]:
     """Compute quantiles of each column by linear interpolation; NaN entries are left out.
@@ -125,11 +128,19 @@ def midranks(values: Float[Tensor, "M"], weights: Float[Tensor, "M R"]) -> Float
     >>> midranks(torch.tensor([3.0, 1.0, 3.0]), torch.ones(3, 1)).T
     tensor([[ 0.5000, -1.0000,  0.5000]])
     """
-    ascending, order = values.sort()
-    before = weights.new_zeros(len(values) + 1, weights.shape[1])
-    torch.cumsum(weights[order], dim=0, out=before[1:])
+    return _midranks(values.unsqueeze(0), weights).squeeze(0)
+
+
+def _midranks(values: Float[Tensor, "N M"], weights: Float[Tensor, "M R"]) -> Float[Tensor, "N M R"]:
+    """Rank each of N rows of M values as :func:`midranks` does."""
+    rows, count = values.shape
+    ascending, order = values.sort(dim=1)
+    before = weights.new_zeros(rows, count + 1, weights.shape[1])
+    torch.cumsum(weights[order], dim=1, out=before[:, 1:])
     first, end = torch.searchsorted(ascending, values), torch.searchsorted(ascending, values, right=True)
-    return before[first].add_(before[end]).sub_(len(values)).div_(2)
+    # Whole rows are taken by one index, which is faster than gathering number by number.
+    offset, flat = (count + 1) * torch.arange(rows).unsqueeze(1), before.flatten(0, 1)
+    return flat[first + offset].add_(flat[end + offset]).sub_(count).div_(2)
 
 
 def spearman_draws(
@@ -144,21 +155,23 @@ def spearman_draws(
     drawn = weights.T.contiguous().float()
     # The result is allocated first: small results between the large ones of each step would fragment the heap.
     correlation = torch.empty(left.shape[1], len(weights), dtype=torch.float64)
-    for column, pair in enumerate(zip(left.T.contiguous(), right.T.contiguous(), strict=True)):
-        correlation[column] = _spearman_of_pair(*pair, drawn)
-    return correlation.T
+    unknown = (left.isnan() | right.isnan()).any(dim=0)
+    # Short columns are ranked several at a time, because each call has its costs.
+    step = max(1, _RANKS // max(1, drawn.numel()))
+    sides = (side.T.contiguous().split(step) for side in (left, right))
+    for target, *pair in zip(correlation.split(step), *sides, strict=True):
+        target.copy_(_spearman_of_pairs(*pair, drawn))
+    return correlation.masked_fill_(unknown.unsqueeze(1), torch.nan).T
 
 
-def _spearman_of_pair(
-    left: Float[Tensor, "M"], right: Float[Tensor, "M"], weights: Float[Tensor, "M R"]
-) -> Float[Tensor, "R"]:
-    if bool((left.isnan() | right.isnan()).any()):
-        return weights.new_full((weights.shape[1],), torch.nan, dtype=torch.float64)
-    left, right = midranks(left, weights), midranks(right, weights)
+def _spearman_of_pairs(
+    left: Float[Tensor, "N M"], right: Float[Tensor, "N M"], weights: Float[Tensor, "M R"]
+) -> Float[Tensor, "N R"]:
+    left, right = _midranks(left, weights), _midranks(right, weights)
     weighted = weights * left
-    left_square = (weighted * left).sum(dim=0, dtype=torch.float64)
-    covariance = weighted.mul_(right).sum(dim=0, dtype=torch.float64)
-    right_square = right.square_().mul_(weights).sum(dim=0, dtype=torch.float64)
+    left_square = (weighted * left).sum(dim=1, dtype=torch.float64)
+    covariance = weighted.mul_(right).sum(dim=1, dtype=torch.float64)
+    right_square = right.square_().mul_(weights).sum(dim=1, dtype=torch.float64)
     # The mean of the ranks is exactly 0, so the squares of a constant column sum to exactly 0, and 0 / 0 is NaN.
     return (covariance / left_square.sqrt() / right_square.sqrt()).clamp(-1, 1)
 

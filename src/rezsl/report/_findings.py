@@ -125,14 +125,13 @@ def _recognised(analysis: Analysis) -> str:
 def _mostly_chosen(analysis: Analysis, name: str) -> str:
     """Return the class as which most of the images of a wrongly recognised class are recognised."""
     known = analysis.generalized
-    row = known.candidates.index(name)
-    rates = known.confusion_rates[row].clone()
-    rates[row] = 0
-    column = int(rates.argmax())
-    chosen = known.candidates[column]
+    worst = known.most_confused(1, name)
+    if not worst:
+        return ""
+    chosen = worst[0].chosen
     seen = dict(zip(analysis.classes, analysis.is_seen, strict=True)).get(chosen)
     kind = "" if seen is None else ", seen" if seen else ", unseen"
-    return f", most often recognised as “{chosen}”{kind}, {percent(float(rates[column]))}"
+    return f", most often recognised as “{chosen}”{kind}, {percent(worst[0].share)}"
 
 
 def _worst(analysis: Analysis) -> str:

@@ -42,6 +42,9 @@ PAIRS, TAKEN_FOR = 20, 2
 SHOWN_CLASSES = 12
 """The most unseen classes on the first screen; the others are folded away below them."""
 
+MOST_CLASSES, MOST_CARDS = 1000, 200
+"""The most classes in the table and in the error matrix, and the most unseen classes that have a card each."""
+
 DIGITS = 3
 """Significant digits of a cell of an error matrix: more than a colour shows, and a third of the size of a float."""
 
@@ -215,6 +218,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     pictures = {group.name: group for group in run.examples}
     known = zip(analysis.classes, analysis.is_seen, strict=True)
     unseen_names = sorted((name for name, seen in known if not seen), key=accuracy.__getitem__)
+    shown = [(name, _taken_for(analysis, name), pictures.get(name)) for name in unseen_names[:MOST_CARDS]]
     correlation = analysis.correlation_over_attributes.pearson.value.tolist()
     columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
     return {
@@ -226,13 +230,14 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "values": analysis.metrics(),
         "headlines": headlines(analysis),
         "warnings": warnings(analysis),
-        "unseen": [(name, _taken_for(analysis, name), pictures.get(name)) for name in unseen_names],
+        "unseen": shown,
+        "without_card": len(unseen_names) - len(shown),
         "on_classes": answers_on_classes(analysis, run.is_test),
         "on_attributes": answers_on_attributes(analysis, run.error_fall),
         "plots": page_plots(analysis, run.error_fall, run.is_test, prefix),
         "confusion": unseen if unseen is not None and 1 < len(unseen.candidates) <= MATRIX_CLASSES else None,
         "pairs": analysis.generalized.most_confused(PAIRS),
-        "classes": sorted(zip(*columns, correlation, strict=True), key=lambda row: accuracy[row[0]]),
+        "classes": sorted(zip(*columns, correlation, strict=True), key=lambda row: accuracy[row[0]])[:MOST_CLASSES],
         "accuracy": accuracy,
         "settings": flat(run.settings),
         "metrics": flat(run.metrics),
@@ -241,12 +246,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
 
 def _taken_for(analysis: Analysis, name: str) -> list[tuple[str, float]]:
     """Return the classes for which images of a class are taken most often, with their shares, without the class."""
-    known = analysis.generalized
-    row = known.candidates.index(name)
-    shares = dict(zip(known.candidates, known.confusion_rates[row].tolist(), strict=True))
-    del shares[name]
-    best = sorted(shares.items(), key=lambda pair: -pair[1])[:TAKEN_FOR]
-    return [pair for pair in best if pair[1] > 0]
+    return [(pair.chosen, pair.share) for pair in analysis.generalized.most_confused(TAKEN_FOR, name)]
 
 
 def _breakable(name: str) -> str:
@@ -265,17 +265,26 @@ def _matrices(analyses: Iterable[Analysis]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for analysis in analyses:
         accuracy = analysis.generalized.accuracy_of
-        values = _thousandths(analysis.class_semantics)
+        rows = _shown_rows(analysis)
+        classes = [analysis.classes[row] for row in rows]
+        values = _thousandths(analysis.class_semantics[rows])
         same = next((place for place, earlier in enumerate(found) if earlier["values"] == values), None)
         found.append({
-            "classes": list(analysis.classes),
+            "classes": classes,
             "attributes": list(analysis.attributes),
-            "seen": list(analysis.is_seen),
-            "accuracy": [_json_number(100 * accuracy[name]) for name in analysis.classes],
-            "errors": _thousandths(analysis.error_matrix),
+            "seen": [analysis.is_seen[row] for row in rows],
+            "accuracy": [_json_number(100 * accuracy[name]) for name in classes],
+            "errors": _thousandths(analysis.error_matrix[rows]),
             "values": values if same is None else same,
         })  # fmt: skip
     return found
+
+
+def _shown_rows(analysis: Analysis) -> list[int]:
+    """Return the rows of the classes with the lowest accuracies, as many as a page can hold, in their order."""
+    accuracy = analysis.generalized.accuracy_of
+    order = sorted(range(len(analysis.classes)), key=lambda row: accuracy[analysis.classes[row]])
+    return sorted(order[:MOST_CLASSES])
 
 
 def _thousandths(matrix: Tensor) -> list[list[float | int | None]]:

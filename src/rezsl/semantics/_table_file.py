@@ -101,9 +101,9 @@ def _sheet(path: Path, header: list[str], rows: list[tuple[int, list[str]]], kno
     if not rows:
         raise DataError(f"{path}: expected a row per class below the header, got none; add rows")
     lines, cells = [line for line, _ in rows], [cells[1:] for _, cells in rows]
+    first_line: dict[str, int] = {}
     for row, name in enumerate(down):
-        if name and name in down[:row]:
-            first = lines[down.index(name)]
+        if name and (first := first_line.setdefault(name, lines[row])) != lines[row]:
             raise DataError(
                 f"{path}, line {lines[row]}: expected unique names, got {name!r} again, which is in line {first}; "
                 f"keep one of them"

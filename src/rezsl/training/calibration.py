@@ -147,7 +147,8 @@ def gamma_keeping_seen(classifier: ZeroShotClassifier, benchmark: Benchmark, ind
         index: the training images.
     """
     semantics = benchmark.semantics
-    is_seen = torch.tensor([name in set(classifier.seen_classes) for name in semantics.classes])
+    known = set(classifier.seen_classes)
+    is_seen = torch.tensor([name in known for name in semantics.classes])
     index = _spread(index)
     scores = classifier.class_scores(
         classifier.examine(benchmark.inputs, index=index)[0], classifier.class_vectors(semantics)
