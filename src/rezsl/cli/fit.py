@@ -119,8 +119,8 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
     )
     if result.model.gamma != choice.gamma:
         show(
-            f"γ = {result.model.gamma:.2f} is used: a fold has fewer than {FEW_CLASSES} validation classes, so γ is the "
-            f"one that keeps {100 * KEPT:.0f} % of the right training images right against the new classes"
+            f"γ = {result.model.gamma:.2f} is used, because a fold has fewer than {FEW_CLASSES} validation classes: it "
+            f"keeps {100 * KEPT:.0f} % of the right training images right against the new classes"
         )
     if choice.t1_oracle is not None:
         show(

@@ -249,6 +249,15 @@ def _highest(scores: Scores, columns: _Columns) -> Tensor:
     return part.amax(dim=1) if part.shape[1] else scores.new_full((len(scores),), -torch.inf)
 
 
+def _first_highest(scores: Scores, columns: _Columns) -> Labels:
+    """Return the class of the highest score of each row among some columns, the first one of equal scores."""
+    part = _at(scores, columns)
+    if not part.shape[1]:
+        return torch.full((len(scores),), -1, device=scores.device)
+    place = part.argmax(dim=1)
+    return place + columns.start if isinstance(columns, slice) else columns[place]
+
+
 def _margins(
     scores: Scores, labels: Labels, from_seen: Bool[Tensor, "B"], sides: tuple[_Columns, _Columns]
 ) -> tuple[Tensor, Tensor]:
@@ -263,11 +272,10 @@ def _margins(
     rows = right.nonzero().squeeze(1)
     rivals = scores.index_select(0, rows).scatter_(1, labels[rows].unsqueeze(1), -torch.inf)
     rival = torch.where(from_seen[rows], *(_highest(rivals, columns) for columns in sides))
-    for row in rows[rival == own[rows]].tolist():
-        columns = sides[0 if from_seen[row] else 1]
-        place = int(_at(scores[row : row + 1], columns).argmax())
-        winner = columns.start + place if isinstance(columns, slice) else int(columns[place])
-        right[row] = winner == int(labels[row])
+    tied = rows[rival == own[rows]]
+    if len(tied):
+        seen_class, unseen_class = (_first_highest(scores[tied], columns) for columns in sides)
+        right[tied] = torch.where(from_seen[tied], seen_class, unseen_class) == labels[tied]
     return seen.double() - unseen.double(), right
 
 
