@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from rezsl.classifier import ZeroShotClassifier
+from rezsl.classifier import ZeroShotClassifier, _classifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError
 from rezsl.models import AttentionNet, LinearRegressor
@@ -88,3 +88,22 @@ def test_features_are_scaled_by_the_training_figures() -> None:
     assert ratio.item() == pytest.approx((features[:, 1].std() / features[:, 0].std()).item(), rel=1e-4)
     constant = torch.full((10, 3), 7.0)
     assert bool((FeatureScaler.from_features(constant)(constant) == 0).all())  # nothing blows up where nothing varies
+
+
+def test_answers_do_not_depend_on_slices_or_on_what_holds_the_input(
+    classifier: ZeroShotClassifier, features: Benchmark, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert isinstance(features.inputs, torch.Tensor)
+    rows = features.inputs[:40]
+    whole = classifier.classify(rows, top=3)
+    np.savez(tmp_path / "rows.npz", rows.numpy())
+    for inputs in (rows.numpy(), rows.double(), str(tmp_path / "rows.npz"), [row.numpy() for row in rows]):
+        assert [[item.name for item in answer] for answer in classifier.classify(inputs, top=3)] == [
+            [item.name for item in answer] for answer in whole
+        ]
+    assert classifier.classify(rows[0].numpy())[0][0].name == whole[0][0].name
+    assert classifier.classify(rows[:0]) == []
+    monkeypatch.setattr(_classifier, "SLICE", 1)
+    for one, other in zip(classifier.classify(rows, top=3), whole, strict=True):
+        assert [item.name for item in one] == [item.name for item in other]
+        assert [item.score for item in one] == pytest.approx([item.score for item in other], abs=1e-4)

@@ -4,20 +4,27 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.data import Crop, FeatureFormat, ImageFormat
+from rezsl.data import Crop, FeatureFormat, ImageFormat, Pictures, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
 from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
 from rezsl.semantics import ClassSemantics
+
+SLICE = 1 << 23
+"""Scores that are ranked at a time, which take 32 MiB."""
+
+Inputs = str | Path | Crop | Tensor | NDArray[Any] | Sequence[Any] | Pictures
+"""What :func:`rezsl.data.as_inputs` takes, images of Pillow apart."""
 
 
 class Ranked(NamedTuple):
@@ -149,7 +156,7 @@ class ZeroShotClassifier(nn.Module):
 
     def predict_semantics(
         self,
-        inputs: Tensor | Sequence[Path | Crop],
+        inputs: Inputs,
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
@@ -172,7 +179,7 @@ class ZeroShotClassifier(nn.Module):
     @torch.inference_mode()
     def examine(
         self,
-        inputs: Tensor | Sequence[Path | Crop],
+        inputs: Inputs,
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
         candidates: ClassSemantics | None = None,
@@ -216,11 +223,12 @@ class ZeroShotClassifier(nn.Module):
     @torch.inference_mode()
     def describe(
         self,
-        inputs: Tensor | Sequence[Path | Crop],
+        inputs: Inputs,
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
     ) -> Iterator[tuple[Regions, Float[Tensor, "B F"]]]:
         """Yield :meth:`rezsl.regions.Backbone.describe` of batches of inputs, as for :meth:`examine`."""
+        inputs = as_inputs(inputs)
         index = torch.arange(len(inputs)) if index is None else index
         read, was_training = self.input_format.read, self.training
         self.eval()
@@ -287,22 +295,26 @@ class ZeroShotClassifier(nn.Module):
             )
         return candidates.only(names)
 
-    def classify(
-        self, inputs: Tensor | Sequence[Path | Crop], candidates: ClassSemantics | None = None, top: int = 1
-    ) -> list[Answer]:
+    def classify(self, inputs: Inputs, candidates: ClassSemantics | None = None, top: int = 1) -> list[Answer]:
         """Return the classes with the highest scores for each input, the highest first.
 
         ``answer.far`` is whether the input is far from every description, as a photo of something else is.
 
         Args:
-            inputs: features ``[N, D]``, images ``[N, channels, H, W]`` (uint8), N image paths or boxes, as in training.
+            inputs: features or images as in training: a path or several, boxes in images, images of Pillow, arrays or
+                tensors, one or many, in the forms of :func:`rezsl.data.as_inputs`.
             candidates: as for :meth:`scores`.
             top: number of classes per input, at least 1; all classes if there are fewer.
         """
         check_at_least(1, top=top)
         names = (self.semantics if candidates is None else candidates).classes
         predictions, strangeness = self.examine(inputs, candidates=candidates)
-        ranked = self.rank(self.scores(predictions, candidates), names, top)
+        # In slices, because the scores of all inputs for all classes may take more memory than everything else.
+        ranked = [
+            classes
+            for part in predictions.split(max(1, SLICE // len(names)))
+            for classes in self.rank(self.scores(part, candidates), names, top)
+        ]
         return [Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)]
 
     def rank(self, scores: Scores, names: Sequence[str], top: int) -> list[list[Ranked]]:

@@ -4,16 +4,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from rezsl.classifier._classifier import Ranked, ZeroShotClassifier
+from rezsl.classifier._classifier import Inputs, Ranked, ZeroShotClassifier
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
-from rezsl.data import Crop, ImageFormat
+from rezsl.data import ImageFormat, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, name_some
 from rezsl.functional import l2_normalize
 from rezsl.functional.maps import mean_correlation
@@ -152,7 +151,7 @@ class Explanation:
 
 def explain(
     model: ZeroShotClassifier,
-    inputs: Tensor | Sequence[Path | Crop],
+    inputs: Inputs,
     position: int = 0,
     candidates: ClassSemantics | None = None,
     kind: MapKind = "gradient",
@@ -178,6 +177,7 @@ def explain(
             input at this position; or an attribute is unknown; or maps of attention are asked of a model without it.
     """
     check_at_least(1, top=top)
+    inputs = as_inputs(inputs)
     if not 0 <= position < len(inputs):
         raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
     if not model.network.scores_are_cosines:

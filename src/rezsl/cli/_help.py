@@ -183,7 +183,7 @@ SCREENS = {
             "other programs",
         },
         RUN | {
-            "IMAGES": "photos, folders of photos, or .npy or .mat files of features, as the model was trained on",
+            "IMAGES": "photos, folders of photos, or features (.npy, .npz, .mat or .csv), as the model was trained on",
             "--top N": "how many classes to name for each photo (default: 5)",
             "--format FORMAT": "table (default), csv or json",
         } | MODEL,
@@ -194,7 +194,7 @@ SCREENS = {
         "RUN IMAGE [options]",
         {"rezsl explain runs/signs photo.jpg -o why.png": "the seven attributes that decided"},
         RUN | {
-            "IMAGE": "a photo, or a .npy or .mat file of feature rows",
+            "IMAGE": "a photo, or a file of feature rows (.npy, .npz, .mat or .csv)",
             "-o, --output FILE": "the picture to write: .png, .pdf or .svg (default: IMAGE-explained.png)",
             "--top N": "how many attributes to draw (default: 7)",
             "--semantics LIST": "the attributes to draw, as '[round, red rim]' (default: those that decided)",

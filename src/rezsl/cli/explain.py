@@ -12,7 +12,7 @@ from rezsl.cli._options import check_output_file, print_json, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_photo, check_run
 from rezsl.cli.predict import add_model_options, load_for
-from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data import is_feature_file, read_feature_rows
 from rezsl.errors import ArgumentError, printable, renamed
 from rezsl.report import map_note, save_explanation
 
@@ -37,7 +37,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     check_photo(settings.input)
     output = settings.output or Path(f"{settings.input.stem}-explained.png")
     check_output_file(output, "explained.png")
-    is_features = settings.input.suffix in FEATURE_SUFFIXES
+    is_features = is_feature_file(settings.input)
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
     if not 0 <= settings.row < len(inputs):
         raise ArgumentError(

@@ -11,7 +11,7 @@ from rezsl.cli._answers import print_csv, print_json, print_table
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_run, image_files
-from rezsl.data import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data import is_feature_file, read_feature_rows
 from rezsl.errors import DataError, renamed
 from rezsl.files import naming
 from rezsl.regions import FeatureScaler, is_region_store
@@ -31,7 +31,7 @@ def parser() -> ArgumentParser:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Print the most probable classes of each input."""
     check_run(settings.run, settings.inputs)
-    is_features = any(path.suffix in FEATURE_SUFFIXES for path in settings.inputs)
+    is_features = any(map(is_feature_file, settings.inputs))
     files = settings.inputs if is_features else image_files(settings.inputs)
     model, candidates = load_for(settings, images=not is_features)
     names: list[str]

@@ -14,10 +14,11 @@ from rezsl.data._benchmark import (
     benchmark_fingerprint,
     identify_inputs,
 )
-from rezsl.data._data_files import FEATURE_SUFFIXES, read_feature_rows
+from rezsl.data._data_files import FEATURE_SUFFIXES, is_feature_file, read_feature_rows
 from rezsl.data._folder import SPLIT_NAMES, ImageRow
 from rezsl.data._held_out import SelectionSplit, class_folds, selection_split
 from rezsl.data._images import Crop, Framing, find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data._inputs import Pictures, as_inputs
 from rezsl.data._made_splits import MadeSplits, make_splits
 from rezsl.data._readers import READERS, Count, FolderReport, Inventory, Reader, check_directory, reader
 from rezsl.data._split_file import read_split_file
@@ -51,11 +52,13 @@ __all__ = [
     "ImageRow",
     "Inventory",
     "MadeSplits",
+    "Pictures",
     "Reader",
     "RegionOrigin",
     "SelectionSplit",
     "ShuffledBatches",
     "Split",
+    "as_inputs",
     "benchmark_checksums",
     "benchmark_fingerprint",
     "check_directory",
@@ -64,6 +67,7 @@ __all__ = [
     "fit_images",
     "gather_rows",
     "identify_inputs",
+    "is_feature_file",
     "make_splits",
     "natural_size",
     "read_feature_rows",

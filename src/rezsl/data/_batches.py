@@ -12,6 +12,7 @@ from torch import Tensor, distributed
 from torch.utils.data import Sampler
 
 from rezsl.data._images import Crop, Framing, fit_images, read_images
+from rezsl.data._inputs import Pictures
 from rezsl.errors import DataError, check_at_least
 
 
@@ -25,11 +26,16 @@ class FeatureFormat:
 
     region_dim: int
 
-    def read(self, inputs: Tensor | Sequence[Path | Crop], index: Int[Tensor, "B"]) -> Float[Tensor, "B ..."]:
+    def read(
+        self, inputs: Tensor | Sequence[Path | Crop] | Pictures, index: Int[Tensor, "B"]
+    ) -> Float[Tensor, "B ..."]:
         """Return the inputs of a batch; a DataError is raised if they are images."""
-        if isinstance(inputs, Tensor) and inputs.is_floating_point():
-            return gather_rows(inputs, index)
-        raise DataError(f"inputs: this model expects feature vectors of {self.region_dim} numbers, got images")
+        if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+            raise DataError(
+                f"inputs: this model expects feature vectors of {self.region_dim} numbers, got images; compute the "
+                f"features of the images as those that it was trained on"
+            )
+        return gather_rows(inputs, index)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class ImageFormat:
 
     def read(
         self,
-        inputs: Tensor | Sequence[Path | Crop],
+        inputs: Tensor | Sequence[Path | Crop] | Pictures,
         index: Int[Tensor, "B"],
         centres: Float[Tensor, "B 2"] | None = None,
     ) -> UInt8[Tensor, "B channels size size"]:
@@ -64,12 +70,17 @@ class ImageFormat:
 
         Features, and a file that is no readable image, are a DataError.
         """
+        if isinstance(inputs, Pictures):
+            return inputs.read(index, self.size, self.channels, self.resize, self.framing)
         if not isinstance(inputs, Tensor):
             sources = [inputs[position] for position in index.tolist()]
             return read_images(sources, self.size, self.channels, self.resize, centres, self.framing)
         if inputs.dtype == torch.uint8:
             return fit_images(inputs[index], self.size, self.channels, self.resize, centres, self.framing)
-        raise DataError(f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}")
+        raise DataError(
+            f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}; give photos, or a model "
+            f"that was trained on features"
+        )
 
 
 def gather_rows(inputs: Tensor, index: Int[Tensor, "B"]) -> Tensor:

@@ -12,12 +12,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.data._hdf5 import read_hdf5
-from rezsl.errors import DataError
-from rezsl.files import local_path, naming, read_npz, read_text, reading
+from rezsl.errors import DataError, name_some
+from rezsl.files import delimiter_of, local_path, naming, read_csv, read_npz, read_text, reading
 from rezsl.limits import check_expansion
 from rezsl.semantics import ClassSemantics
 
-FEATURE_SUFFIXES = (".npy", ".mat")
+FEATURE_SUFFIXES = (".npy", ".npz", ".mat", ".csv")
+"""The endings of files of features, in small letters."""
 
 _COMPRESSED = 15
 """The type of a compressed variable in a MATLAB file."""
@@ -119,18 +120,29 @@ def whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.n
     return values.astype(np.int64)
 
 
+def is_feature_file(path: Path) -> bool:
+    """Return whether a file has the ending of one that :func:`read_feature_rows` reads, in small or capital letters."""
+    return path.suffix.lower() in FEATURE_SUFFIXES
+
+
 def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
-    """Read features from ``.npy`` (N × D, or one vector) or ``.mat`` (variable ``features``, D × N as in xlsa17).
+    """Read features, a row of D numbers for each of N inputs; one row alone may be a vector.
+
+    The ending says what the file is: ``.npy``; ``.npz`` with one array, or an array ``features``; ``.mat`` with the
+    variable ``features``, D × N as in xlsa17; or ``.csv`` with numbers only, below a header or without one.
 
     A file that is missing, damaged, of another kind or shape, or contains NaN or infinity, is a DataError.
     """
     path = local_path(path)
-    if path.suffix == ".mat":
+    kind = path.suffix.lower()
+    if not is_feature_file(path):
+        raise DataError(f"{path}: expected features as {', '.join(FEATURE_SUFFIXES)}, got {kind or 'no ending'}")
+    if kind == ".mat":
         rows = read_variable(path, "features").T
-    elif path.suffix == ".npy":
-        rows = read_npz(path, DataError, "an array of numbers")["arr_0"]
+    elif kind == ".csv":
+        rows = _rows_of_text(path)
     else:
-        raise DataError(f"{path}: expected features as .npy or .mat")
+        rows = _only_array(path)
     if rows.ndim == 1:
         rows = rows[None]
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
@@ -141,6 +153,41 @@ def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
         bad = int((~features.isfinite().all(dim=1)).nonzero()[0])
         raise DataError(f"{path}: expected finite features, got NaN or infinity in row {bad}")
     return features
+
+
+def _only_array(path: Path) -> np.ndarray:
+    arrays = read_npz(path, DataError, "an array of numbers")
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    if "features" not in arrays:
+        raise DataError(
+            f"{path}: expected one array, or one with the name 'features', got {name_some(sorted(arrays)) or 'none'}; "
+            f"save it as numpy.savez(file, features=rows)"
+        )
+    return arrays["features"]
+
+
+def _rows_of_text(path: Path) -> np.ndarray:
+    delimiter = delimiter_of(path, DataError)
+    header, rows = read_csv(path, DataError, delimiter=delimiter)
+    if header and all(_number(cell, delimiter) is not None for cell in header):
+        rows = [(1, header), *rows]
+    values = [[_number(cell, delimiter) for cell in cells] for _, cells in rows]
+    for (line, cells), row in zip(rows, values, strict=True):
+        if None in row:
+            cell = cells[row.index(None)]
+            raise DataError(
+                f"{path}, line {line}: expected features, which are numbers only, got {cell[:60]!r}; remove what is no "
+                f"number; photos are named one by one, or by their folder"
+            )
+    return np.array(values, dtype=np.float64)
+
+
+def _number(cell: str, delimiter: str) -> float | None:
+    try:
+        return float(cell if delimiter == "," else cell.replace(",", "."))
+    except ValueError:
+        return None
 
 
 def _innermost(cell: Any) -> str:

@@ -158,9 +158,9 @@ def spearman_draws(
     unknown = (left.isnan() | right.isnan()).any(dim=0)
     # Short columns are ranked several at a time, because each call has its costs.
     step = max(1, _RANKS // max(1, drawn.numel()))
-    sides = (side.T.contiguous().split(step) for side in (left, right))
-    for target, *pair in zip(correlation.split(step), *sides, strict=True):
-        target.copy_(_spearman_of_pairs(*pair, drawn))
+    one, other = (side.T.contiguous().split(step) for side in (left, right))
+    for target, *pair in zip(correlation.split(step), one, other, strict=True):
+        target.copy_(_spearman_of_pairs(pair[0], pair[1], drawn))
     return correlation.masked_fill_(unknown.unsqueeze(1), torch.nan).T
 
 
