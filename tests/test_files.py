@@ -12,7 +12,6 @@ import torch
 from rezsl import files
 from rezsl.errors import DataError, MissingPackageError, RunDirectoryError, needs
 from rezsl.files import (
-    create_atomically,
     differences,
     fingerprint,
     read_csv,
@@ -26,6 +25,7 @@ from rezsl.files import (
     write_npz,
     write_tensors,
 )
+from rezsl.writing import create_atomically
 
 READERS: list[tuple[Callable[..., Any], bytes]] = [
     (read_json, b'{"a": 1'),

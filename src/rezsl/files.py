@@ -24,6 +24,7 @@ from torch import Tensor
 from rezsl.encodings import NO_TEXT, ONE_BYTE, decoded, encoding_of
 from rezsl.errors import ArgumentError, DataError, RezslError, needs, printable
 from rezsl.limits import check_aliases, check_array_file, check_depth, check_regular, check_yaml_size
+from rezsl.writing import write_atomically
 
 Rows = list[tuple[int, list[str]]]
 """Rows of a CSV file: the line that each begins on, and its cells."""
@@ -39,45 +40,6 @@ _TO_BYTES = {private: byte for byte, private in _FROM_BYTES.items()}
 
 SLICE_BYTES = 1 << 24
 """Checksums read tensors in slices of 16 MiB, because a tensor may lie in a file larger than the memory."""
-
-
-def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that every reader, even after a crash or on a full disk, finds the old content or the new one."""
-    with _written_beside(path, content) as partial:
-        partial.replace(path)
-
-
-def create_atomically(path: Path, content: bytes | str) -> bool:
-    """Write a whole file unless the path exists, and return whether this process created it."""
-    with _written_beside(path, content) as partial:
-        try:
-            os.link(partial, path)
-        except FileExistsError:
-            return False
-    return True
-
-
-@contextmanager
-def _written_beside(path: Path, content: bytes | str) -> Iterator[Path]:
-    """Keep the content in a temporary file of the same directory, and remove that file afterwards."""
-    # A name in a text may have a byte that is no UTF-8; it is written as an escape, because the text is UTF-8.
-    data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-    # Each process uses its own name, so that two processes which write one file do not move each other's.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        try:
-            # Opened as a new file: a link that lies in a stranger's folder under this name would lead elsewhere.
-            partial.unlink(missing_ok=True)
-            with partial.open("xb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            # The operating system's error for a full disk does not name the file.
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        yield partial
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -26,7 +26,8 @@ from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import read_plan
-from rezsl.experiments.workers import WorkerError, Workers, locked
+from rezsl.experiments.workers import WorkerError, Workers
+from rezsl.locks import locked
 
 pytestmark = pytest.mark.slow
 
@@ -174,7 +175,8 @@ def test_a_process_that_dies_takes_one_job_with_it(tmp_path: Path) -> None:
 KILLED = """
 import os, sys, time
 from pathlib import Path
-from rezsl.experiments.workers import Workers, locked
+from rezsl.experiments.workers import Workers
+from rezsl.locks import locked
 
 def work(log):
     try:

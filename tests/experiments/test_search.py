@@ -114,7 +114,11 @@ def test_settings_that_cannot_be_run_are_failed_trials(tmp_path: Path) -> None:
     [
         ("{}/none/study", "expected a file in a folder that exists, got {}/none/study; make the folder"),
         ("foo://x", "expected sqlite, postgresql or mysql before ://, got foo"),
-        ("sqlite:///{}/none/study.db", "the sqlite database cannot be used (unable to open database file)"),
+        (
+            "sqlite:///{}/none/study.db",
+            "expected a database of studies, but this one of sqlite cannot be used (unable to open database file); check the "
+            "address, restore the database from a copy, or name another one",
+        ),
         (
             "mysql+pymysql://user:secret@localhost/x",
             "mysql+pymysql:// needs the Python package pymysql, which is not installed; install it, or name another "
@@ -139,7 +143,8 @@ def test_a_database_that_is_lost_on_the_way_is_told_in_one_line(tmp_path: Path) 
         return parabola(values, watch)
 
     with pytest.raises(
-        ArgumentError, match=r"^storage: the sqlite database cannot be used \(no such table: trial_values\)$"
+        ArgumentError,
+        match=r"^storage: .* sqlite cannot be used \(no such table: trial_values\); check the address, .*",
     ):
         SettingsSearch(losing, read_space(SPACE, "s"), 2, f"sqlite:///{tmp_path}/study.db").run()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rezsl.files import create_atomically, write_atomically
+from rezsl.writing import create_atomically, write_atomically
 
 
 @pytest.mark.parametrize("write", [write_atomically, create_atomically])

@@ -18,10 +18,12 @@ from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, PairedTest, collect
 from rezsl.experiments.space import read_space
-from rezsl.experiments.workers import Workers, locked
-from rezsl.files import differences, local_path, read_json, read_yaml, write_atomically, write_json
+from rezsl.experiments.workers import Workers
+from rezsl.files import differences, local_path, read_json, read_yaml, write_json
+from rezsl.locks import locked
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 from rezsl.terminal import Terminal
+from rezsl.writing import entries, remove_partials, write_atomically
 
 TABLES = {"table.md": as_markdown, "table.tex": as_latex, "table.csv": as_csv, "runs.csv": runs_csv}
 
@@ -46,6 +48,8 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The worker processes hold the lock too: after a crash of this process they take a moment to end.
     with locked(settings.output, "output") as lock:
+        for folder in (settings.output, *settings.output.glob("configs/**/"), *settings.output.glob("search/**/")):
+            remove_partials(folder, everyone=True)
         workers = Workers(settings.processes, lock)
         found = compare(Folder(settings.output, plan), workers, settings.test)
     return int(any(row.failures for row in found.rows))
@@ -116,7 +120,7 @@ def _keep(folder: Folder) -> None:
                 f"output: {folder.path} was begun with another plan: {changed[0]}{more}; go on with that one, "
                 f"or choose another directory"
             )
-    elif folder.path.is_dir() and any(folder.path.iterdir()):
+    elif folder.path.is_dir() and entries(folder.path):
         raise RunDirectoryError(f"output: {folder.path} holds other files; choose a new directory")
     folder.path.mkdir(parents=True, exist_ok=True)
     write_json(kept, record)

@@ -12,10 +12,12 @@ from rezsl.data import Benchmark, load_digits
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.files import read_json
+from rezsl.locks import locked
 from rezsl.losses import MSELoss, RegressionLoss, ReMSELoss
 from rezsl.report import reported_run, results_table, save_curve, save_error_matrix
 from rezsl.terminal import Terminal
 from rezsl.training import Augmentation, Training, fit
+from rezsl.writing import entries
 
 INK = Augmentation(brightness=0.0, contrast=0.0)
 """Only shifts and turns, because black ink on white paper has no brightness to vary."""
@@ -39,7 +41,14 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train three models, print their table, and write their plots."""
     directory: Path = settings.run_dir
     folders = {name: directory / name.removeprefix("+ ").lower() for name in LOSSES}
-    _check(directory, folders, settings.resume)
+    if settings.resume and not directory.is_dir():
+        raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume")
+    with locked(directory, "run_dir"):
+        _check(directory, folders, settings.resume)
+        _compared(directory, folders, settings.seed)
+
+
+def _compared(directory: Path, folders: dict[str, Path], seed: int) -> None:
     data = load_digits()
     show(
         f"{len(data.labels)} handwritten digits. No image of {', '.join(data.unseen_classes)} is trained on: they",
@@ -49,7 +58,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     with advice_when_interrupted("an unfinished demo goes on with the same --run-dir and --resume"):
         for name, loss in LOSSES.items():
             Terminal().print(f"[bold]{name}", highlight=False)
-            results[name] = _trained(data, loss, folders[name], settings.seed)
+            results[name] = _trained(data, loss, folders[name], seed)
     show()
     Terminal().print(results_table(results, "digits 2, 5, 8 unseen, AttentionNet, in percent"))
     save_curve(results, directory / "curve.png")
@@ -77,10 +86,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 
 
 def _check(directory: Path, folders: dict[str, Path], resuming: bool) -> None:
-    if resuming and not directory.is_dir():
-        raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume")
     begun = any(folder.is_dir() for folder in folders.values())
-    if not begun and directory.is_dir() and any(directory.iterdir()):
+    if not begun and entries(directory):
         raise RunDirectoryError(f"run_dir: {directory} holds other files; choose another directory")
     if begun and not resuming:
         raise RunDirectoryError(

@@ -18,11 +18,11 @@ from rezsl.cli._table_findings import show_worst
 from rezsl.cli.choices import Benchmark, ImageBackbone
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
-from rezsl.files import write_atomically
 from rezsl.report import refusals, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.semantics import examine
 from rezsl.terminal import Terminal
 from rezsl.training import FEW_CLASSES, KEPT, FitResult, RunDirectory, Training, fit, next_run_directory
+from rezsl.writing import write_atomically
 
 OWN = ("config", "report")
 """Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
@@ -148,32 +148,41 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
 
 @contextmanager
 def _config_kept(options: ArgumentParser, settings: Namespace, is_new: bool) -> Iterator[None]:
-    """Write the options into the run directory, and remove them if the run is refused before it has begun.
+    """Hold the run directory with the options in it, and remove them if the run is refused before it has begun.
 
     A directory that is new, because this command or :func:`rezsl.training.next_run_directory` made it, is removed too.
     """
-    directory = RunDirectory(settings.run_dir, settings.resume)
-    if not settings.resume:
-        kept = settings.clone()
-        kept.pop("config", None)
-        text = dump_options(options, kept)
-        # An equal file is left from a run that was killed before it began; another one may be written by hand.
-        if directory.config.exists() and directory.config.read_text(encoding="utf-8", errors="replace") != text:
-            raise RunDirectoryError(
-                f"run_dir: {directory.path} holds a config.yaml that is not of this run; move it away, or choose "
-                f"another directory"
-            )
-        write_atomically(directory.config, text)
     try:
-        with advice_when_interrupted(f"an unfinished run goes on with rezsl fit --run-dir {directory.path} --resume"):
-            yield
+        with RunDirectory.held(settings.run_dir, settings.resume) as directory:
+            if not settings.resume:
+                _keep_config(directory, options, settings)
+            try:
+                advice = f"an unfinished run goes on with rezsl fit --run-dir {directory.path} --resume"
+                with advice_when_interrupted(advice):
+                    yield
+            except Exception:
+                if not settings.resume and not directory.settings.exists():
+                    directory.config.unlink(missing_ok=True)
+                raise
     except Exception:
-        if not settings.resume and not directory.settings.exists():
-            directory.config.unlink(missing_ok=True)
-            if directory.made or is_new:
-                with suppress(OSError):  # another process has written a file into the directory
-                    directory.path.rmdir()
+        if is_new:
+            with suppress(OSError):  # it holds something
+                Path(settings.run_dir).rmdir()
         raise
+
+
+def _keep_config(directory: RunDirectory, options: ArgumentParser, settings: Namespace) -> None:
+    """Write the options into the run directory, unless it holds a config.yaml of something else."""
+    kept = settings.clone()
+    kept.pop("config", None)
+    text = dump_options(options, kept)
+    # An equal file is left from a run that was killed before it began; another one may be written by hand.
+    if directory.config.exists() and directory.config.read_text(encoding="utf-8", errors="replace") != text:
+        raise RunDirectoryError(
+            f"run_dir: {directory.path} holds a config.yaml that is not of this run; move it away, or choose another "
+            f"directory"
+        )
+    write_atomically(directory.config, text)
 
 
 def dump_options(options: ArgumentParser, settings: Namespace) -> str:

@@ -20,10 +20,11 @@ from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import SearchSpace, read_space
-from rezsl.files import read_yaml, write_atomically
+from rezsl.files import read_yaml
 from rezsl.metrics import OBJECTIVES
 from rezsl.terminal import Terminal
 from rezsl.training import Callback, Choice, EpochRecord, Setup, Stage, select, with_word_vectors
+from rezsl.writing import write_atomically
 
 SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "output")
 """Options that :func:`rezsl.fit` does not have."""

@@ -39,8 +39,9 @@ from rezsl.data._folder import (
 from rezsl.data._held_out import ClassRoles, choose_roles, hold_out_samples
 from rezsl.data._split_file import XLSA17_FOLDER, split_files
 from rezsl.errors import ArgumentError, DataError, check_share, name_some
-from rezsl.files import csv_text, local_path, write_atomically
+from rezsl.files import csv_text, local_path
 from rezsl.semantics import ClassSemantics, Finding, examine
+from rezsl.writing import write_atomically
 
 TEST_SEEN_SHARE = 0.2
 """The share of each seen class's images that is tested on where nothing else is asked for."""

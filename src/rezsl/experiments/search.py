@@ -1,13 +1,11 @@
 """A search for settings: trials of the selection stage, drawn by Optuna, in a study that can be continued."""
 
 import json
-import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least, needs
@@ -15,11 +13,10 @@ from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_
 with needs("experiments", "searches"):
     import optuna
     from optuna.importance import get_param_importances
-    from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-    from optuna.storages.journal import JournalFileBackend
     from optuna.trial import FrozenTrial, TrialState
 
 from rezsl.experiments.space import SearchSpace
+from rezsl.experiments.storage import beginning, opened
 from rezsl.experiments.workers import WorkerError, Workers
 from rezsl.files import differences
 from rezsl.metrics import METRICS
@@ -97,11 +94,13 @@ class SettingsSearch:
             RunDirectoryError: the study began otherwise; the message names the difference.
             ArgumentError: a storage that cannot be opened, a process that died, or no trial that ran to its end.
         """
-        with _opened(self.storage) as opened:
-            study = optuna.create_study(
-                storage=opened, study_name=self.study, direction="maximize", load_if_exists=True
-            )
-            self._agree(study)
+        with ExitStack() as stack:
+            with beginning(self.storage):
+                storage = stack.enter_context(opened(self.storage))
+                study = optuna.create_study(
+                    storage=storage, study_name=self.study, direction="maximize", load_if_exists=True
+                )
+                self._agree(study)
             seed = self.seed + len(study.trials)
             if self.processes > 1:
                 self._run_in_processes(study, seed, report)
@@ -130,8 +129,8 @@ class SettingsSearch:
 
     def _run_in_worker(self, seed: int) -> str:
         """Run one trial in a worker process, which shares the study through its storage."""
-        with _opened(self.storage) as opened:
-            study = optuna.load_study(storage=opened, study_name=self.study)
+        with opened(self.storage) as storage:
+            study = optuna.load_study(storage=storage, study_name=self.study)
             self._prepare(study, seed)
             return self._run_one(study)
 
@@ -233,45 +232,3 @@ def _line(trial: FrozenTrial, objective: str) -> str:
     else:
         outcome = f"failed: {trial.user_attrs.get('reason', 'interrupted')}"
     return f"trial {trial.number + 1}: {outcome}  ({settings})"
-
-
-@contextmanager
-def _opened(location: str) -> Iterator[BaseStorage]:
-    """Open the storage of a study; a failure of a database inside the block becomes an error of one line."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(logging.ERROR)  # rezsl reports the trials itself
-    try:
-        if "://" in location:
-            yield RDBStorage(location)
-        elif Path(location).absolute().parent.is_dir():
-            yield JournalStorage(JournalFileBackend(location))
-        else:
-            raise ArgumentError(f"storage: expected a file in a folder that exists, got {location}; make the folder")
-    except Exception as error:
-        if "://" in location and not isinstance(error, RezslError):
-            _raise_explained(error, location.partition("://")[0])
-        raise
-    finally:
-        optuna.logging.set_verbosity(level)
-
-
-def _raise_explained(error: Exception, scheme: str) -> None:
-    """Raise an error of one line if a database has failed or is not known."""
-    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError  # noqa: PLC0415 - takes long, for databases only
-
-    # Optuna's own code fails after a lost connection, so the reason can be deep in the chain of exceptions.
-    chain: list[BaseException] = [error]
-    while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(deeper)
-    missing = [part.name for part in chain if isinstance(part, ModuleNotFoundError)]
-    of_database = [part for part in chain if isinstance(part, SQLAlchemyError)]
-    if isinstance(error, NoSuchModuleError):
-        raise ArgumentError(f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}") from error
-    if missing:
-        raise ArgumentError(
-            f"storage: {scheme}:// needs the Python package {missing[-1]}, which is not installed; install it, or "
-            f"name another driver, as in {scheme.partition('+')[0]}+DRIVER://"
-        ) from error
-    if of_database:
-        reason = str(of_database[-1].__cause__ or of_database[-1]).splitlines()[0]
-        raise ArgumentError(f"storage: the {scheme} database cannot be used ({reason})") from error

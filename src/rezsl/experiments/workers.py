@@ -1,6 +1,5 @@
-"""Processes that run one call after the other, on joblib's loky, and the lock of the directory that they write."""
+"""Processes that run one call after the other, on joblib's loky."""
 
-import fcntl
 import gc
 import os
 import re
@@ -8,17 +7,15 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
 from joblib.externals.loky import process_executor
-
-from rezsl.errors import RunDirectoryError
 
 Result = TypeVar("Result")
 Executor = Any
@@ -146,33 +143,3 @@ def run_logged(command: Callable[[Sequence[str]], int], arguments: Sequence[str]
             stream.flush()
         # Models and optimizers refer to each other in circles, and their memory is for the next run.
         gc.collect()
-
-
-@contextmanager
-def locked(directory: Path, argument: str) -> Iterator[tuple[int, ...]]:
-    """Lock a directory, which is made if it does not exist, and yield the descriptor of the lock.
-
-    Processes that inherit the descriptor share the lock, which ends with the last of them, however they end. On a file
-    system without such locks the directory is not locked, and there is no descriptor. A :class:`RunDirectoryError`,
-    which names the argument, is raised where another process has locked the directory, or it cannot be made.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise RunDirectoryError(f"{argument}: expected a directory, got the file {error.filename}") from error
-    except OSError as error:
-        raise RunDirectoryError(f"{argument}: {directory} cannot be made ({error.strerror})") from error
-    kept_open: tuple[int, ...] = (descriptor,)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunDirectoryError(
-                f"{argument}: expected a free directory, got {directory}, which another process uses; wait for its end"
-            ) from None
-        except OSError:
-            kept_open = ()
-        yield kept_open
-    finally:
-        os.close(descriptor)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identify_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
-from rezsl.files import create_atomically, local_path, one_line, sha256, tensor_bytes
+from rezsl.files import local_path, one_line, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.regions.store import (
@@ -32,6 +32,7 @@ from rezsl.regions.store import (
     write_dataset,
     write_record,
 )
+from rezsl.writing import create_atomically, naming_full_disk, remove_partials, write_whole
 
 
 def extract_regions(
@@ -103,7 +104,7 @@ def write_chunks(
     total = sum(len(manifest.rows(number)) for number in unfinished)
     bar = Progress(console=Terminal(stderr=True, quiet=not progress))
     task = bar.add_task("extract", total=total)
-    with bar, (root / FEATURES).open("r+b") as stream:
+    with bar, (root / FEATURES).open("r+b", buffering=0) as stream:
         for number in unfinished:
             rows = manifest.rows(number)
             if read_record(root, manifest, number) is not None:
@@ -115,11 +116,12 @@ def write_chunks(
                 regions = backbone(images.to(backbone.mean.device))
                 rounded = _rounded(regions, manifest.dtype, index, inputs)
                 content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
-                stream.write(content)
+                with naming_full_disk(root / FEATURES):
+                    write_whole(stream, content)
                 checksum.update(content)
                 bar.advance(task, len(index))
-            stream.flush()
-            os.fsync(stream.fileno())
+            with naming_full_disk(root / FEATURES):
+                os.fsync(stream.fileno())
             write_record(root, manifest, number, checksum.hexdigest())
 
 
@@ -170,9 +172,10 @@ def begin_store(
     manifest = RegionManifest(len(inputs), regions, region_dim, dtype, chunk, description, sums)
     root.mkdir(parents=True, exist_ok=True)
     # The directory is listed before the manifest is checked, because another process may begin the same store.
-    others = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
-    if others and not (root / MANIFEST).exists():
+    if any(not entry.name.startswith(".") for entry in root.iterdir()) and not (root / MANIFEST).exists():
         raise DataError(f"{root}: expected a new or empty directory, or an unfinished store; choose another directory")
+    for folder in (root, root / RECORDS):
+        remove_partials(folder)
     manifest.claim(root)
     create_atomically(root / BACKBONE, weights)
     (root / RECORDS).mkdir(exist_ok=True)
@@ -180,8 +183,9 @@ def begin_store(
         # Some chunks are recorded as written, so a new, empty file would be taken for their regions.
         check_size(root, manifest)
     # The file has its full length from the start and is sparse, so that chunks can be written in any order.
-    (root / FEATURES).touch()
-    os.truncate(root / FEATURES, manifest.count * manifest.row_bytes)
+    with naming_full_disk(root / FEATURES):
+        (root / FEATURES).touch()
+        os.truncate(root / FEATURES, manifest.count * manifest.row_bytes)
     return manifest
 
 

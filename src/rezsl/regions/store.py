@@ -16,7 +16,6 @@ from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, read
 from rezsl.errors import DataError
 from rezsl.files import (
     check_folder,
-    create_atomically,
     differences,
     fingerprint,
     json_text,
@@ -29,6 +28,7 @@ from rezsl.files import (
 )
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.semantics import pack_semantics, unpack_semantics
+from rezsl.writing import create_atomically
 
 FORMAT = 2
 """Number of the format of stores, which increases with every change that other versions of rezsl cannot read."""

@@ -25,12 +25,13 @@ from rezsl.evaluation import (
     compare_analyses,
     load_error_fall,
 )
-from rezsl.files import flat, local_path, read_json, write_atomically
+from rezsl.files import flat, local_path, read_json
 from rezsl.metrics import metrics_in
 from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.report._page_examples import ClassExamples, examples_of
 from rezsl.report._page_plots import curves_plot, page_plots
 from rezsl.report._text import named_with_protocol, number, p_value, signed
+from rezsl.writing import write_atomically
 
 TEMPLATES = Path(__file__).parent / "templates"
 

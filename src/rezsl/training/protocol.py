@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,14 +114,18 @@ def fit(
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
-    started = time.perf_counter()
     check_one_process()
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
     data = copy(with_word_vectors(data, word_vectors, text_encoder, progress))
-    run = RunDirectory(run_dir, resume) if run_dir is not None else None
-    setup = Setup(data, model, backbone, training, run, callbacks, logger, progress, cache)
+    with RunDirectory.held(run_dir, resume) if run_dir is not None else nullcontext() as run:
+        return _fit(Setup(data, model, backbone, training, run, callbacks, logger, progress, cache))
+
+
+def _fit(setup: "Setup") -> FitResult:
+    started = time.perf_counter()
+    data, run, logger = setup.data, setup.run, setup.logger
     try:
         setup = setup.with_regions()
         choice = run.read_choice() if run is not None else None

@@ -1,7 +1,8 @@
 """The directory of a run: its files, its records, and what must not be overwritten."""
 
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +14,10 @@ from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
 from rezsl.files import differences, local_path, read_json, write_json
+from rezsl.locks import locked
 from rezsl.training.callbacks import Choice
 from rezsl.training.settings import Training
+from rezsl.writing import entries, remove_partials
 
 
 def next_run_directory(name: str, parent: Path = Path("runs")) -> Path:
@@ -74,17 +77,33 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"run_dir: {self.path} holds a finished run; choose another directory, or remove it first"
             )
-        if not resume and self.path.is_dir() and {entry.name for entry in self.path.iterdir()} - {self.config.name}:
+        if not resume and self.path.is_dir() and {path.name for path in entries(self.path)} - {self.config.name}:
             hint = "add --resume to go on with it, or " if self.settings.exists() else ""
             kind = "an unfinished run" if hint else "other files"
             raise RunDirectoryError(f"run_dir: {self.path} holds {kind}; {hint}choose another directory")
         if resume and not self.path.is_dir():
             raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
-        self.made, self.begun_before, self.begun = not self.path.exists(), self.settings.exists(), False
+        self.begun_before, self.begun = self.settings.exists(), False
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunDirectoryError(f"run_dir: {self.path} cannot be made ({error.strerror})") from error
+
+    @classmethod
+    @contextmanager
+    def held(cls, path: str | Path, resume: bool = False) -> Iterator["RunDirectory"]:
+        """Lock the directory for one process, clear it of what killed processes left half written, and yield it.
+
+        Raises:
+            RunDirectoryError: another process is at work in it, and everything that the constructor raises.
+        """
+        path = Path(path)
+        if (path.exists() and not path.is_dir()) or (resume and not path.exists()):
+            cls(path, resume)  # which says what is wrong, and nothing is made
+        with locked(path, "run_dir"):
+            for directory in (path, path / "checkpoints"):
+                remove_partials(directory, everyone=True)
+            yield cls(path, resume)
 
     def checkpoint(self, stage: str) -> Path:
         """Return the path of the latest training state of a stage."""
@@ -167,12 +186,12 @@ class RunDirectory:
     def forget_beginning(self) -> None:
         """Remove what a run that failed before the end of its first epoch has written, so that it can begin anew.
 
-        A run that was resumed, or that can be resumed, stays as it is.
+        A run that was resumed, or that has something to go on with, stays as it is.
         """
-        progress = (self.history, self.selection, self.checkpoint("select"))
-        if self.begun_before or any(path.exists() for path in progress):
+        if self.begun_before or self.selection.exists() or self.checkpoint("select").exists():
             return
-        self.settings.unlink(missing_ok=True)
-        if self.made:
-            with suppress(OSError):  # it holds something else by now
-                self.path.rmdir()
+        predictions = self.path.glob("validation_predictions-*.npz")
+        for path in (self.settings, self.history, self.validation_errors, self.validation_predictions, *predictions):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or it holds something else
+            self.checkpoint("select").parent.rmdir()
