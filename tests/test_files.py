@@ -25,7 +25,6 @@ from rezsl.files import (
     write_npz,
     write_tensors,
 )
-from rezsl.writing import create_atomically
 
 READERS: list[tuple[Callable[..., Any], bytes]] = [
     (read_json, b'{"a": 1'),
@@ -102,13 +101,6 @@ def test_yaml_reads_numbers_as_the_command_line_does(tmp_path: Path) -> None:
         DataError, match=r"a\.yaml: expected YAML, got an error in line 3 .the key 'a' occurs twice.; correct"
     ):
         read_yaml(path, DataError)
-
-
-def test_one_process_creates_a_file(tmp_path: Path) -> None:
-    assert create_atomically(tmp_path / "a", "first")
-    assert not create_atomically(tmp_path / "a", "second")
-    assert (tmp_path / "a").read_text() == "first"
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_errors_of_rezsl_pass_and_others_are_named(tmp_path: Path) -> None:

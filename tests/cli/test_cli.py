@@ -330,7 +330,8 @@ def test_an_attempt_that_failed_leaves_nothing_behind(tmp_path: Path, capsys: py
     assert list(run.iterdir()) == []  # it was there before
     assert main(["fit", "--data", "digits", "--run-dir", str(run), "--max-epochs=1", "--accelerator=cpu"]) == 0
     (tmp_path / "file").write_text("")
-    assert "cannot be made" in error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
+    line = error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
+    assert line == f"--run-dir: expected a directory, got the file {tmp_path / 'file'}"
 
 
 def test_a_full_disk_is_one_line_that_names_the_file(

@@ -1,20 +1,26 @@
 """Writing into a folder that came from a stranger changes no file elsewhere."""
 
+import itertools
 import os
 from pathlib import Path
 
 import pytest
 
+from rezsl import writing
 from rezsl.writing import create_atomically, write_atomically
 
 
 @pytest.mark.parametrize("write", [write_atomically, create_atomically])
-@pytest.mark.parametrize("planted", ["a.json", ".a.json.{pid}.partial"])
-def test_links_in_the_folder_are_replaced_and_not_followed(tmp_path: Path, write: object, planted: str) -> None:
+@pytest.mark.parametrize("planted", ["a.json", ".a.json.{pid}.partial", ".a.json.{host}-{pid}-{next}.partial"])
+def test_links_in_the_folder_are_replaced_and_not_followed(
+    tmp_path: Path, write: object, planted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert callable(write)
     (tmp_path / "other").write_text("mine")
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / planted.format(pid=os.getpid())).symlink_to(tmp_path / "other")
+    monkeypatch.setattr(writing, "_count", itertools.count(1000))
+    name = planted.format(pid=os.getpid(), host=writing._HOST, next=1000)
+    (tmp_path / "run" / name).symlink_to(tmp_path / "other")
     write(tmp_path / "run" / "a.json", "new")
     assert (tmp_path / "other").read_text() == "mine"
     if write is write_atomically:

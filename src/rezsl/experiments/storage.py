@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, needs
-from rezsl.files import one_line
+from rezsl.files import local_path, one_line
 from rezsl.locks import NoLocksError, one_at_a_time, waited_for
 from rezsl.terminal import Terminal
 from rezsl.writing import naming_full_disk, write_whole
@@ -61,9 +61,8 @@ class Journal(JournalFileBackend):
             if not _begins_a_line(first):
                 raise self._damaged("the file is something else", "name another file")
             end = self._cut_back(stream)
-            while end and not _is_entry(line := _last_line(stream, end)):
-                if not _begins_a_line(line):
-                    break
+            # Earlier versions added an entry to a line that was cut off.
+            while end and not _is_json(line := _last_line(stream, end)) and _begins_a_line(line):
                 end -= len(line)
                 stream.truncate(end)
 
@@ -138,20 +137,22 @@ def _is_operation(log: object) -> bool:
     return isinstance(log, dict) and isinstance(log.get("op_code"), int)
 
 
-def _is_entry(line: bytes) -> bool:
+def _is_json(line: bytes) -> bool:
     try:
-        return _is_operation(json.loads(line))
+        json.loads(line)
     except ValueError:
         return False
+    return True
 
 
 def _last_line(stream: FileIO, end: int) -> bytes:
     """Return the last line of a file of some length, with the line break at its end, if it has one."""
     begin, line = end, b""
     while begin and b"\n" not in line[:-1]:
-        begin = max(0, begin - BLOCK)
+        size = min(BLOCK, begin)
+        begin -= size
         stream.seek(begin)
-        line = stream.read(min(BLOCK, end - begin)) + line
+        line = stream.read(size) + line
     return line[line.rfind(b"\n", 0, -1) + 1 :]
 
 
@@ -178,11 +179,11 @@ def opened(location: str) -> Iterator[BaseStorage]:
                     raise _unusable(scheme, error) from error
                 yield storage
         else:
-            if not Path(location).absolute().parent.is_dir():
+            if not local_path(location).absolute().parent.is_dir():
                 raise ArgumentError(
                     f"storage: expected a file in a folder that exists, got {location}; make the folder"
                 )
-            journal = Journal(Path(location))
+            journal = Journal(local_path(location))
             try:
                 yield _journal_storage(journal)
             except Exception:
@@ -197,7 +198,7 @@ def opened(location: str) -> Iterator[BaseStorage]:
 @contextmanager
 def beginning(location: str) -> Iterator[None]:
     """Let one process of this machine at a time make the storage of a study and agree with it; others wait."""
-    file = Path(location)
+    file = local_path(location)
     if "://" in location:
         from sqlalchemy.engine import make_url  # noqa: PLC0415 - takes long, for databases only
         from sqlalchemy.exc import ArgumentError as NoUrlError  # noqa: PLC0415 - the same
@@ -260,7 +261,7 @@ def _raise_explained(error: Exception, scheme: str) -> None:
     while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(deeper)
     missing = [part.name for part in chain if isinstance(part, ModuleNotFoundError)]
-    of_database = [part for part in chain if isinstance(part, SQLAlchemyError)]
+    of_database = [part for part in chain if isinstance(part, SQLAlchemyError | json.JSONDecodeError)]
     if isinstance(error, NoSuchModuleError):
         raise ArgumentError(f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}") from error
     if missing:

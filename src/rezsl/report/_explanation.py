@@ -8,8 +8,7 @@ from torch.nn import functional as F
 
 from rezsl.classifier import Explanation
 from rezsl.errors import ArgumentError, shortened
-from rezsl.files import local_path
-from rezsl.report._plots import COLORS, new_figure, pixels_of, plain_text
+from rezsl.report._plots import COLORS, new_figure, pixels_of, plain_text, save_figure
 from rezsl.report._text import signed
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def save_explanation(explanation: Explanation, path: Path, title: str = "") -> N
             lines = [MAPS[maps.kind], map_note(explanation)]
             above.suptitle("\n".join(lines[: 1 + one_map]), fontsize=9, color="0.3")
     _draw_lead(below, explanation)
-    figure.savefig(local_path(path))
+    save_figure(figure, path)
 
 
 def _draw_pictures(cells: Any, explanation: Explanation, title: str) -> None:

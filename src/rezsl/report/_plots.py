@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from rezsl.experiments.results import Comparison, Row
 from rezsl.files import local_path
 from rezsl.metrics import Metric
 from rezsl.report._text import named_with_protocol
+from rezsl.writing import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +60,14 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure atomically, as Matplotlib would name it: a path without an ending gets that of a PNG file."""
+    path, content = local_path(path), BytesIO()
+    path = path if path.suffix else path.with_name(f"{path.name}.png")
+    figure.savefig(content, format=path.suffix[1:])
+    write_atomically(path, content.getvalue())
+
+
 def widen_axes(figure: "Figure") -> None:
     """Give every axis a range that is wider than rounding, so that equal values have no tick labels such as 1e-17."""
     for axes in figure.axes:
@@ -91,7 +101,7 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
     axes.set(title="Seen-unseen curve", xlim=(0, 102), ylim=(0, 102))
     axes.grid(color="0.9", zorder=0)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False)
-    figure.savefig(local_path(path))
+    save_figure(figure, path)
 
 
 @plain_text()
@@ -126,7 +136,7 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
     else:
         _name_worst(above, [evaluation.attributes[column] for column in by_error[:WORST]], len(by_error))
     below.set_xlabel(f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line")
-    figure.savefig(local_path(path))
+    save_figure(figure, path)
 
 
 def _name_worst(axes: "Axes", names: list[str], columns: int) -> None:
@@ -181,7 +191,7 @@ def save_comparison(comparison: Comparison, path: Path) -> None:
     )
     figure.supxlabel(caption, fontsize=8.5, color="0.45", x=0.01, ha="left")
     widen_axes(figure)
-    figure.savefig(local_path(path))
+    save_figure(figure, path)
 
 
 def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: Metric, colors: dict[str, str]) -> None:
