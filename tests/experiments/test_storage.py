@@ -207,11 +207,12 @@ def test_three_searches_that_begin_one_study_at_once_all_end(storage: str, tmp_p
 def test_a_server_that_refuses_tables_made_twice_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from optuna.storages import RDBStorage  # noqa: PLC0415 - takes long
     from sqlalchemy.exc import IntegrityError  # noqa: PLC0415 - takes long
 
     from rezsl.experiments import storage  # noqa: PLC0415
 
-    real, asked = storage.RDBStorage, list[str]()
+    real, asked = RDBStorage, list[str]()
 
     def refusing(url: str, options: dict[str, Any]) -> Any:
         asked.append(url)
