@@ -1,6 +1,7 @@
 # make demo   install, then train on the embedded digits (under a minute)
 # make test   install, then run every test
 # make check  install, then lint, types and import contracts
+# make torture  install, then kill runs at every write, and compare what they end as (ten minutes at most)
 # make bench  install, then the speed table
 # make docs   install, then the documentation site, in build/site
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RUN_DIR ?= runs/demo
 
-.PHONY: demo test check bench docs format clean
+.PHONY: demo test check torture bench docs format clean
 
 demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)
@@ -22,6 +23,9 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+torture: $(INSTALLED)
+	$(BIN)/python -m tests.torture
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks

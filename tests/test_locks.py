@@ -66,18 +66,20 @@ def test_a_holder_may_lock_again_and_leaves_no_empty_directory(tmp_path: Path) -
 
 
 def test_a_forked_process_holds_nothing(tmp_path: Path) -> None:
-    read_end, write_end = os.pipe()
+    (read_end, write_end), (begun, tell) = os.pipe(), os.pipe()
     with ExitStack() as stack:
         stack.enter_context(locked(tmp_path, "run_dir"))
         if (child := os.fork()) == 0:
+            os.write(tell, b".")
             os.read(read_end, 1)
             os._exit(0)
+        os.read(begun, 1)
     with locked(tmp_path, "run_dir"):  # the child lives
         pass
     os.write(write_end, b".")
     assert os.waitpid(child, 0)[1] == 0
-    os.close(read_end)
-    os.close(write_end)
+    for descriptor in (read_end, write_end, begun, tell):
+        os.close(descriptor)
 
 
 def test_a_file_that_is_removed_while_it_is_waited_for_locks_nothing(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -29,9 +30,9 @@ def drawn(values: torch.Tensor, path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     figures: list[Figure] = []
     save = Figure.savefig
 
-    def kept(figure: Figure, to: Path) -> None:
+    def kept(figure: Figure, to: Any, **options: Any) -> None:
         figures.append(figure)
-        save(figure, to)
+        save(figure, to, **options)
 
     monkeypatch.setattr(Figure, "savefig", kept)
     its_result = result(values)
