@@ -5,6 +5,7 @@ import torch
 
 from rezsl.errors import DataError
 from rezsl.semantics import ClassSemantics
+from rezsl.semantics.table import equal_rows
 
 
 def write(path: Path, text: str) -> Path:
@@ -91,3 +92,20 @@ def test_without_word_vectors_queries_are_one_hot(semantics: ClassSemantics) -> 
 def test_word_vectors_must_fit(semantics: ClassSemantics, vectors: torch.Tensor, unchecked: None) -> None:
     with pytest.raises(DataError, match="word_vectors: expected 4 finite rows"):
         ClassSemantics(semantics.classes, semantics.attributes, semantics.values, vectors)
+
+
+@pytest.mark.parametrize("kind", ["binary", "near", "distinct", "alike"])
+def test_equal_rows_are_those_of_all_pairs(kind: str, generator: torch.Generator) -> None:
+    values = {
+        "binary": torch.randint(2, (60, 4), generator=generator).float() + torch.tensor([1.0, 0, 0, 0]),
+        "near": 1 + 1e-3 * torch.rand(60, 3, generator=generator),
+        "distinct": torch.rand(60, 5, generator=generator),
+        "alike": torch.ones(60, 3) * torch.rand(60, 1, generator=generator),
+    }[kind]
+    unit = values.double() / values.double().norm(dim=1, keepdim=True)
+    groups: dict[int, list[int]] = {}
+    for row in range(60):
+        first = next(other for other in range(60) if float(unit[row] @ unit[other]) >= 1 - 1e-6)
+        groups.setdefault(first, []).append(row)
+    assert equal_rows(values) == [rows for rows in groups.values() if len(rows) > 1]
+    assert (kind == "distinct") == (equal_rows(values) == [])

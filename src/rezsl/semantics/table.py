@@ -1,5 +1,6 @@
 """The table of class semantics, which describes every class by its attributes, and its forms in files."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from rezsl.files import delimiter_of, local_path, naming, read_csv
 from rezsl.functional import l2_normalize
 from rezsl.semantics._near_names import did_you_mean
 from rezsl.semantics._table_file import read_table
+
+AXES = 8
+"""Directions along which rows are compared before their cosine."""
 
 _PREFIX = "semantics."
 _TENSORS = ("values", "word_vectors", "places")
@@ -180,15 +184,48 @@ class ClassSemantics:
 
 
 def equal_rows(values: Float[Tensor, "C S"], tolerance: float = 1e-6) -> list[list[int]]:
-    """Group the rows that have a cosine of at least ``1 - tolerance``; a row alone is left out."""
+    """Group the rows that have a cosine of at least ``1 - tolerance``; a row alone is left out.
+
+    Rows u and v of length 1 have ‖u − v‖² = 2 − 2·cos(u, v), and so differ by at most √(2·tolerance) along every
+    direction. After sorting along one direction only neighbours can be equal, and few of them are near along others
+    too; only for these the cosine is computed.
+    """
     directions = l2_normalize(values.double())
-    first: dict[int, list[int]] = {}
-    # The rows are compared in slices, because the cosines of all pairs of 20,000 classes would take 3 GB.
-    for start in range(0, len(directions), 1024):
-        same = directions[start : start + 1024] @ directions.T >= 1 - tolerance
-        for row, earliest in enumerate(same.to(torch.uint8).argmax(dim=1).tolist(), start):
-            first.setdefault(earliest, []).append(row)
-    return [rows for rows in first.values() if len(rows) > 1]
+    generator = torch.Generator().manual_seed(0)
+    axes = torch.randn(directions.shape[1], AXES, generator=generator, dtype=torch.float64)
+    places = directions @ (axes / torch.linalg.vector_norm(axes, dim=0))
+    places = places[:, places.std(dim=0, correction=0).argsort(descending=True)]
+    order = places[:, 0].argsort()
+    places, reach = places[order], math.sqrt(2 * tolerance) + 1e-12
+    first = places[:, 0].contiguous()
+    last = torch.searchsorted(first, first + reach, right=True) - torch.arange(len(first)) - 1
+    earliest = torch.arange(len(values))
+    many = int(last.sum()) > len(values) ** 2 // 16
+    rows, offset = (last > 0).nonzero().squeeze(1), 1
+    if many:  # as in a table whose rows are nearly all alike
+        rows, earliest = rows[:0], _earliest_equal(directions, tolerance)
+    while len(rows):
+        near = rows[((places[rows + offset] - places[rows]).abs() <= reach).all(dim=1)]
+        one, other = order[near], order[near + offset]
+        equal = (directions[one] * directions[other]).sum(dim=1) >= 1 - tolerance
+        low, high = torch.minimum(one, other)[equal], torch.maximum(one, other)[equal]
+        earliest.scatter_reduce_(0, high, low, "amin")
+        offset += 1
+        rows = rows[last[rows] >= offset]
+    return _groups(earliest)
+
+
+def _earliest_equal(directions: Float[Tensor, "C S"], tolerance: float) -> Int[Tensor, "C"]:
+    """Return the first row that each row equals, by all pairs in slices: all cosines of 20,000 rows would take 3 GB."""
+    same = (part @ directions.T >= 1 - tolerance for part in directions.split(1024))
+    return torch.cat([part.to(torch.uint8).argmax(dim=1) for part in same])
+
+
+def _groups(earliest: Int[Tensor, "C"]) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for row, begin in enumerate(earliest.tolist()):
+        groups.setdefault(begin, []).append(row)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
