@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from torch import Tensor
 
-from rezsl.data import Benchmark, load_image_folder, make_splits
+from rezsl.data import Benchmark, check_directory, load_image_folder, make_splits
 from rezsl.errors import DataError
 
 CLASSES = ("cat", "dog", "owl", "bat", "fox")
@@ -213,3 +213,23 @@ def test_names_that_no_table_can_list_are_named(root: Path) -> None:
     assert len(load_image_folder(root).labels) == 50
     with pytest.raises(DataError, match=r"images: expected names of files in UTF-8, got 'images/cat/caf\\udce9.png'"):
         make_splits(root)
+
+
+def test_copies_on_both_sides_of_the_test_are_counted(root: Path) -> None:
+    for number, file in enumerate(sorted(root.rglob("*.png"))):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
+    make_splits(root)
+    before = load_image_folder(root)
+    assert not any("byte for byte" in note for note in before.notes)
+    train, test = (before.split.trainval.tolist(), before.split.test_seen.tolist())
+    twins = [row for row in train if before.labels[row] == before.labels[test[0]]][:1]
+    others = [row for row in train if before.labels[row] != before.labels[test[1]]][:1]
+    for source, target in zip([*twins, *others], test[:2], strict=True):
+        shutil.copy(before.inputs[source], before.inputs[target])
+    (note,) = (note for note in load_image_folder(root).notes if "byte for byte" in note)
+    assert note.startswith("2 test images are byte for byte the same as training images, 1 of them of another class: ")
+    assert Path(before.inputs[test[0]]).name in note
+    assert note in check_directory(root).notes
+    # Copies on one side are no leak.
+    shutil.copy(before.inputs[train[0]], before.inputs[train[1]])
+    assert note in load_image_folder(root).notes

@@ -20,6 +20,7 @@ from rezsl.data._folder import (
     read_rows,
 )
 from rezsl.data._held_out import LEAST_CLASSES, check_classes
+from rezsl.data._identical_files import note_of_identical_files
 from rezsl.data._images import file_of, on_threads, read_image
 from rezsl.data._made_splits import TEST_SEEN_SHARE, draw_by_rule
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
@@ -164,6 +165,7 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
             groups = number_groups((row.file, row.group or "") for row in listed)
     with naming(root):
         paths = [root / file for file in files]
+        notes += note_of_identical_files(paths, labels, semantics.classes, split)
         return Benchmark(folder_name(root), paths, labels, semantics, split, groups, notes=notes)
 
 
