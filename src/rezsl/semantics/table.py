@@ -194,7 +194,7 @@ def equal_rows(values: Float[Tensor, "C S"], tolerance: float = 1e-6) -> list[li
     generator = torch.Generator().manual_seed(0)
     axes = torch.randn(directions.shape[1], AXES, generator=generator, dtype=torch.float64)
     places = directions @ (axes / torch.linalg.vector_norm(axes, dim=0))
-    places = places[:, places.std(dim=0, correction=0).argsort(descending=True)]
+    places = places[:, (places.amax(dim=0) - places.amin(dim=0)).argsort(descending=True)]
     order = places[:, 0].argsort()
     places, reach = places[order], math.sqrt(2 * tolerance) + 1e-12
     first = places[:, 0].contiguous()
