@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,19 @@ def test_no_axis_shows_rounding(values: list[float]) -> None:
         assert axes.xaxis.get_offset_text().get_text() == ""
         low, high = axes.get_xlim()
         assert low <= min(values) <= max(values) <= high
+
+
+def test_very_long_and_chinese_names_leave_room_for_the_matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "Common Eastern bumblebee queen (Bombus impatiens Cresson, 1863), spring generation, museum specimens"
+    found = result(torch.eye(4, 3) + 0.1)
+    figures: list[Figure] = []
+
+    def kept(figure: Figure, _: Path) -> None:
+        figure.draw_without_rendering()
+        figures.append(figure)
+
+    monkeypatch.setattr("rezsl.report._plots.save_figure", kept)
+    save_error_matrix(replace(found, classes=(long, "猫", "c", "d")), tmp_path / "matrix.png")
+    for axes in figures[0].axes[:2]:
+        assert axes.get_window_extent().width > 0.3 * figures[0].bbox.width
+        assert axes._left_title.get_window_extent().x1 <= figures[0].bbox.width  # type: ignore[attr-defined]

@@ -1,6 +1,8 @@
 """Plots of evaluations and of comparisons, as files."""
 
 import math
+import textwrap
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
@@ -33,6 +35,16 @@ NAMED = 60
 WORST, LONGEST_NAME = 12, 32
 """The number of columns that are named where there are too many to name all, and the most characters of a name."""
 
+LONGEST_LABEL = 40
+"""The most characters of a name beside or below an error matrix, which would otherwise push the matrix aside."""
+
+FALLBACKS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC",
+    "Hiragino Sans", "Microsoft YaHei", "SimHei", "Yu Gothic", "MS Gothic", "Malgun Gothic", "Apple SD Gothic Neo",
+    "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari", "Noto Sans Thai", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts of Linux, macOS and Windows with the letters of other scripts, such as Chinese, Japanese and Korean."""
+
 PANELS = {
     "H": "H on test ({unit}), at the γ chosen {where}",
     "error_spread": "spread of errors over attributes ({unit})",
@@ -47,9 +59,22 @@ def plain_text(settings: Any = None) -> Iterator[None]:
         from matplotlib import rc_context  # noqa: PLC0415 - an import that training without figures never needs
 
     # Tick labels are whole numbers, never differences from one that stands at the end of the axis.
-    fixed: Any = {"text.parse_math": False, "axes.formatter.useoffset": False, "axes.formatter.limits": (-7, 7)}
-    with rc_context({**fixed, **(settings or {})}):
+    fixed: Any = {
+        "text.parse_math": False, "font.family": _families(),
+        "axes.formatter.useoffset": False, "axes.formatter.limits": (-7, 7),
+    }  # fmt: skip
+    with rc_context({**fixed, **(settings or {})}), warnings.catch_warnings():
+        # Where no font of the system has a letter, a box stands in its place; a warning would not help.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
         yield
+
+
+def _families() -> list[str]:
+    """Return Matplotlib's own font, and after it those of this system that have the letters of other scripts."""
+    from matplotlib.font_manager import fontManager  # noqa: PLC0415 - as above
+
+    there = {entry.name for entry in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in FALLBACKS if name in there)]
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -108,22 +133,30 @@ def save_curve(evaluations: Mapping[str, Evaluation], path: Path) -> None:
 def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
     """Draw the class × attribute error matrix above the class semantics, with unseen classes below a line."""
     order = sorted(range(len(evaluation.classes)), key=lambda row: not evaluation.is_seen[row])
-    class_names = [evaluation.classes[row] for row in order] if len(order) <= NAMED else []
+    names = [shortened(evaluation.classes[row], LONGEST_LABEL) for row in order]
+    class_names = names if len(order) <= NAMED else []
     by_error = evaluation.error_matrix.mean(dim=0).argsort(descending=True).numpy()
     errors = 1000 * evaluation.error_matrix.numpy()[order][:, by_error]
     values = evaluation.class_semantics.numpy()[order][:, by_error]
     named = len(by_error) <= NAMED
-    width = min(24.0, 4.5 + 0.21 * len(by_error)) if named else 14.0
+    beside = 0.06 * max(map(len, class_names), default=0)
+    width = min(24.0, 3.5 + 0.21 * len(by_error) + beside) if named else 14.0
+    room = width - beside - 1.5
     height = 2 * min(11.0, max(1.6, 0.24 * len(order))) + (3.0 if named else 1.6)
     figure = new_figure(width, height)
     above, below = figure.subplots(2)
     for axes, matrix, title, color_map in (
-        (above, errors, "Error of each class in each attribute, squared, directions of length 1 (×10⁻³)", "magma_r"),
+        (
+            above,
+            errors,
+            "Error of each class in each attribute, squared, directions of length 1 (×10⁻³)",
+            "magma_r",
+        ),
         (below, values, "Class semantics, rows of length 1", "Blues"),
     ):
         image = axes.imshow(matrix, aspect="auto", interpolation="nearest", **_colors(matrix, color_map))
         # Names of columns stand above the left part of a matrix whose columns are too narrow for a name each.
-        axes.set_title(title, loc="left" if named or axes is below else "right", fontsize=11)
+        axes.set_title(_title(title, room), loc="left" if named or axes is below else "right", fontsize=11)
         axes.axhline(sum(evaluation.is_seen) - 0.5, color="black", linewidth=1.2)
         axes.set_yticks(range(len(class_names)), class_names, fontsize=8)
         axes.set_xticks([])
@@ -132,11 +165,18 @@ def save_error_matrix(evaluation: Evaluation, path: Path) -> None:
         extend = {"": "neither", "minmax": "both"}.get(beyond, beyond)
         figure.colorbar(image, ax=axes, pad=0.01, fraction=0.03, extend=extend)
     if named:
-        below.set_xticks(range(len(by_error)), [evaluation.attributes[i] for i in by_error], rotation=90, fontsize=8)
+        attributes = [shortened(evaluation.attributes[column], LONGEST_LABEL) for column in by_error]
+        below.set_xticks(range(len(by_error)), attributes, rotation=90, fontsize=8)
     else:
         _name_worst(above, [evaluation.attributes[column] for column in by_error[:WORST]], len(by_error))
-    below.set_xlabel(f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line")
+    label = f"{len(by_error)} attributes, the worst predicted first; unseen classes below the line"
+    below.set_xlabel(_title(label, room))
     save_figure(figure, path)
+
+
+def _title(text: str, width: float) -> str:
+    """Return a text in lines of at most this width, in inches."""
+    return "\n".join(textwrap.wrap(text, max(18, int(10 * width))))
 
 
 def _name_worst(axes: "Axes", names: list[str], columns: int) -> None:
