@@ -2,11 +2,13 @@
 
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rezsl.cli._errors import naming_options
+from rezsl.cli._parser import as_parsed
 from rezsl.cli.main import main
 from rezsl.errors import ArgumentError, DataError, DivergenceError, ModelFileError, RezslError, renamed
 
@@ -94,3 +96,23 @@ def test_commands_name_options(
         stream.write("datasets: {a: {data: digits}}\nmethods: {m: {}}\nlosses: {l: {}}\nseeds: [0]\nbaseline: l\n")
     assert main(arguments.split()) == 2
     assert capsys.readouterr().err.startswith(f"rezsl: error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--data.value-range", "5"], "--data.value-range: expected two numbers such as 0 4095, got 5; see rezsl fit --help"),
+        (["--data.value-range", "5", "2"], "--data.value-range: expected two numbers, the value that is black and a larger one that is white, got 5 2"),
+        (["--data.value-range=[0, x]"], "--data.value-range: expected two numbers such as 0 4095; see rezsl fit --help"),
+    ],
+)  # fmt: skip
+def test_a_range_that_is_none(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--data", "folder", "--data.root", str(tmp_path), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_two_numbers_are_one_value() -> None:
+    words = ["--data.value-range", "-1e3", "+2.5", "--seed", "1", "--value-range", "0", "x"]
+    assert as_parsed(words) == ["--data.value_range=[-1e3, +2.5]", "--seed", "1", "--value_range", "0", "x"]

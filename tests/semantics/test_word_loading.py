@@ -10,11 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rezsl.errors import DataError
-from rezsl.semantics import ClassSemantics, load_word_vectors
+from rezsl.semantics import ClassSemantics, load_word_vectors, plain_name
 from tests.semantics.files import WRITERS, write_csv, write_glove, write_word2vec_text
 
 TABLE = {"the": [9.0, 9.0], "new": [1.0, 2.0], "bill": [0.5, -1.0], "world": [3.0, 5.0], "fur": [0.25, 0.0]}
-words = st.text(st.sampled_from("abcçδж木_-.'\u00a0\u2028\u0085"), min_size=1, max_size=8)
+# Blanks around a name do not belong to it, so that only those inside are kept.
+words = st.text(st.sampled_from("abcçδж木_-.'\u00a0\u2028\u0085"), min_size=1, max_size=8).filter(
+    lambda word: plain_name(word) == word
+)
 floats = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 

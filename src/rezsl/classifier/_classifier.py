@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.data import Crop, FeatureFormat, ImageFormat, Pictures, as_inputs
+from rezsl.data import Crop, FeatureFormat, ImageFormat, Pictures, UnreadableImagesError, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
 from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores
@@ -49,11 +49,12 @@ class Answer(list[Ranked]):
     Attributes:
         strangeness: how unlike all training images and class descriptions the input is, in standard deviations of
             familiar images beyond the limit up to which inputs are accepted; NaN where the model has no limit.
+        problem: why the input cannot be read, in one sentence; empty for an answer. Such an input has no classes.
     """
 
-    def __init__(self, classes: Iterable[Ranked], strangeness: float = math.nan) -> None:
+    def __init__(self, classes: Iterable[Ranked], strangeness: float = math.nan, problem: str = "") -> None:
         super().__init__(classes)
-        self.strangeness = strangeness
+        self.strangeness, self.problem = strangeness, problem
 
     @property
     def far(self) -> bool:
@@ -116,7 +117,7 @@ class ZeroShotClassifier(nn.Module):
             raise ArgumentError(f"gamma: expected a finite number, got {gamma!r}")
         check_choice(Protocol, protocol=protocol)
         self.backbone, self.network = backbone, network
-        self.semantics, self.seen_classes = semantics, tuple(seen_classes)
+        self.semantics, self.seen_classes = semantics, self.seen.classes
         self.gamma, self.scale, self.protocol = gamma, scale, protocol
         self.temperature, self.familiarity = temperature, familiarity
         for name, chosen in (("centered", centered), ("varied_only", varied_only)):
@@ -183,7 +184,8 @@ class ZeroShotClassifier(nn.Module):
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
         candidates: ClassSemantics | None = None,
-    ) -> tuple[Float[Tensor, "N E"], Float[Tensor, "N"]]:
+        unreadable: dict[int, str] | None = None,
+    ) -> tuple[Float[Tensor, "M E"], Float[Tensor, "M"]]:
         """Compute outputs and the strangeness of many inputs, in evaluation mode; the mode is restored.
 
         Args:
@@ -191,13 +193,14 @@ class ZeroShotClassifier(nn.Module):
             batch_size: number of inputs per forward pass.
             index: positions of the inputs, in this order; None takes all.
             candidates: as for :meth:`scores`; an input that fits one of them is less strange.
+            unreadable: as for :meth:`describe`.
 
         Returns:
-            The network's outputs ``[N, E]``, in most models the predicted attributes, and the strangeness of each input
-            as in :class:`Answer`, ``[N]``; both are on the CPU.
+            The network's outputs ``[M, E]``, in most models the predicted attributes, and the strangeness of each input
+            as in :class:`Answer`, ``[M]``; both are on the CPU. M is the number of inputs that are read.
         """
         outputs, strangeness = list[Tensor](), [torch.empty(0)]
-        for regions, features in self.describe(inputs, batch_size, index):
+        for regions, features in self.describe(inputs, batch_size, index, unreadable):
             output = self.network(regions)
             outputs.append(output.cpu())
             measured = features.new_full((len(features),), math.nan)
@@ -226,18 +229,45 @@ class ZeroShotClassifier(nn.Module):
         inputs: Inputs,
         batch_size: int = 256,
         index: Int[Tensor, "N"] | None = None,
+        unreadable: dict[int, str] | None = None,
     ) -> Iterator[tuple[Regions, Float[Tensor, "B F"]]]:
-        """Yield :meth:`rezsl.regions.Backbone.describe` of batches of inputs, as for :meth:`examine`."""
+        """Yield :meth:`rezsl.regions.Backbone.describe` of batches of inputs, as for :meth:`examine`.
+
+        Image files that cannot be read are left out and described in ``unreadable``, by their position in ``inputs``.
+        Where it is None, they are an :class:`rezsl.data.UnreadableImagesError`, which names all of them: the other
+        images are read to the end before it is raised, but not given to the network.
+        """
         inputs = as_inputs(inputs)
         index = torch.arange(len(inputs)) if index is None else index
-        read, was_training = self.input_format.read, self.training
+        problems = {} if unreadable is None else unreadable
+        was_training, sources = self.training, dict[int, str]()
         self.eval()
         try:
             for part in index.split(batch_size):
-                if len(part):
-                    yield self.backbone.describe(read(inputs, part).to(self.device))
+                images = self._read(inputs, part, problems, sources) if len(part) else None
+                if images is not None and not (problems and unreadable is None):
+                    yield self.backbone.describe(images.to(self.device))
         finally:
             self.train(was_training)
+        if problems and unreadable is None:
+            raise UnreadableImagesError.of(problems, sources)
+
+    def _read(
+        self,
+        inputs: Tensor | Sequence[Path | Crop] | Pictures,
+        index: Int[Tensor, "B"],
+        problems: dict[int, str],
+        sources: dict[int, str],
+    ) -> Tensor | None:
+        """Return a batch without the images that cannot be read, whose problems and names are added; None for none."""
+        try:
+            return self.input_format.read(inputs, index)
+        except UnreadableImagesError as error:
+            for place, problem in error.problems.items():
+                position = int(index[place])
+                problems[position], sources[position] = problem, error.sources[place]
+            left = [position for place, position in enumerate(index.tolist()) if place not in error.problems]
+        return self.input_format.read(inputs, torch.tensor(left)) if left else None
 
     def compared(self, predictions: Outputs, class_vectors: ClassVectors) -> tuple[Outputs, ClassVectors]:
         """Return outputs ``[B, E]`` and vectors of classes ``[C, V]`` as the scores compare them.
@@ -295,7 +325,13 @@ class ZeroShotClassifier(nn.Module):
             )
         return candidates.only(names)
 
-    def classify(self, inputs: Inputs, candidates: ClassSemantics | None = None, top: int = 1) -> list[Answer]:
+    def classify(
+        self,
+        inputs: Inputs,
+        candidates: ClassSemantics | None = None,
+        top: int = 1,
+        skip_unreadable: bool = False,
+    ) -> list[Answer]:
         """Return the classes with the highest scores for each input, the highest first.
 
         ``answer.far`` is whether the input is far from every description, as a photo of something else is.
@@ -305,17 +341,26 @@ class ZeroShotClassifier(nn.Module):
                 tensors, one or many, in the forms of :func:`rezsl.data.as_inputs`.
             candidates: as for :meth:`scores`.
             top: number of classes per input, at least 1; all classes if there are fewer.
+            skip_unreadable: give an image file that cannot be read an answer without classes, whose ``problem`` says
+                why, in place of the error for all inputs.
+
+        Raises:
+            UnreadableImagesError: an image file cannot be read, unless these are skipped; the message names all.
         """
         check_at_least(1, top=top)
         names = (self.semantics if candidates is None else candidates).classes
-        predictions, strangeness = self.examine(inputs, candidates=candidates)
+        problems: dict[int, str] = {}
+        unreadable = problems if skip_unreadable else None
+        predictions, strangeness = self.examine(inputs, candidates=candidates, unreadable=unreadable)
         # In slices, because the scores of all inputs for all classes may take more memory than everything else.
         ranked = [
             classes
             for part in predictions.split(max(1, SLICE // len(names)))
             for classes in self.rank(self.scores(part, candidates), names, top)
         ]
-        return [Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)]
+        answers = iter([Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)])
+        places = range(len(ranked) + len(problems))
+        return [Answer([], problem=problems[place]) if place in problems else next(answers) for place in places]
 
     def rank(self, scores: Scores, names: Sequence[str], top: int) -> list[list[Ranked]]:
         """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from rezsl.data import ImageFormat, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, name_some
 from rezsl.functional import l2_normalize
 from rezsl.functional.maps import mean_correlation
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import ClassSemantics, did_you_mean, plain_name
 
 NEARLY_EQUAL = 0.9
 """The mean correlation above which the maps of several attributes count as one map."""
@@ -225,8 +224,8 @@ def _in_favour(share: Float[Tensor, "S"], among: Bool[Tensor, "S"]) -> list[int]
 
 
 def _named(names: Sequence[str], known: tuple[str, ...]) -> list[int]:
+    names = [plain_name(name) for name in names]
     if unknown := [name for name in names if name not in known]:
-        near = get_close_matches(unknown[0], known, n=1, cutoff=0.4)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(unknown, [name for name in known if name not in names])
         raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}{hint}")
     return [known.index(name) for name in names]

@@ -6,6 +6,7 @@ from pkgutil import resolve_name
 
 from jsonargparse import ArgumentParser
 
+from rezsl.cli._parser import PAIRS
 from rezsl.errors import suggestion
 
 KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "Path": "a path", "str": "a text"}
@@ -39,10 +40,19 @@ def explained(message: str, options: ArgumentParser) -> str:
     prefix = re.match(r"--[\w.]+", message)
     option = "--" + ".".join(keys) if keys else prefix[0] if prefix else ""
     return (
-        _about_choice(option, message)
+        _about_pair(option, message, helped)
+        or _about_choice(option, message)
         or _about_option_of_choice(option.removesuffix(".help"), message, options.prog)
         or f"{option}: {_about_value(message)}; {helped}".removeprefix(": ")
     )
+
+
+def _about_pair(option: str, message: str, helped: str) -> str:
+    """Return the sentence on an option whose value is no pair of numbers; empty for other options."""
+    if not re.fullmatch(PAIRS, option):
+        return ""
+    got = re.search(r"(?:[Gg]ot|Given) (?:value: )?([\w.\[\], -]+)$", message)
+    return f"{option}: expected two numbers such as 0 4095{f', got {got[1]}' if got else ''}; {helped}"
 
 
 def _about_choice(option: str, message: str) -> str:

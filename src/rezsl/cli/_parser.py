@@ -10,6 +10,9 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.cli._help import EVERYWHERE, columns, described, heading, meaning, width
 
+PAIRS = r"--(\w+\.)*value_range"
+"""The options whose value is two numbers."""
+
 
 class Parser(ArgumentParser):
     """A parser of options that have hyphens on the command line, in help and in messages, as in ``--max-epochs``.
@@ -75,10 +78,30 @@ def new_parser(command: str) -> Parser:
 def as_parsed(arguments: Sequence[str]) -> list[str]:
     """Return arguments in which ``--run-dir`` is ``--run_dir``; values stay as they are."""
     words = (re.match(r"(--[^=]*)(.*)", argument, re.DOTALL) for argument in arguments)
-    return [
-        found[1].replace("-", "_").replace("__", "--", 1) + found[2] if found else argument
-        for argument, found in zip(arguments, words, strict=True)
-    ]
+    return _with_pairs(
+        [
+            found[1].replace("-", "_").replace("__", "--", 1) + found[2] if found else argument
+            for argument, found in zip(arguments, words, strict=True)
+        ]
+    )
+
+
+def _with_pairs(arguments: Sequence[str]) -> list[str]:
+    """Return arguments in which ``--data.value_range 0 4095`` is one word, as jsonargparse reads a pair of numbers."""
+    words, position = list[str](), 0
+    while position < len(arguments):
+        word, following = arguments[position], arguments[position + 1 : position + 3]
+        if re.fullmatch(PAIRS, word) and len(following) == 2 and all(map(_is_number, following)):
+            words.append(f"{word}=[{', '.join(following)}]")
+            position += 2
+        else:
+            words.append(word)
+        position += 1
+    return words
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", word) is not None
 
 
 def as_typed(text: str) -> str:
@@ -110,6 +133,8 @@ def _value(action: Action) -> tuple[str, Sequence[str]]:
         return "NAME", [word.strip("' ") for word in literal[1].split(",")]
     if action.nargs == 0:
         return "", ()
+    if any(re.fullmatch(PAIRS, option) for option in action.option_strings):
+        return "LOW HIGH", ()
     kinds = {"bool": "true|false", "int": "N", "float": "X", "Path": "PATH", "list": "LIST", "str": "TEXT"}
     kind = next((value for kind, value in kinds.items() if re.search(rf"\b{kind}\b", hint)), "VALUE")
     return str(action.metavar or kind) if kind != "true|false" else kind, ()

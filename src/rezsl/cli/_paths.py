@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from rezsl.data import find_images
+from rezsl.data import find_images, notes_of, walk_images
 from rezsl.errors import ArgumentError, DataError, ModelFileError
 from rezsl.files import check_file, check_folder
 from rezsl.regions import is_region_store
 
 MODEL = "model.json"
+
+INCOMPLETE = 1
+"""The exit code where some inputs have an answer and others cannot be read."""
 
 
 def check_run(run: Path, inputs: Iterable[Path] = ()) -> None:
@@ -64,18 +68,60 @@ def _described(folder: Path) -> tuple[str, str]:
     return f"a folder without {MODEL}", "give a folder that holds a finished run"
 
 
-def image_files(paths: Sequence[Path]) -> list[Path]:
-    """Return the files among paths, and all images in the folders among them."""
-    files: list[Path] = []
+class Photos(NamedTuple):
+    """The photos that a command line names.
+
+    Attributes:
+        files: the files among its paths, and all images in the folders among them.
+        problems: a sentence for each path without a photo, and for each photo in a folder that cannot be read.
+        notes: what else is passed over in the folders, one sentence for each reason.
+    """
+
+    files: list[Path]
+    problems: list[str]
+    notes: list[str]
+
+
+def image_files(paths: Sequence[Path]) -> Photos:
+    """Return the photos that paths lead to.
+
+    Raises:
+        ArgumentError: a path is a run.
+        DataError: there is no photo at all.
+    """
+    files, problems, notes = list[Path](), list[str](), list[str]()
     for path in paths:
-        check_exists(path)
         if (path / MODEL).is_file():
             raise ArgumentError(f"{path}: expected images, got a run; give one run before the images")
-        found = find_images(path) if path.is_dir() else [path]
-        if not found:
-            raise DataError(f"{path}: expected a folder with images, found none")
-        files += found
-    return files
+        try:
+            check_exists(path)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        if not path.is_dir():
+            files.append(path)
+            continue
+        found = walk_images(path)
+        files += found.images
+        others = {place: reason for place, reason in found.passed_over.items() if place not in found.photos}
+        problems += [f"{photo}: expected an image, got {found.passed_over[photo]}" for photo in found.photos]
+        notes += notes_of(others, path)
+        if not found.images and not found.photos:
+            problems.append(f"{path}: expected a folder with images, found none")
+    if not files:
+        more = f"; nor has any of {len(problems) - 1} others a photo that can be read" if len(problems) > 1 else ""
+        raise DataError(problems[0] + more)
+    return Photos(files, problems, notes)
+
+
+def report_problems(problems: Sequence[str], total: int, what: str = "inputs have no answer") -> int:
+    """Print a line for each input that cannot be read, and how many they are, as errors; return the exit code."""
+    if not problems:
+        return 0
+    for problem in problems:
+        print(f"rezsl: {problem}", file=sys.stderr)
+    print(f"rezsl: error: {len(problems):,} of {total:,} {what}, named above", file=sys.stderr)
+    return INCOMPLETE
 
 
 def check_photo(path: Path) -> None:

@@ -67,6 +67,9 @@ def _print_report(report: FolderReport) -> None:
     _print_list("problems", report.problems)
     if report.complete:
         decoded = "every image was decoded" if report.decoded else "images were not decoded; add --decode for that"
+        if report.passed_over:
+            count = len(report.passed_over)
+            decoded += f"; {count:,} {'file was' if count == 1 else 'files were'} passed over, see the notes"
         show(f"can be used as it is ({decoded})")
 
 

@@ -40,6 +40,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     # Random weights must be the same when an interrupted extraction goes on, and in every shard.
     torch.manual_seed(settings.seed)
     backbone = arguments.backbone(channels, natural_size(data.inputs))
+    if data.value_range is not None:
+        backbone.read_values(data.value_range)
     with advice_when_interrupted("the same command goes on where this one stopped"), renamed(directory="output"):
         manifest = extract_regions(
             data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard, settings.device

@@ -6,11 +6,11 @@ from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.classifier import ZeroShotClassifier, load_model, model_of_images
+from rezsl.classifier import Answer, ZeroShotClassifier, load_model, model_of_images
 from rezsl.cli._answers import print_csv, print_json, print_table
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
-from rezsl.cli._paths import check_run, image_files
+from rezsl.cli._paths import check_run, image_files, report_problems
 from rezsl.data import is_feature_file, read_feature_rows
 from rezsl.errors import DataError, renamed
 from rezsl.files import naming
@@ -28,22 +28,59 @@ def parser() -> ArgumentParser:
     return options
 
 
-def run(options: ArgumentParser, settings: Namespace) -> None:
-    """Print the most probable classes of each input."""
+def run(options: ArgumentParser, settings: Namespace) -> int:
+    """Print the most probable classes of each input; those that cannot be read are named and counted after the others.
+
+    The result is 0 if all inputs have an answer, and 1 if some have none. None at all is a DataError.
+    """
     check_run(settings.run, settings.inputs)
     is_features = any(map(is_feature_file, settings.inputs))
-    files = settings.inputs if is_features else image_files(settings.inputs)
+    photos = None if is_features else image_files(settings.inputs)
     model, candidates = load_for(settings, images=not is_features)
-    names: list[str]
-    if is_features:
-        parts = [read_feature_rows(path) for path in files]
-        names = [f"{path} row {row}" for path, rows in zip(files, parts, strict=True) for row in range(len(rows))]
-        answers = [answer for rows in parts for answer in model.classify(rows, candidates, settings.top)]
+    answered = list[tuple[str, Answer]]()
+    problems = list[str]()
+    if photos is None:
+        for path in settings.inputs:
+            _answer_features(path, model, candidates, settings.top, answered, problems)
     else:
-        names = [str(file) for file in files]
-        answers = model.classify(files, candidates, settings.top)
+        for note in photos.notes:
+            print(f"note: {note}", file=sys.stderr)
+        answers = model.classify(photos.files, candidates, settings.top, skip_unreadable=True)
+        pairs = [*zip(map(str, photos.files), answers, strict=True)]
+        answered = [(name, answer) for name, answer in pairs if not answer.problem]
+        problems = [*photos.problems, *(answer.problem for answer in answers if answer.problem)]
+    if not answered:
+        more = f"; nor can {len(problems) - 1} others" if len(problems) > 1 else ""
+        raise DataError(f"{problems[0]}{more}")
     printers = {"table": print_table, "csv": print_csv, "json": print_json}
-    printers[settings.format](names, answers)
+    printers[settings.format]([name for name, _ in answered], [answer for _, answer in answered])
+    sys.stdout.flush()
+    return report_problems(problems, len(answered) + len(problems))
+
+
+def _answer_features(
+    path: Path,
+    model: ZeroShotClassifier,
+    candidates: ClassSemantics | None,
+    top: int,
+    answered: list[tuple[str, Answer]],
+    problems: list[str],
+) -> None:
+    """Add the answers of the rows of a file, and a sentence for the file or for each row that has none."""
+    try:
+        rows = read_feature_rows(path, finite=False)
+        whole = rows.isfinite().all(dim=1)
+        answers = model.classify(rows[whole], candidates, top) if bool(whole.any()) else []
+    except DataError as error:
+        text = str(error)
+        problems.append(text if text.startswith(str(path)) else f"{path}: {text}")
+        return
+    numbers = whole.nonzero().squeeze(1).tolist()
+    answered += [(f"{path} row {number}", answer) for number, answer in zip(numbers, answers, strict=True)]
+    problems += [
+        f"{path} row {number}: expected finite features, got NaN or infinity; write the row again"
+        for number in (~whole).nonzero().squeeze(1).tolist()
+    ]
 
 
 def add_model_options(options: ArgumentParser) -> None:

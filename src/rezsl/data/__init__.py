@@ -17,9 +17,19 @@ from rezsl.data._benchmark import (
 from rezsl.data._data_files import FEATURE_SUFFIXES, is_feature_file, read_feature_rows
 from rezsl.data._folder import SPLIT_NAMES, ImageRow
 from rezsl.data._held_out import SelectionSplit, class_folds, selection_split
-from rezsl.data._images import Crop, Framing, find_images, fit_images, natural_size, read_image, read_images
+from rezsl.data._image_files import ImageFiles, find_images, notes_of, walk_images
+from rezsl.data._images import (
+    Crop,
+    Framing,
+    UnreadableImagesError,
+    fit_images,
+    natural_size,
+    read_image,
+    read_images,
+)
 from rezsl.data._inputs import Pictures, as_inputs
 from rezsl.data._made_splits import MadeSplits, make_splits
+from rezsl.data._pixel_values import ValueRange, check_value_range
 from rezsl.data._readers import READERS, Count, FolderReport, Inventory, Reader, check_directory, reader
 from rezsl.data._split_file import read_split_file
 from rezsl.files import import_modules
@@ -48,6 +58,7 @@ __all__ = [
     "FeatureFormat",
     "FolderReport",
     "Framing",
+    "ImageFiles",
     "ImageFormat",
     "ImageRow",
     "Inventory",
@@ -58,10 +69,13 @@ __all__ = [
     "SelectionSplit",
     "ShuffledBatches",
     "Split",
+    "UnreadableImagesError",
+    "ValueRange",
     "as_inputs",
     "benchmark_checksums",
     "benchmark_fingerprint",
     "check_directory",
+    "check_value_range",
     "class_folds",
     "find_images",
     "fit_images",
@@ -70,12 +84,14 @@ __all__ = [
     "is_feature_file",
     "make_splits",
     "natural_size",
+    "notes_of",
     "read_feature_rows",
     "read_image",
     "read_images",
     "read_split_file",
     "reader",
     "selection_split",
+    "walk_images",
 ]
 
 import_modules(__name__)

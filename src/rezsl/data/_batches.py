@@ -13,6 +13,7 @@ from torch.utils.data import Sampler
 
 from rezsl.data._images import Crop, Framing, fit_images, read_images
 from rezsl.data._inputs import Pictures
+from rezsl.data._pixel_values import ValueRange
 from rezsl.errors import DataError, check_at_least
 
 
@@ -48,12 +49,15 @@ class ImageFormat:
         resize: the shorter side of an image in pixels, after scaling and before the crop of ``size`` pixels; None
             crops the largest square.
         framing: ``crop``, or ``whole`` for the whole image, whose height and width are both scaled to ``size``.
+        value_range: the numbers in image files that are black and white; None takes those of their type, see
+            :func:`read_image`. Decoded images are used as they are.
     """
 
     size: int
     channels: int
     resize: int | None = None
     framing: Framing = "crop"
+    value_range: ValueRange | None = None
 
     @property
     def cuts(self) -> bool:
@@ -74,7 +78,7 @@ class ImageFormat:
             return inputs.read(index, self.size, self.channels, self.resize, self.framing)
         if not isinstance(inputs, Tensor):
             sources = [inputs[position] for position in index.tolist()]
-            return read_images(sources, self.size, self.channels, self.resize, centres, self.framing)
+            return read_images(sources, self.size, self.channels, self.resize, centres, self.framing, self.value_range)
         if inputs.dtype == torch.uint8:
             return fit_images(inputs[index], self.size, self.channels, self.resize, centres, self.framing)
         raise DataError(

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from rezsl.data._images import Crop, file_of, on_threads
+from rezsl.data._pixel_values import ValueRange, check_value_range
 from rezsl.errors import DataError, name_some
 from rezsl.files import fingerprint, sha256
 from rezsl.semantics import ClassSemantics, pack_semantics
@@ -144,8 +145,11 @@ class Benchmark:
         notes: repairs and decisions of the readers of images and table, and the classes that no model can distinguish,
             one sentence each.
         regions: the store that ``inputs`` are mapped from, or None.
+        value_range: the numbers in image files that are black and white, or None for those of their type, see
+            :func:`read_image`; a model that is trained on the files keeps it.
 
     Raises:
+        ArgumentError: ``value_range`` is none.
         DataError: shapes, label ranges, values or the split are not as described here.
     """
 
@@ -157,8 +161,10 @@ class Benchmark:
     groups: Int[Tensor, "N"] | None = None
     notes: tuple[str, ...] = ()
     regions: RegionOrigin | None = None
+    value_range: ValueRange | None = None
 
     def __post_init__(self) -> None:
+        check_value_range(self.value_range)
         object.__setattr__(self, "labels", self.labels.to(torch.int64))
         for name, numbers in (("labels", self.labels), ("groups", self.groups)):
             if numbers is not None and len(numbers) != len(self.inputs):
@@ -300,7 +306,9 @@ def benchmark_checksums(data: Benchmark, inputs: Sequence[Any] | None = None) ->
 def benchmark_fingerprint(data: Benchmark) -> dict[str, Any]:
     """Return the identity of a benchmark for the record of a run: name, sizes, notes, :func:`benchmark_checksums`."""
     checksums = benchmark_checksums(data)
-    return {
+    # Records of runs without a range are equal to those of versions that had none.
+    chosen = {} if data.value_range is None else {"value_range": [*data.value_range]}
+    return chosen | {
         "name": data.name,
         "kind": data.kind,
         "inputs": len(data.labels),

@@ -20,6 +20,12 @@ from rezsl.semantics import ClassSemantics
 FEATURE_SUFFIXES = (".npy", ".npz", ".mat", ".csv")
 """The endings of files of features, in small letters."""
 
+OCTAVE = {b"# Created by Octave": "Octave's own text", b"Octave-1-": "Octave's own binary format"}
+"""How files begin that Octave writes where no format is asked for."""
+
+_OBJECTS = "__objects__"
+"""Marks the content of a file that also has objects of MATLAB."""
+
 _COMPRESSED = 15
 """The type of a compressed variable in a MATLAB file."""
 
@@ -77,23 +83,31 @@ def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
 
 
 def read_matlab(
-    path: Path, variables: Sequence[str] | None = None, required: Sequence[str] = ()
+    path: Path, variables: Sequence[str] | None = None, required: Sequence[str] = (), wanted: Sequence[str] = ()
 ) -> dict[str, np.ndarray]:
     """Read the variables of a MATLAB file; arrays have MATLAB's shapes in all versions.
 
     Versions 5 to 7.2 are read by scipy, version 7.3 (HDF5) by h5py. With ``variables``, only those of these names are
-    read, which saves the time for features. A damaged file, or one without a ``required`` variable, is a DataError.
+    read, which saves the time for features. A damaged file, or one without a ``required`` variable, is a DataError;
+    so is one without a ``wanted`` variable that has objects of MATLAB, such as strings, which nothing else can read.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected a MATLAB file")
     with reading(path, "a MATLAB file", DataError, _REMEDY):
         with path.open("rb") as stream:
-            head = stream.read(10)
-        is_hdf5 = head == b"MATLAB 7.3" or head.startswith(b"\x89HDF")
+            head = stream.read(520)
+        for beginning, kind in OCTAVE.items():
+            if head.startswith(beginning):
+                raise DataError(f"{path}: expected a MATLAB file, got {kind}; write it with save -v7 in Octave")
+        # HDF5 begins at once, or after a header such as MATLAB's, of 512 bytes.
+        is_hdf5 = head.startswith((b"MATLAB 7.3", b"\x89HDF")) or head[512:].startswith(b"\x89HDF")
         content = read_hdf5(path, variables) if is_hdf5 else _read_level5(path, variables)
-    for name in required:
+    objects = content.pop(_OBJECTS, None) is not None
+    how = ", and strings or other objects that only MATLAB reads; save cellstr(names) in place of names"
+    for name in (*required, *(wanted if objects else ())):
         if name not in content:
-            raise DataError(f"{path}: expected a variable {name!r}, got {', '.join(sorted(content)) or 'none'}")
+            got = ", ".join(sorted(content)) or "none"
+            raise DataError(f"{path}: expected a variable {name!r}, got {got}{how if objects else ''}")
     return content
 
 
@@ -102,9 +116,13 @@ def read_variable(path: Path, name: str) -> np.ndarray:
     return read_matlab(path, required=[name])[name]
 
 
-def strings_of(cells: np.ndarray) -> list[str]:
-    """Return the strings of a cell array, however deeply each is nested."""
-    return [_innermost(cell) for cell in cells.ravel()]
+def strings_of(content: dict[str, np.ndarray], name: str, path: Path) -> list[str]:
+    """Return the texts of a variable without blanks around them: of cells, however deeply each is nested, or of rows.
+
+    MATLAB, Octave and scipy write lists of text as cells, or as rows of characters that are filled up with blanks.
+    """
+    with naming(f"{path}: {name!r}"):
+        return [_innermost(cell, number) for number, cell in enumerate(content[name].ravel(), start=1)]
 
 
 def whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
@@ -125,13 +143,14 @@ def is_feature_file(path: Path) -> bool:
     return path.suffix.lower() in FEATURE_SUFFIXES
 
 
-def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
+def read_feature_rows(path: str | Path, finite: bool = True) -> Float[Tensor, "N D"]:
     """Read features, a row of D numbers for each of N inputs; one row alone may be a vector.
 
     The ending says what the file is: ``.npy``; ``.npz`` with one array, or an array ``features``; ``.mat`` with the
     variable ``features``, D × N as in xlsa17; or ``.csv`` with numbers only, below a header or without one.
 
-    A file that is missing, damaged, of another kind or shape, or contains NaN or infinity, is a DataError.
+    A file that is missing, damaged, of another kind or shape, or, unless ``finite`` is false, contains NaN or infinity,
+    is a DataError.
     """
     path = local_path(path)
     kind = path.suffix.lower()
@@ -149,7 +168,7 @@ def read_feature_rows(path: str | Path) -> Float[Tensor, "N D"]:
         raise DataError(f"{path}: expected features as N × D numbers, got {rows.dtype} of shape {rows.shape}")
     with np.errstate(over="ignore"):  # numbers that become infinite are refused below
         features = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
-    if not bool(features.isfinite().all()):
+    if finite and not bool(features.isfinite().all()):
         bad = int((~features.isfinite().all(dim=1)).nonzero()[0])
         raise DataError(f"{path}: expected finite features, got NaN or infinity in row {bad}")
     return features
@@ -190,12 +209,19 @@ def _number(cell: str, delimiter: str) -> float | None:
         return None
 
 
-def _innermost(cell: Any) -> str:
+def _innermost(cell: Any, number: int) -> str:
+    expected = f"expected one text per cell, got {{}} in cell {number:,}; save the names as a cell array of text"
     while isinstance(cell, np.ndarray):
         if cell.size != 1:
-            raise DataError(f"expected one string per cell, got an array of shape {cell.shape}")
+            raise DataError(expected.format("an empty cell" if not cell.size else f"an array of shape {cell.shape}"))
         cell = cell.ravel()[0]
-    return str(cell)
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    if isinstance(cell, float | np.floating) and float(cell).is_integer():
+        cell = int(cell)  # numbers in place of names, as 101 and not 101.0
+    if not isinstance(cell, str | int | np.integer):
+        raise DataError(expected.format(f"a value of the type {type(cell).__name__}"))
+    return str(cell).strip()
 
 
 def _read_level5(path: Path, variables: Sequence[str] | None) -> dict[str, np.ndarray]:
@@ -203,12 +229,19 @@ def _read_level5(path: Path, variables: Sequence[str] | None) -> dict[str, np.nd
 
     check_expansion(path, _declared(path), DataError, _REMEDY)
     content = loadmat(path, variable_names=None if variables is None else [*variables])
-    # Counts of visual words are mostly zeros, and MATLAB keeps them as a sparse matrix.
-    return {
-        name: value.toarray() if hasattr(value, "toarray") else value
-        for name, value in content.items()
-        if not name.startswith("__")
+    # The strings of MATLAB are objects without a name of their own in the file.
+    found = {
+        name: _full(value, path) for name, value in content.items() if not name.startswith("__") and name != "None"
     }
+    return found | ({_OBJECTS: np.empty(0)} if "__function_workspace__" in content or "None" in content else {})
+
+
+def _full(value: Any, path: Path) -> np.ndarray:
+    """Return an array; counts of visual words are mostly zeros, and MATLAB keeps them as a sparse matrix."""
+    if hasattr(value, "toarray"):
+        check_expansion(path, value.dtype.itemsize * value.shape[0] * value.shape[1], DataError, _REMEDY)
+        return np.asarray(value.toarray())
+    return np.asarray(value)
 
 
 def _declared(path: Path) -> int:

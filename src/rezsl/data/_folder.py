@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,10 +12,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data._benchmark import group_numbers
-from rezsl.data._images import find_images
+from rezsl.data._image_files import OUTSIDE, notes_of, walk_images
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import and_others, check_folder, delimiter_of, folder_around, naming, read_csv
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import ClassSemantics, plain_name
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
@@ -41,30 +41,79 @@ class ImageRow:
     split: str
 
 
-def images_by_class(root: Path) -> dict[str, list[str]]:
-    """Return the files of each class folder relative to ``root``; classes are sorted, and a class may have no file."""
+@dataclass(frozen=True)
+class ClassFolders:
+    """The contents of ``images``.
+
+    Attributes:
+        files: the image files of each class, relative to the folder around ``images``; classes are sorted, and a class
+            may have no file. Folders whose names differ only in Unicode's form or in blanks around them are one class.
+        passed_over: everything else in ``images``, relative to the same folder.
+        notes: a sentence for each reason why files are passed over.
+    """
+
+    files: dict[str, list[str]]
+    passed_over: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def images_by_class(root: Path) -> ClassFolders:
+    """Return the files of each class folder, and what is passed over."""
     check_folder(root, "images/<class>/<image files> and semantics.csv", DataError)
     folder = root / "images"
     if not folder.is_dir():
         inside = root.resolve().name == "images"
         remedy = f"; give the folder around it, {folder_around(root)}" if inside else ""
         raise DataError(f"{folder}: no such folder; expected images/<class>/<image files>{remedy}")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    return {name: [file.relative_to(root).as_posix() for file in find_images(folder / name)] for name in names}
+    found = walk_images(folder)
+    passed = dict(found.passed_over)
+    names = sorted(
+        plain_name(entry.name) for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+    )
+    files: dict[str, list[str]] = {name: [] for name in names}
+    for image in found.images:
+        within = image.relative_to(folder)
+        if len(within.parts) == 1:
+            passed[image] = OUTSIDE
+        else:
+            files[plain_name(within.parts[0])].append(image.relative_to(root).as_posix())
+    return ClassFolders(files, tuple(path.relative_to(root).as_posix() for path in passed), notes_of(passed, root))
 
 
-def labelled_images(root: Path) -> list[tuple[str, str]]:
-    """Return every image file below ``images`` and its class, sorted by class and file."""
+def labelled_images(root: Path) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Return every image file below ``images`` and its class, sorted by class and file, and notes on other files."""
     found = images_by_class(root)
-    if empty := [name for name, files in found.items() if not files]:
+    if empty := [name for name, files in found.files.items() if not files]:
+        more = "".join(f"; {note}" for note in found.notes)
         raise DataError(
             f"{root / 'images'}: class folders without a single image: {name_some(empty)}; add some, or remove the "
-            f"folder if the class is unseen"
+            f"folder if the class is unseen{more}"
         )
-    if not found:
+    if not found.files:
         raise DataError(f"{root / 'images'}: expected a folder of images for each class, got none")
+    pairs = [(file, name) for name, files in found.files.items() for file in files]
     # Sorted as text, so that what is drawn does not depend on how a system separates the parts of a path.
-    return sorted(((file, name) for name, files in found.items() for file in files), key=lambda item: item[::-1])
+    return sorted(pairs, key=lambda item: item[::-1]), found.notes
+
+
+def file_key(name: str) -> str:
+    """Return a listed path in the form in which it is joined with the path of a file; see :func:`plain_name`."""
+    return "/".join(map(plain_name, posixpath.normpath(name.replace("\\", "/")).split("/")))
+
+
+def on_disk(rows: Sequence[ImageRow], root: Path) -> list[ImageRow]:
+    """Return rows with the paths of their files, where only Unicode's form or blanks around names differ from these.
+
+    Other files that do not exist keep their names.
+    """
+    if all((root / row.file).is_file() for row in rows):
+        return [*rows]
+    known = {file_key(image.relative_to(root).as_posix()): image for image in walk_images(root).images}
+    found = ((row, known.get(file_key(row.file))) for row in rows)
+    return [
+        row if image is None or (root / row.file).is_file() else replace(row, file=image.relative_to(root).as_posix())
+        for row, image in found
+    ]
 
 
 def labels_of(class_names: Sequence[str], semantics: ClassSemantics, root: Path) -> Int[Tensor, "N"]:
@@ -81,7 +130,12 @@ def read_rows(path: Path) -> list[ImageRow]:
         others = and_others(len(wrong), "line")
         raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}{others}")
     return [
-        ImageRow(_with_slashes(row["file"], path.parent), row["class"], row.get("group"), row["split"])
+        ImageRow(
+            _with_slashes(row["file"], path.parent),
+            plain_name(row["class"]),
+            plain_name(row["group"]) if "group" in row else None,
+            row["split"],
+        )
         for _, row in rows
     ]
 
@@ -106,20 +160,19 @@ def groups_from_table(path: Path, classes: Mapping[str, str]) -> tuple[dict[str,
     """
     listed: dict[str, str] = {}
     for place, row in _read_table(path, "file", "group"):
-        name = posixpath.normpath(row["file"])
-        if name not in classes:
-            name = posixpath.normpath(row["file"].replace("\\", "/"))
+        name = file_key(row["file"])
         if name in listed:
             raise DataError(f"{place}: {name!r} is listed more than once; list it once")
-        listed[name] = row["group"].strip()
-    if not listed.keys() & classes.keys():
+        listed[name] = plain_name(row["group"])
+    keys = {file: file_key(file) for file in classes}
+    if not listed.keys() & {*keys.values()}:
         raise DataError(f"{path}: lists none of the {len(classes)} images; expected files such as {min(classes)!r}")
     notes = []
-    if unlisted := [file for file in classes if file not in listed]:
+    if unlisted := [file for file, key in keys.items() if key not in listed]:
         notes.append(f"{len(unlisted)} images are not in {path.name} and have no group: {name_some(unlisted, most=3)}")
-    if absent := [file for file in listed if file not in classes]:
+    if absent := [name for name in listed if name not in {*keys.values()}]:
         notes.append(f"{len(absent)} files in {path.name} are no images of the folder: {name_some(absent, most=3)}")
-    groups = {file: listed.get(file, ALONE) for file in classes}
+    groups = {file: listed.get(key, ALONE) for file, key in keys.items()}
     members = defaultdict(set)
     for file, group in groups.items():
         members[group].add(classes[file])

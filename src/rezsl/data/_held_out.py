@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rezsl.data._benchmark import Benchmark, Split
 from rezsl.errors import ArgumentError, DataError, name_some
-from rezsl.semantics import ClassSemantics, did_you_mean
+from rezsl.semantics import ClassSemantics, did_you_mean, plain_name
 
 LEAST_CLASSES = 3
 """The least number of classes with images for a selection: one is held out, and two are compared."""
@@ -206,6 +206,7 @@ def choose_roles(
             raise ArgumentError(
                 f"{argument}: expected a share or a list of class names, got the single text {choice!r}"
             )
+        choice = [plain_name(name) for name in choice]
         if empty := [name for name in choice if name in undepicted]:
             raise ArgumentError(
                 f"{argument}: expected classes with images, got {name_some(empty)}; without them they are unseen anyway"

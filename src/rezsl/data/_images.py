@@ -1,13 +1,11 @@
 """Image files, or boxes in them, are read as tensors of one size."""
 
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
@@ -16,8 +14,19 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from rezsl.errors import DataError, needs
-from rezsl.files import check_file, local_path, reading
+from rezsl.data._image_formats import opened, pillow
+from rezsl.data._pixel_values import (
+    Extent,
+    ValueRange,
+    brightness,
+    check_colours,
+    extent_of,
+    is_deep,
+    type_of,
+    values_of,
+)
+from rezsl.errors import DataError, name_some
+from rezsl.files import local_path
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,9 +42,6 @@ MOST_PIXELS = 100_000_000
 
 LONGEST_SIDE = 65_535
 """The longest side that JPEG allows. An image of one row of 90 million pixels is no photo, and slow to scale."""
-
-UNSAFE = ("EPS", "WMF", "FPX", "MIC", "BUFR", "GRIB", "HDF5", "MPEG")
-"""Formats that Pillow gives to another program, such as Ghostscript, or cannot decode by itself."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,31 @@ class Crop:
             )
 
 
+class UnreadableImagesError(DataError):
+    """Some of several images cannot be read.
+
+    Attributes:
+        problems: a sentence for each of them, by its position among the images that were to be read.
+        sources: their names, by the same positions.
+    """
+
+    def __init__(
+        self, message: str, problems: Mapping[int, str] | None = None, sources: Mapping[int, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.problems, self.sources = dict(sorted((problems or {}).items())), dict(sources or {})
+
+    @classmethod
+    def of(cls, problems: Mapping[int, str], sources: Mapping[int, str], remark: str = "") -> "UnreadableImagesError":
+        """Return the error whose message is the first problem, the first names of the other images, and the remark."""
+        first, *others = sorted(problems)
+        more = ""
+        if others:
+            names = name_some([sources[position] for position in others])
+            more = f"; {len(others):,} other{'s' if len(others) > 1 else ''} cannot be read either: {names}"
+        return cls(problems[first] + more + remark, problems, sources)
+
+
 def file_of(source: str | Path | Crop) -> Path:
     """Return the file of an image, or of a box in one."""
     return local_path(source.path if isinstance(source, Crop) else source)
@@ -76,10 +107,13 @@ def read_image(
     resize: int | None = None,
     centre: tuple[float, float] = (0.5, 0.5),
     framing: Framing = "crop",
+    value_range: ValueRange | None = None,
 ) -> UInt8[Tensor, "channels size size"]:
     """Decode an image, crop its box, turn it by its EXIF orientation, and scale a square of it, or all, to the size.
 
-    Greyscale, palette, 16-bit and CMYK images are converted; transparency is laid over white.
+    Greyscale, palette, 16-bit and CMYK images are converted; transparency is laid over white. Which number is white
+    depends on the type of the numbers and never on the content of a file: 255 for 8 bits, 65535 for 16 bits, 1 for
+    floating-point numbers. Signed numbers and those of 32 bits have no such custom, and need ``value_range``.
 
     Args:
         source: a file in any format that Pillow reads, or a box in one.
@@ -89,21 +123,18 @@ def read_image(
             square.
         centre: place of the square between left and right, and between top and bottom, in ``[0, 1]``.
         framing: ``whole`` scales height and width to ``size`` each, without a crop.
+        value_range: the number that is black and the number that is white, in place of those of the type; numbers
+            outside are cut to them.
 
     Raises:
         DataError: the file is missing, is no image, is cut short, has more than 100 million pixels or more than 65,535
-            on a side, or the box does not lie inside it.
+            on a side, or the box does not lie inside it; or a number is NaN or infinite, or, without ``value_range``,
+            has a type without a custom or is a floating-point number outside 0 to 1.
     """
     path, resize = file_of(source), resize or size
-    with _opened(path) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise DataError(f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down")
-        if max(image.size) > LONGEST_SIDE:
-            raise DataError(
-                f"{path}: expected sides of at most {LONGEST_SIDE:,} pixels, got {image.width} × {image.height}; scale "
-                f"it down, or leave it out"
-            )
-        part = image
+    with opened(path) as image:
+        _check_sides(image, path)
+        kind, part = type_of(image), image
         if isinstance(source, Crop):
             if source.box[2] > image.width or source.box[3] > image.height:
                 raise DataError(
@@ -114,23 +145,42 @@ def read_image(
         else:
             # Decoding at reduced size is quicker, but changes the pixels that a box counts.
             image.draft("RGB", (2 * resize, 2 * resize))
-        upright = _opaque(_pillow().ImageOps.exif_transpose(part))
+        upright = _opaque(pillow().ImageOps.exif_transpose(part), kind, value_range, path)
         fitted = _window(upright.convert("RGB" if channels == 3 else "L"), size, resize, centre, framing)
     pixels = torch.from_numpy(np.array(fitted))
     return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1).contiguous()
 
 
-def find_images(folder: Path) -> list[Path]:
-    """Return the image files below a folder, sorted, without hidden ones (``._photo.jpg``, ``.ipynb_checkpoints``)."""
-    pillow = _pillow().Image
-    readable = {suffix for suffix, kind in pillow.registered_extensions().items() if kind in _formats()}
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.suffix.lower() in readable
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and file.is_file()
-    )
+def _check_sides(image: "Image.Image", path: Path) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise DataError(f"{path}: {image.width} × {image.height} pixels, more than {MOST_PIXELS:,}; scale it down")
+    if max(image.size) > LONGEST_SIDE:
+        raise DataError(
+            f"{path}: expected sides of at most {LONGEST_SIDE:,} pixels, got {image.width} × {image.height}; scale "
+            f"it down, or leave it out"
+        )
+
+
+def examine_image(path: Path, checked: bool = True) -> Extent:
+    """Decode an image, at a reduced size where its format allows that, and return the extent of its numbers.
+
+    Raises:
+        DataError: it cannot be read as :func:`read_image` does; without ``checked``, the range of numbers is free.
+    """
+    with opened(path) as image:
+        _check_sides(image, path)
+        kind = type_of(image)
+        image.draft("RGB", (64, 64))
+        if checked:
+            _opaque(image, kind, None, path)
+        return extent_of(image, kind)
+
+
+def has_deep_numbers(path: Path) -> bool:
+    """Return whether an image has numbers of more than 8 bits; its pixels are not read. A file that is none has not."""
+    with suppress(DataError), opened(path) as image:
+        return type_of(image) != "8-bit numbers"
+    return False
 
 
 def read_images(
@@ -140,14 +190,27 @@ def read_images(
     resize: int | None = None,
     centres: Float[Tensor, "N 2"] | None = None,
     framing: Framing = "crop",
+    value_range: ValueRange | None = None,
 ) -> UInt8[Tensor, "N channels size size"]:
-    """Decode several images, on several threads; see :func:`read_image`. ``centres`` are the middle by default."""
+    """Decode several images, on several threads; see :func:`read_image`. ``centres`` are the middle by default.
+
+    Raises:
+        UnreadableImagesError: some cannot be read; the message names all of them.
+    """
     places = [(0.5, 0.5)] * len(sources) if centres is None else [(left, top) for left, top in centres.tolist()]
+    problems: dict[int, str] = {}
 
-    def read(number: int) -> Tensor:
-        return read_image(sources[number], size, channels, resize, places[number], framing)
+    def read(number: int) -> Tensor | None:
+        try:
+            return read_image(sources[number], size, channels, resize, places[number], framing, value_range)
+        except DataError as error:
+            problems[number] = str(error)
+            return None
 
-    return torch.stack(on_threads(read, len(sources)))
+    images = [image for image in on_threads(read, len(sources)) if image is not None]
+    if problems:
+        raise UnreadableImagesError.of(problems, {number: str(file_of(sources[number])) for number in problems})
+    return torch.stack(images)
 
 
 def on_threads(call: Callable[[int], Value], count: int) -> list[Value]:
@@ -191,51 +254,27 @@ def _scaled(images: UInt8[Tensor, "N channels H W"], size: int) -> UInt8[Tensor,
 
 
 def natural_size(inputs: Tensor | Sequence[Path | Crop]) -> int:
-    """Return the images' own size in pixels: of files, the median of the shorter sides of every n-th of them."""
+    """Return the images' own size in pixels: of files, the median of the shorter sides of every n-th of them.
+
+    A file that cannot be read does not count, because whoever reads the images names all such files at once. If none
+    can be read, the first one's :class:`DataError` is raised.
+    """
     if isinstance(inputs, Tensor):
         return int(min(inputs.shape[2:]))
-    sides: list[int] = []
+    sides, problems = list[int](), list[DataError]()
     for source in inputs[:: max(1, len(inputs) // 100)]:
         if isinstance(source, Crop):
             left, top, right, bottom = source.box
             sides.append(min(right - left, bottom - top))
-        else:
-            with _opened(source) as image:
-                sides.append(min(image.size))
-    return sorted(sides)[len(sides) // 2]
-
-
-def _pillow() -> ModuleType:
-    with needs("images", "reading images"):
-        import PIL.Image  # noqa: PLC0415 - an optional package
-        import PIL.ImageOps  # noqa: PLC0415 - the same
-
-    # Large images are refused by a limit of our own, in one line.
-    warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
-    return PIL
-
-
-def _formats() -> tuple[str, ...]:
-    """Return the formats that Pillow decodes by itself."""
-    pillow = _pillow().Image
-    pillow.init()
-    return tuple(name for name in pillow.OPEN if name not in UNSAFE)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator["Image.Image"]:
-    """Open an image; every error inside the block becomes one that names the file."""
-    pillow = _pillow().Image
-    remedy = "restore it from a copy, or leave it out"
-    # The file is opened here, because Pillow would leave it open when decoding fails.
-    check_file(path, "an image", DataError)
-    with reading(path, "an image", DataError, remedy), path.open("rb") as stream:
+            continue
         try:
-            image = pillow.open(stream, formats=_formats())
-        except _pillow().UnidentifiedImageError as error:
-            raise DataError(f"{path}: expected an image, got a file that is none; {remedy}") from error
-        with image:
-            yield image
+            with opened(file_of(source)) as image:
+                sides.append(min(image.size))
+        except DataError as error:
+            problems.append(error)
+    if not sides:
+        raise problems[0]
+    return sorted(sides)[len(sides) // 2]
 
 
 def _window(
@@ -243,10 +282,10 @@ def _window(
 ) -> "Image.Image":
     """Return the square that is ``size`` pixels wide after the shorter side is scaled to ``resize``, scaled once."""
     if framing == "whole":
-        return image.resize((size, size), _pillow().Image.Resampling.BILINEAR)
+        return image.resize((size, size), pillow().Image.Resampling.BILINEAR)
     square = min(image.size) * size / resize
     left, top = ((side - square) * share for side, share in zip(image.size, centre, strict=True))
-    return image.resize((size, size), _pillow().Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
+    return image.resize((size, size), pillow().Image.Resampling.BILINEAR, box=(left, top, left + square, top + square))
 
 
 def _luminance(images: Tensor) -> Tensor:
@@ -254,16 +293,18 @@ def _luminance(images: Tensor) -> Tensor:
     return (images * weights).sum(dim=1, keepdim=True).round().to(torch.uint8)
 
 
-def _opaque(image: "Image.Image") -> "Image.Image":
+def _opaque(image: "Image.Image", kind: str, value_range: ValueRange | None, path: Path) -> "Image.Image":
+    """Return an image of 8-bit numbers without transparency."""
     from PIL import Image  # noqa: PLC0415 - an optional package
 
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+    if is_deep(kind):
         # Pillow would clip these to 255, which turns every 16-bit photo white.
-        values = np.asarray(image, dtype=np.float64)
-        top = 1.0 if image.mode == "F" and values.max() <= 1 else 65535.0
-        top = 255.0 if image.mode in ("I", "F") and 1 < values.max() <= 255 else top
-        return Image.fromarray((values.clip(0, top) / top * 255).round().astype(np.uint8))
+        return Image.fromarray(brightness(values_of(image, kind), kind, value_range, path))
+    check_colours(kind, value_range, path)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    if value_range is not None and kind == "8-bit numbers":
+        pixels = np.asarray(image.convert("RGB"))
+        return Image.fromarray(brightness(pixels, kind, value_range, path))
     return image

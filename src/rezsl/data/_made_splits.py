@@ -150,7 +150,8 @@ def make_splits(
     if not 0 <= seed < 2**63:
         raise ArgumentError(f"seed: expected a whole number of at least 0 and below 2^63, got {seed}")
     root = local_path(root)
-    classes = dict(labelled_images(root))
+    images, passed_over = labelled_images(root)
+    classes = dict(images)
     if unwritable := [file for file in classes if not _is_unicode(file)]:
         raise DataError(
             f"{root / 'images'}: expected names of files in UTF-8, got {name_some(unwritable, most=3)}, which no table "
@@ -159,7 +160,7 @@ def make_splits(
     semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=classes.values())
     labels = labels_of(list(classes.values()), semantics, root)
     group_of, more = _groups(groups, group_pattern, classes)
-    notes = (*semantics.notes, *more)
+    notes = (*semantics.notes, *passed_over, *more)
     numbers = number_groups(group_of.items())
     roles, seen, test_seen = draw_by_rule(semantics, labels, numbers, unseen, validation, test_seen_share, seed)
     if test_seen_share and (whole := sorted(set(labels[seen].tolist()) - set(labels[test_seen].tolist()))):

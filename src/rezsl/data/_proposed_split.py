@@ -16,6 +16,7 @@ from rezsl.data._benchmark import Split
 from rezsl.data._data_files import read_matlab, strings_of
 from rezsl.data._split_file import XLSA17, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError, name_some
+from rezsl.semantics import did_you_mean, plain_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +76,14 @@ class ProposedSplit:
         an image are distinguished by class, and those of one class are joined in the order in which both sides list
         them. ``class_names`` are those of the rows and those of ``files``; the rest is as for :meth:`join`.
         """
-        paths = [file.parts[::-1] for file in files]
+        paths = [tuple(map(plain_name, reversed(file.parts))) for file in files]
         by_name: defaultdict[str, list[int]] = defaultdict(list)
         for entry, path in enumerate(paths):
             by_name[path[0]].append(entry)
         taken: Counter[tuple[Path, str]] = Counter()
         position, unmatched, ambiguous = [], [], []
         for row, image in enumerate(self.image_files):
-            best = _nearest(tuple(reversed(image.split("/"))), paths, by_name, agreeing)
+            best = _nearest(tuple(map(plain_name, reversed(image.split("/")))), paths, by_name, agreeing)
             label = ""
             if class_names is not None:
                 label = class_names[0][row]
@@ -143,7 +144,7 @@ def _with_image_list(file: SplitFile) -> ProposedSplit:
         content = read_matlab(path, ("image_files", "labels"))
         if content.keys() < {"image_files", "labels"}:
             continue
-        image_files = tuple(name.replace("\\", "/") for name in strings_of(content["image_files"]))
+        image_files = tuple(name.replace("\\", "/") for name in strings_of(content, "image_files", path))
         labels = read_labels(content, path, file)
         if len(labels) != len(image_files):
             raise DataError(
@@ -179,4 +180,5 @@ def _check_same(listed: Sequence[str], present: Sequence[str], what: str, source
     if absent or extra:
         absent_text = f"; {len(absent):,} only in the file: {name_some(absent, most=3)}" if absent else ""
         extra_text = f"; {len(extra):,} only in {root}: {name_some(extra, most=3)}" if extra else ""
-        raise DataError(f"{source}: expected the {what} of the archive{absent_text}{extra_text}")
+        hint = did_you_mean(absent, extra) if what == "classes" else ""
+        raise DataError(f"{source}: expected the {what} of the archive{absent_text}{extra_text}{hint}")

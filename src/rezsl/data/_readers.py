@@ -88,6 +88,8 @@ class FolderReport(Inventory):
             cannot read the folder. Without validation classes, ``train`` is everything that is trained on.
         without_images: classes of the table that have no image.
         unlisted: image files that ``splits.csv`` leaves out.
+        passed_over: files below ``images`` that are not read, such as photos in formats that need another package; the
+            notes say why.
         unreadable: a sentence per image file that cannot be decoded; empty where none was decoded.
         decoded: whether every image file was decoded.
         problems: a sentence per finding that keeps the folder from being used as it is, unreadable images included.
@@ -97,6 +99,7 @@ class FolderReport(Inventory):
     splits: dict[str, dict[str, int]]
     without_images: tuple[str, ...]
     unlisted: tuple[str, ...]
+    passed_over: tuple[str, ...]
     unreadable: tuple[str, ...]
     decoded: bool
     problems: tuple[str, ...]

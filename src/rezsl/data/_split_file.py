@@ -15,6 +15,7 @@ from torch import Tensor
 from rezsl.data._benchmark import Split
 from rezsl.data._data_files import class_table, read_lines, read_matlab, strings_of, whole_numbers
 from rezsl.errors import DataError, check_choice, name_some
+from rezsl.files import naming
 from rezsl.semantics import ClassSemantics
 
 XLSA17 = (
@@ -57,35 +58,62 @@ def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
     ``missing`` is that of :func:`rezsl.data.load_xlsa17`. A file that is missing or damaged, or lacks ``att``,
     ``trainval_loc``, ``test_seen_loc`` or ``test_unseen_loc``, is a DataError.
     """
-    content = read_matlab(path, required=("att", "trainval_loc", "test_seen_loc", "test_unseen_loc"))
+    required = ("att", "trainval_loc", "test_seen_loc", "test_unseen_loc")
+    content = read_matlab(path, required=required, wanted=["allclasses_names"])
     table, original = content["att"], content.get("original_att")
-    if table.ndim != 2 or table.dtype.kind not in "fiu":
-        raise DataError(f"{path}: expected 'att' as attributes × classes, got shape {table.shape}")
-    if original is not None and original.shape != table.shape:
-        raise DataError(f"{path}: expected 'original_att' of the shape of 'att', got {original.shape}")
-    values = np.array(table.T, dtype=np.float64, order="C")
-    unknown = np.zeros(values.shape, dtype=bool) if original is None else original.T == -1
-    values, notes = fill_unknown(values, unknown, missing)
-    class_count, attribute_count = values.shape
+    if table.ndim != 2 or table.dtype.kind not in "fiub":
+        raise DataError(
+            f"{path}: expected 'att' as numbers of attributes × classes, got {table.dtype} of shape {table.shape}"
+        )
+    if original is not None and (original.shape != table.shape or original.dtype.kind not in "fiub"):
+        raise DataError(
+            f"{path}: expected 'original_att' as numbers of the shape of 'att', {table.shape}, got {original.dtype} of "
+            f"shape {original.shape}"
+        )
+    lengths = [np.linalg.norm(np.asarray(table, dtype=np.float64), axis=axis) for axis in (0, 1)]
+    columns, rows = (bool(np.allclose(length, 1, atol=1e-3)) for length in lengths)
+    if table.shape[0] == table.shape[1] and rows and not columns:
+        raise DataError(
+            f"{path}: expected 'att' as attributes × classes with columns of length 1, got rows of length 1; save its "
+            f"transpose"
+        )
     named = "allclasses_names" in content
-    numbers = [f"class {number}" for number in range(1, class_count + 1)]
-    names = strings_of(content["allclasses_names"]) if named else numbers
+    names = strings_of(content, "allclasses_names", path) if named else []
+    notes = []
+    if named and len(names) == len(table) != table.shape[1]:
+        table, original = table.T, None if original is None else original.T
+        notes.append(f"'att' has a row for each of the {len(names)} names and was read as classes × attributes")
+    values = np.array(table.T, dtype=np.float64, order="C")
+    class_count, attribute_count = values.shape
+    attributes = _attribute_names(path.parent / "attributes.txt", attribute_count)
+    unknown = np.isnan(values) if original is None else (original.T == -1) | np.isnan(original.T) | np.isnan(values)
+    with naming(path):
+        values, filled = fill_unknown(values, unknown, missing, attributes)
+    notes += filled
+    names = names or [f"class {number}" for number in range(1, class_count + 1)]
     if len(names) != class_count:
         raise DataError(f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}")
-    attributes = _attribute_names(path.parent / "attributes.txt", attribute_count)
     semantics = class_table(path, names, attributes, torch.from_numpy(values))
     split = _read_split(content, path, notes)
     return SplitFile(path=path, semantics=semantics, named=named, split=split, notes=tuple(notes))
 
 
-def fill_unknown(values: np.ndarray, unknown: np.ndarray, missing: Missing) -> tuple[np.ndarray, list[str]]:
+def fill_unknown(
+    values: np.ndarray, unknown: np.ndarray, missing: Missing, attributes: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
     """Replace unknown values by the mean of their attribute over the other classes, unless they are to be kept.
 
-    Values and ``unknown`` are ``[C, S]``; a note is returned with the values where some were replaced.
+    Values and ``unknown`` are ``[C, S]``; a note is returned with the values where some were replaced. An attribute
+    that is unknown for every class is a DataError.
     """
     check_choice(Missing, missing=missing)
     if missing == "keep" or not unknown.any():
         return values, []
+    if nothing := [attributes[column] for column in unknown.all(axis=0).nonzero()[0]]:
+        raise DataError(
+            f"expected a known value of every attribute, got none (-1 or NaN for every class) for "
+            f"{name_some(nothing, most=3)}; fill in one, remove the attribute, or choose missing keep"
+        )
     known_mean = np.nanmean(np.where(unknown, np.nan, values), axis=0)
     note = f"{int(unknown.sum())} unknown class semantics (-1) took the mean of their attribute"
     return np.where(unknown, known_mean, values), [note]
@@ -103,6 +131,13 @@ def read_labels(content: dict[str, np.ndarray], path: Path, file: SplitFile) -> 
     if not labels.size:
         raise DataError(f"{path}: expected a label per image in 'labels', got none")
     low, high, count = labels.min(), labels.max(), len(file.semantics.classes)
+    # Without names, only the labels show which side of the table are the classes.
+    rows = len(file.semantics.attributes)
+    if not file.named and low >= 1 and high == rows != count:
+        raise DataError(
+            f"{file.path}: expected 'att' as attributes × classes, got shape {(rows, count)}, whose {rows} rows are as "
+            f"many as the classes in 'labels' of {path.name}; save its transpose, or add allclasses_names"
+        )
     if low < 1 or high > count:
         raise DataError(
             f"{path}: expected labels from 1 to {count}, the classes of {file.path.name}, got {low} to {high}; take "

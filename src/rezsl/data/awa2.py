@@ -8,10 +8,10 @@ import torch
 from rezsl.data._archive import Archive, Totals, Unpacked, parts_within
 from rezsl.data._benchmark import Benchmark
 from rezsl.data._data_files import class_table, read_matrix, read_numbered
-from rezsl.data._images import find_images
+from rezsl.data._image_files import find_images
 from rezsl.data._split_file import Missing, fill_unknown
 from rezsl.errors import DataError, name_some
-from rezsl.files import local_path
+from rezsl.files import local_path, naming
 
 _FOLDER = "Animals_with_Attributes2"
 _PUBLISHER = "Institute of Science and Technology Austria, Animals with Attributes 2"
@@ -69,7 +69,8 @@ def load_awa2(
     attributes = read_numbered(here.path("predicates.txt"))
     path = here.path("predicate-matrix-continuous.txt")
     percent = read_matrix(path, len(classes), len(attributes)).numpy()
-    percent, notes = fill_unknown(percent, percent == -1, missing)
+    with naming(path):
+        percent, notes = fill_unknown(percent, percent == -1, missing, attributes)
     semantics = class_table(path, classes, attributes, torch.from_numpy(percent / 100), awa_groups(attributes))
     found = [find_images(folder / name) if (folder / name).is_dir() else [] for name in classes]
     if empty := [name for name, images in zip(classes, found, strict=True) if not images]:

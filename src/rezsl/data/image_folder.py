@@ -12,31 +12,38 @@ from torch import Tensor
 from rezsl.data._benchmark import Benchmark, Split
 from rezsl.data._folder import (
     SPLIT_NAMES,
+    ClassFolders,
     ImageRow,
     images_by_class,
     labelled_images,
     labels_of,
     number_groups,
+    on_disk,
     read_rows,
 )
 from rezsl.data._held_out import LEAST_CLASSES, check_classes
 from rezsl.data._identical_files import note_of_identical_files
-from rezsl.data._images import file_of, on_threads, read_image
+from rezsl.data._images import Crop, examine_image, file_of, has_deep_numbers, on_threads
 from rezsl.data._made_splits import TEST_SEEN_SHARE, draw_by_rule
+from rezsl.data._pixel_values import ValueRange, check_value_range, notes_on_range
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.files import folder_name, local_path, naming
 from rezsl.limits import leads_out
 from rezsl.semantics import ClassSemantics, Finding, constant_attributes, did_you_mean, examine, with_places
 
+SAMPLE = 16
+"""The most images of numbers beyond 8 bits that are decoded to see whether they fill their range."""
+
 
 def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
     """Run the reader on a folder of the user's own images, and report what it reads; nothing is written."""
     problems: list[str] = []
-    found: dict[str, list[str]] = {}
+    folders = ClassFolders({}, (), ())
     # Without the folder of images, splits.csv may list files anywhere below the root.
     if (root / "images").is_dir() or not (root / "splits.csv").is_file():
-        found = attempt(lambda: images_by_class(root), problems) or {}
+        folders = attempt(lambda: images_by_class(root), problems) or folders
+    found = folders.files
     table = attempt(lambda: ClassSemantics.from_csv(root / "semantics.csv", known_classes=found), problems)
     benchmark = attempt(lambda: reader.load(root), problems) if not problems else None
     class_of = {os.path.normpath(root / file): name for name, files in found.items() for file in files}
@@ -49,12 +56,15 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
             f"{root}: fit needs images of at least {LEAST_CLASSES} classes, to hold one out and still "
             f"compare two, got {len(counts)}; give images of more classes"
         )
-    unreadable: list[str] = []
+    unreadable, extents = list[str](), []
     if decode:
-        files = [*class_of]
-        on_threads(lambda number: attempt(lambda: read_image(files[number], size=16), unreadable), len(files))
+        files = [Path(file) for file in class_of]
+        of_file = on_threads(lambda number: attempt(lambda: examine_image(files[number]), unreadable), len(files))
+        extents = [extent for extent in of_file if extent]
     names = table.classes if table else ()
-    notes = benchmark.notes if benchmark else table.notes if table else ()
+    notes = benchmark.notes if benchmark else (*(table.notes if table else ()), *folders.notes)
+    if decode:  # all images were examined, and not some of them
+        notes = (*(note for note in notes if "examined have values" not in note), *notes_on_range(extents, None))
     parts = {name: (root / name).exists() for name in ("images", "semantics.csv", "splits.csv", "places.csv")}
     return FolderReport(
         root=root,
@@ -67,6 +77,7 @@ def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
         splits=splits,
         without_images=tuple(name for name in names if not counts[name]),
         unlisted=tuple(Path(os.path.relpath(file, root)).as_posix() for file in unlisted),
+        passed_over=folders.passed_over,
         unreadable=tuple(sorted(unreadable)),
         decoded=decode,
         notes=(*notes, *_note_of_constants(table)),
@@ -118,7 +129,9 @@ def _read_contents(benchmark: Benchmark) -> tuple[dict[str, str], dict[str, dict
     signs={"semantics.csv": 4, "images": 1},
     check=check_folder,
 )
-def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0) -> Benchmark:
+def load_image_folder(
+    root: str | Path, unseen_share: float = 0.2, seed: int = 0, value_range: ValueRange | None = None
+) -> Benchmark:
     """Read a folder of images with a table of class semantics.
 
     ``semantics.csv``: first column ``class``, one column per attribute, one row per class, also for classes without
@@ -136,16 +149,25 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
         root: the folder.
         unseen_share: share of the classes taken as unseen where no file lists the splits, in ``(0, 1)``.
         seed: seed of that draw.
+        value_range: the number that is black and the number that is white in all images, such as 0 4095 for cameras of
+            12 bits; None takes those of the type of the numbers, see :func:`read_image`. A trained model keeps it for
+            the photos that it reads later.
 
     Raises:
+        ArgumentError: ``unseen_share`` or ``value_range`` is out of its range.
         DataError: a file is missing, a class has images but no semantics or a folder but no images, a row does not fit.
     """
     check_between_0_and_1(unseen_share=unseen_share)
+    check_value_range(value_range)
     root = local_path(root)
     listed = read_rows(root / "splits.csv") if (root / "splits.csv").exists() else None
     if listed is None:
-        files, names = map(list, zip(*labelled_images(root), strict=True))
+        pairs, passed_over = labelled_images(root)
+        files, names = map(list, zip(*pairs, strict=True))
     else:
+        _check_inside(root, listed)
+        listed = on_disk(listed, root)
+        passed_over = images_by_class(root).notes if (root / "images").is_dir() else ()
         files, names = [row.file for row in listed], [row.class_name for row in listed]
     semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=names)
     if (root / "places.csv").exists():
@@ -166,20 +188,35 @@ def load_image_folder(root: str | Path, unseen_share: float = 0.2, seed: int = 0
     with naming(root):
         paths = [root / file for file in files]
         notes += note_of_identical_files(paths, labels, semantics.classes, split)
-        return Benchmark(folder_name(root), paths, labels, semantics, split, groups, notes=notes)
+        notes = (*notes, *passed_over, *_notes_on_sample(paths, value_range))
+        return Benchmark(
+            folder_name(root), paths, labels, semantics, split, groups, notes=notes, value_range=value_range
+        )
+
+
+def _notes_on_sample(paths: Sequence[Path | Crop], value_range: ValueRange | None) -> tuple[str, ...]:
+    """Return notes on the range of some images; those of 8-bit numbers are not decoded for that."""
+    files = [file_of(source) for source in paths[:: max(1, len(paths) // SAMPLE)]]
+    deep = [file for file in files if has_deep_numbers(file)]
+    extents = on_threads(lambda number: attempt(lambda: examine_image(deep[number], checked=False), []), len(deep))
+    return notes_on_range([extent for extent in extents if extent], value_range)
+
+
+def _check_inside(root: Path, rows: Sequence[ImageRow]) -> None:
+    """Refuse files that lie outside the folder."""
+    if outside := [row.file for row in rows if leads_out(row.file, root)]:
+        raise DataError(
+            f"{root / 'splits.csv'}: expected files inside the folder, got {name_some(outside, most=3)}; copy them "
+            f"into the folder, and list them by their path in it"
+        )
 
 
 def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
-    """Refuse files that are listed twice, lie elsewhere or do not exist, and groups on both sides of the split.
+    """Refuse files that are listed twice or do not exist, and groups on both sides of the split.
 
     A model could recognize the object of such a group instead of its class.
     """
     path = root / "splits.csv"
-    if outside := [row.file for row in rows if leads_out(row.file, root)]:
-        raise DataError(
-            f"{path}: expected files inside the folder, got {name_some(outside, most=3)}; copy them into the folder, "
-            f"and list them by their path in it"
-        )
     files = Counter(os.path.normpath(root / row.file) for row in rows)
     if repeated := [file for file, count in files.items() if count > 1]:
         raise DataError(f"{path}: files listed more than once: {name_some(repeated, most=3)}; list each once")

@@ -8,9 +8,10 @@ import torch
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, class_means, parts_within, within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import class_table, read_variable, strings_of
+from rezsl.data._data_files import class_table, read_matlab, read_variable, strings_of
 from rezsl.errors import DataError, name_some
 from rezsl.files import local_path
+from rezsl.semantics import plain_name
 
 _FOLDER = "SUNAttributeDB"
 _PUBLISHER = "Brown University, SUN Attribute Database"
@@ -31,7 +32,7 @@ SUN = Archive(
     counters=(
         lambda here: here.count_files("images", ".jpg"),
         lambda here: len(set(map(scene_class, _listed_files(here)))),
-        lambda here: len(strings_of(read_variable(here.path("attributes.mat"), "attributes"))),
+        lambda here: len(_strings(here, "attributes")),
     ),
 )
 
@@ -53,9 +54,9 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     """
     here = Unpacked(SUN, local_path(root))
     folder = here.path("images")
-    attributes = strings_of(read_variable(here.path("attributes.mat"), "attributes"))
+    attributes = _strings(here, "attributes")
     files = _listed_files(here)
-    names = [scene_class(file) for file in files]
+    names = [plain_name(scene_class(file)) for file in files]
     if strange := [file for file, name in zip(files, names, strict=True) if not name]:
         raise DataError(
             f"{here.path('images.mat')}: expected paths <letter>/<class>/<file>, got {len(strange)} others: "
@@ -99,4 +100,10 @@ def sun_groups(attributes: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def _listed_files(here: Unpacked) -> list[str]:
-    return strings_of(read_variable(here.path("images.mat"), "images"))
+    return _strings(here, "images")
+
+
+def _strings(here: Unpacked, name: str) -> list[str]:
+    """Return the texts of the variable in the list that has its name."""
+    path = here.path(f"{name}.mat")
+    return strings_of(read_matlab(path, required=[name]), name, path)

@@ -18,6 +18,7 @@ from rezsl.data._readers import READERS, Inventory, Reader, attempt, counts_of, 
 from rezsl.data._split_file import XLSA17, Missing, SplitFile, feature_files, read_labels, read_split_file
 from rezsl.errors import DataError
 from rezsl.files import check_folder, folder_name, local_path, naming
+from rezsl.semantics import plain_name
 
 AWA1 = Totals("AWA1", images=30_475, classes=50, attributes=85, unseen=10, validation=13)
 """A data set whose images are not published, so that it exists as features only."""
@@ -105,11 +106,12 @@ def _read_features(path: Path, file: SplitFile) -> tuple[Tensor, Tensor]:
     content = read_matlab(path, required=("features", "labels"))
     features, labels = content["features"], read_labels(content, path, file)
     if features.ndim != 2 or features.dtype.kind not in "fiu" or features.shape[1] != len(labels):
+        turned = features.ndim == 2 and len(features) == len(labels)
         raise DataError(
             f"{path}: expected 'features' as dimensions × {len(labels)} images (as many as 'labels'), "
-            f"got {features.dtype} of shape {features.shape}"
+            f"got {features.dtype} of shape {features.shape}{'; save its transpose' if turned else ''}"
         )
-    image_files = strings_of(content["image_files"]) if "image_files" in content else []
+    image_files = strings_of(content, "image_files", path) if "image_files" in content else []
     if len(image_files) == len(labels):
         _check_folders(image_files, labels, file.semantics.classes, path)
     with np.errstate(over="ignore"):  # the benchmark refuses numbers that become infinite, and names their row
@@ -119,6 +121,6 @@ def _read_features(path: Path, file: SplitFile) -> tuple[Tensor, Tensor]:
 def _check_folders(image_files: list[str], labels: Tensor, classes: tuple[str, ...], path: Path) -> None:
     known = set(classes)
     for number, (image, label) in enumerate(zip(image_files, labels.tolist(), strict=True), start=1):
-        folder = PurePosixPath(image.replace("\\", "/")).parent.name
+        folder = plain_name(PurePosixPath(image.replace("\\", "/")).parent.name)
         if folder in known and folder != classes[label]:
             raise DataError(f"{path}: image {number} lies in folder {folder!r} but its label means {classes[label]!r}")

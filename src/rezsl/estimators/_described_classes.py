@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Shaped
 
 from rezsl.errors import DataError, name_some
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import ClassSemantics, did_you_mean, plain_name
 
 
 @runtime_checkable
@@ -84,12 +84,27 @@ class DescribedClasses:
 
     def rows(self, labels: Shaped[np.ndarray, "N"], argument: str) -> list[int]:
         """Return the row of each label; an error message calls the labels ``argument``."""
-        row = {label: position for position, label in enumerate(self.labels.tolist())}
-        listed = labels.tolist()
+        row = {label: position for position, label in enumerate(map(_plain, self.labels.tolist()))}
+        listed = [_plain(label) for label in labels.tolist()]
         unknown = [label for label in dict.fromkeys(listed) if label not in row]
         if unknown:
-            raise DataError(f"{argument}: no semantics for {name_some(unknown)}; class_semantics needs a row for each")
+            texts = [[label for label in side if isinstance(label, str)] for side in (unknown, row)]
+            hint = did_you_mean(texts[0], texts[1])
+            raise DataError(
+                f"{argument}: no semantics for {name_some(unknown)}; class_semantics needs a row for each{hint}"
+            )
         return [row[label] for label in listed]
+
+    def spelt_as(self, labels: Shaped[np.ndarray, "K"]) -> "DescribedClasses":
+        """Return the same classes with the given labels as they are written there, so that predictions equal them."""
+        own, written = self.labels.tolist(), {_plain(label): label for label in labels.tolist()}
+        spelt = [written.get(_plain(label), label) for label in own]
+        return self if spelt == own else DescribedClasses(np.array(spelt), self.semantics)
 
     def _rows(self, rows: list[int]) -> "DescribedClasses":
         return DescribedClasses(self.labels[rows], self.semantics.only(self.semantics.classes[row] for row in rows))
+
+
+def _plain(label: Any) -> Any:
+    """Return a label that is a name in the form in which names are joined, and any other label as it is."""
+    return plain_name(label) if isinstance(label, str) else label

@@ -119,7 +119,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         check_classification_targets(y)
         seen = np.unique(y)
         described = DescribedClasses.one_hot(seen) if class_semantics is None else DescribedClasses.of(class_semantics)
-        described = described.in_order()
+        described = described.spelt_as(seen).in_order()
         generator = check_random_state(self.random_state)
         # A number is the seed itself, so that it has the same effect as the seed of rezsl.fit.
         seed = int(self.random_state if isinstance(self.random_state, Integral) else generator.randint(2**31 - 1))

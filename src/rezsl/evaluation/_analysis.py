@@ -154,7 +154,7 @@ def analyse(
     check_positive(scale=scale)
     if not math.isfinite(gamma):
         raise ArgumentError(f"gamma: expected a finite number, got {gamma}")
-    semantics.index(seen_classes)  # raises an error for a class without semantics
+    seen_classes = semantics.only(seen_classes).classes  # raises an error for a class without semantics
     # Half precision cannot distinguish similar classes.
     predictions = predictions.to("cpu", torch.promote_types(predictions.dtype, torch.float32))
     labels = labels.to("cpu", torch.int64)

@@ -208,6 +208,7 @@ def share_accepted(
     foreign: Tensor | Sequence[Path | Crop],
     batch_size: int = 256,
     candidates: ClassSemantics | None = None,
+    unreadable: dict[int, str] | None = None,
 ) -> float:
     """Return the share of foreign inputs that a model does not refuse.
 
@@ -216,15 +217,22 @@ def share_accepted(
         foreign: inputs of none of the classes, as for :meth:`rezsl.classifier.ZeroShotClassifier.classify`.
         batch_size: inputs per forward pass.
         candidates: the classes to choose among; None means those of the training table.
+        unreadable: takes a sentence for each image file that cannot be read, by its position. Such files do not count.
+            Where it is None, they are an error.
 
     Raises:
         ArgumentError: the model has no limit by which it can refuse inputs.
+        DataError: no input can be read, or, without ``unreadable``, an image file cannot.
     """
     if model.familiarity is None:
         raise ArgumentError(
             "model: expected one that can refuse inputs, got one that accepts all of them; train it with rezsl.fit"
         )
-    return float((model.examine(foreign, batch_size, candidates=candidates)[1] <= 0).double().mean())
+    strangeness = model.examine(foreign, batch_size, candidates=candidates, unreadable=unreadable)[1]
+    if not len(strangeness):
+        first = next(iter((unreadable or {}).values()), "")
+        raise DataError(first or "foreign: expected at least one input, got none; give some")
+    return float((strangeness <= 0).double().mean())
 
 
 def evaluate_samples(

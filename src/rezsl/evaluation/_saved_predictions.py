@@ -12,7 +12,7 @@ from torch import Tensor
 from rezsl.errors import DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation
 from rezsl.files import local_path, read_npz, write_npz
-from rezsl.semantics import ClassSemantics
+from rezsl.semantics import ClassSemantics, did_you_mean, plain_name
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -105,12 +105,13 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int]:
         return list(range(len(expected)))
     if arrays[name].dtype.kind != "U":
         raise DataError(f"{name}: expected names, got {arrays[name].dtype} of shape {arrays[name].shape}")
-    given: list[str] = arrays[name].flatten().tolist()
+    given = [plain_name(entry) for entry in arrays[name].flatten().tolist()]
     if sorted(given) != sorted(expected):
         differing = sorted(set(given) ^ set(expected))
         problem = f"which differ in {name_some(differing)}" if differing else "some of them repeated"
+        hint = did_you_mean([entry for entry in given if entry not in expected], [*{*expected} - {*given}])
         raise DataError(
-            f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {problem}"
+            f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {problem}{hint}"
         )
     place = {name: position for position, name in enumerate(given)}
     return [place[entry] for entry in expected]

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rezsl.data import Benchmark, Crop, ImageFormat, benchmark_checksums, identify_inputs
+from rezsl.data import Benchmark, Crop, ImageFormat, UnreadableImagesError, benchmark_checksums, identify_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.files import local_path, one_line, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
@@ -94,7 +94,11 @@ def write_chunks(
     batch_size: int,
     progress: bool,
 ) -> None:
-    """Compute and record the chunks that have no record yet; one that another process records meanwhile is left out."""
+    """Compute and record the chunks that have no record yet; one that another process records meanwhile is left out.
+
+    A chunk with images that cannot be read has no record. The others are computed all the same, and an
+    :class:`UnreadableImagesError` then names the images.
+    """
     with needs("images", "extraction"):
         from rich.progress import Progress  # noqa: PLC0415
 
@@ -104,6 +108,7 @@ def write_chunks(
     total = sum(len(manifest.rows(number)) for number in unfinished)
     bar = Progress(console=Terminal(stderr=True, quiet=not progress))
     task = bar.add_task("extract", total=total)
+    problems, sources = dict[int, str](), dict[int, str]()
     with bar, (root / FEATURES).open("r+b", buffering=0) as stream:
         for number in unfinished:
             rows = manifest.rows(number)
@@ -112,17 +117,37 @@ def write_chunks(
                 continue
             checksum = hashlib.sha256()
             stream.seek(rows.start * manifest.row_bytes)
-            for index, images in _batches(inputs, backbone.input_format, torch.tensor(rows).split(batch_size)):
-                regions = backbone(images.to(backbone.mean.device))
-                rounded = _rounded(regions, manifest.dtype, index, inputs)
-                content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
-                with naming_full_disk(root / FEATURES):
-                    write_whole(stream, content)
-                checksum.update(content)
-                bar.advance(task, len(index))
+            try:
+                for index, images in _batches(inputs, backbone.input_format, torch.tensor(rows).split(batch_size)):
+                    regions = backbone(images.to(backbone.mean.device))
+                    rounded = _rounded(regions, manifest.dtype, index, inputs)
+                    content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
+                    with naming_full_disk(root / FEATURES):
+                        write_whole(stream, content)
+                    checksum.update(content)
+                    bar.advance(task, len(index))
+            except UnreadableImagesError:
+                found = _unreadable(inputs, backbone.input_format, rows)
+                for place, problem in found.problems.items():
+                    bar.console.print(f"note: {problem}", highlight=False, markup=False, soft_wrap=True)
+                    problems[rows[place]], sources[rows[place]] = problem, found.sources[place]
+                continue
             with naming_full_disk(root / FEATURES):
                 os.fsync(stream.fileno())
             write_record(root, manifest, number, checksum.hexdigest())
+    if problems:
+        raise UnreadableImagesError.of(problems, sources, "; the regions of the other images are kept")
+
+
+def _unreadable(
+    inputs: Tensor | Sequence[Path | Crop], image_format: ImageFormat, rows: range
+) -> UnreadableImagesError:
+    """Return the error that names all images of a chunk that cannot be read, by their positions in it."""
+    try:
+        image_format.read(inputs, torch.tensor(rows))
+    except UnreadableImagesError as error:
+        return error
+    raise DataError(f"images {rows.start} to {rows.stop - 1}: cannot be read at times; check the disk")
 
 
 @contextmanager
@@ -146,13 +171,17 @@ def prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
 
 def describe(backbone: ImageBackbone, weights: bytes) -> dict[str, Any]:
     """Return the entry ``backbone`` of a manifest; ``weights`` are the bytes of its state."""
+    preprocessing, arguments = asdict(backbone.input_format), dict(backbone.arguments)
+    if backbone.value_range is None:  # so that stores of versions without a range are found again
+        for entry in (preprocessing, arguments):
+            entry.pop("value_range", None)
     return {
         "class": type(backbone).__name__,
         "source": backbone.source,
         "revision": backbone.revision,
         "sha256": sha256(weights),
-        "preprocessing": asdict(backbone.input_format),
-        "arguments": backbone.arguments,
+        "preprocessing": preprocessing,
+        "arguments": arguments,
     }
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from rezsl.data import Framing, ImageFormat
+from rezsl.data import Framing, ImageFormat, ValueRange, check_value_range
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import Regions
@@ -65,9 +65,11 @@ class ImageBackbone(Backbone):
         trainable_stages: how many stages of a convolutional network, or layers of a transformer, learn in training,
             counted from the end, with everything after them; 0 means none (a frozen backbone), None means the whole
             network.
+        value_range: the numbers in image files that are black and white; None takes those of their type, see
+            :func:`rezsl.data.read_image`.
 
     Raises:
-        ArgumentError: a size, the number of colours, the number of stages or the architecture does not fit.
+        ArgumentError: a size, the range of values, the number of colours or stages, or the architecture does not fit.
         MissingPackageError: transformers is not installed.
     """
 
@@ -86,8 +88,10 @@ class ImageBackbone(Backbone):
         pooling: Pooling = "none",
         framing: Framing = "crop",
         trainable_stages: int | None = None,
+        value_range: Sequence[int | float] | None = None,
     ) -> None:
         super().__init__()
+        check_value_range(value_range)
         check_at_least(4, image_size=image_size)
         if resize is not None:
             check_at_least(image_size, resize=resize)
@@ -98,6 +102,7 @@ class ImageBackbone(Backbone):
         network: Any = SmallNetwork(config) if small_stem else _network(config, joint=pooling == "joint")
         self.config: PretrainedConfig = network.config
         self.image_size, self.resize, self.framing = image_size, resize, framing
+        self.value_range: ValueRange | None = None if value_range is None else (value_range[0], value_range[1])
         self.unit_regions, self.pooling, self.trainable_stages = unit_regions, pooling, trainable_stages
         self.source, self.revision = "random weights", ""
         # The colours are saved with the arguments and not with the weights.
@@ -139,7 +144,7 @@ class ImageBackbone(Backbone):
     @property
     def input_format(self) -> ImageFormat:
         """The size, colours and framing of the images that the network receives."""
-        return ImageFormat(self.image_size, self.channels, self.resize, self.framing)
+        return ImageFormat(self.image_size, self.channels, self.resize, self.framing, self.value_range)
 
     @property
     def frozen(self) -> bool:
@@ -150,6 +155,12 @@ class ImageBackbone(Backbone):
         """Choose the pooling, also in the arguments with which the backbone is saved."""
         self.pooling = pooling
         self.arguments = self.arguments | {"pooling": pooling}
+
+    def read_values(self, value_range: Sequence[int | float]) -> None:
+        """Choose which numbers in image files are black and white, also in the arguments of a saved backbone."""
+        check_value_range(value_range)
+        self.value_range = value_range[0], value_range[1]
+        self.arguments = self.arguments | {"value_range": [*value_range]}
 
     def grid(self, regions: int) -> tuple[int, int]:
         """Return how many of R regions come before the cells of the image (class tokens), and the cells on a side."""

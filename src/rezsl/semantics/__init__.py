@@ -1,6 +1,6 @@
 """The table that describes every class, and word vectors of its attributes' names."""
 
-from rezsl.semantics._near_names import did_you_mean
+from rezsl.semantics._near_names import did_you_mean, plain_name
 from rezsl.semantics._table_checks import constant_attributes
 from rezsl.semantics.doctor import Finding, examine
 from rezsl.semantics.table import ClassSemantics, pack_semantics, unpack_semantics, with_places
@@ -19,6 +19,7 @@ __all__ = [
     "examine",
     "load_word_vectors",
     "pack_semantics",
+    "plain_name",
     "text_of",
     "unpack_semantics",
     "with_places",

@@ -1,10 +1,26 @@
-"""Names that were probably meant to be the same: spellings that differ in case, spaces, hyphens or a letter."""
+"""The one form in which names are joined, and names that were probably meant to be the same."""
 
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+_BLANKS = "[\\s\u200b\u2060\ufeff]+"
+"""Blanks, with those that have no width and so are invisible."""
+
+_AROUND = re.compile(f"^{_BLANKS}|{_BLANKS}$")
+
+
+def plain_name(name: str) -> str:
+    r"""Return a name in the one form in which names are joined: composed letters (Unicode NFC), no blanks around it.
+
+    macOS writes é in file names as e and an accent, and keyboards write one letter. Both look alike, and are one name.
+
+    >>> plain_name("cafe\u0301 ") == plain_name("caf\u00e9")
+    True
+    """
+    return name.strip() if name.isascii() else _AROUND.sub("", unicodedata.normalize("NFC", name))
 
 
 def spelling(name: str) -> str:
@@ -22,11 +38,17 @@ def spelling(name: str) -> str:
 def near_name(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was probably meant: of the same spelling, or else the most similar one, or None.
 
+    Similar names have the same numbers, because ``class 20`` is no misspelt ``class 2``.
+
     >>> near_name("give_way", ["Stop", "Give Way"])
     'Give Way'
     """
-    names = {spelling(other): other for other in known}
-    close = [spelling(name)] if spelling(name) in names else get_close_matches(spelling(name), names, n=1, cutoff=0.8)
+    names, own = {spelling(other): other for other in known}, spelling(name)
+    if own in names:
+        return names[own]
+    numbers = re.findall(r"\d+", own)
+    alike = [other for other in names if re.findall(r"\d+", other) == numbers]
+    close = get_close_matches(own, alike, n=1, cutoff=0.8)
     return names[close[0]] if close else None
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rezsl.errors import DataError, name_some
 from rezsl.files import and_others, delimiter_of, note_on_encoding, read_csv
-from rezsl.semantics._near_names import spelling
+from rezsl.semantics._near_names import plain_name, spelling
 
 UNKNOWN = ("", "?", "n/a", "#n/a", "na", "nan", "unknown")
 """Cells whose value is unknown. A dash is none of them, because it means "no" in many catalogues."""
@@ -88,8 +88,8 @@ def read_table(path: Path, known_classes: Iterable[str] = ()) -> TableFile:
 def _sheet(path: Path, header: list[str], rows: list[tuple[int, list[str]]], known: set[str]) -> _Sheet:
     while header and not header[-1] and not any(cells[-1].strip() for _, cells in rows):
         header, rows = header[:-1], [(line, cells[:-1]) for line, cells in rows]
-    corner, *across = header or [""]
-    down = [cells[0].strip() for _, cells in rows]
+    corner, *across = map(plain_name, header or [""])
+    down = [plain_name(cells[0]) for _, cells in rows]
     found_across, found_down = (sum(spelling(name) in known for name in names) for names in (across, down))
     # Names of classes decide; the heading of the first column does where no class is known.
     transposed = found_across > found_down or (not found_down and corner.lower() in ("attribute", "attributes"))

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BufferedIOBase
@@ -17,6 +18,7 @@ from torch import Tensor
 from rezsl.encodings import text_stream, utf8_stream
 from rezsl.errors import DataError
 from rezsl.files import read_npz
+from rezsl.semantics._near_names import plain_name
 
 _LONGEST_LINE = 1 << 20
 _NUMBER = re.compile(rb"[-+.]*\d[\d.eE+-]*")
@@ -40,12 +42,17 @@ class FoundWords:
     vectors: dict[str, np.ndarray] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def encoded(self) -> set[bytes]:
+        """The needed words as bytes, in both forms of Unicode, because converting millions of other words is slow."""
+        return {unicodedata.normalize(form, word).encode() for word in self.needed for form in ("NFC", "NFD")}
+
     def add(self, name: str | bytes, numbers: Iterable[Any], position: int, place: str) -> None:
         """Store the vector of a word, given as numbers or their text; the first vector of a word counts.
 
         ``place`` names the word's place in the file for messages, such as "line 7".
         """
-        word = name.decode() if isinstance(name, bytes) else name
+        word = plain_name(name.decode() if isinstance(name, bytes) else name)
         if word in self.vectors:
             return
         try:
@@ -69,7 +76,7 @@ def read_text(stream: BufferedIOBase, found: FoundWords, dimension: int | None) 
     how many numbers there are, so its word must not contain a space. The number of fields is checked in every line, the
     numbers themselves only in the needed lines.
     """
-    needed = {word.encode() for word in found.needed}
+    needed = found.encoded
     lines = _lines(utf8_stream(stream), found.source)
     number, first = next(lines, (0, b""))
     header = None if dimension == 1 else _header(first)
@@ -129,7 +136,7 @@ def read_binary(stream: BufferedIOBase, found: FoundWords) -> int:
     count, length = _header(first) or (0, 0)
     if length < 1:
         raise DataError(f"{found.source}: expected word2vec's header 'count dimension', got {first[:40]!r}")
-    needed = {word.encode() for word in found.needed}
+    needed = found.encoded
     for position, (name, buffer, start) in enumerate(_records(stream, count, 4 * length, found.source)):
         if name in needed:
             numbers = np.frombuffer(buffer, "<f4", length, start)
@@ -193,7 +200,7 @@ def find_rows(names: np.ndarray, vectors: np.ndarray, found: FoundWords) -> int:
             f"{found.source}: expected text 'names' of shape (N,) and numbers 'vectors' of shape (N, L), got "
             f"{names.dtype} of shape {names.shape} and {vectors.dtype} of shape {vectors.shape}"
         )
-    for position, name in enumerate(names.tolist()):
+    for position, name in enumerate(map(plain_name, names.tolist())):
         if name in found.needed:
             found.add(name, vectors[position].tolist(), position, f"row {position + 1}")
     return int(vectors.shape[1])
@@ -211,7 +218,7 @@ def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
                 if len(numbers) != length or not length:
                     expected = f"expected a word and {length or 'its'} numbers, got {len(numbers)} numbers"
                     raise DataError(f"{found.source}, {place}: {expected}")
-                name = word.strip(" \t")
+                name = plain_name(word)
                 # A first row without any number is a header.
                 if name in found.needed and (position > 0 or any(map(_is_number, numbers))):
                     found.add(name, numbers, position, place)

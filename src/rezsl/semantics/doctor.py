@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, name_some
 from rezsl.functional import varied_attributes
-from rezsl.semantics._near_names import same_spelling
+from rezsl.semantics._near_names import plain_name, same_spelling
 from rezsl.semantics._table_checks import (
     CLOSE_DEGREES,
     OUTSIDE_SHARE,
@@ -79,7 +79,7 @@ def examine(
     >>> [(finding.kind, finding.details) for finding in examine(table, ["yield", "bend"])]
     [('unvaried', ("stop: 50 %, 'edges'",))]
     """
-    seen = list(seen)
+    seen = list(map(plain_name, seen))
     if not seen:
         raise ArgumentError("seen: expected at least one training class, got none")
     others = [name for name in semantics.classes if name not in seen] if unseen is None else list(unseen)

@@ -14,7 +14,7 @@ from torch import Tensor
 from rezsl.errors import DataError, name_some
 from rezsl.files import delimiter_of, local_path, naming, read_csv
 from rezsl.functional import l2_normalize
-from rezsl.semantics._near_names import did_you_mean
+from rezsl.semantics._near_names import did_you_mean, plain_name
 from rezsl.semantics._table_file import read_table
 
 AXES = 8
@@ -29,6 +29,8 @@ _PLACE_COLUMNS = ["attribute", "y", "x", "spread"]
 @dataclass(frozen=True, eq=False)
 class ClassSemantics:
     """Attributes of every class; tables and data are joined by class *name*, never by position.
+
+    Names are kept in one form, and compared in it: in composed letters (Unicode NFC) and without blanks around them.
 
     Attributes:
         classes: C unique class names.
@@ -56,6 +58,9 @@ class ClassSemantics:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", self.values.to(torch.float32))
+        for part in _NAMES:
+            if (given := getattr(self, part)) is not None:
+                object.__setattr__(self, part, tuple(map(plain_name, given)))
         if self.values.shape != (len(self.classes), len(self.attributes)):
             raise DataError(
                 f"values: expected one row per class and one column per attribute, "
@@ -109,7 +114,7 @@ class ClassSemantics:
             DataError: some names are not in the table; the message lists them.
         """
         row = {name: position for position, name in enumerate(self.classes)}
-        names = list(names)
+        names = list(map(plain_name, names))
         unknown = [name for name in dict.fromkeys(names) if name not in row]
         if unknown:
             raise DataError(
@@ -292,9 +297,13 @@ def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
         raise DataError(f"{path}: expected the columns {', '.join(_PLACE_COLUMNS)}, got {', '.join(header)}")
     places: dict[str, list[float]] = {}
     for line, (cell, *numbers) in rows:
-        name = cell.strip()
+        name = plain_name(cell)
         if name not in semantics.attributes:
-            raise DataError(f"{path}, line {line}: expected an attribute of the table, got {name!r}; correct the name")
+            left = [other for other in semantics.attributes if other not in places]
+            raise DataError(
+                f"{path}, line {line}: expected an attribute of the table, got {name!r}; correct the name"
+                f"{did_you_mean([name], left)}"
+            )
         if name in places:
             raise DataError(f"{path}, line {line}: expected each attribute once, got {name!r} again; remove one line")
         try:

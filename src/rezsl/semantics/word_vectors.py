@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import check_file, local_path, reading
+from rezsl.semantics._near_names import plain_name
 from rezsl.semantics._word_files import FoundWords, check_rows, find_rows, read_arrays, read_binary, read_csv, read_text
 
 _REFUSED = {
@@ -202,6 +203,7 @@ def words_of(attribute: str) -> Term:
     beginning of every attribute of CUB is left out, because it does not distinguish the attributes. A name without
     letters and digits is a DataError.
     """
+    attribute = plain_name(attribute)
     phrases = tuple(map(_phrase, _phrases(attribute)))
     if not phrases:
         raise DataError(f"attribute {attribute!r}: expected a name with a letter or a digit; rename it")

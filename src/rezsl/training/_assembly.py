@@ -43,7 +43,10 @@ def default_backbone(channels: int, natural_size: int) -> ImageBackbone:
 def new_backbone(data: Benchmark, backbone: BackboneBuilder | None) -> ImageBackbone:
     """Return a backbone for the images of a benchmark."""
     channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
-    return (backbone or default_backbone)(channels, natural_size(data.inputs))
+    built = (backbone or default_backbone)(channels, natural_size(data.inputs))
+    if data.value_range is not None:
+        built.read_values(data.value_range)
+    return built
 
 
 def with_regions(
@@ -164,7 +167,7 @@ def in_memory(data: Benchmark, input_format: FeatureFormat | ImageFormat, traini
         return data
     known, decoded = _decoded.get(data, (None, None))
     if known != input_format or decoded is None:
-        decoded = read_images(data.inputs, size, framing=input_format.framing)
+        decoded = read_images(data.inputs, size, framing=input_format.framing, value_range=input_format.value_range)
         _decoded[data] = (input_format, decoded)
     return replace(data, inputs=decoded)
 
