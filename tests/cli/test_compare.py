@@ -326,6 +326,20 @@ def test_ctrl_c_ends_the_children_and_says_how_to_go_on(toy: Path, tmp_path: Pat
     assert "--resume" in Folder(tmp_path / "out", described).run_job(described.cells[0], 0).arguments
 
 
+def test_a_log_that_cannot_be_written_fails_its_job_and_not_the_comparison(tmp_path: Path) -> None:
+    class FullDisk(InProcess):
+        def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+            future: Future[Any] = Future()
+            future.set_exception(OSError(28, "No space left on device", str(arguments[2])))
+            return future
+
+    jobs = [job(tmp_path, number) for number in (1, 2)]
+    log = tmp_path / "logs"
+    assert run_jobs(jobs, FullDisk(), main) == {
+        f"job {number}": f"{log / f'{number}.log'}: No space left on device" for number in (1, 2)
+    }
+
+
 def test_a_search_that_fails_takes_its_seeds_with_it(tmp_path: Path) -> None:
     class Failing(InProcess):
         def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:

@@ -122,6 +122,8 @@ def run_jobs(
                 reason = job.reason(code) if code else None
             except WorkerError as error:
                 reason = str(error)
+            except OSError as error:  # the log could not be written
+                reason = f"{error.filename or job.log}: {error.strerror}"
             report(job, reason)
             if reason is None:
                 waiting.extend(job.then)

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from joblib.externals.loky import process_executor
 
+from rezsl.writing import naming_full_disk
+
 Result = TypeVar("Result")
 Executor = Any
 
@@ -139,7 +141,8 @@ def run_logged(command: Callable[[Sequence[str]], int], arguments: Sequence[str]
         traceback.print_exc()
         return 1
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        with naming_full_disk(log):
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
         # Models and optimizers refer to each other in circles, and their memory is for the next run.
         gc.collect()
