@@ -5,7 +5,6 @@ line with four parts: the argument or file, the expected value, the actual value
 """
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +33,10 @@ class RunDirectoryError(RezslError, ValueError):
 
 class DivergenceError(RezslError, ArithmeticError):
     """The loss of a training is not finite any more."""
+
+
+class ElsewhereError(RezslError, RuntimeError):
+    """Another process of the same training has ended."""
 
 
 class MissingPackageError(RezslError, ImportError):
@@ -148,20 +151,6 @@ def check_at_least(least: int, **numbers: int | float) -> None:
 def check_share(**numbers: int | float) -> None:
     """Raise an ArgumentError that names the first argument that is not in [0, 1)."""
     _refuse("a number in [0, 1)", numbers, lambda number: 0 <= number < 1)
-
-
-def check_one_process() -> None:
-    """Raise an ArgumentError where ``torchrun`` has started several processes, each of which would do the same work.
-
-    Its variables are WORLD_SIZE, the number of processes, and RANK, the number of this one.
-    """
-    size, rank = os.environ.get("WORLD_SIZE", "1"), os.environ.get("RANK")
-    if rank is not None and size.isdecimal() and int(size) > 1:
-        raise ArgumentError(
-            f"WORLD_SIZE: expected 1, because rezsl works in one process on one device, got {size} (RANK {rank}); "
-            f"start it without torchrun, or with --nproc-per-node 1; several runs at once are those of rezsl compare "
-            f"--processes N, and parts of one extraction those of rezsl extract --shard I/N"
-        )
 
 
 def check_between_0_and_1(**numbers: int | float) -> None:

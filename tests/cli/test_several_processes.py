@@ -1,4 +1,4 @@
-"""Under ``torchrun`` every process ends with one line; none trains alone while the others are refused."""
+"""Under ``torchrun`` ``rezsl fit`` trains in all processes together; every process of another command ends with one line."""
 
 import pytest
 
@@ -16,7 +16,6 @@ def test_every_rank_is_refused_in_one_line(
     monkeypatch.setenv("RANK", rank)
     for command in (
         "demo",
-        "fit --data digits",
         "extract --data digits",
         "sweep",
         "compare plan.yaml -o runs",
@@ -26,10 +25,11 @@ def test_every_rank_is_refused_in_one_line(
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
         assert lines[0].startswith(
-            "rezsl: error: WORLD_SIZE: expected 1, because rezsl works in one process on one device"
+            f"rezsl: error: WORLD_SIZE: expected 1 with rezsl {command.split()[0]}, which works in one process"
         )
         assert f"got 2 (RANK {rank}); start it without torchrun" in lines[0]
-    with pytest.raises(ArgumentError, match="WORLD_SIZE: expected 1"):
+    # Without LOCAL_RANK, no process can know its device.
+    with pytest.raises(ArgumentError, match="LOCAL_RANK: expected the number of this process"):
         fit(load_digits())
     assert main(["fit", "--help"]) == 0
 

@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 README = DOCS.parent / "README.md"
 PAGES = [README, *sorted(page for page in DOCS.rglob("*.md") if code_blocks(page))]
 LANGUAGES = {"python", "sh", "yaml", "text", "csv"}
-OTHER_PROGRAMS = {"make", "python", "pip"}
+OTHER_PROGRAMS = {"make", "python", "pip", "torchrun", "srun"}
 HOURS = {
     "README.md": "half a minute of training",
     "results.md": "hours of training",

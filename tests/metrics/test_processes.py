@@ -1,4 +1,4 @@
-"""Two real processes: what is counted, drawn and remembered over them."""
+"""Two real processes in a loop of one's own: what is counted, drawn and remembered over them."""
 
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from rezsl.data import BatchSampler, EpisodicBatches, ShuffledBatches
+from rezsl.errors import ArgumentError
 from rezsl.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.losses import ReMSELoss
@@ -37,9 +38,40 @@ def samplers() -> list[BatchSampler]:
     index, labels = torch.arange(50), torch.arange(50) % 5
     return [
         ShuffledBatches(index, 8, seed=0),  # seven batches
-        ShuffledBatches(index, 50, seed=0),  # one
+        ShuffledBatches(index, 7, seed=0),  # the last two batches are joined
         EpisodicBatches(index, labels, ways=3, shots=2, count=5, seed=0),
     ]
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {"memory": "batch"},
+    {"memory": "running", "unit_mean": True},
+    {"memory": "ema", "error": "root", "semantic_power": 0.5},
+    {"memory": "ema", "error": "absolute", "weights_from": "error", "normalize": False},
+]
+
+
+def remse_steps(options: dict[str, Any], rank: int | None = None) -> dict[str, Any]:
+    """Twenty steps with batches of 9 samples: all of them in one process, or this one's part with DDP."""
+    torch.manual_seed(0)
+    loss = ReMSELoss(**options, process_group=None if rank is None else "world")
+    linear = nn.Linear(3, 3).double()
+    network = linear if rank is None else DistributedDataParallel(linear)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    predictions, labels = samples()
+    values = []
+    for step in range(20):
+        batch = torch.randperm(60, generator=torch.Generator().manual_seed(step))[:9]
+        # Unequal parts, in which neither process meets every class.
+        part = batch if rank is None else batch.sort().values.split([6, 3])[rank]
+        value = loss(network(predictions[part].double()), evaluator().values[labels[part]].double(), labels[part])
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    gradient = linear.weight.grad
+    assert gradient is not None
+    return {"values": values, "weight": linear.weight.detach(), "gradient": gradient, "state": loss.state_dict()}
 
 
 def work(rank: int, folder: Path) -> None:
@@ -52,12 +84,6 @@ def work(rank: int, folder: Path) -> None:
     for part in mine.nonzero().squeeze(1).split(7):
         measured.update(predictions[part], labels[part])
     result = measured.result(0.4)
-    loss = ReMSELoss(memory="ema")
-    network = DistributedDataParallel(nn.Linear(3, 3))
-    network.register_module("loss", loss)
-    for _ in range(2):
-        loss(network(predictions[mine]), evaluator().values[labels[mine]], labels[mine]).backward()
-    weight = network.module.weight
     found = {
         "metrics": result.metrics(),
         "classes": result.classes,
@@ -65,8 +91,7 @@ def work(rank: int, folder: Path) -> None:
         "matrix": result.error_matrix,
         "batches": [list(sampler) for sampler in samplers()],
         "lengths": [len(sampler) for sampler in samplers()],
-        "remembered": (~loss.error_memory.isnan().any(dim=1)).nonzero().squeeze(1).tolist(),
-        "gradient": weight.grad,
+        "losses": [remse_steps(options, rank) for options in OPTIONS],
     }
     torch.save(found, folder / f"{rank}.pt")
     distributed.destroy_process_group()
@@ -86,11 +111,19 @@ def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
         torch.testing.assert_close(process["matrix"], whole.error_matrix)
     for number, sampler in enumerate(samplers()):
         drawn = [process["batches"][number] for process in found]
-        steps = {len(batches) for batches in drawn} | {process["lengths"][number] for process in found}
-        assert steps == {-(-len(sampler) // PROCESSES)}  # as many in each, or one would wait for ever
-        # Together they are the epoch of a single process, the first batches once more where they do not come out even.
-        expected = list(sampler)
-        assert [batch for pair in zip(*drawn, strict=True) for batch in pair][: len(expected)] == expected
-    # The loss remembers what its own process has met; only gradients are averaged.
-    assert [process["remembered"] for process in found] == [[0, 1], [2, 3, 4]]
-    torch.testing.assert_close(found[0]["gradient"], found[1]["gradient"])
+        assert {process["lengths"][number] for process in found} == {len(sampler)}  # or one would wait for ever
+        for parts, batch, size in zip(zip(*drawn, strict=True), sampler, sampler.sizes, strict=True):
+            assert [sample for part in parts for sample in part] == batch
+            assert len(batch) == size
+            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    for number, options in enumerate(OPTIONS):
+        expected = remse_steps(options)
+        for process in found:
+            torch.testing.assert_close(process["losses"][number], expected, rtol=1e-10, atol=1e-12, equal_nan=True)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_group_of_a_loss_is_checked() -> None:
+    assert ReMSELoss(process_group="world").process_group == "world"
+    with pytest.raises(ArgumentError, match=r"process_group: expected 'world', a group of torch\.distributed, or None"):
+        ReMSELoss(process_group="all")  # type: ignore[arg-type]

@@ -86,6 +86,7 @@ SCREENS = {
             "--max-epochs N": "the most epochs to try (default: 20)",
             "--seed N": "another seed draws other weights, batches and held-out images (default: 0)",
             "--accelerator NAME": "where to train: auto (default), cpu, gpu or mps",
+            "--devices N": "processes that train one model together, each on a device of its own (default: 1)",
             "--config FILE": "a YAML file of options; those after it on the command line override it",
             "--print-config": "print all options as such a file and end",
             "--resume": "continue the interrupted run in --run-dir",

@@ -21,7 +21,17 @@ from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.report import refusals, reported_run, results_table, save_curve, save_error_matrix
 from rezsl.semantics import examine
 from rezsl.terminal import Terminal
-from rezsl.training import FEW_CLASSES, KEPT, FitResult, RunDirectory, Training, fit, next_run_directory
+from rezsl.training import (
+    FEW_CLASSES,
+    KEPT,
+    FitResult,
+    RunDirectory,
+    Training,
+    fit,
+    is_first_process,
+    launched,
+    next_run_directory,
+)
 from rezsl.writing import write_atomically
 
 OWN = ("config", "report")
@@ -76,15 +86,19 @@ def prepare(arguments: list[str]) -> list[str]:
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Train, and write the table, the plots and the model into the run directory."""
     arguments = instantiate(options, settings)
+    given = arguments_of_fit(arguments)
+    launched(given["training"])
+    if not is_first_process():
+        fit(**given)
+        return
     data = arguments.data
     is_new = settings.run_dir is None
     if is_new:
-        settings.run_dir = arguments.run_dir = str(next_run_directory(data.name))
+        settings.run_dir = given["run_dir"] = str(next_run_directory(data.name))
         show(f"run directory: {settings.run_dir} (--run-dir chooses another one)")
     with _config_kept(options, settings, is_new):
         show(str(data), *(f"  note: {note}" for note in data.notes))
         show_worst(examine(data.semantics, data.seen_classes), _own_folder(settings.data))
-        given = arguments_of_fit(arguments)
         for line in announced(data, settings.backbone, given["training"]):
             show(line)
         result = fit(**given)

@@ -12,7 +12,8 @@ from typing import Literal
 from rezsl.cli._help import SCREENS, overview, screen
 from rezsl.cli._output import discard_output, end_output, printable_output
 from rezsl.cli._records import IMPORTED
-from rezsl.errors import ArgumentError, RezslError, check_one_process, needs, one_line_of, suggestion
+from rezsl.errors import ArgumentError, ElsewhereError, RezslError, needs, one_line_of, suggestion
+from rezsl.launchers import check_one_process, started_processes
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -42,12 +43,25 @@ def _reported(arguments: list[str], verbose: bool) -> int:
     except (RezslError, OSError) as error:
         if verbose:
             traceback.print_exc()
-        print(f"rezsl: error: {_one_line(error)}", file=sys.stderr)
+        number = _process_number()
+        # The first process reports that another one has ended; that one has reported the reason.
+        if not number or not isinstance(error, ElsewhereError):
+            place = f"process {number}: " if number else ""
+            print(f"rezsl: error: {place}{_one_line(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt as interruption:
         advice = f"; {interruption}" if str(interruption) else ""
         print(f"\nrezsl: interrupted{advice}", file=sys.stderr)
         return INTERRUPTED
+
+
+def _process_number() -> int:
+    """Return the number of this process among those that train one model."""
+    try:
+        started = started_processes()
+    except ArgumentError:
+        return 0
+    return started.number if started is not None else 0
 
 
 def _run(arguments: list[str]) -> int:
@@ -62,7 +76,8 @@ def _run(arguments: list[str]) -> int:
     if SCREENS[command].is_group or wanted_help == "screen":
         print(screen(command))
         return 0
-    check_one_process()
+    if command != "fit":
+        check_one_process(command)
     rest = _with_imports(rest)
     with needs("cli", "the command line"):
         # Only the module of the command is imported, because an import takes seconds.

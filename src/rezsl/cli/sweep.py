@@ -32,7 +32,18 @@ SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "outp
 PLACES = (*fit_command.OWN, "run_dir", "resume")
 """Options of rezsl fit that a trial does not have, because it leaves no run directory."""
 
-OF_MACHINE = ("root", "splits", "word_vectors", "text_encoder", "cache", "workers", "accelerator")
+OF_MACHINE = (
+    "root",
+    "splits",
+    "word_vectors",
+    "text_encoder",
+    "cache",
+    "workers",
+    "accelerator",
+    "devices",
+    "strategy",
+    "nodes",
+)
 """Options in which several machines that share a study may differ."""
 
 
@@ -138,6 +149,11 @@ def _train(text: str, values: dict[str, Any], watch: Callable[[Choice], None]) -
         _benchmarks.clear()
         _benchmarks[key] = arguments.data
     given = fit_command.arguments_of_fit(arguments)
+    if given["training"].devices != 1 or given["training"].nodes != 1:
+        raise ArgumentError(
+            "devices, nodes: expected 1 and 1 in a search, whose trials run in processes of their own (--processes), "
+            f"got {given['training'].devices} and {given['training'].nodes}; leave them out"
+        )
     data = with_word_vectors(given["data"], given["word_vectors"], given["text_encoder"], progress=False)
     parts = (given["model"], given["backbone"], given["training"])
     return select(Setup(data, *parts, callbacks=[_Watch(watch)], progress=False, cache=given["cache"]))[1]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int, UInt8
-from torch import Tensor, distributed
+from torch import Tensor
 from torch.utils.data import Sampler
 
 from rezsl.data._images import Crop, Framing, fit_images, read_images
 from rezsl.data._inputs import Pictures
 from rezsl.data._pixel_values import ValueRange
-from rezsl.errors import DataError, check_at_least
+from rezsl.errors import ArgumentError, DataError, check_at_least
+from rezsl.processes import process_count, process_rank
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,19 @@ def gather_rows(inputs: Tensor, index: Int[Tensor, "B"]) -> Tensor:
 
 
 class BatchSampler(Sampler[list[int]], ABC):
-    """The batches of an epoch; each of n processes takes every n-th of them.
+    """The batches of an epoch; each of n processes takes its part of every batch.
+
+    Every process draws the same batches, and ``torch.tensor_split`` divides each among them in the order of their
+    ranks. So the parts of a batch differ in length by one sample at most, no sample is left out or drawn twice, and the
+    batches are those of a single process.
 
     Args:
         seed: seed of the batches, together with the epoch.
-        count: number of batches of an epoch.
+        sizes: the number of samples of each batch of an epoch, over all processes.
     """
 
-    def __init__(self, seed: int, count: int) -> None:
-        self.seed, self.count, self.epoch = seed, count, 0
+    def __init__(self, seed: int, sizes: Sequence[int]) -> None:
+        self.seed, self.sizes, self.epoch = seed, tuple(sizes), 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch, before each pass over the batches."""
@@ -121,16 +126,21 @@ class BatchSampler(Sampler[list[int]], ABC):
         """Return all batches of an epoch, as indices."""
 
     def __len__(self) -> int:
-        return math.ceil(self.count / _world_size())
+        return len(self.sizes)
 
     def __iter__(self) -> Iterator[list[int]]:
+        """Yield this process's part of each batch; a batch of fewer samples than processes is an ArgumentError."""
+        count, rank = process_count(), process_rank()
+        if min(self.sizes) < count > 1:
+            raise ArgumentError(
+                f"batches: expected at least {count} samples in each, one for each process, got a batch of "
+                f"{min(self.sizes)}; take larger batches (--batches.size, or --batches.ways for episodes) or fewer "
+                f"processes"
+            )
         # A stride larger than any number of epochs keeps the streams of neighbouring seeds apart.
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        batches = self.batches(generator)
-        world_size, rank = _world_size(), distributed.get_rank() if _world_size() > 1 else 0
-        # The first batches are repeated, so that every process takes equally many steps and none waits for ever.
-        places = range(rank, len(self) * world_size, world_size)
-        yield from (batches[place % len(batches)].tolist() for place in places)
+        for batch in self.batches(generator):
+            yield batch.tensor_split(count)[rank].tolist()
 
 
 class ShuffledBatches(BatchSampler):
@@ -144,13 +154,15 @@ class ShuffledBatches(BatchSampler):
 
     def __init__(self, index: Int[Tensor, "N"], size: int, seed: int) -> None:
         check_at_least(1, size=size)
-        full, rest = divmod(len(index), size)
-        super().__init__(seed, max(1, full + (rest > 1)))
         self.index, self.size = index, size
+        super().__init__(seed, [len(batch) for batch in self._divided(index)])
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
         """Return a new order of the samples, divided into batches."""
-        batches = list(self.index[torch.randperm(len(self.index), generator=generator)].split(self.size))
+        return self._divided(self.index[torch.randperm(len(self.index), generator=generator)])
+
+    def _divided(self, index: Int[Tensor, "N"]) -> list[Int[Tensor, "B"]]:
+        batches = list(index.split(self.size))
         if len(batches) > 1 and len(batches[-1]) == 1 and self.size > 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         return batches
@@ -182,16 +194,16 @@ class EpisodicBatches(BatchSampler):
         seed: int,
         balanced: bool = True,
     ) -> None:
-        super().__init__(seed, count)
         check_at_least(1, ways=ways, shots=shots, count=count)
         self.members = [index[labels == label] for label in labels.unique()]
         self.ways, self.shots, self.balanced = min(ways, len(self.members)), shots, balanced
+        super().__init__(seed, [self.ways * shots] * count)
 
     def batches(self, generator: torch.Generator) -> list[Int[Tensor, "B"]]:
         """Draw the classes, and then their images."""
         queue: list[int] = []
         batches = []
-        for _ in range(self.count):
+        for _ in self.sizes:
             while len(queue) < self.ways:
                 fresh = torch.randperm(len(self.members), generator=generator).tolist()
                 # A class that is still queued moves to the end of the new round, so that no batch has a class twice.
@@ -204,7 +216,3 @@ class EpisodicBatches(BatchSampler):
         rounds = -(-self.shots // len(members))
         order = torch.cat([torch.randperm(len(members), generator=generator) for _ in range(rounds)])
         return members[order[: self.shots]]
-
-
-def _world_size() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

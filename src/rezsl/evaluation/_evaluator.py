@@ -29,6 +29,10 @@ def unchanged(outputs: Outputs) -> Predictions:
     return outputs
 
 
+def _never() -> bool:
+    return False
+
+
 class GZSLEvaluator(nn.Module):
     """Collect a model's outputs batch by batch, in any order and over several processes, and evaluate them.
 
@@ -41,6 +45,8 @@ class GZSLEvaluator(nn.Module):
         attributes_of: computes predicted attributes ``[B, S]`` from outputs; by default these are the attributes.
         class_vectors: the vectors of the candidates, ``[C, V]``; None takes their class semantics.
         derived: whether attributes are derived from class scores, because the model predicts none.
+        merged: whether the result is that of the samples of all processes, each of which adds others; false where each
+            process adds all of them.
     """
 
     values: Tensor
@@ -58,6 +64,7 @@ class GZSLEvaluator(nn.Module):
         attributes_of: Callable[[Outputs], Predictions] = unchanged,
         class_vectors: ClassVectors | None = None,
         derived: bool = False,
+        merged: bool = True,
     ) -> None:
         super().__init__()
         self.classes, self.attributes, self.groups = tuple(candidates), semantics.attributes, semantics.groups
@@ -73,10 +80,17 @@ class GZSLEvaluator(nn.Module):
         known = set(seen)
         self.seen_unseen = SeenUnseen(torch.tensor([name in known for name in self.classes]))
         self.class_error = ClassError(len(rows), len(semantics.attributes))
+        if not merged:
+            self.seen_unseen.distributed_available_fn = self.class_error.distributed_available_fn = _never
 
     @classmethod
     def of(
-        cls, model: ZeroShotClassifier, table: ClassSemantics, candidates: Sequence[str], seen: Collection[str]
+        cls,
+        model: ZeroShotClassifier,
+        table: ClassSemantics,
+        candidates: Sequence[str],
+        seen: Collection[str],
+        merged: bool = True,
     ) -> "GZSLEvaluator":
         """Return an evaluator of a model's outputs; the other arguments are those of the class."""
         vectors = model.class_vectors(table.only(candidates))
@@ -88,6 +102,7 @@ class GZSLEvaluator(nn.Module):
             attributes_of=model.attributes_of,
             class_vectors=vectors,
             derived=not model.network.predicts_attributes,
+            merged=merged,
         )
 
     def update(self, predictions: Outputs, labels: Labels, scores: Scores | None = None) -> None:
@@ -246,7 +261,7 @@ def evaluate_samples(
     if foreign := [name for name in benchmark.class_names(seen_index) if name not in known]:
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in described]
-    evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen)
+    evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen, merged=False)
     index = torch.cat([seen_index, unseen_index])
     predictions, strangeness = model.examine(benchmark.inputs, batch_size, index, table)
     labels = benchmark.labels[index]

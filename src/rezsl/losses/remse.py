@@ -6,16 +6,19 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.distributed import ProcessGroup
 
 from rezsl.errors import ArgumentError, check_choice, check_not_negative, check_share
 from rezsl.functional import class_error_matrix, rebalancing_weights
 from rezsl.functional.shapes import Labels, Predictions, Scalar
 from rezsl.losses._loss import RegressionLoss
 from rezsl.losses.regression import cell_roots, safe_root
+from rezsl.processes import class_sums, process_count, sizes_of, summed
 
 Memory = Literal["batch", "running", "ema"]
 ErrorKind = Literal["squared", "absolute", "root", "cell_root"]
 WeightSource = Literal["squared", "error"]
+Processes = ProcessGroup | Literal["world"]
 
 
 class ReMSELoss(RegressionLoss):
@@ -27,8 +30,13 @@ class ReMSELoss(RegressionLoss):
         L    = mean over i, s of w_{y_i s} · E_is
 
     These are equations of section III-B; the reference code calls ``class_power`` P and ``semantic_power`` P2. In
-    training mode each call updates the memory of e; in evaluation mode the memory is read and stays unchanged. Where
-    several processes train one model, each computes the weights from its own part of the batch and its own memory.
+    training mode each call updates the memory of e; in evaluation mode the memory is read and stays unchanged.
+
+    In :func:`rezsl.fit` the loss always receives the whole batch, over however many processes it is divided. In a
+    training loop of your own with ``DistributedDataParallel``, each process receives a part. With ``process_group``,
+    e, the weights and the value are then those of the whole batch in every process, parts of different lengths
+    included; the gradient is that of the own part times the number of processes, so that the mean over processes, which
+    ``DistributedDataParallel`` takes, is the gradient of the whole batch.
 
     Args:
         class_power: exponent of the comparison of an attribute's errors between classes, 0 or more.
@@ -42,6 +50,8 @@ class ReMSELoss(RegressionLoss):
         weights_from: the error whose class means are e: ``squared`` (E), or ``error``, the one that is weighted; for
             ``root`` this is E too. The published ReRMSE has ``cell_root`` and ``error``. Weights from roots are nearer
             to 1, because ln √E = ½ ln E.
+        process_group: the processes over which a batch is divided: ``world`` for all processes, or a group of
+            ``torch.distributed``; None for a loss that receives whole batches.
 
     >>> loss = ReMSELoss(class_power=1.0, semantic_power=0.0, normalize=False)
     >>> prediction, target = torch.tensor([[1.0], [2.718281828 ** 0.5]]), torch.zeros(2, 1)
@@ -61,6 +71,7 @@ class ReMSELoss(RegressionLoss):
         error: ErrorKind = "squared",
         decay: float = 0.9,
         weights_from: WeightSource = "squared",
+        process_group: Processes | None = None,
     ) -> None:
         super().__init__(normalize)
         check_not_negative(class_power=class_power, semantic_power=semantic_power)
@@ -71,6 +82,11 @@ class ReMSELoss(RegressionLoss):
         self.class_power, self.semantic_power = class_power, semantic_power
         self.memory, self.unit_mean, self.decay = memory, unit_mean, decay
         self.error, self.weights_from = error, weights_from
+        if process_group is not None and not isinstance(process_group, ProcessGroup) and process_group != "world":
+            raise ArgumentError(
+                f"process_group: expected 'world', a group of torch.distributed, or None, got {process_group!r}"
+            )
+        self.process_group = process_group
         # One row per class label, NaN where no sample of the class has occurred; it grows with the highest label.
         self.register_buffer("error_memory", torch.empty(0, 0) if memory != "batch" else None)
 
@@ -84,18 +100,39 @@ class ReMSELoss(RegressionLoss):
         elif self.error == "cell_root":
             errors = cell_roots(squared)
         weights = self.weights(errors if self.weights_from == "error" else squared, labels)
-        loss = (weights * errors).mean()
+        loss = self._mean(weights * errors)
         return safe_root(loss) if self.error == "root" else loss
+
+    def _mean(self, terms: Predictions) -> Scalar:
+        """Return the mean of terms ``[B, S]`` over the whole batch; the class describes its gradient."""
+        if self.process_group is None:
+            return terms.mean()
+        count = sum(sizes_of(terms, self._group)) * terms.shape[1]
+        own = terms.sum() * (process_count(self._group) / count)
+        return own + (summed(terms.sum(), self._group) / count - own.detach())
+
+    @property
+    def _group(self) -> ProcessGroup | None:
+        """The group whose processes divide a batch; None stands for all processes."""
+        return self.process_group if isinstance(self.process_group, ProcessGroup) else None
+
+    def _class_errors(self, errors: Predictions, labels: Labels) -> tuple[Float[Tensor, "K S"], Int[Tensor, "K"]]:
+        """Return the error matrix of the whole batch, and its classes."""
+        if self.process_group is None:
+            return class_error_matrix(errors, labels)
+        errors = errors.detach().to(torch.promote_types(errors.dtype, torch.float32))
+        totals, classes, counts = class_sums(errors, labels, self._group)
+        return totals / counts.unsqueeze(1), classes
 
     @torch.no_grad()
     def weights(self, errors: Predictions, labels: Labels) -> Predictions:
         """Return the weight of every sample's error in every attribute, ``[B, S]``, from the class means of errors."""
-        matrix, classes = class_error_matrix(errors, labels)
+        matrix, classes = self._class_errors(errors, labels)
         if self.memory != "batch":
             matrix, classes = self._recall(matrix, classes)
         class_weights = rebalancing_weights(matrix, self.class_power, self.semantic_power)
         weights = class_weights[torch.searchsorted(classes, labels.contiguous())]
-        return weights / weights.mean() if self.unit_mean else weights
+        return weights / self._mean(weights) if self.unit_mean else weights
 
     def _recall(
         self, matrix: Float[Tensor, "K S"], classes: Int[Tensor, "K"]

@@ -9,6 +9,7 @@ with needs("train", "training"):
 from rezsl.training._assembly import SMALL_PIXELS, with_word_vectors
 from rezsl.training.calibration import KEPT
 from rezsl.training.callbacks import FEW_CLASSES, Callback, Choice, EpochRecord, Logger, Stage
+from rezsl.training.launching import is_first_process, launched
 from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
 from rezsl.training.protocol import (
@@ -42,6 +43,8 @@ __all__ = [
     "Stage",
     "Training",
     "fit",
+    "is_first_process",
+    "launched",
     "next_run_directory",
     "refit",
     "select",

@@ -194,8 +194,8 @@ class BatchesOf(Dataset[Batch]):
         """Return where to crop, None in the middle; a resumed run crops alike, whichever process loads the batch."""
         if self.crop_seed is None:
             return None
-        batch = zlib.crc32(index.numpy().tobytes())
-        generator = torch.Generator().manual_seed(self.crop_seed * 2**32 + batch)
+        # The seed is mixed into the checksum, because a generator uses the lowest 32 bits of its own seed only.
+        generator = torch.Generator().manual_seed(zlib.crc32(index.numpy().tobytes(), self.crop_seed))
         return torch.rand(len(index), 2, generator=generator)
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Int
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier
@@ -17,6 +16,7 @@ from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.models import ClosedForm, HasOwnTraining, pool
 from rezsl.training._step import seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
+from rezsl.training.launching import launched
 from rezsl.training.settings import Training
 
 ROWS = 4096
@@ -38,6 +38,8 @@ def train_on_features(
 ) -> None:
     """Train the stage's classifier in place; a closed form counts as one epoch.
 
+    Of several processes each trains on all samples, in the same way.
+
     A loss that is no longer finite ends the stage, with the weights of the epoch before; see ``Stage.failure``.
 
     Args:
@@ -58,7 +60,7 @@ def train_on_features(
     _check_applicable(classifier, benchmark, training)
     for callback in callbacks:
         callback.on_training_start(stage)
-    device = Fabric(accelerator=training.accelerator, devices=1).device
+    device = launched(training).device
     if isinstance(network, ClosedForm):
         epochs = _solved(network, classifier, benchmark, index)
     else:
@@ -163,7 +165,7 @@ def _validate(
     if unseen is None:
         return None
     seen = classifier.seen_classes
-    evaluator = GZSLEvaluator.of(classifier, classifier.semantics, (*seen, *unseen), seen)
+    evaluator = GZSLEvaluator.of(classifier, classifier.semantics, (*seen, *unseen), seen, merged=False)
     predictions, truth = classifier.examine(benchmark.inputs, ROWS, held_out)[0], benchmark.labels[held_out]
     for part, labels in zip(predictions.split(ROWS), truth.split(ROWS), strict=True):
         evaluator.update(part, labels)

@@ -200,9 +200,8 @@ def save_training(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Se
     write_checkpoint(path, state | {name: part.state_dict() for name, part in parts.items()})
 
 
-def restore_training(path: Path, stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
-    """Continue from a training state; a callback that it does not contain begins without one."""
-    state = read_checkpoint(path, ("stage", "callbacks", *parts))
+def restore_training(state: dict[str, Any], stage: Stage, parts: dict[str, Any], callbacks: Sequence[Callback]) -> None:
+    """Continue from a training state that was read; a callback that it does not contain begins without one."""
     for name, value in state["stage"].items():
         setattr(stage, name, value)
     for name, part in parts.items():

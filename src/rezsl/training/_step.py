@@ -13,6 +13,7 @@ from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError
 from rezsl.losses import Objective, ObjectiveTerms, RegressionLoss, RRTLoss
+from rezsl.processes import from_first, gathered, part_sizes, process_count
 from rezsl.regions import ImageBackbone, recomputed
 from rezsl.training.callbacks import Stage
 from rezsl.training.optimization import WeightAverage
@@ -21,6 +22,10 @@ from rezsl.training.settings import Training
 
 class TrainingStep(nn.Module):
     """The forward pass of training on some samples, whose K classes alone the objective contains.
+
+    Of several processes each computes the predictions of its part of a batch. The parts are gathered, and every process
+    computes the objective of the whole batch, whose gradients are averaged over the processes; see
+    :func:`rezsl.processes.gathered`. So the statistics of batches and the memories of losses are those of one process.
 
     ``positions`` ``[C]`` has the place of each row of the semantics table among these classes.
     """
@@ -35,6 +40,16 @@ class TrainingStep(nn.Module):
             raise ArgumentError(
                 f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch "
                 f"twice, got {micro}; set it to 0"
+            )
+        if process_count() > 1 and network.whole_batches:
+            raise ArgumentError(
+                f"devices: expected one process with {type(network).__name__}, whose statistics are of whole batches, "
+                f"got {process_count()}; set it to 1"
+            )
+        if getattr(training.loss, "process_group", None) is not None:
+            raise ArgumentError(
+                "loss.process_group: expected null in a training by rezsl, which gives the loss whole batches; leave "
+                "it out"
             )
         if recompute and not isinstance(backbone, ImageBackbone):
             raise ArgumentError(
@@ -83,8 +98,11 @@ class TrainingStep(nn.Module):
             classifier.attributes_of,
         )
 
-    def forward(self, inputs: Tensor, labels: Tensor) -> ObjectiveTerms:
-        """Return the objective and its terms for inputs ``[B, …]`` and rows ``[B]`` of the semantics table."""
+    def forward(self, inputs: Tensor, labels: Tensor, size: int | None = None) -> ObjectiveTerms:
+        """Return the objective and its terms for inputs ``[B, …]`` and rows ``[B]`` of the semantics table.
+
+        Of several processes each gives its part of the batch, and ``size`` is that of the whole batch.
+        """
         if inputs.dtype == torch.uint8:
             inputs = inputs.float() / 255
             if self.augmentation is not None:
@@ -94,18 +112,22 @@ class TrainingStep(nn.Module):
         target = self.objective.class_semantics[positions]
         share, partner = 1.0, positions
         if self.mixing is not None and self.training:
-            share = float(self.mixing.sample())
+            share = from_first(float(self.mixing.sample()))
             order = torch.randperm(len(inputs), device=inputs.device)
             inputs, partner = torch.lerp(inputs[order].float(), inputs.float(), share), positions[order]
             target = torch.lerp(target[order], target, share)
         prediction, penalty = forward_in_parts(
             self.classifier.training_forward, self.classifier, (inputs, target), self.micro
         )
+        sizes = part_sizes(len(inputs) if size is None else size, process_count())
+        prediction, penalty = (gathered(_precise(part), sizes) for part in (prediction, penalty))
+        partner = gathered(partner, sizes) if share < 1 else partner
+        positions = gathered(positions, sizes)
         # Cosines times 20 in half precision move in steps of 0.1, so mixed precision ends before the objective.
         with torch.autocast(inputs.device.type, enabled=False):
-            terms: ObjectiveTerms = self.objective(prediction.float(), positions, penalty.float())
+            terms: ObjectiveTerms = self.objective(prediction, positions, penalty)
             if share < 1:
-                others: ObjectiveTerms = self.objective(prediction.float(), partner, penalty.float())
+                others: ObjectiveTerms = self.objective(prediction, partner, penalty)
                 pairs = zip(terms, others, strict=True)
                 terms = ObjectiveTerms(*(share * term + (1 - share) * other for term, other in pairs))
         return terms
@@ -127,12 +149,19 @@ def forward_in_parts(
     return tuple(map(torch.cat, zip(*outputs, strict=True)))
 
 
-def seed_step(seed: int, step: int, device: torch.device) -> None:
+def _precise(tensor: Tensor) -> Tensor:
+    """Return numbers in single precision if they are in half precision."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def seed_step(seed: int, step: int, device: torch.device, rank: int = 0) -> None:
     """Give a step random numbers of its own, whatever drew some before it, so that a resumed run repeats them.
 
+    Processes with different ranks get different numbers.
     The generators are seeded one by one: ``torch.manual_seed`` also queues work for devices that are not in use.
     """
-    number = (seed * 1_000_000_007 + step) % 2**63
+    # Generators of CPUs use the lowest 32 bits only, so the stride of the processes must be in these.
+    number = (seed * 1_000_000_007 + step + rank * 2_654_435_769) % 2**63
     torch.default_generator.manual_seed(number)
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].manual_seed(number)

@@ -17,12 +17,23 @@ from rezsl.data import Benchmark, ImageFormat
 from rezsl.errors import DivergenceError, name_some
 from rezsl.evaluation import Evaluation, GZSLEvaluator
 from rezsl.losses import ObjectiveTerms, RRTLoss
+from rezsl.processes import (
+    average_buffers,
+    average_gradients,
+    copy_from_first,
+    from_first,
+    gathered,
+    process_count,
+    process_rank,
+    sizes_of,
+)
 from rezsl.regions import ImageBackbone
 from rezsl.training._assembly import Batch, BatchesOf, load_batches
 from rezsl.training._own_training import has_own_training, train_on_features
-from rezsl.training._recording import restore_training, save_training
+from rezsl.training._recording import read_checkpoint, restore_training, save_training
 from rezsl.training._step import TrainingStep, prepare_epoch, seed_step
 from rezsl.training.callbacks import Callback, EpochRecord, Stage
+from rezsl.training.launching import launched
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
 
@@ -50,7 +61,8 @@ def train_stage(
         training: how to train.
         validation: samples to validate on after each epoch.
         callbacks: called in this order.
-        checkpoint: a file for the training state after each epoch; training continues from it where it exists.
+        checkpoint: a file for the training state after each epoch; training continues from it where it exists. Of
+            several processes the first one reads and writes it, for all.
 
     Raises:
         ArgumentError: model, loss, batches and data do not go together.
@@ -64,8 +76,10 @@ def train_stage(
     if has_own_training(classifier):
         train_on_features(stage, benchmark, index, training, held_out, unseen, callbacks)
         return
+    fabric = launched(training)
     step = TrainingStep(classifier, benchmark, index, training)
-    fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
+    if training.sync_batchnorm:
+        step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
     input_format = training.framed(classifier.input_format)
     cuts = training.augmentation is not None and isinstance(input_format, ImageFormat) and input_format.cuts
     crop_seed = training.seed if cuts else None
@@ -73,7 +87,7 @@ def train_stage(
     batches = BatchesOf(benchmark, input_format, crop_seed)
     loader = load_batches(batches, sampler, training.workers, fabric.device)
     batches = BatchesOf(benchmark, classifier.input_format)
-    parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)]
+    parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)][process_rank() :: process_count()]
     held_out_loader = load_batches(batches, parts, training.workers, fabric.device)
     _train(stage, step, loader, held_out_loader, unseen, training, fabric, callbacks, checkpoint)
 
@@ -83,7 +97,7 @@ def _evaluator(model: nn.Module, unseen: Sequence[str] | None) -> GZSLEvaluator 
     assert isinstance(model, ZeroShotClassifier)
     if unseen is None:
         return None
-    return GZSLEvaluator.of(model, model.semantics, (*model.seen_classes, *unseen), model.seen_classes)
+    return GZSLEvaluator.of(model, model.semantics, (*model.seen_classes, *unseen), model.seen_classes, merged=False)
 
 
 def _train(
@@ -97,8 +111,8 @@ def _train(
     callbacks: Sequence[Callback],
     checkpoint: Path | None,
 ) -> None:
-    fabric.launch()
     fabric.to_device(step)
+    copy_from_first(step)
     classifier, loss = step.classifier, step.objective.loss
     averaged = WeightAverage(classifier, training.optimization.averaging).eval()
     optimizer = training.optimization.build(
@@ -112,8 +126,12 @@ def _train(
     parts = {"step": step, "averaged": averaged, "optimizer": optimizer, "precision": fabric.strategy.precision}
     learning = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
     try:
-        if checkpoint is not None and checkpoint.exists():
-            restore_training(checkpoint, stage, parts, callbacks)
+        known = checkpoint is not None and checkpoint.exists()
+        state = from_first(
+            read_checkpoint(checkpoint, ("stage", "callbacks", *parts)) if known and checkpoint else None
+        )
+        if state is not None:
+            restore_training(state, stage, parts, callbacks)
         _set_learning_rate(optimizer, rate(stage.step))
         for callback in callbacks:
             callback.on_training_start(stage)
@@ -125,6 +143,8 @@ def _train(
             batches.sampler.set_epoch(stage.epoch)  # type: ignore[attr-defined] # a sampler of rezsl.data
             losses = _train_epoch(stage, step, batches, training, fabric, fabric_optimizer, averaged, rate)
             stage.epoch += 1
+            average_buffers(step)
+            average_buffers(averaged)
             record = EpochRecord(
                 epoch=stage.epoch,
                 losses=losses,
@@ -134,6 +154,7 @@ def _train(
             )
             for callback in callbacks:
                 callback.on_epoch_end(stage, record)
+            stage.stopped = from_first(stage.stopped)
             if checkpoint is not None:
                 save_training(checkpoint, stage, parts, callbacks)
     finally:
@@ -161,27 +182,28 @@ def _train_epoch(
 ) -> dict[str, float]:
     """Take a step for each batch of an epoch, and return the means of the objective's terms over its samples."""
     # Numbers stay on the device: reading one at every step would make a GPU finish its queue.
-    sums, count = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device), 0
+    sums = torch.zeros(len(ObjectiveTerms._fields), device=fabric.device)
+    sizes: Sequence[int] = batches.sampler.sizes  # type: ignore[attr-defined] # a sampler of rezsl.data
     lost = torch.tensor(-1, device=fabric.device)
-    for batch in batches:
-        seed_step(training.seed, stage.step, fabric.device)
+    for size, batch in zip(sizes, batches, strict=True):
+        seed_step(training.seed, stage.step, fabric.device, process_rank())
         inputs, labels = fabric.to_device(batch)
         with fabric.autocast():
-            terms = step(inputs, labels)
+            terms = step(inputs, labels, size)
         stage.step += 1
         if fabric.device.type == "cpu" and not terms.total.isfinite():
             raise _diverged(stage, stage.step, terms, labels)
         lost = torch.where((lost < 0) & ~terms.total.isfinite(), stage.step, lost)
         optimizer.zero_grad()
         fabric.backward(terms.total)
+        average_gradients(step.parameters())
         optimizer.step()
         averaged.update(step.classifier)
         _set_learning_rate(optimizer, rate(stage.step))
-        sums += torch.stack(terms).detach() * len(labels)
-        count += len(labels)
+        sums += torch.stack(terms).detach() * size
     if int(lost) >= 0:
         raise _diverged(stage, int(lost), ObjectiveTerms(*sums))
-    return dict(zip(ObjectiveTerms._fields, (sums / count).tolist(), strict=True))
+    return dict(zip(ObjectiveTerms._fields, (sums / sum(sizes)).tolist(), strict=True))
 
 
 def _diverged(stage: Stage, step: int, terms: ObjectiveTerms, labels: Tensor | None = None) -> DivergenceError:
@@ -200,18 +222,42 @@ def _diverged(stage: Stage, step: int, terms: ObjectiveTerms, labels: Tensor | N
 def _validate(
     model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
 ) -> Evaluation:
-    """Return the metrics of a model on validation samples, at the γ that is best for them."""
+    """Return the metrics of a model on validation samples, at the γ that is best for them.
+
+    Of several processes each predicts its share, and all of them compute the same metrics of all samples.
+    """
     evaluator.reset()
     predicted, truth = list[Tensor](), list[Tensor]()
     for inputs, labels in held_out:
         with fabric.autocast():
-            predictions = model(fabric.to_device(inputs))
-        # The evaluator sums in float64 on the CPU, because not every accelerator has float64.
-        predicted.append(predictions.float().cpu())
+            predicted.append(model(fabric.to_device(inputs)).float())
         truth.append(labels)
-        evaluator.update(predicted[-1], labels)
-    samples = evaluator.samples(torch.cat(predicted), torch.cat(truth), scale, VALIDATION_BATCH)
+    # The evaluator sums in float64 on the CPU, because not every accelerator has float64.
+    predictions, rows = (_in_order(part, fabric.device).cpu() for part in (predicted, truth))
+    for part, labels in zip(predictions.split(VALIDATION_BATCH), rows.split(VALIDATION_BATCH), strict=True):
+        evaluator.update(part, labels)
+    samples = evaluator.samples(predictions, rows, scale, VALIDATION_BATCH)
     return replace(evaluator.result(), samples=samples)
+
+
+def _in_order(pieces: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Return the rows that all processes have for parts of the validation, of which each has every n-th one."""
+    count = process_count()
+    if count == 1:
+        return torch.cat(list(pieces))
+    lengths = torch.tensor([len(piece) for piece in pieces], dtype=torch.int64, device=device)
+    numbers = sizes_of(lengths)
+    # A process without samples takes the shape of the rows from the first one, which has the first part.
+    shape, dtype = from_first((pieces[0].shape[1:], pieces[0].dtype) if pieces else (torch.Size(), torch.float32))
+    own = (
+        torch.cat([piece.to(device) for piece in pieces])
+        if pieces
+        else torch.empty(0, *shape, dtype=dtype, device=device)
+    )
+    everything = gathered(own, sizes_of(own))
+    by_process = iter(everything.split(gathered(lengths, numbers).tolist()))
+    parts = [[next(by_process) for _ in range(number)] for number in numbers]
+    return torch.cat([parts[place % count][place // count] for place in range(sum(numbers))])
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, class_folds, selection_split
-from rezsl.errors import ArgumentError, check_one_process
+from rezsl.errors import ArgumentError
 from rezsl.evaluation import Evaluation, evaluate
 from rezsl.files import local_path
 from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
+from rezsl.processes import from_first, process_rank
 from rezsl.regions import cache_beside, user_cache
 from rezsl.terminal import Terminal
 from rezsl.training._assembly import (
@@ -33,6 +34,7 @@ from rezsl.training._own_training import has_own_training
 from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBar, ValidationPredictions
 from rezsl.training.calibration import Calibration, calibrate, gamma_keeping_seen, set_calibration, validate
 from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
+from rezsl.training.launching import launched
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
 from rezsl.training.settings import Training
@@ -84,6 +86,10 @@ def fit(
        :data:`rezsl.training.KEPT` of its training images stays right against the descriptions of the new classes.
     3. Test: score it once on the test images, at that γ.
 
+    With ``training.devices``, or under ``torchrun`` or SLURM, several processes train one model. Each of them calls the
+    callbacks and returns the same result; only the first one writes, shows progress and logs. Whether a callback stops
+    a stage is decided in the first process.
+
     Nothing is chosen on test images. Two runs with equal arguments on one CPU give equal weights, and the caller's
     random number generators are left as they were.
 
@@ -114,13 +120,20 @@ def fit(
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
-    check_one_process()
+    launched(training)
+    first = process_rank() == 0
+    run_dir, progress, logger = from_first(run_dir), progress and first, logger if first else None
     if resume and run_dir is None:
         raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
     data = copy(with_word_vectors(data, word_vectors, text_encoder, progress))
-    with RunDirectory.held(run_dir, resume) if run_dir is not None else nullcontext() as run:
-        return _fit(Setup(data, model, backbone, training, run, callbacks, logger, progress, cache))
+    if cache is None and run_dir is not None:
+        cache = cache_beside(local_path(run_dir))
+    # Only the first process writes, and what it reads it passes on to the others.
+    held = RunDirectory.held(run_dir, resume) if run_dir is not None and first else nullcontext()
+    with held as run:
+        result = _fit(Setup(data, model, backbone, training, run, callbacks, logger, progress, cache))
+    return replace(result, run_dir=local_path(run_dir) if run_dir is not None else None)
 
 
 def _fit(setup: "Setup") -> FitResult:
@@ -128,7 +141,7 @@ def _fit(setup: "Setup") -> FitResult:
     data, run, logger = setup.data, setup.run, setup.logger
     try:
         setup = setup.with_regions()
-        choice = run.read_choice() if run is not None else None
+        choice = from_first(run.read_choice() if run is not None else None)
         if choice is None:
             _, choice = select(setup)
         classifier = _refit(setup, choice)
@@ -217,6 +230,7 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     images = in_memory(setup.data, classifiers[0].input_format, setup.training)
     validated = [validate(model, images, parts) for model, parts in zip(classifiers, splits, strict=True)]
     choice = replace(choice, **calibrate(validated, choice.gamma)._asdict())
+    choice = from_first(choice)
     classifiers[0].gamma = choice.gamma
     if run is not None:
         run.keep_predictions(1 + best_one * len(splits))

@@ -139,7 +139,7 @@ class RunDirectory:
             "loss": str(training.loss),
             "classification": str(training.classification),
         }
-        for without_effect in ("workers", "accelerator"):
+        for without_effect in ("workers", "accelerator", "devices", "strategy", "nodes"):
             del settings[without_effect]
         if not self.settings.exists():
             write_json(self.settings, settings)

@@ -16,6 +16,7 @@ from rezsl.training.optimization import Optimization
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 Accelerator = Literal["auto", "cpu", "gpu", "mps"]
+Strategy = Literal["auto", "ddp"]
 
 Auto = Literal["auto"]
 """Leaves a setting to :func:`rezsl.fit`."""
@@ -174,8 +175,18 @@ class Training:
             compared with; every record of such a run contains the word.
         seed: of weights, held-out samples, batches and augmentation.
         workers: processes that load batches ahead.
-        accelerator: where to train; ``auto`` takes a GPU if there is one. A run trains on one device.
+        accelerator: where to train; ``auto`` takes a GPU if there is one.
         precision: of the arithmetic in training.
+        devices: processes on each machine, each with a device of its own, that train one model together; ``auto`` takes
+            all GPUs. Under ``torchrun`` and SLURM it is left at 1, and all processes that were started are used. Every
+            batch is divided among the processes, and the losses are those of the whole batch, so that the result is
+            that of one process except for the random numbers of augmentation and dropout, which differ between the
+            parts; mixup mixes images of the same part.
+        strategy: how the processes work together; ``auto`` is ``ddp`` with several of them: each has a copy of the
+            model.
+        nodes: machines, on each of which the same command is started.
+        sync_batchnorm: compute the statistics of batch normalisation from whole batches, on GPUs; otherwise each
+            process uses those of its own part, and their running averages are averaged at the end of each epoch.
 
     Raises:
         ArgumentError: a value is out of its range.
@@ -199,6 +210,10 @@ class Training:
     workers: int = 0
     accelerator: Accelerator = "auto"
     precision: Precision = "32-true"
+    devices: int | Auto = 1
+    strategy: Strategy = "auto"
+    nodes: int = 1
+    sync_batchnorm: bool = False
 
     def __post_init__(self) -> None:
         check_at_least(1, max_epochs=self.max_epochs, patience=self.patience)
@@ -223,6 +238,15 @@ class Training:
         check_choice(Protocol, protocol=self.protocol)
         check_choice(Accelerator, accelerator=self.accelerator)
         check_choice(Precision, precision=self.precision)
+        check_choice(Strategy, strategy=self.strategy)
+        if self.devices != "auto" and (isinstance(self.devices, bool) or not isinstance(self.devices, int)):
+            raise ArgumentError(f"devices: expected a whole number of at least 1, or auto, got {self.devices!r}")
+        check_at_least(1, nodes=self.nodes, **({} if self.devices == "auto" else {"devices": self.devices}))
+        if self.sync_batchnorm and self.batches.micro:
+            raise ArgumentError(
+                f"sync_batchnorm: expected false with batches.micro, whose parts each process counts for itself, got "
+                f"true and {self.batches.micro}; set one of them to its default"
+            )
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
 
