@@ -109,3 +109,4 @@ def test_equal_rows_are_those_of_all_pairs(kind: str, generator: torch.Generator
         groups.setdefault(first, []).append(row)
     assert equal_rows(values) == [rows for rows in groups.values() if len(rows) > 1]
     assert (kind == "distinct") == (equal_rows(values) == [])
+    assert equal_rows(values[:0]) == []

@@ -195,6 +195,8 @@ def equal_rows(values: Float[Tensor, "C S"], tolerance: float = 1e-6) -> list[li
     direction. After sorting along one direction only neighbours can be equal, and few of them are near along others
     too; only for these the cosine is computed.
     """
+    if not len(values):
+        return []
     directions = l2_normalize(values.double())
     generator = torch.Generator().manual_seed(0)
     axes = torch.randn(directions.shape[1], AXES, generator=generator, dtype=torch.float64)
