@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rezsl.cli.main import USER_ERROR, main
+from rezsl.launchers import started_processes
 from rezsl.training import Training
 from tests.docs.pages import code_blocks
 
@@ -136,6 +137,15 @@ def _members(group: int) -> bool:
     return True
 
 
+def test_the_variables_of_srun(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"STEP_NUM_TASKS": "8", "STEP_NUM_NODES": "2", "PROCID": "5"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert started_processes() == (8, 4, 5)
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "1")
+    assert started_processes() is None
+
+
+@pytest.mark.usefixtures("unchecked")
 def test_settings_of_processes_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for options, words in (
         ({"devices": 0}, "devices: expected"),

@@ -1,7 +1,7 @@
 """Two and three processes that train one model do what one process does."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,10 @@ from rezsl.losses import (
 )
 from rezsl.models import MODELS, LinearRegressor, MLPRegressor
 from rezsl.processes import average_gradients, copy_from_first
-from rezsl.training import Batches, Optimization, Training
+from rezsl.training import Batches, Callback, Optimization, Training
 from rezsl.training._assembly import ModelBuilder, new_classifier
 from rezsl.training._step import TrainingStep, seed_step
+from tests.training.interruptions import CtrlC
 
 pytestmark = pytest.mark.slow
 
@@ -80,18 +81,20 @@ def steps(name: str, dtype: torch.dtype = torch.float64, micro: int = 0) -> dict
     return {"values": values[:STEPS], "gradients": gradients[:STEPS], "state": step.state_dict()}
 
 
-def fitted(run_dir: Path | None, epochs: int = 2, resume: bool = False) -> dict[str, Any]:
+def fitted(run_dir: Path | None, resume: bool = False, callbacks: Sequence[Callback] = ()) -> dict[str, Any]:
     """A whole run; its validation samples are more than two parts of 256."""
     data = load_synthetic(None, 30, 5, samples=30 * 60, dim=8, unseen=8, validation=8)
     training = Training(
         loss=ReMSELoss(memory="ema"),
-        max_epochs=epochs,
+        max_epochs=2,
         accelerator="cpu",
         batches=Batches(ways=5, shots=3, per_epoch=4),
         optimization=Optimization(learning_rate=0.01),
     )
     model = partial(MLPRegressor, dropout=0.0)
-    found = rezsl.fit(data, model, training=training, run_dir=run_dir, resume=resume, progress=False)
+    found = rezsl.fit(
+        data, model, training=training, run_dir=run_dir, resume=resume, callbacks=callbacks, progress=False
+    )
     assert found.test is not None
     return {
         "choice": found.choice.to_json(),
@@ -119,12 +122,15 @@ def work(rank: int, count: int, folder: Path) -> None:
             refused[name] = str(error)
     seed_step(3, 5, torch.device("cpu"), rank)
     found |= {"refused": refused, "drawn": torch.rand(3), "fit": fitted(folder / "run" if rank == 0 else None)}
+    found["resumed"] = fitted(folder / "stopped" if rank == 0 else None, resume=True)
     torch.save(found, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_several_processes_do_what_one_does(count: int, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fitted(tmp_path / "stopped", callbacks=[CtrlC(1)])
     spawn(work, (count, tmp_path), nprocs=count)
     found: list[dict[str, Any]] = [torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(count)]
     for name in (*CASES, "float32"):
@@ -145,6 +151,9 @@ def test_several_processes_do_what_one_does(count: int, tmp_path: Path) -> None:
         for name in ("T1", "U", "S", "H"):
             assert process["fit"]["metrics"][name] == whole["metrics"][name]
         assert process["fit"]["metrics"] == pytest.approx(found[0]["fit"]["metrics"], rel=0, abs=0, nan_ok=True)
+        for key, tensor in found[0]["fit"]["weights"].items():
+            # The first epoch was one process's, so that its sums have another order.
+            torch.testing.assert_close(process["resumed"]["weights"][key], tensor, rtol=1e-3, atol=1e-5)
         assert process["fit"]["run"] == str(tmp_path / "run")
         assert "SmoothedRegressor, whose statistics are of whole batches" in process["refused"]["whole"]
         assert f"expected at least {count} samples in each" in process["refused"]["small"]

@@ -1,5 +1,6 @@
 """The processes of a training: how many there are, who starts them, and that none outlives the first."""
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -46,6 +47,8 @@ def launched(training: Training) -> Fabric:
     if several and not world.running:
         _check_can_launch(training, world.devices)
         os.environ[PARENT] = str(os.getpid())
+    quiet = logging.root.manager.disable
+    logging.disable(max(quiet, logging.INFO))  # every process would announce itself
     try:
         fabric = Fabric(
             accelerator=training.accelerator,
@@ -62,6 +65,7 @@ def launched(training: Training) -> Fabric:
             f"{world.nodes} ({reason}); correct them"
         ) from error
     finally:
+        logging.disable(quiet)
         if not world.running:
             os.environ.pop(PARENT, None)
     if training.sync_batchnorm and fabric.device.type != "cuda":
