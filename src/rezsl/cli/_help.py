@@ -158,6 +158,8 @@ SCREENS = {
             "--data NAME": OTHER_DATA,
             "--data-root DIR": "where the data of the run lie, if they have moved; --data.root is the same",
             "--foreign DIR": "a folder of images of none of the classes; the share that is accepted is reported",
+            "--class-groups FILE": "a CSV file with the columns class and group, or several groups from the coarsest "
+            "to the finest; how far off mistakes are is reported",
             "--format FORMAT": "table (default) or json",
         },
     ),

@@ -1,5 +1,6 @@
 """``rezsl evaluate``: score a saved model on test images."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,8 @@ from rezsl.cli._options import instantiate, print_json
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_run, image_files, report_problems
 from rezsl.cli.predict import reading_images
-from rezsl.evaluation import evaluate, share_accepted
+from rezsl.evaluation import HierarchicalErrors, evaluate, hierarchical_errors, read_class_groups, share_accepted
+from rezsl.evaluation._evaluation import json_value
 from rezsl.report import refusals, results_table
 from rezsl.terminal import Terminal
 
@@ -25,6 +27,7 @@ def parser() -> ArgumentParser:
     options.add_argument("run", type=Path, metavar="RUN")
     add_data(options)
     options.add_argument("--foreign", type=Path | None, default=None)
+    options.add_argument("--class-groups", type=Path | None, default=None)
     options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
 
@@ -39,6 +42,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     """
     check_run(settings.run)
     foreign = image_files([settings.foreign]) if settings.foreign is not None else None
+    groups = read_class_groups(settings.class_groups) if settings.class_groups is not None else None
     model = load_model(settings.run)
     data = instantiate(options, with_data(options, settings, settings.run)).data
     # Foreign inputs are images, also where the model and its data have features of a store.
@@ -48,14 +52,29 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     if foreign:
         share = share_accepted(reader, foreign.files, candidates=data.semantics, unreadable=unreadable)
         result = replace(result, false_accept=share)
+    errors = hierarchical_errors(result, groups) if groups is not None else None
     if settings.format == "json":
-        print_json(result.to_dict())
+        print_json(result.to_dict() | ({"hierarchy": json_value(errors)} if errors is not None else {}))
     else:
         Terminal().print(results_table({data.name: result}, str(settings.run)))
         if sentence := refusals(result):
             print(sentence)
+        if errors is not None:
+            print(*distances(errors), sep="\n")
     if foreign is None:
         return 0
     problems = [*foreign.problems, *unreadable.values()]
     total = len(foreign.files) + len(foreign.problems)
     return report_problems(problems, total, "photos in --foreign cannot be read and do not count")
+
+
+def distances(errors: HierarchicalErrors) -> list[str]:
+    """Return lines on how far off the choices are; a side without test images is left out."""
+    lines = ["distance of the choices in the groups (0: the class itself, 1: nothing in common):"]
+    for name, value in (
+        ("seen classes", errors.seen),
+        ("unseen classes", errors.unseen),
+        ("mistakes", errors.mistakes),
+    ):
+        lines += [f"  {name:<15}{value:6.3f}"] if not math.isnan(value) else []
+    return [*lines, f"  class or its nearest group right: {100 * errors.right_group:.1f} %"]

@@ -12,6 +12,8 @@ from rezsl.evaluation._analysis import (
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate, share_accepted
+from rezsl.evaluation._hierarchy import HierarchicalErrors, hierarchical_errors, read_class_groups
+from rezsl.evaluation._measures import Measures
 from rezsl.evaluation._pointing import Pointing, parts_of_attributes, pointing_accuracy
 from rezsl.evaluation._recognition import ConfusedPair, Recognition
 from rezsl.evaluation._saved_predictions import SavedPredictions, load_predictions, save_predictions
@@ -32,7 +34,9 @@ __all__ = [
     "ErrorProfile",
     "Evaluation",
     "GZSLEvaluator",
+    "HierarchicalErrors",
     "Hubness",
+    "Measures",
     "Mistakes",
     "PairedDifference",
     "Pointing",
@@ -48,10 +52,12 @@ __all__ = [
     "analyse_validation",
     "compare_analyses",
     "evaluate",
+    "hierarchical_errors",
     "load_error_fall",
     "load_predictions",
     "parts_of_attributes",
     "pointing_accuracy",
+    "read_class_groups",
     "save_predictions",
     "share_accepted",
 ]

@@ -83,7 +83,7 @@ class Analysis(Evaluation):
 
     def metrics(self) -> dict[str, float]:
         """Return every metric of :data:`rezsl.metrics.METRICS` that an analysis has, by name."""
-        return read_metrics(self, "evaluation", "analysis")
+        return read_metrics(self, "evaluation", "samples", "analysis")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the metrics and every field by name, except the samples, as JSON values.

@@ -11,7 +11,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rezsl.errors import check_at_least, check_between_0_and_1, check_choice
+from rezsl.evaluation._measures import Measures, measure
 from rezsl.functional import CurvePoint, Imbalance, SeenUnseenCurve, imbalance
+from rezsl.functional.attribute_quality import attribute_r_squared
 from rezsl.functional.binning import Binning
 from rezsl.functional.shapes import Protocol, Scores
 from rezsl.metrics import read_metrics
@@ -175,6 +177,28 @@ class Evaluation:
         matrix = torch.full_like(self.error_matrix, math.nan) if self.derived else self.error_matrix
         return imbalance(matrix, self.class_semantics)
 
+    @cached_property
+    def measures(self) -> Measures | None:
+        """Measures that need the samples, at the γ of ``point``; None where the samples were not kept."""
+        samples = self.samples
+        if samples is None:
+            return None
+        predictions = None if self.derived else samples.predictions
+        scores, values = samples.compute_scores(), samples.semantics.values
+        return measure(scores, samples.labels, samples.is_seen, self.gamma, predictions, values)
+
+    @cached_property
+    def attribute_r_squared(self) -> Float[Tensor, "S"]:
+        """R² of each attribute, over the classes that occur; NaN where attributes are derived."""
+        found = attribute_r_squared(self.error_matrix, self.class_semantics)
+        return torch.full_like(found, math.nan) if self.derived else found
+
+    @property
+    def median_r_squared(self) -> float | None:
+        """The median over attributes of R², which a few attributes of little variance cannot move; None without one."""
+        known = self.attribute_r_squared[~self.attribute_r_squared.isnan()]
+        return float(known.quantile(0.5)) if len(known) else None
+
     @property
     def harmonic_mean_error(self) -> float:
         """Standard error of H at ``point`` over classes: how much H would change with another draw of classes.
@@ -205,12 +229,23 @@ class Evaluation:
                 "protocol": self.protocol,
                 "caution": self.caution,
                 "collapse": self.collapse,
-                **self.metrics(),
+                **read_metrics(self, "evaluation", "samples"),
                 "class_accuracy": dict(zip(self.classes, self.class_accuracy.tolist(), strict=True)),
                 "unseen_class_accuracy": self.unseen_class_accuracy,
+                **self._detailed_measures(),
             }
         )
         return content
+
+    def _detailed_measures(self) -> dict[str, dict[str, float]]:
+        """Return F1 by class, and R², average precision and area under the ROC curve by attribute."""
+        found = {} if self.derived else {"attribute_r2": (self.attributes, self.attribute_r_squared)}
+        if self.measures is not None and self.samples is not None:
+            found["class_f1"] = (self.samples.semantics.classes, self.measures.f1)
+            for name, values in (("ap", self.measures.average_precision), ("auc", self.measures.area_under_roc)):
+                if values is not None:
+                    found[f"attribute_{name}"] = (self.attributes, values)
+        return {name: dict(zip(names, values.tolist(), strict=True)) for name, (names, values) in found.items()}
 
 
 MANY_CELLS = 200_000

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from rezsl.errors import ArgumentError
 
-Source = Literal["evaluation", "analysis", "run"]
+Source = Literal["evaluation", "samples", "analysis", "run"]
 Place = Literal["history", "table", "comparison", "page"]
 
 PLACES: dict[Source, tuple[Place, ...]] = {
     "evaluation": ("history", "table", "comparison", "page"),
+    "samples": ("page",),
     "analysis": ("page",),
     "run": ("comparison",),
 }
@@ -30,15 +31,16 @@ class Metric:
         title: short symbol or word of the field, which stands above a column.
         description: one sentence that defines the metric.
         read: computes the value from the object that ``source`` names; None where the object has no such metric.
-        source: which object ``read`` takes: every ``evaluation`` (:class:`rezsl.Evaluation`), only an ``analysis``, or
-            the record of a ``run``, which is the content of its metrics.json.
+        source: which object ``read`` takes: every ``evaluation`` (:class:`rezsl.Evaluation`), one with its ``samples``
+            (in metrics.json, but not after each epoch, because it takes longer), only an ``analysis``, or the record of
+            a ``run``, which is the content of its metrics.json.
         unit: of a shown value; empty for pure numbers.
         factor: by which a value is multiplied before it is shown.
         digits: after the decimal point of a shown value.
         better: direction in which the metric improves.
         shown_in: ``history`` (history.csv), ``table`` (of one run in the terminal), ``comparison`` (all tables of
-            ``rezsl compare``), ``page`` (the first table of a report). A metric of an ``analysis`` can be shown on the
-            page alone, and one of a ``run`` in comparisons alone.
+            ``rezsl compare``), ``page`` (the first table of a report). Metrics of ``samples`` and of an ``analysis``
+            can be shown on the page alone, and one of a ``run`` in comparisons alone.
         tested: whether comparisons test the difference from the baseline and plot the metric.
         optional: whether comparisons leave the metric out where no run has it.
         choice: attribute of :class:`rezsl.training.Choice` with the validation value, which makes the metric an

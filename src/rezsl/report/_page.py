@@ -26,6 +26,7 @@ from rezsl.evaluation import (
     load_error_fall,
 )
 from rezsl.files import flat, local_path, read_json
+from rezsl.functional.choices import class_f1
 from rezsl.metrics import metrics_in
 from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.report._page_examples import ClassExamples, examples_of
@@ -51,6 +52,9 @@ DIGITS = 3
 
 SMALLEST = 1e-6
 """Values of an error matrix below this one, in thousandths, are differences of rounding."""
+
+IN_TABLES = ("class_f1", "attribute_r2", "attribute_ap", "attribute_auc")
+"""Entries of metrics.json that the tables of classes and attributes have already."""
 
 QUANTITIES = {
     "attribute_error": ("error of an attribute", 1000.0, "×10⁻³"),
@@ -217,8 +221,8 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     analysis, unseen = run.analysis, run.analysis.conventional
     accuracy = analysis.generalized.accuracy_of
     pictures = {group.name: group for group in run.examples}
-    known = zip(analysis.classes, analysis.is_seen, strict=True)
-    unseen_names = sorted((name for name, seen in known if not seen), key=accuracy.__getitem__)
+    known, sides = analysis.generalized, zip(analysis.classes, analysis.is_seen, strict=True)
+    unseen_names = sorted((name for name, seen in sides if not seen), key=accuracy.__getitem__)
     shown = [(name, _taken_for(analysis, name), pictures.get(name)) for name in unseen_names[:MOST_CARDS]]
     correlation = analysis.correlation_over_attributes.pearson.value.tolist()
     columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
@@ -240,9 +244,19 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "pairs": analysis.generalized.most_confused(PAIRS),
         "classes": sorted(zip(*columns, correlation, strict=True), key=lambda row: accuracy[row[0]])[:MOST_CLASSES],
         "accuracy": accuracy,
+        "f1": dict(zip(known.candidates, class_f1(known.confusion).tolist(), strict=True)),
+        "attribute_measures": _attribute_measures(analysis),
         "settings": flat(run.settings),
-        "metrics": flat(run.metrics),
+        "metrics": flat(run.metrics, ignored=IN_TABLES),
     }
+
+
+def _attribute_measures(analysis: Analysis) -> list[tuple[str, list[float]]]:
+    """Return the title and the values of each measure that the table of attributes has besides errors."""
+    measures = analysis.measures
+    ranked = [("AP", measures.average_precision), ("AUC", measures.area_under_roc)] if measures is not None else []
+    found = [("R²", analysis.attribute_r_squared), *ranked]
+    return [(title, values.tolist()) for title, values in found if values is not None]
 
 
 def _taken_for(analysis: Analysis, name: str) -> list[tuple[str, float]]:
