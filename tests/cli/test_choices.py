@@ -14,11 +14,13 @@ from rezsl.errors import RezslError
 from rezsl.losses import LOSSES
 from rezsl.models import MODELS
 from rezsl.regions import BACKBONES
+from rezsl.training import LOGGERS
 
 PARTS: dict[str, dict[str, Callable[..., Any]]] = {
     "data": {name: reader.load for name, reader in READERS.items()},
     "model": {**MODELS},
     "backbone": {**BACKBONES},
+    "logger": {**LOGGERS},
     "loss": {**LOSSES},
     "classification": {**LOSSES},
 }

@@ -119,7 +119,7 @@ def test_any_logger_of_lightning_receives_the_metrics(features: Benchmark, tmp_p
     fit(features, recorder, logger=logger)
     (file,) = tmp_path.rglob("metrics.csv")
     header, *rows = (line.split(",") for line in file.read_text().splitlines())
-    assert {"select/H", "select/total", "refit/total", "select/learning_rate"} <= set(header)
+    assert {"select/H", "select/total", "refit/total", "select/learning_rate", "test/H"} <= set(header)
     logged = [float(row[header.index("select/H")]) for row in rows if row[header.index("select/H")]]
     assert logged == [record.metrics["H"] for record in recorder.records if record.validation is not None]
 

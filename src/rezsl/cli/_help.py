@@ -87,6 +87,7 @@ SCREENS = {
             "--seed N": "another seed draws other weights, batches and held-out images (default: 0)",
             "--accelerator NAME": "where to train: auto (default), cpu, gpu or mps",
             "--devices N": "processes that train one model together, each on a device of its own (default: 1)",
+            "--logger NAME": "also log to csv, tensorboard, wandb or mlflow",
             "--config FILE": "a YAML file of options; those after it on the command line override it",
             "--print-config": "print all options as such a file and end",
             "--resume": "continue the interrupted run in --run-dir",
@@ -236,6 +237,12 @@ SCREENS = {
             "--overwrite": "replace the files of an earlier call",
             "--mat": "also write xlsa17/att_splits.mat, the format of published splits",
         },
+    ),
+    "doctor": Screen(
+        "show versions, devices, caches, and what cannot be used because a package is missing",
+        "[options]",
+        {"rezsl doctor --json": "for programs, and for a report of a problem"},
+        {"--json": "print JSON in place of text"},
     ),
 }  # fmt: skip
 

@@ -7,7 +7,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jsonargparse import ArgumentParser, Namespace
+from PIL import Image
 
 from rezsl.cli._announcement import announced
 from rezsl.cli._config import ConfigFile, check_root, read_options
@@ -25,6 +27,7 @@ from rezsl.training import (
     FEW_CLASSES,
     KEPT,
     FitResult,
+    Logger,
     RunDirectory,
     Training,
     fit,
@@ -32,10 +35,14 @@ from rezsl.training import (
     launched,
     next_run_directory,
 )
+from rezsl.training.loggers import log_image
 from rezsl.writing import write_atomically
 
 OWN = ("config", "report")
 """Options that neither :func:`rezsl.fit` nor :class:`rezsl.Training` has."""
+
+PLOTS = ("curve.png", "error_matrix.png")
+"""The plots of a run, as files in its directory."""
 
 YES = ("true", "yes", "on")
 """The texts that YAML, and so every other option, reads as true."""
@@ -103,6 +110,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             show(line)
         result = fit(**given)
     report(result, data, arguments.report)
+    if arguments.logger is not None and result.run_dir is not None:
+        log_pictures(arguments.logger, result.run_dir)
 
 
 def _own_folder(data: Namespace) -> Path | None:
@@ -151,13 +160,22 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
         return
     if drawn:
         if test is not None and test.has_seen:
-            save_curve({title: test}, run / "curve.png")
+            save_curve({title: test}, run / PLOTS[0])
         if test is not None:
-            save_error_matrix(test, run / "error_matrix.png")
+            save_error_matrix(test, run / PLOTS[1])
         leave_report(lambda: {title: reported_run(result.model, data, run, test)}, run / "report.html")
-    names = ("report.html", "curve.png", "error_matrix.png", "metrics.json", "history.csv", "model.json")
+    names = ("report.html", *PLOTS, "metrics.json", "history.csv", "model.json")
     files = ", ".join(name for name in names if (run / name).exists())
     show(f"written to {run}: {files}", f"next: rezsl predict {run} IMAGES…")
+
+
+def log_pictures(logger: Logger, run: Path) -> None:
+    """Pass the plots of a finished run to a logger that takes images."""
+    for name in PLOTS:
+        if (path := run / name).exists():
+            with Image.open(path) as picture:
+                log_image(logger, f"test/{path.stem}", np.asarray(picture.convert("RGB")))
+    logger.save()
 
 
 @contextmanager

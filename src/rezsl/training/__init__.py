@@ -10,6 +10,7 @@ from rezsl.training._assembly import SMALL_PIXELS, with_word_vectors
 from rezsl.training.calibration import KEPT
 from rezsl.training.callbacks import FEW_CLASSES, Callback, Choice, EpochRecord, Logger, Stage
 from rezsl.training.launching import is_first_process, launched
+from rezsl.training.loggers import LOGGERS
 from rezsl.training.loop import train_stage
 from rezsl.training.optimization import Optimization
 from rezsl.training.protocol import (
@@ -29,6 +30,7 @@ __all__ = [
     "AUTO_FOLDS",
     "FEW_CLASSES",
     "KEPT",
+    "LOGGERS",
     "SMALL_PIXELS",
     "Augmentation",
     "Batches",

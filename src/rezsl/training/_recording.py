@@ -17,25 +17,44 @@ from rezsl.evaluation import save_predictions
 from rezsl.files import read_csv, read_npz, reading, write_csv, write_npz, write_tensors
 from rezsl.metrics import metrics_in
 from rezsl.training.callbacks import BestEpoch, Callback, EpochRecord, Logger, Stage
+from rezsl.training.loggers import heat_map, log_image
 
 TENSOR = "__tensor__"
+
+SHOWN = 0.995
+"""The share of the cells of the first epoch's error matrix that the colours of its image tell apart."""
 
 LONGEST_LABEL = "fold 4 of 4, mixup 1, centered"
 """The label to whose length those of folds are filled up, so that their bars stand below each other in 80 columns."""
 
 
 class Logging(Callback):
-    """Passes the metrics of each epoch to a logger of Lightning, under names such as ``select/H``."""
+    """Passes the metrics of each epoch to a logger of Lightning, under names such as ``select/H``.
+
+    A logger that takes images also gets the class error matrix of each validation. The colours of all epochs have one
+    scale, which ends at the largest errors of the first epoch, so that a reader sees the errors fall.
+    """
 
     def __init__(self, logger: Logger) -> None:
         self.logger = logger
+        self.largest = 0.0
 
     def on_epoch_end(self, stage: Stage, record: EpochRecord) -> None:
         metrics = {**record.metrics, "learning_rate": record.learning_rate, "seconds": record.seconds}
         self.logger.log_metrics({f"{stage.name}/{name}": value for name, value in metrics.items()}, record.epoch)
+        if record.validation is not None:
+            matrix = record.validation.error_matrix
+            self.largest = self.largest or float(matrix.nan_to_num().flatten().quantile(SHOWN))
+            log_image(self.logger, f"{stage.name}/class_errors", heat_map(matrix, self.largest), record.epoch)
 
     def on_training_end(self, stage: Stage) -> None:
         self.logger.save()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"largest": self.largest}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.largest = state.get("largest", 0.0)
 
 
 class History(Callback):

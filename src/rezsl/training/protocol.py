@@ -35,6 +35,7 @@ from rezsl.training._recording import ErrorHistory, History, Logging, ProgressBa
 from rezsl.training.calibration import Calibration, calibrate, gamma_keeping_seen, set_calibration, validate
 from rezsl.training.callbacks import FEW_CLASSES, BestEpoch, Callback, Choice, Logger, Stage, best_epoch
 from rezsl.training.launching import launched
+from rezsl.training.loggers import log_test
 from rezsl.training.loop import Validation, train_stage
 from rezsl.training.run import RunDirectory
 from rezsl.training.settings import Training
@@ -113,7 +114,8 @@ def fit(
         run_dir: where to write the model, its metrics, the history and the training state; None writes nothing.
         resume: continue the unfinished run in ``run_dir``; the other arguments must be as they were.
         callbacks: objects whose methods both stages call, see :class:`rezsl.training.Callback`.
-        logger: any logger of Lightning; it receives the metrics of each epoch.
+        logger: any logger of Lightning, such as those of :data:`rezsl.training.LOGGERS`; it receives the metrics of
+            each epoch and of the test, and images and tables if it takes them.
         progress: show a progress bar per stage.
 
     Raises:
@@ -157,6 +159,9 @@ def _fit(setup: "Setup") -> FitResult:
     if run is not None:
         run.finish(classifier, choice, test, time.perf_counter() - started)
     if logger is not None:
+        if test is not None:
+            log_test(logger, test, choice.epochs)
+            logger.save()
         logger.finalize("success")
     return FitResult(classifier, choice, test, run.path if run is not None else None)
 
