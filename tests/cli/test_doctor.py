@@ -4,14 +4,14 @@ import json
 import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rezsl.cli import doctor
 from rezsl.cli.doctor import DISABLES, bytes_of, requirements
-from rezsl.cli.main import main
+from rezsl.cli.main import USER_ERROR, main
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
@@ -70,12 +70,11 @@ def test_every_extra_says_what_it_is_for() -> None:
 def test_missing_and_old_packages_are_named(
     caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = doctor.version
 
     def version(package: str) -> str:
         if package in ("kornia", "optuna"):
             raise PackageNotFoundError(package)
-        return "1.0" if package == "matplotlib" else real(package)
+        return "1.0" if package == "matplotlib" else installed_version(package)
 
     monkeypatch.setattr(doctor, "version", version)
     assert main(["doctor"]) == 0
@@ -89,20 +88,23 @@ def test_a_broken_core_is_a_failure(
     caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    found: dict[str, Any] = {}
     monkeypatch.setattr(doctor, "_caches", lambda: iter(()))
     assert main(["doctor", "--json"]) == doctor.CORE_BROKEN
     found = json.loads(capsys.readouterr().out)
     assert found["core"]["problems"][0].startswith("torch cannot be imported: ModuleNotFoundError")
+    assert main(["doctor"]) == doctor.CORE_BROKEN
+    assert "mended):\n  1  torch cannot be imported: ModuleNotFoundError" in capsys.readouterr().out
 
 
 def test_it_works_without_the_packages_of_other_commands(
     caches: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rezsl.cli.main.find_spec", lambda name: None)
     monkeypatch.setattr(doctor, "parser", lambda: pytest.fail("the parser needs jsonargparse"))
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rezsl"]
+    assert main(["doctor", "--jsn"]) == USER_ERROR
+    expected = "rezsl: error: unknown option --jsn (did you mean --json?); see rezsl doctor --help\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_sizes_are_read_by_people() -> None:

@@ -9,10 +9,11 @@ import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rezsl.cli._help import columns
-from rezsl.errors import one_line_of
+from rezsl.errors import ArgumentError, one_line_of, suggestion
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
@@ -38,12 +39,22 @@ UNITS = {10**3: "kB", 10**6: "MB", 10**9: "GB"}
 
 
 def parser() -> "ArgumentParser":
-    """Return the parser."""
+    """Return the parser, which only the help needs; see :func:`settings_of`."""
     from rezsl.cli._parser import new_parser  # noqa: PLC0415 - the command also works where it is not installed
 
     options = new_parser("doctor")
     options.add_argument("--json", action="store_true")
     return options
+
+
+def settings_of(arguments: Sequence[str]) -> SimpleNamespace:
+    """Return the options of a command line; an unknown one is an ArgumentError.
+
+    The parser of the other commands is not used, because its packages may be missing.
+    """
+    if unknown := [word for word in arguments if word != "--json"]:
+        raise ArgumentError(f"unknown option {unknown[0]}{suggestion(unknown[0], ['--json'])}; see rezsl doctor --help")
+    return SimpleNamespace(json="--json" in arguments)
 
 
 def run(options: object, settings: Any) -> int:
@@ -184,21 +195,25 @@ def _size(folder: Path) -> int:
 
 def described(found: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a terminal."""
-    core = found["core"]
-    yield f"rezsl {found['rezsl']}, Python {found['python']}"
-    yield from columns({"place": found["place"], "system": found["system"]})
-    yield "\nCore:"
-    yield from columns({name: installed or "missing" for name, installed in core["packages"].items()})
-    yield from columns(dict.fromkeys(core["problems"], "rezsl does not work until this is mended"))
-    yield "\nOptional parts:"
-    yield from columns({extra: _part(extra, part) for extra, part in found["extras"].items()})
-    yield "\nDevices:"
-    yield from columns({device["name"]: device["description"] for device in found["devices"]})
-    if all(device["name"] == "cpu" for device in found["devices"]):
-        yield from columns({"no others": "PyTorch finds no graphics processor; trainings of whole networks take long"})
-    yield "\nCaches, which may be removed (they are filled again when needed):"
-    kept = {cache["path"]: f"{bytes_of(cache['bytes'])}: {cache['holds']}" for cache in found["caches"]}
-    yield from columns(kept)
+    core, devices = found["core"], {device["name"]: device["description"] for device in found["devices"]}
+    if {*devices} == {"cpu"} and not core["problems"]:
+        devices["no others"] = "PyTorch finds no graphics processor; trainings of whole networks take long"
+    sections = {
+        f"rezsl {found['rezsl']}, Python {found['python']}": {"place": found["place"], "system": found["system"]},
+        "\nCore:": {name: installed or "missing" for name, installed in core["packages"].items()},
+        "\nProblems (rezsl does not work until they are mended):": {
+            str(number): problem for number, problem in enumerate(core["problems"], 1)
+        },
+        "\nOptional parts:": {extra: _part(extra, part) for extra, part in found["extras"].items()},
+        "\nDevices:": devices,
+        "\nCaches, which may be removed (they are filled again when needed):": {
+            cache["path"]: f"{bytes_of(cache['bytes'])}: {cache['holds']}" for cache in found["caches"]
+        },
+    }
+    for title, entries in sections.items():
+        if entries:
+            yield title
+            yield from columns(entries)
 
 
 def _part(extra: str, part: dict[str, Any]) -> str:

@@ -6,9 +6,7 @@ import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from itertools import zip_longest
-from types import SimpleNamespace
 from typing import Literal
 
 from rezsl.cli._help import SCREENS, overview, screen
@@ -81,10 +79,10 @@ def _run(arguments: list[str]) -> int:
     if command != "fit":
         check_one_process(command)
     rest = _with_imports(rest)
-    if command == "doctor" and find_spec("jsonargparse") is None:
-        from rezsl.cli import doctor  # noqa: PLC0415 - the only command that works without the packages of the others
+    if command == "doctor":
+        from rezsl.cli import doctor  # noqa: PLC0415 - only this command works where packages are missing or broken
 
-        return doctor.run(None, SimpleNamespace(json="--json" in rest))
+        return doctor.run(None, doctor.settings_of(rest))
     with needs("cli", "the command line"):
         # Only the module of the command is imported, because an import takes seconds.
         module = import_module(f"rezsl.cli.{command}".replace(" ", "_").replace("-", "_"))
