@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DISABLES = {
     "cli": "commands but this one",
     "train": "training: fit, demo, sweep and compare",
+    "heic": "photos of phones in the format HEIC",
     "images": "photos, and the pretrained networks that read them",
     "report": "tables, plots and pages of results",
     "estimators": "the methods as scikit-learn classifiers",
