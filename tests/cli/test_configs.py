@@ -135,6 +135,7 @@ def test_the_settings_are_the_papers(name: str, tmp_path: Path) -> None:
     assert settings["loss"]["init_args"] == {
         "class_power": paper.class_power, "semantic_power": paper.semantic_power, "normalize": True,
         "memory": paper.memory, "unit_mean": False, "error": "squared", "decay": 0.9, "weights_from": "squared",
+        "process_group": None,
     }  # fmt: skip
     assert (settings["loss_weight"], settings["scale"]) == (paper.loss_weight, paper.scale)
     assert (settings["centered"], settings["mixup"], settings["seed"]) == (False, 0, 214)
