@@ -1,5 +1,6 @@
 # make demo   install, then train on the embedded digits (under a minute)
 # make test   install, then run every test
+# make test-floors  install the declared lowest versions elsewhere, then run the quick tests with them
 # make check  install, then lint, types and import contracts
 # make torture  install, then kill runs at every write, and compare what they end as (ten minutes at most)
 # make bench  install, then the speed table
@@ -7,16 +8,23 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+FLOORS ?= .venv-floors
 INSTALLED := $(VENV)/.installed
 RUN_DIR ?= runs/demo
 
-.PHONY: demo test check torture bench docs format clean
+.PHONY: demo test test-floors check torture bench docs format clean
 
 demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+
+# Warnings of old packages about each other are no failures, and the runtime check of shapes needs a recent jaxtyping.
+test-floors: $(FLOORS)/.installed
+	$(FLOORS)/bin/python -m pytest -m "not slow" -o addopts="--strict-markers" -o filterwarnings=default tests/cli tests/classifier \
+	  tests/data tests/estimators tests/evaluation tests/experiments tests/losses tests/metrics tests/models tests/regions tests/report \
+	  tests/semantics tests/training
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -43,9 +51,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# torch is the one package that is not at its lowest version, because registries keep small CPU builds of recent ones only.
+$(FLOORS)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(FLOORS)
+	$(FLOORS)/bin/python -m pip install --quiet --constraint constraints.txt torch uv
+	$(FLOORS)/bin/python -m uv pip install --quiet --python $(FLOORS)/bin/python --resolution lowest-direct --editable '.[dev]'
+	touch $@
+
 $(VENV)/.docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FLOORS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

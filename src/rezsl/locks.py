@@ -82,7 +82,9 @@ def _entered(directory: Path, argument: str) -> tuple[bool, int | None]:
                 f"or choose another directory"
             )
     except (FileExistsError, NotADirectoryError) as error:
-        raise RunDirectoryError(f"{argument}: expected a directory, got the file {error.filename}") from error
+        raise RunDirectoryError(
+            f"{argument}: expected a directory, got the file {error.filename}; choose another place"
+        ) from error
     except OSError as error:
         what = "written" if directory.is_dir() else "made"
         raise RunDirectoryError(

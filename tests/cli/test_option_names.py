@@ -24,7 +24,8 @@ def named(command: str, arguments: list[str], error: RezslError) -> str:
     options = parser_of(command)
     with pytest.raises(type(error)) as caught, naming_options(options, arguments):
         raise error
-    return str(caught.value)
+    # A message about an option ends with where it is described, unless it says what to do itself.
+    return str(caught.value).removesuffix(f"; see {options.prog} --help")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -52,7 +52,7 @@ A_MODEL = "expected a folder with a trained model, got"
         ("predict runs/one nowhere.jpg", NO_FILE.format("nowhere.jpg")),
         ("predict runs/one photo.png nowhere.jpg", NO_FILE.format("nowhere.jpg")),
         ("predict runs/one nowhere.npy", NO_FILE.format("nowhere.npy")),
-        ("predict runs/one nowhere.mat", "nowhere.mat: no such file; expected a MATLAB file"),
+        ("predict runs/one nowhere.mat", NO_FILE.format("nowhere.mat")),
         ("predict runs/one notes.txt", "notes.txt: expected an image, got a file that is none; restore it from a copy, or leave it out"),
         ("predict runs/one photo.png --classes nowhere.csv", NO_FILE.format("nowhere.csv")),
         ("predict runs/one photo.png --classes signs", "signs: expected comma-separated text, got a folder; name a file"),

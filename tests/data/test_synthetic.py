@@ -142,7 +142,7 @@ def test_a_random_table_looks_like_real_attributes(real_data: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"classes": 1}, "classes and attributes: expected at least 2 classes and 1 attribute, got 1 and 85"),
+        ({"classes": 1}, "classes, attributes: expected at least 2 classes and 1 attribute, got 1 and 85"),
         ({"skew": 0.0}, "skew: expected a positive number, got 0.0"),
         ({"samples": 49}, "samples: expected at least one of each of the 50 classes, got 0"),
         ({"samples": [3, 4]}, "samples: expected a number for each of the 50 classes, got 2"),

@@ -32,7 +32,7 @@ def test_a_table_is_read_by_name(tmp_path: Path) -> None:
         ("class,fur,fur\ncat,1,2\n", "attributes: expected unique names, got 'fur' more than once"),
         (
             "class,fur\ncat,soft\n",
-            "line 2, attribute 'fur': expected a number, a percentage, yes, no, x, or ? for an unknown value, got 'soft'",
+            "line 2, attribute 'fur': expected a number, a percentage, yes, no, x, or ? for an unknown value, got 'soft'; correct the cell",
         ),
         ("class,fur\ncat,nan\n", "line 2: expected a known value for class 'cat', got none; fill in one or remove it"),
         ("class,fur\ncat,inf\n", "line 2, attribute 'fur': expected a number, a percentage, "),

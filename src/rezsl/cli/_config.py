@@ -42,12 +42,14 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
     content = read_yaml(path, ArgumentError)
     if not isinstance(content, dict):
         got = "nothing" if content is None else f"{str(content)[:80]!r}"
-        raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}")
+        raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}; correct the file")
     if "base" not in content:
         return content
     base = content.pop("base")
     if not isinstance(base, str):
-        raise ArgumentError(f"{path}: base: expected the name of a YAML file, such as base.yaml, got {base!r}")
+        raise ArgumentError(
+            f"{path}: base: expected the name of a YAML file, such as base.yaml, got {base!r}; correct it"
+        )
     below, chain = path.parent / local_path(base), (*over, path)
     if not below.is_file():
         raise ArgumentError(f"{path}: base: expected a file, but there is no {below}; name it relative to {path}")

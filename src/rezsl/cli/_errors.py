@@ -21,23 +21,33 @@ def naming_options(options: ArgumentParser, arguments: Sequence[str]) -> Iterato
     try:
         yield
     except RezslError as error:
-        argument, colon, rest = str(error).partition(": ")
-        names = argument.split(", ")
-        # A loss that diverges has the name of an option, and no other value of that option is asked for.
-        if (
-            isinstance(error, DivergenceError)
-            or not colon
-            or not all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", name) for name in names)
-        ):
+        message = _renamed(error, options, arguments)
+        if message.startswith("-") and ";" not in message and not isinstance(error, DivergenceError):
+            message += f"; see {options.prog} --help"
+        if message == str(error):
             raise
-        # What is wrong with the data may have the name of an option without being about it, if that was not typed.
-        found = [
-            _typed(name, options, arguments) or ("" if isinstance(error, DataError) else _untyped(name, options))
-            for name in names
-        ]
-        if not all(found):
-            raise
-        raise type(error)(f"{', '.join(found)}{colon}{rest}") from error
+        raise type(error)(message) from error
+
+
+def _renamed(error: RezslError, options: ArgumentParser, arguments: Sequence[str]) -> str:
+    """Return the message of an error with the options of a command in place of the arguments that it begins with."""
+    argument, colon, rest = str(error).partition(": ")
+    names = argument.split(", ")
+    # A loss that diverges has the name of an option, and no other value of that option is asked for. A file that was
+    # typed, such as the folder "run", may have the name of an argument too.
+    if (
+        isinstance(error, DivergenceError)
+        or not colon
+        or argument in arguments
+        or not all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", name) for name in names)
+    ):
+        return str(error)
+    # What is wrong with the data may have the name of an option without being about it, if that was not typed.
+    found = [
+        _typed(name, options, arguments) or ("" if isinstance(error, DataError) else _untyped(name, options))
+        for name in names
+    ]
+    return f"{', '.join(found)}{colon}{rest}" if all(found) else str(error)
 
 
 def _typed(name: str, options: ArgumentParser, arguments: Sequence[str]) -> str:

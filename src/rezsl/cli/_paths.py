@@ -107,7 +107,7 @@ def image_files(paths: Sequence[Path]) -> Photos:
         problems += [f"{photo}: expected an image, got {found.passed_over[photo]}" for photo in found.photos]
         notes += notes_of(others, path)
         if not found.images and not found.photos:
-            problems.append(f"{path}: expected a folder with images, found none")
+            problems.append(f"{path}: expected a folder with images, found none; choose another folder")
     if not files:
         more = f"; nor has any of {len(problems) - 1} others a photo that can be read" if len(problems) > 1 else ""
         raise DataError(problems[0] + more)

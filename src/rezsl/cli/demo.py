@@ -42,7 +42,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     directory: Path = settings.run_dir
     folders = {name: directory / name.removeprefix("+ ").lower() for name in LOSSES}
     if settings.resume and not directory.is_dir():
-        raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume")
+        raise RunDirectoryError(f"run_dir: {directory} does not exist, so there is nothing to resume; check the path")
     with locked(directory, "run_dir"):
         _check(directory, folders, settings.resume)
         _compared(directory, folders, settings.seed)

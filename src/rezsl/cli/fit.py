@@ -86,7 +86,9 @@ def prepare(arguments: list[str]) -> list[str]:
     if any(argument.partition("=")[0] in ("--config", "--data") for argument in others):
         return arguments
     if not given.run_dir.is_dir():
-        raise RunDirectoryError(f"run_dir: {given.run_dir} does not exist, so there is nothing to resume")
+        raise RunDirectoryError(
+            f"run_dir: {given.run_dir} does not exist, so there is nothing to resume; check the path"
+        )
     raise RunDirectoryError(f"{kept}: no such file; give the options of the run again, beginning with --data")
 
 

@@ -65,7 +65,7 @@ def _names(directories: list[Path]) -> list[str]:
     whole = [directory.absolute().resolve() for directory in directories]
     if len(set(whole)) < len(whole):
         twice = next(directory for directory in directories if whole.count(directory.absolute().resolve()) > 1)
-        raise ArgumentError(f"runs: expected different directories, got {twice} twice")
+        raise ArgumentError(f"runs: expected different directories, got {twice} twice; give each once")
     for depth in range(1, max(len(path.parts) for path in whole) + 1):
         names = ["/".join(path.parts[-depth:]) for path in whole]
         if len(set(names)) == len(names):

@@ -120,7 +120,9 @@ def check_space(text: str, space: SearchSpace, source: str) -> None:
     """Check, before anything is trained, that every option exists and accepts its values."""
     for name in space:
         if name.partition(".")[0] in {"run_dir", "resume", "protocol", "config", "seed", "report"}:
-            raise ArgumentError(f"{source}: {name}: expected an option that may be chosen by validation, got this one")
+            raise ArgumentError(
+                f"{source}: {name}: expected an option that may be chosen by validation, got this one; remove it"
+            )
     # All options at once, because parsing is slow; one by one only to find the wrong one.
     rounds = max((len(entry.samples) for entry in space.values()), default=0)
     try:

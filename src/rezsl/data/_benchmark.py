@@ -75,19 +75,27 @@ class Split:
         for name, index in self.parts().items():
             if len(index) and not 0 <= int(index.min()) <= int(index.max()) < len(labels):
                 wrong = int(index.min() if index.min() < 0 else index.max())
-                raise DataError(f"split.{name}: expected indices in [0, {len(labels)}), got {wrong}")
+                raise DataError(
+                    f"split.{name}: expected indices in [0, {len(labels)}), got {wrong}"
+                    "; count the images from 0, or from 1 in MATLAB files"
+                )
             if len(index.unique()) != len(index):
                 raise DataError(f"split.{name}: an image is listed more than once")
         if not len(self.trainval):
-            raise DataError("split.trainval: expected at least one training image, got none")
+            raise DataError("split.trainval: expected at least one training image, got none; list some as train")
         tested = (("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"))
         for left, right in (*tested, ("train", "val")):
             if shared := int(torch.isin(getattr(self, left), getattr(self, right)).sum()):
-                raise DataError(f"split.{left} and split.{right}: expected no image in both, got {shared}")
+                raise DataError(
+                    f"split.{left} and split.{right}: expected no image in both, got {shared}; keep each in one"
+                )
         for name in ("train", "val"):
             outside = ~torch.isin(getattr(self, name), self.trainval)
             if bool(outside.any()):
-                raise DataError(f"split.{name}: {int(outside.sum())} images are not part of trainval")
+                raise DataError(
+                    f"split.{name}: {int(outside.sum())} images are not part of trainval"
+                    "; add them to it, or remove them here"
+                )
 
         def first(numbers: set[int]) -> str:
             return repr(class_names[min(numbers)])
@@ -100,7 +108,10 @@ class Split:
         if both := classes["train"] & classes["val"]:
             raise DataError(f"split.val: class {first(both)} is also a training class; validation classes are disjoint")
         if bool(len(self.train)) != bool(len(self.val)):
-            raise DataError("split.train and split.val: expected both or neither, got one of them empty")
+            raise DataError(
+                "split.train and split.val: expected both or neither, got one of them empty"
+                "; give both, or leave both out"
+            )
 
 
 @dataclass(frozen=True)
@@ -168,15 +179,15 @@ class Benchmark:
         object.__setattr__(self, "labels", self.labels.to(torch.int64))
         for name, numbers in (("labels", self.labels), ("groups", self.groups)):
             if numbers is not None and len(numbers) != len(self.inputs):
-                raise DataError(f"{name}: expected one per input, {len(self.inputs)}, got {len(numbers)}")
+                raise DataError(f"{name}: expected one per input, {len(self.inputs)}, got {len(numbers)}; give as many")
         if not len(self.labels):
-            raise DataError("inputs: expected at least one, got none")
+            raise DataError("inputs: expected at least one, got none; add some")
         class_count = len(self.semantics.classes)
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= class_count:
             raise DataError(
                 f"labels: expected class numbers in [0, {class_count}), the rows of the semantics table, "
-                f"got {low if low < 0 else high}"
+                f"got {low if low < 0 else high}; correct the labels, or add rows to the table"
             )
         if isinstance(self.inputs, Tensor):
             _check_shape(self.inputs)
@@ -236,12 +247,14 @@ def _with_note_of_equal_classes(notes: tuple[str, ...], semantics: ClassSemantic
 def _check_shape(inputs: Tensor) -> None:
     if inputs.dtype == torch.uint8:
         if inputs.ndim != 4 or inputs.shape[1] not in (1, 3):
-            raise DataError(f"inputs: expected images [N, 1 or 3, height, width], got shape {tuple(inputs.shape)}")
+            raise DataError(
+                f"inputs: expected images [N, 1 or 3, height, width], got shape {tuple(inputs.shape)}; convert them"
+            )
         return
     if not inputs.is_floating_point() or inputs.ndim not in (2, 3):
         raise DataError(
             f"inputs: expected floating-point features [N, D] or regions [N, R, D], or uint8 images [N, C, H, W], "
-            f"got {inputs.dtype} of shape {tuple(inputs.shape)}"
+            f"got {inputs.dtype} of shape {tuple(inputs.shape)}; convert them"
         )
 
 
@@ -252,7 +265,9 @@ def _check_finite(inputs: Tensor) -> None:
         finite = rows.isfinite().flatten(1).all(dim=1)
         if not bool(finite.all()):
             bad = start + int((~finite).nonzero()[0])
-            raise DataError(f"inputs: expected finite features, got NaN or infinity in row {bad}")
+            raise DataError(
+                f"inputs: expected finite features, got NaN or infinity in row {bad}; correct the row, or leave it out"
+            )
 
 
 def identify_inputs(inputs: Tensor | Sequence[Path | Crop], content: bool = False) -> list[Any]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from rezsl.data._hdf5 import read_hdf5
 from rezsl.errors import DataError, name_some
-from rezsl.files import delimiter_of, local_path, naming, read_csv, read_npz, read_text, reading
+from rezsl.files import check_file, delimiter_of, local_path, naming, read_csv, read_npz, read_text, reading
 from rezsl.limits import check_expansion
 from rezsl.semantics import ClassSemantics
 
@@ -56,7 +56,9 @@ def read_numbered(path: Path, count: int | None = None) -> list[str]:
     for number, line in enumerate(read_lines(path), start=1):
         first, _, entry = line.replace("\t", " ").partition(" ")
         if first != str(number) or not entry.strip():
-            raise DataError(f"{path}, line {number}: expected '{number} <entry>', got {line[:60]!r}")
+            raise DataError(
+                f"{path}, line {number}: expected '{number} <entry>', got {line[:60]!r}; unpack the archive again"
+            )
         entries.append(entry.strip())
     if count is not None and len(entries) != count:
         raise DataError(f"{path}: expected {count:,} lines, got {len(entries):,}; unpack the archive again")
@@ -91,8 +93,7 @@ def read_matlab(
     read, which saves the time for features. A damaged file, or one without a ``required`` variable, is a DataError;
     so is one without a ``wanted`` variable that has objects of MATLAB, such as strings, which nothing else can read.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected a MATLAB file")
+    check_file(path, "a MATLAB file", DataError)
     with reading(path, "a MATLAB file", DataError, _REMEDY):
         with path.open("rb") as stream:
             head = stream.read(520)
@@ -107,7 +108,9 @@ def read_matlab(
     for name in (*required, *(wanted if objects else ())):
         if name not in content:
             got = ", ".join(sorted(content)) or "none"
-            raise DataError(f"{path}: expected a variable {name!r}, got {got}{how if objects else ''}")
+            raise DataError(
+                f"{path}: expected a variable {name!r}, got {got}{how if objects else ''}; save the file with it"
+            )
     return content
 
 
@@ -130,11 +133,11 @@ def whole_numbers(content: dict[str, np.ndarray], name: str, path: Path) -> np.n
     values = np.asarray(content[name]).ravel()
     if values.dtype.kind not in "fiu":
         kind = "text or cells" if values.dtype.kind in "OUS" else str(values.dtype)
-        raise DataError(f"{path}: expected whole numbers in {name!r}, got {kind}")
+        raise DataError(f"{path}: expected whole numbers in {name!r}, got {kind}; save it as numbers")
     # A cast of NaN, infinity or numbers outside int64 would give some other number.
     wrong = values[~(np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2.0**62))]
     if wrong.size:
-        raise DataError(f"{path}: expected whole numbers in {name!r}, got {wrong[0]}")
+        raise DataError(f"{path}: expected whole numbers in {name!r}, got {wrong[0]}; correct it")
     return values.astype(np.int64)
 
 
@@ -155,7 +158,10 @@ def read_feature_rows(path: str | Path, finite: bool = True) -> Float[Tensor, "N
     path = local_path(path)
     kind = path.suffix.lower()
     if not is_feature_file(path):
-        raise DataError(f"{path}: expected features as {', '.join(FEATURE_SUFFIXES)}, got {kind or 'no ending'}")
+        raise DataError(
+            f"{path}: expected features as {', '.join(FEATURE_SUFFIXES)}, got {kind or 'no ending'}"
+            "; save them in one of these"
+        )
     if kind == ".mat":
         rows = read_variable(path, "features").T
     elif kind == ".csv":
@@ -165,12 +171,17 @@ def read_feature_rows(path: str | Path, finite: bool = True) -> Float[Tensor, "N
     if rows.ndim == 1:
         rows = rows[None]
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or not rows.size:
-        raise DataError(f"{path}: expected features as N × D numbers, got {rows.dtype} of shape {rows.shape}")
+        raise DataError(
+            f"{path}: expected features as N × D numbers, got {rows.dtype} of shape {rows.shape}"
+            "; save a row of numbers for each input"
+        )
     with np.errstate(over="ignore"):  # numbers that become infinite are refused below
         features = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
     if finite and not bool(features.isfinite().all()):
         bad = int((~features.isfinite().all(dim=1)).nonzero()[0])
-        raise DataError(f"{path}: expected finite features, got NaN or infinity in row {bad}")
+        raise DataError(
+            f"{path}: expected finite features, got NaN or infinity in row {bad}; correct the row, or leave it out"
+        )
     return features
 
 

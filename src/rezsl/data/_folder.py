@@ -90,7 +90,10 @@ def labelled_images(root: Path) -> tuple[list[tuple[str, str]], tuple[str, ...]]
             f"folder if the class is unseen{more}"
         )
     if not found.files:
-        raise DataError(f"{root / 'images'}: expected a folder of images for each class, got none")
+        raise DataError(
+            f"{root / 'images'}: expected a folder of images for each class, got none"
+            "; make one for each, with its images"
+        )
     pairs = [(file, name) for name, files in found.files.items() for file in files]
     # Sorted as text, so that what is drawn does not depend on how a system separates the parts of a path.
     return sorted(pairs, key=lambda item: item[::-1]), found.notes

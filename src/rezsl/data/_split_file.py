@@ -64,11 +64,12 @@ def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
     if table.ndim != 2 or table.dtype.kind not in "fiub":
         raise DataError(
             f"{path}: expected 'att' as numbers of attributes × classes, got {table.dtype} of shape {table.shape}"
+            "; save the table so"
         )
     if original is not None and (original.shape != table.shape or original.dtype.kind not in "fiub"):
         raise DataError(
             f"{path}: expected 'original_att' as numbers of the shape of 'att', {table.shape}, got {original.dtype} of "
-            f"shape {original.shape}"
+            f"shape {original.shape}; save both tables so, or leave it out"
         )
     lengths = [np.linalg.norm(np.asarray(table, dtype=np.float64), axis=axis) for axis in (0, 1)]
     columns, rows = (bool(np.allclose(length, 1, atol=1e-3)) for length in lengths)
@@ -92,7 +93,10 @@ def read_split_file(path: Path, missing: Missing = "mean") -> SplitFile:
     notes += filled
     names = names or [f"class {number}" for number in range(1, class_count + 1)]
     if len(names) != class_count:
-        raise DataError(f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}")
+        raise DataError(
+            f"{path}: expected {class_count} names in 'allclasses_names', as 'att' has, got {len(names)}"
+            "; save a name for each class, or leave it out"
+        )
     semantics = class_table(path, names, attributes, torch.from_numpy(values))
     split = _read_split(content, path, notes)
     return SplitFile(path=path, semantics=semantics, named=named, split=split, notes=tuple(notes))
@@ -129,7 +133,7 @@ def read_labels(content: dict[str, np.ndarray], path: Path, file: SplitFile) -> 
     """Return the class of every row of a feature file, counted from 0; all must be classes of the split file."""
     labels = whole_numbers(content, "labels", path)
     if not labels.size:
-        raise DataError(f"{path}: expected a label per image in 'labels', got none")
+        raise DataError(f"{path}: expected a label per image in 'labels', got none; save the labels")
     low, high, count = labels.min(), labels.max(), len(file.semantics.classes)
     # Without names, only the labels show which side of the table are the classes.
     rows = len(file.semantics.attributes)
@@ -152,7 +156,7 @@ def _read_split(content: dict[str, np.ndarray], path: Path, notes: list[str]) ->
             return torch.empty(0, dtype=torch.int64)
         values = whole_numbers(content, name, path)
         if values.size and values.min() < 1:
-            raise DataError(f"{path}: expected indices from 1 in {name!r}, got {values.min()}")
+            raise DataError(f"{path}: expected indices from 1 in {name!r}, got {values.min()}; count the images from 1")
         return torch.from_numpy(values - 1)
 
     trainval = index("trainval_loc")
@@ -170,7 +174,10 @@ def _attribute_names(path: Path, count: int) -> tuple[str, ...]:
         return tuple(f"attribute {number}" for number in range(1, count + 1))
     names = [line for line in read_lines(path) if line]
     if len(names) != count:
-        raise DataError(f"{path}: expected {count} names, one per line, got {len(names)}")
+        raise DataError(
+            f"{path}: expected {count} names, one per line, got {len(names)}"
+            "; write one for each attribute, or remove the file"
+        )
     return tuple(names)
 
 
@@ -187,7 +194,9 @@ def split_files(
     ``labels``, ``files`` and ``splits`` (train, val, test_seen or test_unseen) have an entry for each image.
     """
     if broken := [name for name in semantics.attributes if len(name.splitlines()) != 1]:
-        raise DataError(f"attributes: expected names of one line for attributes.txt, got {name_some(broken)}")
+        raise DataError(
+            f"attributes: expected names of one line for attributes.txt, got {name_some(broken)}; rename them"
+        )
     original = semantics.values.double().numpy().T
     content = {
         "att": original / np.linalg.norm(original, axis=0),

@@ -94,9 +94,12 @@ def _read_list(
     for number, line in enumerate(read_lines(path), start=1):
         place, cells = f"{path}, line {number}", line.split()
         if len(cells) < 2:
-            raise DataError(f"{place}: expected an image, a class, a box and attributes, got {line[:60]!r}")
+            raise DataError(
+                f"{place}: expected an image, a class, a box and attributes, got {line[:60]!r}"
+                "; unpack the archive again"
+            )
         if cells[1] not in row:
-            raise DataError(f"{place}: expected a class of class_names.txt, got {cells[1]!r}")
+            raise DataError(f"{place}: expected a class of class_names.txt, got {cells[1]!r}; unpack the archive again")
         values = numbers(cells[2:], 4 + attribute_count, place)
         left, top, right, bottom = map(round, values[:4])
         # VOC counts pixels from 1 and includes the last one; a few boxes of aYahoo begin at 0.

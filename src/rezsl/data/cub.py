@@ -71,7 +71,10 @@ def _read_semantics(here: Unpacked, classes: list[str]) -> ClassSemantics:
     attributes = read_numbered(here.path("attributes.txt"))
     percent = read_matrix(path, len(classes), len(attributes))
     if not 0 <= float(percent.min()) <= float(percent.max()) <= 100:
-        raise DataError(f"{path}: expected percentages from 0 to 100, got {percent.min():g} to {percent.max():g}")
+        raise DataError(
+            f"{path}: expected percentages from 0 to 100, got {percent.min():g} to {percent.max():g}"
+            "; unpack the archive again"
+        )
     return class_table(path, classes, attributes, percent / 100, [*map(attribute_group, attributes)])
 
 
@@ -81,5 +84,7 @@ def _read_labels(path: Path, image_count: int, class_count: int) -> list[int]:
     entries = read_numbered(path, image_count)
     for line, entry in enumerate(entries, start=1):
         if entry not in row:
-            raise DataError(f"{path}, line {line}: expected a class from 1 to {class_count}, got {entry}")
+            raise DataError(
+                f"{path}, line {line}: expected a class from 1 to {class_count}, got {entry}; unpack the archive again"
+            )
     return [row[entry] for entry in entries]

@@ -75,7 +75,10 @@ def _read_labels(path: Path) -> Tensor:
     """Return the class of every image, counted from 0."""
     labels = read_variable(path, "labels").ravel().astype(np.int64) - 1
     if not labels.size or set(labels.tolist()) != set(range(int(labels.max()) + 1)):
-        raise DataError(f"{path}: expected classes from 1 on, each with an image, got {np.unique(labels + 1)[:5]}…")
+        raise DataError(
+            f"{path}: expected classes from 1 on, each with an image, got {np.unique(labels + 1)[:5]}…"
+            "; download the file again"
+        )
     return torch.from_numpy(labels)
 
 

@@ -74,15 +74,21 @@ def _read_class(folder: Path, label: int) -> Iterator[tuple[Crop, int, str]]:
         try:
             width, height, left, top, right, bottom, listed = (int(row[column]) for column in _COLUMNS[1:])
         except ValueError:
-            raise DataError(f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}") from None
+            raise DataError(
+                f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}"
+                "; unpack the archive again"
+            ) from None
         if listed != label:
-            raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}")
+            raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}; unpack the archive again")
         name = row["Filename"]
         track, separator, _ = name.partition("_")
         if not separator:
-            raise DataError(f"{place}: expected a file <track>_<frame>.ppm, got {name!r}")
+            raise DataError(f"{place}: expected a file <track>_<frame>.ppm, got {name!r}; unpack the archive again")
         if right > width or bottom > height:
-            raise DataError(f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}")
+            raise DataError(
+                f"{place}: expected a box inside {width} × {height} pixels, got {left, top, right, bottom}"
+                "; unpack the archive again"
+            )
         with naming(place):
             # X2 is read as the first column outside the box, because a sign's left and right margins are then equal.
             crop = Crop(folder / name, (left, top, right, bottom))

@@ -126,7 +126,7 @@ def _table(
     classes, attributes = 50 if classes is None else classes, 85 if attributes is None else attributes
     if classes < 2 or attributes < 1:
         raise ArgumentError(
-            f"classes and attributes: expected at least 2 classes and 1 attribute, got {classes} and {attributes}"
+            f"classes, attributes: expected at least 2 classes and 1 attribute, got {classes} and {attributes}"
         )
     check_positive(skew=skew)
     # The numbers are in (0, 1], so that no class has only zeros.

@@ -123,4 +123,7 @@ def _check_folders(image_files: list[str], labels: Tensor, classes: tuple[str, .
     for number, (image, label) in enumerate(zip(image_files, labels.tolist(), strict=True), start=1):
         folder = plain_name(PurePosixPath(image.replace("\\", "/")).parent.name)
         if folder in known and folder != classes[label]:
-            raise DataError(f"{path}: image {number} lies in folder {folder!r} but its label means {classes[label]!r}")
+            raise DataError(
+                f"{path}: image {number} lies in folder {folder!r} but its label means {classes[label]!r}"
+                "; take both files from one folder of xlsa17"
+            )

@@ -54,7 +54,7 @@ def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | 
         arrays |= {"labels": _read(local_path(labels), "labels").get("labels", np.empty(0))}
     for name in ("predictions", "labels"):
         if name not in arrays:
-            hint = "; give the labels in a file of their own" if path.suffix == ".npy" else ""
+            hint = "; give the labels in a file of their own" if path.suffix == ".npy" else "; save it too"
             raise DataError(f"{path}: expected an array {name!r}, got {', '.join(sorted(arrays)) or 'none'}{hint}")
     try:
         columns = _order("attributes", arrays, semantics.attributes)
@@ -94,7 +94,7 @@ def save_predictions(path: Path, evaluation: Evaluation, index: Int[Tensor, "N"]
 def _read(path: Path, name: str) -> Arrays:
     """Read arrays by name; the array of an ``.npy`` file, which has no name, gets the given one."""
     if path.suffix not in (".npz", ".npy"):
-        raise DataError(f"{path}: expected a NumPy file, .npz or .npy")
+        raise DataError(f"{path}: expected a NumPy file, .npz or .npy; write them with numpy.savez")
     content = read_npz(path, DataError, "a NumPy file of numbers", "write it again with numpy.savez")
     return {name: content["arr_0"]} if path.suffix == ".npy" and set(content) == {"arr_0"} else content
 
@@ -104,7 +104,9 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int]:
     if name not in arrays:
         return list(range(len(expected)))
     if arrays[name].dtype.kind != "U":
-        raise DataError(f"{name}: expected names, got {arrays[name].dtype} of shape {arrays[name].shape}")
+        raise DataError(
+            f"{name}: expected names, got {arrays[name].dtype} of shape {arrays[name].shape}; save them as text"
+        )
     given = [plain_name(entry) for entry in arrays[name].flatten().tolist()]
     if sorted(given) != sorted(expected):
         differing = sorted(set(given) ^ set(expected))
@@ -112,6 +114,7 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int]:
         hint = did_you_mean([entry for entry in given if entry not in expected], [*{*expected} - {*given}])
         raise DataError(
             f"{name}: expected the {len(expected)} names of the semantics table, got {len(given)}, {problem}{hint}"
+            "; save those of the table"
         )
     place = {name: position for position, name in enumerate(given)}
     return [place[entry] for entry in expected]
@@ -119,7 +122,10 @@ def _order(name: str, arrays: Arrays, expected: tuple[str, ...]) -> list[int]:
 
 def _numbers(name: str, array: NDArray[Any], order: list[int]) -> Tensor:
     if array.ndim != 2 or array.dtype.kind not in "fiu" or array.shape[1] != len(order):
-        raise DataError(f"{name}: expected samples × {len(order)} numbers, got {array.dtype} of shape {array.shape}")
+        raise DataError(
+            f"{name}: expected samples × {len(order)} numbers, got {array.dtype} of shape {array.shape}"
+            "; save a row per sample"
+        )
     return torch.from_numpy(np.ascontiguousarray(array[:, order], dtype=np.float32))
 
 
@@ -130,6 +136,7 @@ def _rows(labels: NDArray[Any], order: list[int], semantics: ClassSemantics) -> 
     if labels.ndim != 1 or labels.dtype.kind not in "iuU":
         raise DataError(
             f"labels: expected a class number or name per sample, got {labels.dtype} of shape {labels.shape}"
+            "; save one for each"
         )
     if labels.dtype.kind == "U":
         return torch.tensor(semantics.index(labels.tolist()), dtype=torch.int64)
@@ -137,6 +144,7 @@ def _rows(labels: NDArray[Any], order: list[int], semantics: ClassSemantics) -> 
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(order):
         raise DataError(
             f"labels: expected numbers in [0, {len(order)}), positions in 'classes' or else in the semantics table"
+            "; save names instead of numbers"
         )
     return torch.tensor(order).argsort()[rows]
 
@@ -146,14 +154,16 @@ def check_predictions(predictions: Tensor, labels: Tensor, semantics: ClassSeman
     samples, rows = len(predictions), len(semantics.classes)
     _check_matrix("predictions", predictions, samples, len(semantics.attributes), "attribute")
     if not samples:
-        raise DataError("predictions: expected at least one sample, got none")
+        raise DataError("predictions: expected at least one sample, got none; give some")
     if labels.shape != (samples,) or labels.is_floating_point() or labels.dtype == torch.bool:
         raise DataError(
             f"labels: expected a whole number per sample, {samples}, got {labels.dtype} of shape {tuple(labels.shape)}"
+            "; give one for each"
         )
     if len(outside := labels[(labels < 0) | (labels >= rows)]):
         raise DataError(
             f"labels: expected class numbers in [0, {rows}), the rows of the semantics table, got {int(outside[0])}"
+            "; count the rows from 0"
         )
     if scores is not None:
         _check_matrix("scores", scores, samples, rows, "class")
@@ -163,7 +173,10 @@ def _check_matrix(argument: str, matrix: Tensor, rows: int, columns: int, column
     if matrix.shape != (rows, columns) or not matrix.is_floating_point():
         raise DataError(
             f"{argument}: expected numbers [{rows}, {columns}], a row per sample and a column per {column} of the "
-            f"semantics table, got {matrix.dtype} of shape {tuple(matrix.shape)}"
+            f"semantics table, got {matrix.dtype} of shape {tuple(matrix.shape)}; give them so"
         )
     if len(broken := (~matrix.isfinite().all(dim=1)).nonzero()):
-        raise DataError(f"{argument}: expected finite numbers, got NaN or infinity in row {int(broken[0])}")
+        raise DataError(
+            f"{argument}: expected finite numbers, got NaN or infinity in row {int(broken[0])}"
+            "; correct the row, or leave it out"
+        )

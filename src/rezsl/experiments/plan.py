@@ -111,15 +111,19 @@ class Plan:
                     )
             _check_options(part, named)
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
-            raise ArgumentError(f"seeds: expected a list of different whole numbers of at least 0, got {self.seeds}")
+            raise ArgumentError(
+                f"seeds: expected a list of different whole numbers of at least 0, got {self.seeds}; correct it"
+            )
         _check_known("pairs", self.pairs, self.methods, "method")
         for method, losses in self.pairs.items():
             if not losses or not set(losses) <= set(self.losses):
-                raise ArgumentError(f"pairs: {method}: expected a list of {', '.join(self.losses)}, got {losses}")
+                raise ArgumentError(
+                    f"pairs: {method}: expected a list of {', '.join(self.losses)}, got {losses}; correct it"
+                )
         if self.baseline not in [{"method": method, "loss": loss} for method, loss in self.rows]:
             shown = ", ".join(f"{method} with {loss}" for method, loss in self.rows)
             raise ArgumentError(
-                f"baseline: expected {{method, loss}} of one of the rows ({shown}), got {self.baseline}"
+                f"baseline: expected {{method, loss}} of one of the rows ({shown}), got {self.baseline}; name one"
             )
         _check_known("search: methods", self.search.methods, self.methods, "name")
         _check_known("search: losses", self.search.losses, self.losses, "name")
@@ -156,7 +160,8 @@ def read_plan(content: object, source: str, roots: Mapping[str, str] | None = No
     """
     if not isinstance(content, Mapping):
         raise ArgumentError(
-            f"{source}: expected a plan with datasets, methods and losses, got {type(content).__name__}"
+            f"{source}: expected a plan with datasets, methods and losses, got {type(content).__name__}; write them "
+            f"as in configs/plans/digits.yaml"
         )
     search = Search()
     if content.get("search") is not None:
@@ -214,7 +219,7 @@ def _read(entries: type[Entries], content: object, source: str, **made: Any) -> 
             raise ArgumentError(f"{source}: expected an entry {missing[1]}, got none; add it") from error
         message = re.sub(r'Parser key "([\w.]+)":', r"\1:", message).replace("Got value:", "got")
         message = re.sub(r"Expected an? <class '(\w+)'>\.", r"expected a value of type \1,", message)
-        raise ArgumentError(f"{source}: {message}") from error
+        raise ArgumentError(f"{source}: {message}; correct it") from error
     except ArgumentError as error:
         raise ArgumentError(f"{source}: {error}") from error
 
@@ -222,7 +227,7 @@ def _read(entries: type[Entries], content: object, source: str, **made: Any) -> 
 def _check_options(part: str, named: Mapping[Any, Any]) -> None:
     for name, options in named.items():
         if options is not None and not isinstance(options, Mapping):
-            raise ArgumentError(f"{part}: {name}: expected options of rezsl fit, got {options}")
+            raise ArgumentError(f"{part}: {name}: expected options of rezsl fit, got {options}; correct it")
 
 
 def _check_known(part: str, names: Iterable[str], known: Iterable[str], kind: str) -> None:

@@ -89,7 +89,9 @@ def read_space(content: object, source: str) -> SearchSpace:
     after ``source``.
     """
     if not isinstance(content, Mapping) or not content:
-        raise ArgumentError(f"{source}: expected options with ranges or lists of choices, got {_shown(content)}")
+        raise ArgumentError(
+            f"{source}: expected options with ranges or lists of choices, got {_shown(content)}; add some"
+        )
     return {str(name): _entry(entry, f"{source}: {name}") for name, entry in content.items()}
 
 
@@ -100,9 +102,11 @@ def _entry(entry: object, where: str) -> Range | Choices:
         if isinstance(entry, Mapping) and {"low", "high"} <= set(entry) <= {"low", "high", "log", "step"}:
             return _range(**entry)
     except ArgumentError as error:
-        raise ArgumentError(f"{where}: {error}") from error
+        correct = "" if ";" in str(error) else "; correct it"
+        raise ArgumentError(f"{where}: {error}{correct}") from error
     raise ArgumentError(
-        f"{where}: expected {{low, high}}, optionally with log or step, or a list of choices, got {_shown(entry)}"
+        f"{where}: expected {{low, high}}, optionally with log or step, or a list of choices, got {_shown(entry)}; "
+        f"correct it"
     )
 
 

@@ -20,6 +20,7 @@ from rezsl.files import (
     fingerprint,
     json_text,
     local_path,
+    naming,
     read_json,
     read_tensors,
     reading,
@@ -126,6 +127,7 @@ def read_manifest(root: Path) -> RegionManifest:
         manifest = RegionManifest(**{field.name: content[field.name] for field in fields(RegionManifest)})
         whole = all(type(n) is int and n > 0 for n in (*manifest.shape, manifest.chunk))
         described = {"class", "arguments", "sha256", "source"} <= set(manifest.backbone)
+        described = described and isinstance(manifest.dataset, dict)
         if not whole or not described or manifest.dtype not in get_args(RegionDtype):
             raise ValueError(f"shape {manifest.shape}, chunk {manifest.chunk}, dtype {manifest.dtype}")
     return manifest
@@ -225,7 +227,8 @@ def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     expected = read_manifest(root).dataset
     tensors = read_tensors(root / TENSORS, DataError, expected="the tensors of a benchmark", remedy=AGAIN)
     description = read_json(root / DESCRIPTION, DataError, "the names of a benchmark", AGAIN)
-    with reading(root / DESCRIPTION, f"the names of the benchmark in {TENSORS}", DataError, AGAIN):
+    expected_names = f"the names of the benchmark in {TENSORS}"
+    with naming(root / DESCRIPTION), reading(root / DESCRIPTION, expected_names, DataError, AGAIN):
         benchmark = Benchmark(
             name=description["name"],
             inputs=regions,

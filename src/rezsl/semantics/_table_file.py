@@ -140,7 +140,7 @@ def _values(sheet: _Sheet, decimal_comma: bool) -> tuple[list[list[float]], list
         unread += [(row, column) for row, number in enumerate(numbers) if number is None]
         columns.append([math.nan if number is None else number for number in numbers])
         beyond += [(row, column) for row in _beyond_scale(texts, columns[-1])]
-    _refuse(sheet, unread, EXPECTED, "")
+    _refuse(sheet, unread, EXPECTED, "; correct the cell")
     _refuse(sheet, beyond, ON_ONE_SCALE, "; write the attribute in one way")
     return list(map(list, zip(*columns, strict=True))), marked
 

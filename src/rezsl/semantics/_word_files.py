@@ -58,12 +58,16 @@ class FoundWords:
         try:
             exact = np.array([float(number) for number in numbers])
         except ValueError as error:
-            raise DataError(f"{self.source}, {place}, word {word!r}: expected numbers ({error})") from None
+            raise DataError(
+                f"{self.source}, {place}, word {word!r}: expected numbers ({error}); correct the line"
+            ) from None
         with np.errstate(over="ignore"):
             vector = exact.astype(np.float32)
         if not np.isfinite(vector).all():
             bad = exact[~np.isfinite(vector)][0]
-            raise DataError(f"{self.source}, {place}, word {word!r}: expected finite numbers, got {bad}")
+            raise DataError(
+                f"{self.source}, {place}, word {word!r}: expected finite numbers, got {bad}; correct the line"
+            )
         self.vectors[word] = vector
         self.positions[word] = position
 
@@ -84,6 +88,7 @@ def read_text(stream: BufferedIOBase, found: FoundWords, dimension: int | None) 
     if length < 1:
         raise DataError(
             f"{found.source}, line 1: expected a word and its numbers, with a space between, got {first[:60]!r}"
+            "; give a file of word vectors"
         )
     rows = lines if header else chain([(number, first)], lines)
     read = 0
@@ -126,7 +131,9 @@ def _named(rows: Iterable[tuple[int, bytes]], length: int, source: str) -> Itera
         # Nearly every word has no space and is not needed, so the cheap cut at the first space is enough for it.
         name = line[: line.index(b" ")] if spaces == length else line.rsplit(b" ", length)[0]
         if spaces > length and _NUMBER.fullmatch(name[name.rindex(b" ") + 1 :]):
-            raise DataError(f"{source}, line {number}: expected a word and {length} numbers, got more numbers")
+            raise DataError(
+                f"{source}, line {number}: expected a word and {length} numbers, got more numbers; correct the line"
+            )
         yield number, name, line
 
 
@@ -135,7 +142,10 @@ def read_binary(stream: BufferedIOBase, found: FoundWords) -> int:
     first = b" ".join(stream.readline(100).split())
     count, length = _header(first) or (0, 0)
     if length < 1:
-        raise DataError(f"{found.source}: expected word2vec's header 'count dimension', got {first[:40]!r}")
+        raise DataError(
+            f"{found.source}: expected word2vec's header 'count dimension', got {first[:40]!r}"
+            "; give a binary file of word2vec"
+        )
     needed = found.encoded
     for position, (name, buffer, start) in enumerate(_records(stream, count, 4 * length, found.source)):
         if name in needed:
@@ -159,7 +169,10 @@ def _records(stream: BufferedIOBase, count: int, size: int, source: str) -> Iter
         yield buffer[start:space].lstrip(b"\n"), buffer, space + 1
         start = space + 1 + size
     if (buffer[start:] + stream.read(2)).strip():
-        raise DataError(f"{source}: goes on after the {count} words of {size // 4} numbers that its header says")
+        raise DataError(
+            f"{source}: goes on after the {count} words of {size // 4} numbers that its header says"
+            "; copy the file again"
+        )
 
 
 def read_arrays(path: Path) -> tuple[np.ndarray | None, np.ndarray]:
@@ -179,7 +192,7 @@ def check_rows(array: np.ndarray, attributes: Sequence[str], path: Path) -> Floa
     if array.ndim != 2 or len(array) != len(attributes) or not array.shape[1] or array.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: expected numbers of shape ({len(attributes)}, L), one row per attribute in the table's order, "
-            f"got {array.dtype} of shape {array.shape}"
+            f"got {array.dtype} of shape {array.shape}; save a row for each"
         )
     with np.errstate(over="ignore"):
         rows = array.astype(np.float32)
@@ -188,6 +201,7 @@ def check_rows(array: np.ndarray, attributes: Sequence[str], path: Path) -> Floa
         row, column = bad[0]
         raise DataError(
             f"{path}, row {row + 1}, attribute {attributes[row]!r}: expected finite numbers, got {array[row, column]}"
+            "; correct the row"
         )
     return torch.from_numpy(np.ascontiguousarray(rows))
 
@@ -198,7 +212,7 @@ def find_rows(names: np.ndarray, vectors: np.ndarray, found: FoundWords) -> int:
     if not numeric or names.dtype.kind != "U" or names.shape != vectors.shape[:1]:
         raise DataError(
             f"{found.source}: expected text 'names' of shape (N,) and numbers 'vectors' of shape (N, L), got "
-            f"{names.dtype} of shape {names.shape} and {vectors.dtype} of shape {vectors.shape}"
+            f"{names.dtype} of shape {names.shape} and {vectors.dtype} of shape {vectors.shape}; save them so"
         )
     for position, name in enumerate(map(plain_name, names.tolist())):
         if name in found.needed:
@@ -217,7 +231,7 @@ def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
                 place = f"line {rows.line_num}"
                 if len(numbers) != length or not length:
                     expected = f"expected a word and {length or 'its'} numbers, got {len(numbers)} numbers"
-                    raise DataError(f"{found.source}, {place}: {expected}")
+                    raise DataError(f"{found.source}, {place}: {expected}; correct the line")
                 name = plain_name(word)
                 # A first row without any number is a header.
                 if name in found.needed and (position > 0 or any(map(_is_number, numbers))):
@@ -227,7 +241,9 @@ def read_csv(stream: BufferedIOBase, found: FoundWords) -> int:
             raise
         raise DataError(f"{found.source}: expected comma-separated text, got {error}; save it as UTF-8") from error
     if not length:
-        raise DataError(f"{found.source}: expected lines of a word and its numbers, got an empty file")
+        raise DataError(
+            f"{found.source}: expected lines of a word and its numbers, got an empty file; copy the file again"
+        )
     return length
 
 

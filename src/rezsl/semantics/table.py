@@ -65,22 +65,30 @@ class ClassSemantics:
             raise DataError(
                 f"values: expected one row per class and one column per attribute, "
                 f"{len(self.classes)} × {len(self.attributes)}, got {' × '.join(map(str, self.values.shape))}"
+                "; give as many"
             )
         if not self.classes or not self.attributes:
-            raise DataError("values: expected at least one class and one attribute, got an empty table")
+            raise DataError(
+                "values: expected at least one class and one attribute, got an empty table; add rows and columns"
+            )
         for argument, names in (("classes", self.classes), ("attributes", self.attributes)):
             repeated = [name for name, count in Counter(names).items() if count > 1]
             if repeated:
-                raise DataError(f"{argument}: expected unique names, got {name_some(repeated)} more than once")
+                raise DataError(
+                    f"{argument}: expected unique names, got {name_some(repeated)} more than once"
+                    "; rename or remove the others"
+                )
             if "" in names:
                 raise DataError(f"{argument}: expected names, got an empty one; name it")
         self._check_values()
         vectors, groups, count = self.word_vectors, self.groups, len(self.attributes)
         if vectors is not None and (vectors.ndim != 2 or len(vectors) != count or not bool(vectors.isfinite().all())):
             got = tuple(vectors.shape)
-            raise DataError(f"word_vectors: expected {count} finite rows, one per attribute, got shape {got}")
+            raise DataError(
+                f"word_vectors: expected {count} finite rows, one per attribute, got shape {got}; give one for each"
+            )
         if groups is not None and len(groups) != count:
-            raise DataError(f"groups: expected {count} names, one per attribute, got {len(groups)}")
+            raise DataError(f"groups: expected {count} names, one per attribute, got {len(groups)}; give one for each")
         if self.places is not None:
             _check_places(self.places, self.attributes)
 
@@ -90,7 +98,7 @@ class ClassSemantics:
             row, column = bad[0]
             raise DataError(
                 f"values: expected finite numbers, got {self.values[row, column]} for class "
-                f"{self.classes[row]!r}, attribute {self.attributes[column]!r}"
+                f"{self.classes[row]!r}, attribute {self.attributes[column]!r}; correct the value"
             )
         empty = (self.values == 0).all(dim=1).nonzero().squeeze(1).tolist()
         if empty:
@@ -239,7 +247,7 @@ def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
     if places.shape != (len(attributes), 3):
         raise DataError(
             f"places: expected a row of y, x and spread per attribute, {len(attributes)} × 3, "
-            f"got {' × '.join(map(str, places.shape))}"
+            f"got {' × '.join(map(str, places.shape))}; give one for each"
         )
     middle, spread = places[:, :2], places[:, 2:]
     valid = ((middle >= 0) & (middle <= 1)).all(dim=1) & (spread > 0).all(dim=1)
@@ -248,6 +256,7 @@ def _check_places(places: Tensor, attributes: Sequence[str]) -> None:
         raise DataError(
             f"places: expected y and x from 0 to 1 and a spread above 0, got "
             f"{', '.join(f'{number:g}' for number in places[wrong[0]].tolist())} for {attributes[wrong[0]]!r}"
+            "; correct the numbers"
         )
 
 
@@ -311,7 +320,9 @@ def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
         try:
             places[name] = [float(number) for number in numbers]
         except ValueError:
-            raise DataError(f"{path}, line {line}: expected numbers for y, x and spread, got {numbers}") from None
+            raise DataError(
+                f"{path}, line {line}: expected numbers for y, x and spread, got {numbers}; correct the line"
+            ) from None
     nowhere = [0.5, 0.5, float("inf")]
     with naming(path):
         return replace(semantics, places=torch.tensor([places.get(name, nowhere) for name in semantics.attributes]))

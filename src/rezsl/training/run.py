@@ -82,12 +82,16 @@ class RunDirectory:
             kind = "an unfinished run" if hint else "other files"
             raise RunDirectoryError(f"run_dir: {self.path} holds {kind}; {hint}choose another directory")
         if resume and not self.path.is_dir():
-            raise RunDirectoryError(f"run_dir: {self.path} does not exist, so there is nothing to resume")
+            raise RunDirectoryError(
+                f"run_dir: {self.path} does not exist, so there is nothing to resume; check the path"
+            )
         self.begun_before, self.begun = self.settings.exists(), False
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunDirectoryError(f"run_dir: {self.path} cannot be made ({error.strerror})") from error
+            raise RunDirectoryError(
+                f"run_dir: {self.path} cannot be made ({error.strerror}); choose another directory"
+            ) from error
 
     @classmethod
     @contextmanager
