@@ -85,7 +85,7 @@ def test_unusable_arrays(case: Case, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=rf"a\.npz: {message}"):
             load_predictions(path, case.semantics)
     np.savez(path, labels=good["labels"])
-    with pytest.raises(DataError, match=r"a\.npz: expected an array 'predictions', got labels$"):
+    with pytest.raises(DataError, match=r"a\.npz: expected an array 'predictions', got labels; save it too$"):
         load_predictions(path, case.semantics)
 
 
