@@ -18,7 +18,7 @@ ZIPPED = gzip.compress(b"".join(b"word%d %d 1.5\n" % (number, number * 7919 % 10
     [
         ("a.txt", b"fur 1 2\ntail 3\n", "a.txt, line 2: expected a word and 2 numbers, got 1 numbers; the file may be cut short"),
         ("a.txt", b"fur 1 2\ntail 3 4 5\n", "a.txt, line 2: expected a word and 2 numbers, got more numbers"),
-        ("a.txt", b"fur 1 2\n\ntail 3 x\n", "a.txt, line 3, word 'tail': expected numbers (could not convert string to float: b'x')"),
+        ("a.txt", b"fur 1 2\n\ntail 3 x\n", "a.txt, line 3, word 'tail': expected numbers, got another text (could not convert string to float: b'x')"),
         ("a.txt", b"fur 1 nan\n", "a.txt, line 1, word 'fur': expected finite numbers, got nan"),
         ("a.txt", b"fur 1 1e39\n", "a.txt, line 1, word 'fur': expected finite numbers, got 1e+39"),
         ("a.txt", b"3 2\nfur 1 2\ntail 3 4\n", "a.txt: expected 3 words, as its header says, got 2; copy the file again"),
@@ -34,7 +34,7 @@ ZIPPED = gzip.compress(b"".join(b"word%d %d 1.5\n" % (number, number * 7919 % 10
         ("a.bin", b"fur 1 2\n", "a.bin: expected word2vec's header 'count dimension', got b'fur 1 2'"),
         ("a.bin", BINARY.replace(b"\x80?", b"\x80\x7f", 1), "a.bin, word 1, word 'fur': expected finite numbers, got inf"),
         ("a.csv", b"fur,1,2\ntail,3\n", "a.csv, line 2: expected a word and 2 numbers, got 1 numbers"),
-        ("a.csv", b"fur,1,2\ntail,3,\n", "a.csv, line 2, word 'tail': expected numbers (could not convert string to float: '')"),
+        ("a.csv", b"fur,1,2\ntail,3,\n", "a.csv, line 2, word 'tail': expected numbers, got another text (could not convert string to float: '')"),
         ("a.csv", b"", "a.csv: expected lines of a word and its numbers, got an empty file"),
         ("a.csv", b"\xff\xfe", "a.csv: expected lines of a word and its numbers, got an empty file"),
         ("a.csv", b"fur,1,2\n\x81", "a.csv: expected comma-separated text, got bytes that are no text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8"),

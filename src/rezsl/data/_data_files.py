@@ -108,9 +108,7 @@ def read_matlab(
     for name in (*required, *(wanted if objects else ())):
         if name not in content:
             got = ", ".join(sorted(content)) or "none"
-            raise DataError(
-                f"{path}: expected a variable {name!r}, got {got}{how if objects else ''}; save the file with it"
-            )
+            raise DataError(f"{path}: expected a variable {name!r}, got {got}{how if objects else '; save it too'}")
     return content
 
 

@@ -109,7 +109,7 @@ def _read_features(path: Path, file: SplitFile) -> tuple[Tensor, Tensor]:
         turned = features.ndim == 2 and len(features) == len(labels)
         raise DataError(
             f"{path}: expected 'features' as dimensions × {len(labels)} images (as many as 'labels'), "
-            f"got {features.dtype} of shape {features.shape}{'; save its transpose' if turned else ''}"
+            f"got {features.dtype} of shape {features.shape}{'; save its transpose' if turned else '; save both in one order'}"
         )
     image_files = strings_of(content, "image_files", path) if "image_files" in content else []
     if len(image_files) == len(labels):

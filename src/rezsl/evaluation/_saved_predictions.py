@@ -94,7 +94,9 @@ def save_predictions(path: Path, evaluation: Evaluation, index: Int[Tensor, "N"]
 def _read(path: Path, name: str) -> Arrays:
     """Read arrays by name; the array of an ``.npy`` file, which has no name, gets the given one."""
     if path.suffix not in (".npz", ".npy"):
-        raise DataError(f"{path}: expected a NumPy file, .npz or .npy; write them with numpy.savez")
+        raise DataError(
+            f"{path}: expected a NumPy file, .npz or .npy, got {path.suffix or 'no ending'}; write them with numpy.savez"
+        )
     content = read_npz(path, DataError, "a NumPy file of numbers", "write it again with numpy.savez")
     return {name: content["arr_0"]} if path.suffix == ".npy" and set(content) == {"arr_0"} else content
 
@@ -143,7 +145,7 @@ def _rows(labels: NDArray[Any], order: list[int], semantics: ClassSemantics) -> 
     rows = torch.from_numpy(labels.astype(np.int64))
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(order):
         raise DataError(
-            f"labels: expected numbers in [0, {len(order)}), positions in 'classes' or else in the semantics table"
+            f"labels: expected numbers in [0, {len(order)}), positions in 'classes' or else in the semantics table, got {int(rows.min())} to {int(rows.max())}"
             "; save names instead of numbers"
         )
     return torch.tensor(order).argsort()[rows]

@@ -59,7 +59,7 @@ class FoundWords:
             exact = np.array([float(number) for number in numbers])
         except ValueError as error:
             raise DataError(
-                f"{self.source}, {place}, word {word!r}: expected numbers ({error}); correct the line"
+                f"{self.source}, {place}, word {word!r}: expected numbers, got another text ({error}); correct the line"
             ) from None
         with np.errstate(over="ignore"):
             vector = exact.astype(np.float32)
