@@ -107,9 +107,10 @@ def _read_features(path: Path, file: SplitFile) -> tuple[Tensor, Tensor]:
     features, labels = content["features"], read_labels(content, path, file)
     if features.ndim != 2 or features.dtype.kind not in "fiu" or features.shape[1] != len(labels):
         turned = features.ndim == 2 and len(features) == len(labels)
+        remedy = "save its transpose" if turned else "save both in one order"
         raise DataError(
             f"{path}: expected 'features' as dimensions × {len(labels)} images (as many as 'labels'), "
-            f"got {features.dtype} of shape {features.shape}{'; save its transpose' if turned else '; save both in one order'}"
+            f"got {features.dtype} of shape {features.shape}; {remedy}"
         )
     image_files = strings_of(content, "image_files", path) if "image_files" in content else []
     if len(image_files) == len(labels):

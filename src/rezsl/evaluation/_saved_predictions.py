@@ -95,7 +95,8 @@ def _read(path: Path, name: str) -> Arrays:
     """Read arrays by name; the array of an ``.npy`` file, which has no name, gets the given one."""
     if path.suffix not in (".npz", ".npy"):
         raise DataError(
-            f"{path}: expected a NumPy file, .npz or .npy, got {path.suffix or 'no ending'}; write them with numpy.savez"
+            f"{path}: expected a NumPy file, .npz or .npy, got {path.suffix or 'no ending'}; "
+            f"write them with numpy.savez"
         )
     content = read_npz(path, DataError, "a NumPy file of numbers", "write it again with numpy.savez")
     return {name: content["arr_0"]} if path.suffix == ".npy" and set(content) == {"arr_0"} else content
@@ -145,7 +146,8 @@ def _rows(labels: NDArray[Any], order: list[int], semantics: ClassSemantics) -> 
     rows = torch.from_numpy(labels.astype(np.int64))
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(order):
         raise DataError(
-            f"labels: expected numbers in [0, {len(order)}), positions in 'classes' or else in the semantics table, got {int(rows.min())} to {int(rows.max())}"
+            f"labels: expected numbers in [0, {len(order)}), positions in 'classes' or else in the semantics table, "
+            f"got {int(rows.min())} to {int(rows.max())}"
             "; save names instead of numbers"
         )
     return torch.tensor(order).argsort()[rows]
