@@ -331,7 +331,7 @@ def test_an_attempt_that_failed_leaves_nothing_behind(tmp_path: Path, capsys: py
     assert main(["fit", "--data", "digits", "--run-dir", str(run), "--max-epochs=1", "--accelerator=cpu"]) == 0
     (tmp_path / "file").write_text("")
     line = error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
-    assert line == f"--run-dir: expected a directory, got the file {tmp_path / 'file'}"
+    assert line == f"--run-dir: expected a directory, got the file {tmp_path / 'file'}; choose another place"
 
 
 def test_a_full_disk_is_one_line_that_names_the_file(
@@ -388,7 +388,7 @@ def test_an_unknown_key_of_a_config_is_named(tmp_path: Path, capsys: pytest.Capt
 
 def test_resuming_what_does_not_know_its_options_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = error_of(capsys, "fit", "--run-dir", tmp_path / "none", "--resume")
-    assert line == f"--run-dir: {tmp_path / 'none'} does not exist, so there is nothing to resume"
+    assert line == f"--run-dir: {tmp_path / 'none'} does not exist, so there is nothing to resume; check the path"
     line = error_of(capsys, "fit", "--run-dir", tmp_path, "--resume")
     assert line == f"{tmp_path / 'config.yaml'}: no such file; give the options of the run again, beginning with --data"
 

@@ -229,7 +229,10 @@ def test_a_directory_is_held_until_the_last_heir_has_ended(tmp_path: Path) -> No
         pass
     (tmp_path / "file").touch()
     with (
-        pytest.raises(RunDirectoryError, match=f"^output: expected a directory, got the file {tmp_path / 'file'}$"),
+        pytest.raises(
+            RunDirectoryError,
+            match=f"^output: expected a directory, got the file {tmp_path / 'file'}; choose another place$",
+        ),
         locked(tmp_path / "file", "output"),
     ):
         pass

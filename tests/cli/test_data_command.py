@@ -232,7 +232,7 @@ def test_the_first_wrong_cell_is_named_and_the_others_are_counted(
     (root / "semantics.csv").write_text((root / "semantics.csv").read_text().replace(",3", ",three"))
     out = printed(capsys, INCOMPLETE, "check", root)
     assert "line 2, attribute 'legs': expected a number, a percentage, yes, no, x, or ? for an unknown value, " in out
-    assert "got 'three'; the same holds for 6 other cells\n" in out
+    assert "got 'three'; the same holds for 6 other cells; correct the cell\n" in out
 
 
 def test_check_of_a_folder_with_too_few_classes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

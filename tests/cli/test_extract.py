@@ -178,7 +178,7 @@ def test_a_pretrained_directory_and_a_cached_model_by_their_names(
 def test_wrong_options_are_named(
     tmp_path: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert error_of(capsys, "extract", *arguments, "--output", tmp_path / "no") == message
+    assert error_of(capsys, "extract", *arguments, "--output", tmp_path / "no").startswith(message)
     assert not (tmp_path / "no").exists()
 
 
