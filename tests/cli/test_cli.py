@@ -229,13 +229,17 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [item["input"].split()[-1] for item in json.loads(capsys.readouterr().out)] == ["0", "1"]
     np.save(tmp_path / "bad.npy", np.full((2, 5), np.nan))
     np.save(tmp_path / "objects.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
-    assert "got NaN or infinity in row 0" in error_of(capsys, "predict", tmp_path / "run", tmp_path / "bad.npy")
+    assert "bad.npy row 0: expected finite features, got NaN" in error_of(
+        capsys, "predict", tmp_path / "run", tmp_path / "bad.npy"
+    )
     assert "objects.npy: expected an array of numbers, got a damaged file" in error_of(
         capsys, "predict", tmp_path / "run", tmp_path / "objects.npy"
     )
     assert "expected features of 5 dimensions" not in capsys.readouterr().out
     np.save(tmp_path / "large.npy", np.full((2, 5), 1e300))
-    assert "got NaN or infinity in row 0" in error_of(capsys, "predict", tmp_path / "run", tmp_path / "large.npy")
+    assert "large.npy row 0: expected finite features, got NaN" in error_of(
+        capsys, "predict", tmp_path / "run", tmp_path / "large.npy"
+    )
     Image.new("L", (8, 8)).save(tmp_path / "image.png")
     assert "this model expects feature vectors of 5 numbers" in error_of(
         capsys, "predict", tmp_path / "run", tmp_path / "image.png"

@@ -50,7 +50,6 @@ A_MODEL = "expected a folder with a trained model, got"
     ("arguments", "message"),
     [
         ("predict runs/one nowhere.jpg", NO_FILE.format("nowhere.jpg")),
-        ("predict runs/one photo.png nowhere.jpg", NO_FILE.format("nowhere.jpg")),
         ("predict runs/one nowhere.npy", NO_FILE.format("nowhere.npy")),
         ("predict runs/one nowhere.mat", NO_FILE.format("nowhere.mat")),
         ("predict runs/one notes.txt", "notes.txt: expected an image, got a file that is none; restore it from a copy, or leave it out"),

@@ -131,7 +131,7 @@ CASES: list[tuple[str, str | None, Content | None, str, str]] = [
     ("predict run a.npy", "a.npy", cut(-4), 'a.npy: expected 96 bytes of numbers, as its header declares (float32 of shape (3, 8))', 'restore the file from a copy'),
     ("predict run a.npy", "a.npy", cut(30), 'a.npy: expected an array of numbers', 'restore the file from a copy'),
     ("predict run a.npy", "a.npy", npy(np.ones((3,5))), 'a.npy: inputs: expected features of 8 dimensions', 'use the features that the model was trained on'),
-    ("predict run a.npy", "a.npy", npy(np.full((3,8),NAN)), 'a.npy row 0: expected finite features', 'nor can 2 others'),
+    ("predict run a.npy", "a.npy", npy(np.full((3,8),NAN)), 'a.npy row 0: expected finite features', '2 more inputs have no answer'),
     ("predict run a.npy", "a.npy", npy(np.ones((3,8),complex)), 'a.npy: expected features as N × D numbers', 'save a row of numbers for each input'),
     ("predict run a.npy", "a.npy", npy(np.array(["a"])), 'a.npy: expected features as N × D numbers', 'save a row of numbers for each input'),
     ("predict run a.npy", "a.npy", npy(np.array([{}],dtype=object)), 'a.npy: expected an array of numbers', 'restore the file from a copy'),

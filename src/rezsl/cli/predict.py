@@ -50,7 +50,8 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
         answered = [(name, answer) for name, answer in pairs if not answer.problem]
         problems = [*photos.problems, *(answer.problem for answer in answers if answer.problem)]
     if not answered:
-        more = f"; nor can {len(problems) - 1} others" if len(problems) > 1 else ""
+        others = len(problems) - 1
+        more = f"; {others} more input{' has' if others == 1 else 's have'} no answer" if others else ""
         raise DataError(f"{problems[0]}{more}")
     printers = {"table": print_table, "csv": print_csv, "json": print_json}
     printers[settings.format]([name for name, _ in answered], [answer for _, answer in answered])

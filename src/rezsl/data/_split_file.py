@@ -113,7 +113,7 @@ def fill_unknown(
     check_choice(Missing, missing=missing)
     if missing == "keep" or not unknown.any():
         return values, []
-    if nothing := [attributes[column] for column in unknown.all(axis=0).nonzero()[0]]:
+    if nothing := [attributes[int(column)] for column in np.flatnonzero(unknown.all(axis=0))]:
         raise DataError(
             f"expected a known value of every attribute, got none (-1 or NaN for every class) for "
             f"{name_some(nothing, most=3)}; fill in one, remove the attribute, or choose missing keep"
