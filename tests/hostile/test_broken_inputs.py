@@ -183,7 +183,7 @@ CASES: list[tuple[str, str | None, Content | None, str, str]] = [
     ("evaluate run", "run/model.json", entry("gamma","high"), 'run: not a readable model', 'give a directory that holds a finished run'),
     ("evaluate run", "run/model.json", entry("seen_classes",["gnu"]), 'run: not a readable model', 'give a directory that holds a finished run'),
     ("evaluate run", "run/model.json", entry("sha256",...), 'run/model.safetensors: expected the recorded checksum …', 'copy both files of the model again'),
-    ("evaluate run", "run/model.json", entry("sha256",5), 'run/model.safetensors: expected the tensors of the model', 'copy both files of the model again'),
+    ("evaluate run", "run/model.json", entry("sha256",5), 'run/model.safetensors: expected the recorded checksum 5…', 'copy both files of the model again'),
     ("evaluate run", "run/model.json", entry("backbone",...), 'run: not a readable model', 'give a directory that holds a finished run'),
     ("evaluate run", "run/model.safetensors", gone, 'run/model.safetensors: cannot be read (No such file or directory)', 'copy both files of the model again'),
     ("evaluate run", "run/model.safetensors", cut(100), 'run/model.safetensors: expected the recorded checksum 2330bb68…', 'copy both files of the model again'),

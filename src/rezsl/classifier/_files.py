@@ -82,7 +82,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
     description = _read_description(directory / "model.json")
     path = directory / "model.safetensors"
     remedy = "copy both files of the model again"
-    tensors = read_tensors(path, ModelFileError, description.get("sha256", ""), "the tensors of the model", remedy)
+    tensors = read_tensors(path, ModelFileError, str(description.get("sha256", "")), "the tensors of the model", remedy)
     try:
         semantics = unpack_semantics(tensors, description["semantics"])
         backbone_class = _class_named(directory, description["backbone"]["class"], Backbone)
