@@ -1,6 +1,7 @@
 """The classes of torchmetrics for measures that other fields expect equal the functions, batch by batch."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -100,7 +101,7 @@ def test_mistakes_within_a_group_cost_less() -> None:
 def test_two_processes_measure_what_one_does(name: str) -> None:
     table, predictions, scores = case()
     chosen = scores.argmax(dim=1)
-    made = {
+    made: dict[str, tuple[Callable[[], Metric], Tensor]] = {
         "ranking": (lambda: AttributeRanking(table), predictions),
         "r_squared": (lambda: AttributeRSquared(table), predictions),
         "top": (lambda: TopKAccuracy(IS_SEEN, 2), scores),

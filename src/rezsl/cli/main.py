@@ -79,7 +79,7 @@ def _run(arguments: list[str]) -> int:
     if command != "fit":
         check_one_process(command)
     rest = _with_imports(rest)
-    if command == "doctor":
+    if command == "doctor" and wanted_help != "all":
         from rezsl.cli import doctor  # noqa: PLC0415 - only this command works where packages are missing or broken
 
         return doctor.run(None, doctor.settings_of(rest))

@@ -120,7 +120,7 @@ LOGGERS: dict[str, Callable[..., Logger]] = {build.__name__: build for build in 
 
 def log_image(logger: Logger, name: str, pixels: NDArray[np.uint8], step: int | None = None) -> bool:
     """Pass an image ``[height, width, 3]`` to a logger that takes images; return whether it does."""
-    experiment = getattr(logger, "experiment", None)
+    experiment: Any = getattr(logger, "experiment", None)
     if hasattr(logger, "log_image"):  # as that of wandb
         logger.log_image(key=name, images=[pixels], step=step)
     elif hasattr(experiment, "add_image"):  # as that of TensorBoard
@@ -135,7 +135,7 @@ def log_image(logger: Logger, name: str, pixels: NDArray[np.uint8], step: int | 
 
 def log_table(logger: Logger, name: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> bool:
     """Pass a table to a logger that takes tables; return whether it does."""
-    experiment = getattr(logger, "experiment", None)
+    experiment: Any = getattr(logger, "experiment", None)
     if hasattr(logger, "log_table"):
         logger.log_table(key=name, columns=list(header), data=[list(row) for row in rows])
     elif hasattr(experiment, "add_text"):
