@@ -1,4 +1,4 @@
-"""Names that ``--data``, ``--model``, ``--backbone``, ``--logger`` and the losses accept: those that rezsl registers.
+"""Names that ``--data``, ``--model``, ``--backbone`` and the losses accept: those that rezsl's packages register.
 
 The command line learns the options of each from the signature of its loader, class or builder.
 """
@@ -13,7 +13,6 @@ from rezsl.data import READERS, Benchmark
 from rezsl.losses import LOSSES, ClassificationLoss, RegressionLoss
 from rezsl.models import MODELS
 from rezsl.regions import BACKBONES, ImageBackbone
-from rezsl.training import LOGGERS, Logger
 
 # Without this, jsonargparse expects the fields of the dataclass in place of a reader's name.
 set_parsing_settings(subclasses_enabled=[Benchmark])
@@ -25,8 +24,6 @@ for _name, _model in MODELS.items():
     class_from_function(_model, func_return=_model, name=_name)
 for _name, _builder in BACKBONES.items():
     class_from_function(_builder, func_return=ImageBackbone, name=_name)
-for _name, _logger in LOGGERS.items():
-    class_from_function(_logger, func_return=Logger, name=_name)
 
 
 def _subclasses(base: type) -> tuple[str, ...]:
@@ -38,7 +35,6 @@ NAMES = {
     "data": tuple(READERS),
     "model": tuple(MODELS),
     "backbone": tuple(BACKBONES),
-    "logger": tuple(LOGGERS),
     "loss": (*_subclasses(RegressionLoss), "null"),
     "classification": (*_subclasses(ClassificationLoss), "null"),
 }

@@ -18,6 +18,7 @@ from rezsl.cli._parser import new_parser
 from rezsl.cli._records import check_record
 from rezsl.cli._table_findings import show_worst
 from rezsl.cli.choices import Benchmark, ImageBackbone
+from rezsl.cli.loggers import Logger
 from rezsl.cli.report import leave_report
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.report import refusals, reported_run, results_table, save_curve, save_error_matrix
@@ -27,7 +28,6 @@ from rezsl.training import (
     FEW_CLASSES,
     KEPT,
     FitResult,
-    Logger,
     RunDirectory,
     Training,
     fit,

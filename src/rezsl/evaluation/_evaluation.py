@@ -178,6 +178,7 @@ class Evaluation:
         return imbalance(matrix, self.class_semantics)
 
     @cached_property
+    @torch.inference_mode()
     def measures(self) -> Measures | None:
         """Measures that need the samples, at the γ of ``point``; None where the samples were not kept."""
         samples = self.samples

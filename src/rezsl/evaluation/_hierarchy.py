@@ -32,6 +32,7 @@ class HierarchicalErrors(NamedTuple):
     right_group: float
 
 
+@torch.inference_mode()
 def hierarchical_errors(evaluation: Evaluation, groups: Mapping[str, Sequence[str]]) -> HierarchicalErrors:
     """Measure how far off the choices of an evaluation among all its candidate classes are.
 
