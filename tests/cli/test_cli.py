@@ -110,6 +110,21 @@ def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[s
     assert "H_oracle" in capsys.readouterr().out
 
 
+def test_evaluate_shows_how_far_off_mistakes_are(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes = json.loads((run / "metrics.json").read_text())["test"]["class_f1"]
+    table = tmp_path / "groups.csv"
+    table.write_text("class,group\n" + "".join(f"{name},{place % 3}\n" for place, name in enumerate(classes)))
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--class-groups", str(table), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["hierarchy"]
+    assert 0 <= found["seen"] < found["mistakes"] <= 1
+    assert main(["evaluate", str(run), "--class-groups", str(table)]) == 0
+    assert f"\n  mistakes       {found['mistakes']:6.3f}\n" in capsys.readouterr().out
+    table.write_text("class,group\n")
+    assert main(["evaluate", str(run), "--class-groups", str(table)]) == USER_ERROR
+    assert "groups: expected a group of each class, got none of " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

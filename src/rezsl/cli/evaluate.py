@@ -27,7 +27,7 @@ def parser() -> ArgumentParser:
     options.add_argument("run", type=Path, metavar="RUN")
     add_data(options)
     options.add_argument("--foreign", type=Path | None, default=None)
-    options.add_argument("--class-groups", type=Path | None, default=None)
+    options.add_argument("--class_groups", type=Path | None, default=None)
     options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
 
