@@ -2,6 +2,7 @@ import json
 import math
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,9 +213,9 @@ def test_long_and_odd_names_are_drawn_as_they_stand_and_apart(tmp_path: Path, mo
     figures: list[Figure] = []
     save = Figure.savefig
 
-    def kept(figure: Figure, path: Path) -> None:
+    def kept(figure: Figure, path: Path, **options: Any) -> None:
         figures.append(figure)
-        save(figure, path)
+        save(figure, path, **options)
 
     monkeypatch.setattr(Figure, "savefig", kept)
     for top in (1, 7):
@@ -295,7 +296,7 @@ def test_maps_that_are_nearly_equal_are_drawn_once(
     assert found.likeness == pytest.approx(pairs.mean(), abs=1e-5)
     assert found.one_map == alike == found.to_json()["maps"]["nearly_equal"]
     figures: list[Figure] = []
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: figures.append(figure))
     save_explanation(found, tmp_path / "a.png")
     titles = [axes.get_title() for axes in figures[0].axes]
     assert sum("all 5 attributes" in title for title in titles) == alike

@@ -256,7 +256,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
         record = out / "runs" / "toy" / method / loss / f"seed-{seed}" / "metrics.json"
         if method == "broken":
             # A cell that begins with a hyphen is written as text, because spreadsheets would compute it.
-            assert row["failure"] == "'--batches.size: expected at least 1, got 0"
+            assert row["failure"] == "'--batches.size: expected at least 1, got 0; see rezsl fit --help"
             assert not record.exists()
         else:
             assert float(row["H"]) == pytest.approx(json.loads(record.read_text())["test"]["H"], abs=1e-5)
@@ -272,7 +272,10 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
     } == {chosen}
     for file in ("table.md", "table.tex"):
         text = (out / file).read_text()
-        assert "Failed: toy, broken + none, seed 0, 1: --batches.size: expected at least 1, got 0" in text
+        assert (
+            "Failed: toy, broken + none, seed 0, 1: --batches.size: expected at least 1, got 0; see rezsl fit --help"
+            in text
+        )
         assert "Search: 2 trials per row and data set for validation H, with seed 0" in text
         assert "Honest protocol" in text
     with Image.open(out / "comparison.png") as image:

@@ -72,9 +72,9 @@ def test_the_output_says_how_the_score_came_about(
             ["--semantics", "[roundnes]"],
             "--semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?",
         ),
-        (["--top", "0"], "--top: expected at least 1, got 0"),
-        (["--row", "1"], "--row: expected a row of PHOTO, from 0 to 0, got 1"),
-        (["--row=-1"], "--row: expected a row of PHOTO, from 0 to 0, got -1"),
+        (["--top", "0"], "--top: expected at least 1, got 0; see rezsl explain --help"),
+        (["--row", "1"], "--row: expected a row of PHOTO, from 0 to 0, got 1; see rezsl explain --help"),
+        (["--row=-1"], "--row: expected a row of PHOTO, from 0 to 0, got -1; see rezsl explain --help"),
         (
             ["--output", "DIR"],
             "--output: expected a file, got the directory DIR; name a file in it, as DIR/explained.png",
@@ -83,8 +83,14 @@ def test_the_output_says_how_the_score_came_about(
             ["--output", "DIR/no/x.png"],
             "--output: expected a file in a directory that exists, got DIR/no/x.png; make DIR/no first",
         ),
-        (["--output", "DIR/x.xyz"], "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz"),
-        (["--output", "DIR/x"], "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x"),
+        (
+            ["--output", "DIR/x.xyz"],
+            "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz; see rezsl explain --help",
+        ),
+        (
+            ["--output", "DIR/x"],
+            "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x; see rezsl explain --help",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(

@@ -308,7 +308,7 @@ CASES: list[tuple[str, str | None, Content | None, str, str]] = [
     ("fit --data folder --data.root photos --data.unseen-share 2 --run-dir new", None, None, '--data.unseen-share: expected a number between 0 and 1', 'see rezsl fit --help'),
     ("fit --data digits --mixup -1 --run-dir new", None, None, '--mixup: expected a finite number of at least 0', 'see rezsl fit --help'),
     ("fit --data digits --word-vectors words.txt --text-encoder x --run-dir new", None, None, '--word-vectors, --text-encoder: expected one of the two', 'see rezsl fit --help'),
-    ("nosuch", None, None, "unknown command 'nosuch'", 'commands: demo, fit, sweep, compare, extract, evaluate, report, predict, explain, data'),
+    ("nosuch", None, None, "unknown command 'nosuch'", 'commands: demo, fit, sweep, compare, extract, evaluate, report, predict, explain, data, doctor'),
     ("data nosuch", None, None, "unknown sub-command 'nosuch' of data", 'sub-commands: check, make-splits'),
     ("predict", None, None, 'expected RUN and IMAGES', 'see rezsl predict --help'),
     ("predict run", None, None, 'expected IMAGES', 'see rezsl predict --help'),

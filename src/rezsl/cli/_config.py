@@ -15,7 +15,6 @@ from jsonargparse import (  # type: ignore[attr-defined] # ActionConfigFile is p
 
 from rezsl.cli._options import parse
 from rezsl.cli._records import check_record
-from rezsl.cli.choices import Benchmark
 from rezsl.errors import ArgumentError, DataError, RezslError
 from rezsl.files import local_path, read_yaml
 from rezsl.regions import cache_beside, user_cache
@@ -62,6 +61,8 @@ def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 def add_data(options: ArgumentParser) -> None:
     """Add ``--data``, and ``--data-root`` for the benchmark of the run, see :func:`prepared`."""
+    from rezsl.cli.choices import Benchmark  # noqa: PLC0415 - seconds of import that rezsl predict does without
+
     options.add_argument("--data", type=Benchmark | None, default=None)
     options.add_argument("--data_root", type=Path | None, default=None)
 

@@ -160,13 +160,18 @@ class GZSLEvaluator(nn.Module):
     ) -> PredictedSamples:
         """Return samples as an analysis needs them; outputs and labels are those of :meth:`update`."""
         parts = predictions.split(batch_size)
+
+        @torch.no_grad()
+        def compute_scores() -> Scores:
+            # In slices: a score per sample and class takes more memory than the predictions.
+            return torch.cat([self.score(part, self.vectors) for part in parts])
+
         return PredictedSamples(
             semantics=ClassSemantics(self.classes, self.attributes, self.values, groups=self.groups),
             is_seen=self.seen_unseen.is_seen,
             predictions=torch.cat([self.attributes_of(part) for part in parts]),
             labels=self.position[labels],
-            # In slices: a score per sample and class takes more memory than the predictions.
-            compute_scores=lambda: torch.cat([self.score(part, self.vectors) for part in parts]),
+            compute_scores=compute_scores,
             scale=scale,
             temperature=temperature,
             strangeness=strangeness,
