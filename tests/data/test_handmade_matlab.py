@@ -39,7 +39,7 @@ def check(root: Path) -> None:
     """The benchmark is the one that was written, however it was written."""
     found, (features, split) = load_xlsa17(root), contents()
     np.testing.assert_allclose(found.inputs, features["features"].T, rtol=1e-6)  # type: ignore[arg-type]
-    np.testing.assert_allclose(found.semantics.values, split["att"].T, rtol=1e-6)  # type: ignore[arg-type]
+    np.testing.assert_allclose(found.semantics.values, split["att"].T, rtol=1e-6)
     assert found.semantics.classes == tuple(NAMES)
     assert found.unseen_classes == ("elk", "fox")
 
@@ -90,7 +90,7 @@ def test_every_writer_gives_the_same_benchmark(tmp_path: Path, write: Callable[.
     write(tmp_path / "res101.mat", features)
     write(tmp_path / "att_splits.mat", split)
     check(tmp_path)
-    np.testing.assert_allclose(read_feature_rows(tmp_path / "res101.mat"), features["features"].T, rtol=1e-6)  # type: ignore[arg-type]
+    np.testing.assert_allclose(read_feature_rows(tmp_path / "res101.mat"), features["features"].T, rtol=1e-6)
 
 
 NAMES_BY_SCIPY = {

@@ -221,15 +221,16 @@ def test_copies_on_both_sides_of_the_test_are_counted(root: Path) -> None:
     make_splits(root)
     before = load_image_folder(root)
     assert not any("byte for byte" in note for note in before.notes)
+    files = [Path(str(source)) for source in before.inputs]
     train, test = (before.split.trainval.tolist(), before.split.test_seen.tolist())
     twins = [row for row in train if before.labels[row] == before.labels[test[0]]][:1]
     others = [row for row in train if before.labels[row] != before.labels[test[1]]][:1]
     for source, target in zip([*twins, *others], test[:2], strict=True):
-        shutil.copy(before.inputs[source], before.inputs[target])
+        shutil.copy(files[source], files[target])
     (note,) = (note for note in load_image_folder(root).notes if "byte for byte" in note)
     assert note.startswith("2 test images are byte for byte the same as training images, 1 of them of another class: ")
-    assert Path(before.inputs[test[0]]).name in note
+    assert files[test[0]].name in note
     assert note in check_directory(root).notes
     # Copies on one side are no leak.
-    shutil.copy(before.inputs[train[0]], before.inputs[train[1]])
+    shutil.copy(files[train[0]], files[train[1]])
     assert note in load_image_folder(root).notes

@@ -107,7 +107,9 @@ def _write_features(root: Path) -> None:
         },
     )
     features = np.random.default_rng(2).random((3, 24))
-    savemat(root / "res101.mat", {"features": features, "labels": one_based(labels), "image_files": cells(names)})
+    savemat(
+        root / "res101.mat", {"features": features, "labels": one_based(labels.tolist()), "image_files": cells(names)}
+    )
 
 
 def _write_words() -> None:

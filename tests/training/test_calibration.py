@@ -75,7 +75,7 @@ def test_gamma_keeps_a_share_of_seen_images_where_validation_classes_are_few(
 
     def kept(gamma: float) -> float:
         """The mean over classes of the share of images that are right among all classes, in loops."""
-        shares = []
+        shares: list[float] = []
         for label in seen:
             rows = [
                 row for row, own in zip(scores.tolist(), features.labels[index].tolist(), strict=True) if own == label
