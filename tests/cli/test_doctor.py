@@ -81,7 +81,7 @@ def test_missing_and_old_packages_are_named(
     printed = " ".join(capsys.readouterr().out.split())
     assert "images kornia is not installed. Without it: no photos, and the pretrained networks" in printed
     assert "pip install 'rezsl[images]'" in printed
-    assert "report matplotlib 1.0 is not >=3.8" in printed
+    assert "report matplotlib 1.0 is not >=3.10" in printed
 
 
 def test_a_broken_core_is_a_failure(
