@@ -37,6 +37,7 @@ def readable_suffixes() -> frozenset[str]:
 
 
 def pillow() -> ModuleType:
+    """Return Pillow with its modules that are used here; it also reads HEIC where the package for that is installed."""
     with needs("images", "reading images"):
         import PIL.Image  # noqa: PLC0415 - an optional package
         import PIL.ImageOps  # noqa: PLC0415 - the same
