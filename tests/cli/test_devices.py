@@ -1,5 +1,6 @@
 """``rezsl fit`` in several processes: started by itself, by ``torchrun``, or by ``srun``."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from rezsl.cli.main import USER_ERROR, main
 from rezsl.launchers import started_processes
 from rezsl.training import Training
 from tests.docs.pages import code_blocks
+from tests.processes import leave
 
 pytestmark = pytest.mark.slow
 
@@ -83,8 +85,7 @@ def test_processes_write_one_run(tmp_path: Path) -> None:
 def test_the_script_of_the_page_trains_in_two_processes_as_in_one(tmp_path: Path) -> None:
     page = Path(__file__).parents[2] / "docs" / "how-to" / "several-devices.md"
     (code,) = (block.code for block in code_blocks(page) if block.language == "python")
-    # With DistributedDataParallel on CPUs, PyTorch 2.13 sometimes aborts while Python ends, in a loop without rezsl too.
-    code += "\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n"
+    code += f"\nimport os, sys\n{inspect.getsource(leave)}\nleave()\n"
     (tmp_path / "train.py").write_text(code, encoding="utf-8")
     printed = set()
     for count in ("1", "2"):

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed, nn
-from torch.multiprocessing.spawn import spawn
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from rezsl.data import BatchSampler, EpisodicBatches, ShuffledBatches
@@ -16,6 +15,7 @@ from rezsl.evaluation import GZSLEvaluator
 from rezsl.functional import class_scores
 from rezsl.losses import ReMSELoss
 from rezsl.semantics import ClassSemantics
+from tests.processes import found_by
 
 pytestmark = pytest.mark.slow
 
@@ -74,9 +74,8 @@ def remse_steps(options: dict[str, Any], rank: int | None = None) -> dict[str, A
     return {"values": values, "weight": linear.weight.detach(), "gradient": gradient, "state": loss.state_dict()}
 
 
-def work(rank: int, folder: Path) -> None:
+def work(rank: int, folder: Path) -> dict[str, Any]:
     """One process: its share of the samples, the batches it draws, and what its loss remembers."""
-    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=PROCESSES)
     measured = evaluator()
     predictions, labels = samples()
     # Unequal shares, in which neither process meets every class.
@@ -84,7 +83,7 @@ def work(rank: int, folder: Path) -> None:
     for part in mine.nonzero().squeeze(1).split(7):
         measured.update(predictions[part], labels[part])
     result = measured.result(0.4)
-    found = {
+    return {
         "metrics": result.metrics(),
         "classes": result.classes,
         "class_accuracy": result.class_accuracy,
@@ -93,13 +92,10 @@ def work(rank: int, folder: Path) -> None:
         "lengths": [len(sampler) for sampler in samplers()],
         "losses": [remse_steps(options, rank) for options in OPTIONS],
     }
-    torch.save(found, folder / f"{rank}.pt")
-    distributed.destroy_process_group()
 
 
 def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
-    spawn(work, (tmp_path,), nprocs=PROCESSES)
-    found: list[dict[str, Any]] = [torch.load(tmp_path / f"{rank}.pt") for rank in range(PROCESSES)]
+    found: list[dict[str, Any]] = found_by(work, tmp_path, PROCESSES)
     alone = evaluator()
     alone.update(*samples())
     whole = alone.result(0.4)

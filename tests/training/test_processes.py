@@ -1,6 +1,5 @@
 """Two and three processes that train one model do what one process does."""
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,8 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import distributed
-from torch.multiprocessing.spawn import spawn
 
 import rezsl
 from rezsl.data import Benchmark, ShuffledBatches, load_synthetic
@@ -29,6 +26,7 @@ from rezsl.processes import average_gradients, copy_from_first
 from rezsl.training import Batches, Callback, Optimization, Training
 from rezsl.training._assembly import ModelBuilder, new_classifier
 from rezsl.training._step import TrainingStep, seed_step
+from tests.processes import found_by
 from tests.training.interruptions import CtrlC
 
 pytestmark = pytest.mark.slow
@@ -104,10 +102,7 @@ def fitted(run_dir: Path | None, resume: bool = False, callbacks: Sequence[Callb
     }
 
 
-def work(rank: int, count: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
-    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=count)
+def work(rank: int, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {name: steps(name) for name in CASES}
     found["float32"] = steps("ema", torch.float32)
     refused = {}
@@ -123,16 +118,14 @@ def work(rank: int, count: int, folder: Path) -> None:
     seed_step(3, 5, torch.device("cpu"), rank)
     found |= {"refused": refused, "drawn": torch.rand(3), "fit": fitted(folder / "run" if rank == 0 else None)}
     found["resumed"] = fitted(folder / "stopped" if rank == 0 else None, resume=True)
-    torch.save(found, folder / f"{rank}.pt")
-    distributed.destroy_process_group()
+    return found
 
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_several_processes_do_what_one_does(count: int, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fitted(tmp_path / "stopped", callbacks=[CtrlC(1)])
-    spawn(work, (count, tmp_path), nprocs=count)
-    found: list[dict[str, Any]] = [torch.load(tmp_path / f"{rank}.pt", weights_only=False) for rank in range(count)]
+    found: list[dict[str, Any]] = found_by(work, tmp_path, count)
     for name in (*CASES, "float32"):
         precise = name != "float32"
         alone = steps(name if precise else "ema", torch.float64 if precise else torch.float32)
