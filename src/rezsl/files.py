@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -184,6 +185,9 @@ def read_json(
     return content
 
 
+_COMMENT = re.compile(r'"?#\s+(\S.*)')
+"""A line above the header of a CSV file that is no row; spreadsheets put its text into quotes if it has a comma."""
+
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|nan)")
 
@@ -223,7 +227,10 @@ def delimiter_of(path: Path, error: type[RezslError], remedy: str = CORRECT) -> 
     It is the character that Excel's line ``sep=;`` names, or else the one that occurs equally often in the header and
     in the row below it, outside quotes, and most often. ``error`` is raised where the file cannot be read.
     """
-    text = re.sub(r'"[^"]*"', "", read_text(path, error, "comma-separated text", remedy))
+    text = read_text(path, error, "comma-separated text", remedy).lstrip()
+    while _COMMENT.match(text):
+        text = text.partition("\n")[2].lstrip()
+    text = re.sub(r'"[^"]*"', "", text)
     lines = [line for line in text.splitlines() if line.strip()][:2]
     if lines and (named := re.fullmatch(r"sep=(.)", lines[0])):
         return named[1]
@@ -240,6 +247,8 @@ def read_csv(
 ) -> tuple[list[str], Rows]:
     """Read a CSV file and return its header, without surrounding blanks, and its rows that are not blank.
 
+    Lines above the header that begin with # and a blank are comments, see :func:`comments_of`.
+
     ``error`` is raised, with the ``remedy``, where the file cannot be read, lacks one of the ``columns``, which may be
     in any order, or has a row of another length than the header.
     """
@@ -251,6 +260,8 @@ def read_csv(
     begins = [1, *(last + 1 for _, last in found)]
     numbered = [(line, cells) for line, (cells, _) in zip(begins, found, strict=False) if any(map(str.strip, cells))]
     if numbered and numbered[0][1] == ["sep=", ""]:  # the line in which Excel names the delimiter
+        del numbered[0]
+    while numbered and _COMMENT.match(numbered[0][1][0]):
         del numbered[0]
     (_, first), *rows = numbered or [(1, [])]
     header = [cell.strip() for cell in first]
@@ -265,6 +276,13 @@ def read_csv(
         more = and_others(len(wrong), "line")
         raise error(f"{path}, line {line}: expected {len(header)} cells, got {count}{more}; {remedy}")
     return header, rows
+
+
+def comments_of(path: Path, error: type[RezslError]) -> list[str]:
+    """Return the comments above the header of a CSV file, without the marks that a spreadsheet adds at their ends."""
+    lines = [line for line in read_text(path, error).splitlines() if line.strip() and not line.startswith("sep=")]
+    found = (_COMMENT.match(line) for line in lines)
+    return [comment[1].rstrip('",; \t') for comment in takewhile(bool, found) if comment]
 
 
 def and_others(count: int, what: str) -> str:

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rezsl.errors import DataError, name_some
-from rezsl.files import and_others, delimiter_of, note_on_encoding, read_csv
+from rezsl.errors import DataError, name_some, one_line_of
+from rezsl.files import and_others, comments_of, delimiter_of, note_on_encoding, read_csv
 from rezsl.semantics._near_names import plain_name, spelling
 
 UNKNOWN = ("", "?", "n/a", "#n/a", "na", "nan", "unknown")
@@ -29,6 +29,8 @@ ON_ONE_SCALE = "a number from -1 to 1 beside words or percentages, which are rea
 Cell = tuple[int, int]
 """The class and the attribute of a cell, counted from 0."""
 
+_DRAFTED = re.compile(r"(?i)drafted(?:\s+by)?:?\s*(.+?)(?:: review every value.*)?")
+
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%?)")
 
 
@@ -40,16 +42,21 @@ class TableFile(NamedTuple):
         attributes: S names.
         values: attributes of each class, ``[C, S]``.
         notes: what the reader decided, one sentence each.
+        drafted: what drafted the values; empty where the file has no such mark.
     """
 
     classes: tuple[str, ...]
     attributes: tuple[str, ...]
     values: Float[Tensor, "C S"]
     notes: tuple[str, ...]
+    drafted: str = ""
 
 
-class _Sheet(NamedTuple):
-    """The cells of a file by class and attribute, and where they are in it."""
+class Sheet(NamedTuple):
+    """The cells of a file by class and attribute, and the lines of the file in which they are.
+
+    The lines are those of classes, or those of attributes where the sheet is ``transposed``.
+    """
 
     path: Path
     classes: tuple[str, ...]
@@ -74,18 +81,38 @@ def read_table(path: Path, known_classes: Iterable[str] = ()) -> TableFile:
     delimiter = delimiter_of(path, DataError)
     header, rows = read_csv(path, DataError, delimiter=delimiter)
     sheet = _sheet(path, header, rows, {spelling(name) for name in known_classes})
-    notes = note_on_encoding(path)
+    comments = comments_of(path, DataError)
+    drafted = next((found[1] for comment in comments if (found := _DRAFTED.fullmatch(comment))), "")
+    notes = [note_on_draft(path.name, drafted)] * bool(drafted) + note_on_encoding(path)
     notes += [f"{path.name} has a row per attribute and a column per class, and was read so"] * sheet.transposed
     if delimiter != ",":
         _check_decimal_marks(sheet)
-    values, marked = _values(sheet, decimal_comma=delimiter != ",")
-    if marked:
-        notes.append(f"{path.name}: a blank cell means no where all others of the attribute are x: {name_some(marked)}")
+    file = table_of(sheet, decimal_comma=delimiter != ",")
+    return file._replace(notes=(*notes, *file.notes), drafted=drafted)
+
+
+def table_of(sheet: Sheet, decimal_comma: bool) -> TableFile:
+    """Read the cells of a sheet as numbers; the errors are those of :func:`read_table`."""
+    values, marked = _values(sheet, decimal_comma)
+    blank = f"{sheet.path.name}: a blank cell means no where all others of the attribute are x: {name_some(marked)}"
     filled, note = _filled(sheet, torch.tensor(values, dtype=torch.float64))
-    return TableFile(sheet.classes, sheet.attributes, filled, (*notes, *note))
+    return TableFile(sheet.classes, sheet.attributes, filled, (*[blank] * bool(marked), *note))
 
 
-def _sheet(path: Path, header: list[str], rows: list[tuple[int, list[str]]], known: set[str]) -> _Sheet:
+def draft_mark(drafted: str) -> str:
+    """Return the line that marks a table as drafted, without a comma, so that a spreadsheet keeps it in one cell."""
+    return f"# drafted by {one_line_of(drafted).replace(',', ';')}: review every value and then delete this line"
+
+
+def note_on_draft(name: str, drafted: str) -> str:
+    """Return the note of a table that is marked as drafted."""
+    return (
+        f"{name} is a draft by {drafted}: nobody has confirmed its values yet; review them, and then delete the line "
+        f"that begins with '# drafted'"
+    )
+
+
+def _sheet(path: Path, header: list[str], rows: list[tuple[int, list[str]]], known: set[str]) -> Sheet:
     while header and not header[-1] and not any(cells[-1].strip() for _, cells in rows):
         header, rows = header[:-1], [(line, cells[:-1]) for line, cells in rows]
     corner, *across = map(plain_name, header or [""])
@@ -109,11 +136,11 @@ def _sheet(path: Path, header: list[str], rows: list[tuple[int, list[str]]], kno
                 f"keep one of them"
             )
     if transposed:
-        return _Sheet(path, tuple(across), tuple(down), list(map(list, zip(*cells, strict=True))), lines, transposed)
-    return _Sheet(path, tuple(down), tuple(across), cells, lines, transposed)
+        return Sheet(path, tuple(across), tuple(down), list(map(list, zip(*cells, strict=True))), lines, transposed)
+    return Sheet(path, tuple(down), tuple(across), cells, lines, transposed)
 
 
-def _check_decimal_marks(sheet: _Sheet) -> None:
+def _check_decimal_marks(sheet: Sheet) -> None:
     """Refuse a file with decimal commas and decimal points, because one of them then separates thousands."""
     found: dict[str, str] = {}
     for row, cells in enumerate(sheet.cells):
@@ -127,7 +154,7 @@ def _check_decimal_marks(sheet: _Sheet) -> None:
         )
 
 
-def _values(sheet: _Sheet, decimal_comma: bool) -> tuple[list[list[float]], list[str]]:
+def _values(sheet: Sheet, decimal_comma: bool) -> tuple[list[list[float]], list[str]]:
     """Return the values by class, with NaN where unknown, and the attributes in which a blank means no."""
     columns, marked, unread, beyond = [], [], list[Cell](), list[Cell]()
     for column, attribute in enumerate(sheet.attributes):
@@ -145,7 +172,7 @@ def _values(sheet: _Sheet, decimal_comma: bool) -> tuple[list[list[float]], list
     return list(map(list, zip(*columns, strict=True))), marked
 
 
-def _refuse(sheet: _Sheet, wrong: Sequence[Cell], expected: str, remedy: str) -> None:
+def _refuse(sheet: Sheet, wrong: Sequence[Cell], expected: str, remedy: str) -> None:
     """Refuse a file with wrong cells: the message names the first one in the file, and counts the others."""
     if not wrong:
         return
@@ -174,7 +201,7 @@ def _beyond_scale(texts: Sequence[str], numbers: Sequence[float]) -> list[int]:
     return [row for row, (is_scaled, number) in enumerate(pairs) if not is_scaled and abs(number) > 1]
 
 
-def _filled(sheet: _Sheet, values: Float[Tensor, "C S"]) -> tuple[Float[Tensor, "C S"], list[str]]:
+def _filled(sheet: Sheet, values: Float[Tensor, "C S"]) -> tuple[Float[Tensor, "C S"], list[str]]:
     """Replace unknown values, NaN, by the mean of their attribute over the classes where it is known."""
     unknown = values.isnan()
     for what, names, nothing in (

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import DataError, name_some
-from rezsl.files import delimiter_of, local_path, naming, read_csv
+from rezsl.files import csv_text, delimiter_of, local_path, naming, read_csv
 from rezsl.functional import l2_normalize
 from rezsl.semantics._near_names import did_you_mean, plain_name
-from rezsl.semantics._table_file import read_table
+from rezsl.semantics._table_file import draft_mark, read_table
+from rezsl.writing import write_atomically
 
 AXES = 8
 """Directions along which rows are compared before their cosine."""
@@ -43,6 +45,7 @@ class ClassSemantics:
             with an infinite spread for an attribute without a place; or None. Places are of use where all images show
             their object in the same position, such as signs, characters, faces or parts on a belt.
         notes: what the reader of a file decided, such as how unknown values were filled, one sentence each.
+        drafted: what drafted the values, such as a text encoder; empty where people gave or reviewed them.
 
     Raises:
         DataError: a name occurs twice, a shape does not match, a value is not finite, or a row is all zero.
@@ -55,6 +58,7 @@ class ClassSemantics:
     groups: tuple[str, ...] | None = None
     places: Float[Tensor, "S 3"] | None = None
     notes: tuple[str, ...] = ()
+    drafted: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", self.values.to(torch.float32))
@@ -160,7 +164,9 @@ class ClassSemantics:
                 + did_you_mean(extra, missing)
             )
         order = [other.attributes.index(name) for name in self.attributes]
-        return replace(self, classes=other.classes, values=other.values[:, order], notes=other.notes)
+        return replace(
+            self, classes=other.classes, values=other.values[:, order], notes=other.notes, drafted=other.drafted
+        )
 
     def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
         """Return the same table with a vector for each attribute, in the order of ``attributes``, as float32.
@@ -179,7 +185,8 @@ class ClassSemantics:
         (0), or empty, ``?`` or ``n/a``, which are unknown. An unknown value takes the mean of its attribute over the
         classes where it is known, except that a blank means no in an attribute whose other cells are all ``x``. A table
         with a row per attribute and a column per class is read so where its header has names of known classes, or
-        begins with ``attribute``. The table's ``notes`` say each of these decisions.
+        begins with ``attribute``. The table's ``notes`` say each of these decisions. Lines above the header that begin
+        with # and a blank are comments; one that begins with ``# drafted`` marks the table as drafted.
 
         Args:
             path: the file, in any common encoding; where that is a guess, a note says so.
@@ -193,7 +200,18 @@ class ClassSemantics:
         path = local_path(path)
         file = read_table(path, known_classes)
         with naming(path):
-            return cls(file.classes, file.attributes, file.values, notes=file.notes)
+            return cls(file.classes, file.attributes, file.values, notes=file.notes, drafted=file.drafted)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table as :meth:`from_csv` reads it, with the fewest digits that are the same float32.
+
+        A drafted table begins with a line ``# drafted by …``. As long as that line is there, ``from_csv``, and so ``rezsl
+        data check``, ``rezsl fit`` and the record of every run, have a note on it.
+        """
+        numbers = [[np.format_float_positional(value, trim="-") for value in row] for row in self.values.cpu().numpy()]
+        rows = ([name, *row] for name, row in zip(self.classes, numbers, strict=True))
+        mark = draft_mark(self.drafted) + "\n" if self.drafted else ""
+        write_atomically(local_path(path), mark + csv_text(("class", *self.attributes), rows))
 
 
 def equal_rows(values: Float[Tensor, "C S"], tolerance: float = 1e-6) -> list[list[int]]:
