@@ -86,8 +86,9 @@ def run_command(line: str, block: CodeBlock, where: str, capsys: pytest.CaptureF
 
 def parse_command(arguments: list[str]) -> None:
     """Parse a command as the command line does, without opening any file but configurations."""
-    if arguments[0] == "data":
-        parse(import_module(f"rezsl.cli.data_{arguments[1].replace('-', '_')}").parser(), arguments[2:])
+    if arguments[0] in ("data", "semantics"):
+        command = import_module(f"rezsl.cli.{arguments[0]}_{arguments[1].replace('-', '_')}")
+        parse(command.parser(), arguments[2:])
         return
     command = import_module(f"rezsl.cli.{arguments[0]}")
     # The parser would print the settings and end the process.

@@ -23,7 +23,5 @@ def predict(features: Floats, targets: Floats, penalty: float, others: Floats) -
 def left_out(features: Floats, targets: Floats, penalty: float) -> Floats:
     """Prediction of each row from a fit to all other rows."""
     kept = [[other for other in range(len(features)) if other != row] for row in range(len(features))]
-    parts = [
-        predict(features[rows], targets[rows], penalty, features[row : row + 1]) for row, rows in enumerate(kept)
-    ]
+    parts = [predict(features[rows], targets[rows], penalty, features[row : row + 1]) for row, rows in enumerate(kept)]
     return np.concatenate(parts)

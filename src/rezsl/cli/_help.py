@@ -238,6 +238,61 @@ SCREENS = {
             "--mat": "also write xlsa17/att_splits.mat, the format of published splits",
         },
     ),
+    "semantics": Screen("draft the table that describes classes, from words", "COMMAND"),
+    "semantics draft": Screen(
+        "draft a table by a text encoder or word vectors, for people to review",
+        "CLASSES [ATTRIBUTES] -o FILE [options]",
+        {
+            "rezsl semantics draft new.txt --known old.csv --text-encoder MODEL -o new.csv": "new rows from those that "
+            "people gave",
+            "rezsl semantics draft new.txt attributes.txt --text-encoder MODEL -o new.csv": "from names alone, which "
+            "is a weak guide",
+        },
+        {
+            "CLASSES": "a text file with a class per line",
+            "ATTRIBUTES": "a text file with an attribute per line; left out with --known",
+            "-o, --output FILE": "the table to write, with a line that marks it as drafted",
+            "--text-encoder MODEL": "a folder of a CLIP, SigLIP or other text encoder, or a model in the local cache",
+            "--word-vectors FILE": "or word vectors of GloVe or word2vec that have the words of all names",
+            "--kind WORD": "what all classes are, such as bird, for the text encoder (default: thing)",
+            "--known FILE": "a table with rows that people gave; the other classes are drafted from them",
+        },
+    ),
+    "semantics prompt": Screen(
+        "write a text that asks any language model for a table",
+        "CLASSES ATTRIBUTES [options]",
+        {"rezsl semantics prompt classes.txt attributes.txt -o prompt.txt": "for a conversation"},
+        {
+            "CLASSES": "a text file with a class per line",
+            "ATTRIBUTES": "a text file with an attribute per line",
+            "-o, --output FILE": "where to write it, in place of the terminal",
+            "--kind WORD": "what all classes are, such as birds (default: things)",
+            "--examples FILE": "a table whose first five rows show what is meant",
+        },
+    ),
+    "semantics read": Screen(
+        "read the reply of a language model, and name what is missing in it",
+        "REPLY CLASSES ATTRIBUTES -o FILE [options]",
+        {"rezsl semantics read reply.txt classes.txt attributes.txt -o table.csv": "as it was copied"},
+        {
+            "REPLY": "the reply: a table as CSV or Markdown, with sentences around it, in one part or several",
+            "CLASSES": "the classes that were asked for, one per line",
+            "ATTRIBUTES": "the attributes that were asked for, one per line",
+            "-o, --output FILE": "the table to write, with a line that marks it as drafted",
+            "--author NAME": "which model wrote it, for that line",
+            "--unseen NAME": "the classes without photos, by which the table is examined",
+        },
+    ),
+    "semantics describe": Screen(
+        "describe each class by the vector of a text about it, in place of attributes",
+        "DESCRIPTIONS --text-encoder MODEL -o FILE",
+        {"rezsl semantics describe texts.csv --text-encoder MODEL -o table.csv": "columns: class,description"},
+        {
+            "DESCRIPTIONS": "a CSV file with the columns class and description, or lines such as owl: a bird with …",
+            "-o, --output FILE": "the table to write",
+            "--text-encoder MODEL": "a folder of a text encoder, or a model in the local cache",
+        },
+    ),
     "doctor": Screen(
         "show versions, devices, caches, and what cannot be used because a package is missing",
         "[options]",

@@ -163,7 +163,7 @@ def _values(sheet: Sheet, decimal_comma: bool) -> tuple[list[list[float]], list[
         if "" in texts and written and written <= {*MARKS}:
             texts = [text or "no" for text in texts]
             marked.append(attribute)
-        numbers = [_number(text.replace(",", ".") if decimal_comma else text) for text in texts]
+        numbers = [number_of(text.replace(",", ".") if decimal_comma else text) for text in texts]
         unread += [(row, column) for row, number in enumerate(numbers) if number is None]
         columns.append([math.nan if number is None else number for number in numbers])
         beyond += [(row, column) for row in _beyond_scale(texts, columns[-1])]
@@ -181,7 +181,8 @@ def _refuse(sheet: Sheet, wrong: Sequence[Cell], expected: str, remedy: str) -> 
     raise DataError(f"{place}: expected {expected}, got {got!r}{and_others(len(wrong), 'cell')}{remedy}")
 
 
-def _number(text: str) -> float | None:
+def number_of(text: str) -> float | None:
+    """Return the number of a cell in small letters, NaN where it is unknown, and None where it cannot be read."""
     if text in UNKNOWN:
         return math.nan
     if text in WORDS:

@@ -2,14 +2,14 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rezsl.errors import ArgumentError, DataError, check_at_least, name_some
 from rezsl.files import csv_text, local_path, naming, read_text
 from rezsl.semantics._near_names import plain_name, spelling
-from rezsl.semantics._table_file import Sheet, note_on_draft, table_of
+from rezsl.semantics._table_file import Sheet, note_on_draft, number_of, table_of
 from rezsl.semantics.table import ClassSemantics
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -17,12 +17,15 @@ _DECORATION = "*`_ \t"
 """Marks of Markdown around a name."""
 
 _PROMPT = """\
-I need a table that describes {count} classes of {kind} by {width} attributes, so that a computer can recognise photos of them.
+I need a table that describes {count} classes of {kind} by {width} attributes, so that
+a computer can recognise photos of them.
 
-Fill in every cell with a number from 0 to 1: how far the attribute is to be seen on a typical photo of the class. 0 means \
-that no photo of the class shows it, 1 that every photo does, and numbers between are for shares of the photos or for degrees. Compare \
-the classes within each attribute, so that a class that has more of it has the larger number. Write ? where you do not know; do not \
-guess, and do not leave a cell empty.
+Fill in every cell with a number from 0 to 1: how far the attribute is to be seen
+on a typical photo of the class. 0 means that no photo of the class shows it, 1 that
+every photo does, and numbers between are for shares of the photos or for degrees.
+Compare the classes within each attribute, so that a class that has more of it has
+the larger number. Write ? where you do not know; do not guess, and do not leave a
+cell empty.
 
 The classes, one per line:
 {classes}
@@ -30,8 +33,8 @@ The classes, one per line:
 The attributes, one per line:
 {attributes}
 {examples}
-Reply with one CSV table in a code block and nothing else: the header below, then one row per class in the order above, with the names \
-written exactly as above.
+Reply with one CSV table in a code block and nothing else: the header below, then one
+row per class in the order above, with the names written exactly as above.
 
 ```csv
 {header}```
@@ -140,9 +143,9 @@ def read_reply(
     columns = [name for name in reply.attributes.values() if name in found[1]]
     if not rows:
         raise DataError(
-            f"{path}: expected a table whose header has names of attributes and whose rows begin with names of classes, "
-            f"such as {name_some(attributes, 2)} and {name_some(classes, 2)}, got none; ask for a CSV table with these "
-            f"names"
+            f"{path}: expected a table whose header has names of attributes and whose rows begin with names of "
+            f"classes, such as {name_some(attributes, 2)} and {name_some(classes, 2)}, got none; ask for a CSV table "
+            f"with these names"
         )
     cells = [[reply.cells.get((name, column), ("?", 0))[0] for column in columns] for name in rows]
     lines = [min(line for cell, (_, line) in reply.cells.items() if cell[0] == name) for name in rows]
@@ -150,8 +153,8 @@ def read_reply(
     file = table_of(sheet, decimal_comma=reply.decimal_comma)
     for row, column in ((file.values < 0) | (file.values > 1)).nonzero().tolist():
         raise DataError(
-            f"{sheet.place(row, column)}: expected a number from 0 to 1, got {cells[row][column]!r}; correct it, or ask "
-            f"again"
+            f"{sheet.place(row, column)}: expected a number from 0 to 1, got {cells[row][column]!r}; correct it, or "
+            f"ask again"
         )
     drafted = f"{author} in {path.name}"
     notes = (note_on_draft("the table", drafted), *file.notes, *reply.notes)
@@ -234,7 +237,8 @@ class _Reply:
             return  # the line below the header of a table of Markdown
         extra = (self.extra_classes, self.extra_attributes)
         if name is None:
-            extra[turned].setdefault(cells[0])
+            if any(number_of(cell.lower()) is not None for cell in cells[1:]):  # otherwise it is a sentence
+                extra[turned].setdefault(cells[0])
             return
         for written, cell in zip(header[1:], cells[1:], strict=True):
             if (other := others.get(spelling(written))) is None:
@@ -248,6 +252,8 @@ class _Reply:
 def _split(line: str, delimiter: str) -> list[str]:
     if delimiter == "|":
         line = line.strip().removeprefix("|").removesuffix("|")
-    rows: Iterator[list[str]] = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
-    cells = next(rows, [""])
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
+    except csv.Error:  # a sentence that is too long for a cell
+        cells = [line]
     return [plain_name(re.sub(r"\\([|_*])", r"\1", cell)).strip(_DECORATION) for cell in cells] or [""]

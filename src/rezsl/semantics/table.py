@@ -205,8 +205,8 @@ class ClassSemantics:
     def to_csv(self, path: str | Path) -> None:
         """Write the table as :meth:`from_csv` reads it, with the fewest digits that are the same float32.
 
-        A drafted table begins with a line ``# drafted by …``. As long as that line is there, ``from_csv``, and so ``rezsl
-        data check``, ``rezsl fit`` and the record of every run, have a note on it.
+        A drafted table begins with a line ``# drafted by …``. As long as that line is there, ``from_csv``, and so
+        ``rezsl data check``, ``rezsl fit`` and the record of every run, have a note on it.
         """
         numbers = [[np.format_float_positional(value, trim="-") for value in row] for row in self.values.cpu().numpy()]
         rows = ([name, *row] for name, row in zip(self.classes, numbers, strict=True))
