@@ -1,15 +1,16 @@
 """``python -m benchmarks.drafting``: how drafted tables agree with those of people, and what models reach with them.
 
 Needs a directory of xlsa17 features, or a folder of photos, and a text encoder. Ways of scoring are compared on the
-training classes alone; the table of the chosen way is then measured on all classes. With ``--t1`` a closed form (ESZSL)
-is trained with each table: on the features themselves, or on the pooled regions of a store of the photos.
+training classes alone; the table of the chosen way is then measured on all classes. With ``--t1`` ESZSL is
+trained with each table on features, and an MLP on the regions of photos by a frozen network.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from rich.box import SIMPLE_HEAD
@@ -19,7 +20,8 @@ from rich.table import Table
 from rezsl import fit, load_image_folder, load_region_store, load_xlsa17
 from rezsl.data import Benchmark
 from rezsl.functional.statistics import pearson
-from rezsl.models import ESZSL
+from rezsl.models import ESZSL, MLPRegressor, SemanticModel
+from rezsl.regions.pretrained import pretrained
 from rezsl.semantics import ClassSemantics, describe_classes, draft_semantics, text_of, text_similarities
 from rezsl.semantics.drafting import Centering
 from rezsl.training import Training
@@ -35,6 +37,8 @@ def main() -> None:
     parser.add_argument("--kind", default="thing")
     parser.add_argument("--features", default="res101", help="of xlsa17")
     parser.add_argument("--t1", action="store_true", help="also train")
+    parser.add_argument("--backbone", help="of photos: the source of a pretrained network")
+    parser.add_argument("--cache", help="of photos: where their regions are kept")
     options = parser.parse_args()
     data = _load(options.data, options.features)
     people = data.semantics
@@ -42,9 +46,8 @@ def main() -> None:
     out = Console(width=200)
     out.print(_agreement(people.only(learnt), options, all_ways=True, title=f"{len(learnt)} training classes"))
     out.print(_agreement(people, options, all_ways=False, title=f"all {len(people.classes)} classes"))
-    known = draft_semantics(
-        people.classes, text_encoder=options.text_encoder, kind=options.kind, known=people.only(data.seen_classes)
-    )
+    rows = people.only(data.seen_classes)
+    known = draft_semantics(people.classes, text_encoder=options.text_encoder, kind=options.kind, known=rows)
     unseen = [name for name in people.classes if name not in data.seen_classes]
     table = Table("known rows", *_COLUMNS, title=f"{len(unseen)} classes without photos", box=SIMPLE_HEAD)
     middle = rows.values.double().mean(dim=0)
@@ -75,15 +78,10 @@ def _agreement(people: ClassSemantics, options: argparse.Namespace, all_ways: bo
     ways: Iterator[tuple[Centering, bool]] = (
         (centering, prompts) for centering in get_args(Centering) for prompts in (False, True)
     )
-    for centering, prompts in ways if all_ways else [("vectors", True)]:
-        scores = text_similarities(
-            people.classes,
-            people.attributes,
-            options.text_encoder,
-            kind=options.kind,
-            centering=centering,
-            prompts=prompts,
-        )
+    chosen: list[tuple[Centering, bool]] = [("vectors", True)]
+    for centering, prompts in ways if all_ways else chosen:
+        names, encoder = (people.classes, people.attributes), options.text_encoder
+        scores = text_similarities(*names, encoder, kind=options.kind, centering=centering, prompts=prompts)
         table.add_row(centering, "several" if prompts else "names", *_correlations(scores, people.values.double()))
     return table
 
@@ -98,13 +96,8 @@ def _correlations(found: torch.Tensor, people: torch.Tensor, middle: torch.Tenso
     by_attribute = by_attribute[~by_attribute.isnan()]
     share = f"{100 * float((by_attribute > 0).double().mean()):.0f}" if len(by_attribute) else ""
     mean = f"{float(by_attribute.mean()):.3f}" if len(by_attribute) else ""
-    return [
-        f"{float(_pearson(found, people)):.3f}",
-        f"{float(_pearson(apart, wanted)):.3f}",
-        f"{float(chance.std()):.3f}",
-        mean,
-        share,
-    ]
+    whole, less = (f"{float(_pearson(*pair)):.3f}" for pair in ((found, people), (apart, wanted)))
+    return [whole, less, f"{float(chance.std()):.3f}", mean, share]
 
 
 def _pearson(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
@@ -128,11 +121,16 @@ def _accuracies(data: Benchmark, known: ClassSemantics, options: argparse.Namesp
         "drafted from names": draft,
         "by people, rows in another order": replace(people, values=people.values[order]),
     }
-    rows = Table("table", "T1", "U", "S", "H", title="ESZSL, %", box=SIMPLE_HEAD)
-    build: Callable[..., Any] = ESZSL
+    build: type[SemanticModel] = ESZSL if data.kind == "features" else MLPRegressor
+    network = None
+    if options.backbone is not None:
+        network = partial(pretrained, source=options.backbone, pooling="mean", framing="crop")
+    rows = Table("table", "T1", "U", "S", "H", title=f"{build.__name__}, %", box=SIMPLE_HEAD)
+    training = Training(accelerator="cpu", folds=1, centered=False, mixup=0.0)
     for name, semantics in tables.items():
         plain = replace(semantics, word_vectors=None, groups=None, places=None, notes=(), drafted="")
-        result = fit(replace(data, semantics=plain), model=build, training=Training(accelerator="cpu"), progress=False)
+        own = replace(data, semantics=plain, notes=())
+        result = fit(own, build, network, training, cache=options.cache, progress=False)
         assert result.test is not None
         metrics = result.test.metrics()
         rows.add_row(name, *(f"{100 * metrics[metric]:.1f}" for metric in ("T1", "U", "S", "H")))

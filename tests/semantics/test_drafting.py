@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from transformers import BertModel
 
 from rezsl.errors import ArgumentError, DataError
 from rezsl.semantics import ClassSemantics, describe_classes, draft_semantics, encode_texts, text_similarities
-from rezsl.semantics.drafting import ATTRIBUTE_PROMPTS, CLASS_PROMPTS
+from rezsl.semantics.drafting import ATTRIBUTE_PROMPTS, CLASS_PROMPTS, Centering
 from tests.oracles import ridge as oracle
 from tests.semantics.files import write_glove
 from tests.semantics.test_text_encoder import bert  # noqa: F401 - a fixture
@@ -47,11 +48,12 @@ def centered(rows: list[list[float]]) -> list[list[float]]:
 def test_similarities_are_cosines_of_vectors_less_their_mean(words: Path) -> None:
     rows, columns = units(["zebra", "owl", "carp"]), units(["striped", "feathers"])
     plain = [[cosine(row, column) for column in columns] for row in rows]
-    for centering, expected in (
+    expectations: tuple[tuple[Centering, Any], ...] = (
         ("none", plain),
         ("vectors", [[cosine(row, column) for column in centered(columns)] for row in centered(rows)]),
         ("scores", [*zip(*centered([*map(list, zip(*centered(plain), strict=True))]), strict=True)]),
-    ):
+    )
+    for centering, expected in expectations:
         found = text_similarities(CLASSES, ATTRIBUTES, word_vectors=words, centering=centering)
         np.testing.assert_allclose(found, np.array(expected), atol=1e-6)
 
