@@ -70,7 +70,18 @@ def run_python(code: str, packages: Path, folder: Path) -> subprocess.CompletedP
 def test_core_needs_at_most_seven_packages() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert len(project["dependencies"]) <= 7
-    apart = {"all", "heic", "timm", "mlflow", "wandb", "dev", "docs"}  # those that bring much along, or no application
+    apart = {
+        "all",
+        "dask",
+        "heic",
+        "postgres",
+        "ray",
+        "timm",
+        "mlflow",
+        "wandb",
+        "dev",
+        "docs",
+    }  # those that bring much along, or no application
     applications = {name for name in project["optional-dependencies"] if name not in apart}
     (everything,) = project["optional-dependencies"]["all"]
     assert Requirement(everything).extras == applications

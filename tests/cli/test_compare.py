@@ -74,10 +74,10 @@ class InProcess(Workers):
         self.processes, self.ran = processes, list[str]()
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        command, line, log = arguments
-        self.ran.append(name_of(log))
-        with log.open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
-            return ended(command(line))
+        command, job = arguments
+        self.ran.append(name_of(job.log))
+        with job.log.open("w") as stream, redirect_stdout(stream), redirect_stderr(stream):
+            return ended(command(job.command_line))
 
     def result(self, future: Future[Any]) -> Any:
         return future.result()
@@ -298,7 +298,7 @@ def test_a_plan_is_run_told_and_gone_on_with(toy: Path, tmp_path: Path, capsys: 
 
 
 def test_the_exit_code_tells_of_failed_runs(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rezsl.cli.compare.Workers", lambda *arguments: InProcess())
+    monkeypatch.setattr("rezsl.cli.compare.open_pool", lambda *arguments: InProcess())
     for pairs, code in (({"linear": ["none"], "broken": ["none"]}, 1), ({"linear": ["none"]}, 0)):
         path = tmp_path / f"{code}.yaml"
         methods = {name: options for name, options in content()["methods"].items() if name in pairs}

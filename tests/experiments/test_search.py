@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.experiments.search import SettingsSearch
 from rezsl.experiments.space import read_space
+from rezsl.experiments.storage import opened
 from rezsl.training import Choice
 
 pytestmark = pytest.mark.slow
@@ -72,6 +74,23 @@ def test_processes_share_a_study_and_never_exceed_its_trials(tmp_path: Path) -> 
     ):
         SettingsSearch(die, space, 7, where, processes=2).run()
     assert SettingsSearch(parabola, space, 6, where, processes=2).run().score == found.score
+
+
+def test_a_call_that_a_cluster_begins_again_is_one_trial(tmp_path: Path) -> None:
+    where, space = str(tmp_path / "study"), read_space(SPACE, "s")
+    search = SettingsSearch(parabola, space, 3, where)
+    search.run()
+    line = search._run_in_worker(7, "call a")
+    assert search._run_in_worker(8, "call a") == line  # its worker died after it had ended
+    with opened(where) as storage:
+        study = optuna.load_study(storage=storage, study_name="sweep")
+        lost = study.ask()
+        lost.set_user_attr("call", "call b")  # its worker died before
+        again = search._run_in_worker(9, "call b")
+        states = [trial.state.name for trial in study.get_trials()]
+    assert states == ["COMPLETE"] * 4 + ["FAIL", "COMPLETE"]
+    assert (line.partition(":")[0], again.partition(":")[0]) == ("trial 4", "trial 6")
+    assert SettingsSearch(parabola, space, 5, where).run().finished == 5
 
 
 def die(values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:

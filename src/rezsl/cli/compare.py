@@ -14,11 +14,11 @@ from rezsl.cli._options import advice_when_interrupted, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli.main import main
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least
+from rezsl.experiments.clusters import Backend, Pool, open_pool
 from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, PairedTest, collect
 from rezsl.experiments.space import read_space
-from rezsl.experiments.workers import Workers
 from rezsl.files import differences, local_path, read_json, read_yaml, write_json
 from rezsl.locks import locked
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
@@ -33,7 +33,9 @@ def parser() -> ArgumentParser:
     options = new_parser("compare")
     options.add_argument("plan", type=Path, metavar="PLAN.yaml")
     options.add_argument("-o", "--output", type=Path, required=True)
-    options.add_argument("--processes", type=int, default=1)
+    options.add_argument("--processes", type=int | None, default=None)
+    options.add_argument("--backend", type=Backend, default="loky")
+    options.add_argument("--address", type=str | None, default=None)
     options.add_argument("--data_root", nargs="+", action="extend", default=[])
     options.add_argument("--test", type=PairedTest, default="t")
     return options
@@ -41,21 +43,21 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> int:
     """Run the missing runs, then write and print the tables; return the exit code 1 if a run has failed."""
-    check_at_least(1, processes=settings.processes)
+    check_at_least(1, processes=1 if settings.processes is None else settings.processes)
     plan = read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan), _roots(settings.data_root))
     check_plan(plan)
-    # A scheduler ends a process by SIGTERM, after which the running jobs must save their work as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The worker processes hold the lock too: after a crash of this process they take a moment to end.
     with locked(settings.output, "output") as lock:
         for folder in (settings.output, *settings.output.glob("configs/**/"), *settings.output.glob("search/**/")):
             remove_partials(folder, everyone=True)
-        workers = Workers(settings.processes, lock)
+        workers = open_pool(settings.backend, settings.address, settings.processes, lock)
+        # A scheduler ends a process by SIGTERM, after which the running jobs must save their work as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         found = compare(Folder(settings.output, plan), workers, settings.test)
     return int(any(row.failures for row in found.rows))
 
 
-def compare(folder: Folder, workers: Workers, test: PairedTest = "t") -> Comparison:
+def compare(folder: Folder, workers: Pool, test: PairedTest = "t") -> Comparison:
     """Run what the directory of a plan lacks, end the processes, write the tables, and show them and the progress."""
     plan, output = folder.plan, folder.path
     _keep(folder)

@@ -18,6 +18,7 @@ from rezsl.cli._options import advice_when_interrupted, check_output_file, insta
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
+from rezsl.experiments.clusters import Backend
 from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import SearchSpace, read_space
 from rezsl.files import read_yaml
@@ -26,7 +27,7 @@ from rezsl.terminal import Terminal
 from rezsl.training import Callback, Choice, EpochRecord, Setup, Stage, select, with_word_vectors
 from rezsl.writing import write_atomically
 
-SEARCH = ("space", "trials", "processes", "storage", "study", "objective", "output")
+SEARCH = ("space", "trials", "processes", "backend", "address", "storage", "study", "objective", "output")
 """Options that :func:`rezsl.fit` does not have."""
 
 PLACES = (*fit_command.OWN, "run_dir", "resume")
@@ -57,7 +58,9 @@ def parser() -> ArgumentParser:
     own = options.add_argument_group("the search")
     own.add_argument("--space", type=Path, required=True)
     own.add_argument("--trials", type=int, default=20)
-    own.add_argument("--processes", type=int, default=1)
+    own.add_argument("--processes", type=int | None, default=None)
+    own.add_argument("--backend", type=Backend, default="loky")
+    own.add_argument("--address", type=str | None, default=None)
     own.add_argument("--storage", type=str | None, default=None)
     own.add_argument("--study", type=str, default="sweep")
     own.add_argument("--objective", type=Literal[OBJECTIVES], default="H")
@@ -95,6 +98,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             settings.seed,
             settings.processes,
             OF_MACHINE,
+            settings.backend,
+            settings.address,
         ).run(show)
     best = with_values(text, result.values)
     write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))

@@ -1,14 +1,18 @@
 """The jobs of a comparison: the search of each cell, and after it the runs with each seed, several at a time."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 
+from rezsl.errors import RunDirectoryError
+from rezsl.experiments.clusters import Pool
 from rezsl.experiments.plan import Cell, Plan
-from rezsl.experiments.workers import WorkerError, Workers, run_logged
+from rezsl.experiments.workers import SECONDS_TO_END, WorkerError, run_logged
 from rezsl.files import write_json
+from rezsl.locks import locked
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class Job:
         finished: a file that exists once the command has succeeded.
         log: the file of its output.
         then: the jobs that begin after it.
+        directory: the directory that the command locks while it runs; None where it locks none. The command goes on
+            with what it holds.
     """
 
     name: str
@@ -28,6 +34,13 @@ class Job:
     finished: Path
     log: Path
     then: tuple["Job", ...] = ()
+    directory: Path | None = None
+
+    @property
+    def command_line(self) -> tuple[str, ...]:
+        """The arguments as they are now: a run that has begun is resumed."""
+        begun = self.directory is not None and (self.directory / "settings.json").exists()
+        return (*self.arguments, "--resume") if begun else self.arguments
 
     @property
     def is_finished(self) -> bool:
@@ -62,10 +75,8 @@ class Folder:
         # Plots and pages take longer than many trainings, so they are left to rezsl report.
         arguments = ["fit", "--config", str(config), "--seed", str(seed), "--run-dir", str(run), "--report", "false"]
         arguments += self._cache(cell)
-        if (run / "settings.json").exists():
-            arguments.append("--resume")
         log = self._file("logs", cell, f"/seed-{seed}.log")
-        return Job(f"{cell.folder} seed {seed}", tuple(arguments), run / "metrics.json", log)
+        return Job(f"{cell.folder} seed {seed}", tuple(arguments), run / "metrics.json", log, directory=run)
 
     def _search_job(self, cell: Cell, runs: tuple[Job, ...]) -> Job:
         search, best = self.plan.search, self._file("search", cell)
@@ -92,9 +103,27 @@ class Folder:
         return self.path / kind / f"{cell.folder}{ending}"
 
 
+def run_job(command: Callable[[Sequence[str]], int], job: Job) -> int:
+    """Run the command of a job in a worker process, unless it has succeeded already, and return its exit code.
+
+    A cluster begins a job again if its worker has died, while the process of the first attempt may still save its
+    work; so the second one waits until the directory of the run is free.
+    """
+    until = time.monotonic() + SECONDS_TO_END
+    while job.directory is not None:
+        try:
+            with locked(job.directory, "run_dir"):
+                return 0 if job.is_finished else run_logged(command, job.command_line, job.log)
+        except RunDirectoryError:
+            if time.monotonic() > until:
+                break  # the command says why it cannot run
+            time.sleep(0.2)
+    return 0 if job.is_finished else run_logged(command, job.command_line, job.log)
+
+
 def run_jobs(
     jobs: Sequence[Job],
-    workers: Workers,
+    workers: Pool,
     command: Callable[[Sequence[str]], int],
     report: Callable[[Job, str | None], None] = lambda job, reason: None,
 ) -> dict[str, str]:
@@ -114,7 +143,7 @@ def run_jobs(
                 waiting.extendleft(reversed(job.then))
                 continue
             job.log.parent.mkdir(parents=True, exist_ok=True)
-            running[workers.submit(run_logged, command, job.arguments, job.log)] = job
+            running[workers.submit(run_job, command, job)] = job
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             job = running.pop(future)
             try:

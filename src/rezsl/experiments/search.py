@@ -2,10 +2,12 @@
 
 import json
 import math
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from rezsl.errors import ArgumentError, RezslError, RunDirectoryError, check_at_least, needs
@@ -15,9 +17,10 @@ with needs("experiments", "searches"):
     from optuna.importance import get_param_importances
     from optuna.trial import FrozenTrial, TrialState
 
+from rezsl.experiments.clusters import Backend, open_pool
 from rezsl.experiments.space import SearchSpace
 from rezsl.experiments.storage import beginning, opened
-from rezsl.experiments.workers import WorkerError, Workers
+from rezsl.experiments.workers import WorkerError
 from rezsl.files import differences
 from rezsl.metrics import METRICS
 from rezsl.training import Choice
@@ -67,8 +70,12 @@ class SettingsSearch:
         record: everything else that decides the outcome; a study is only continued with the record, the space and the
             objective that it began with.
         seed: seed of the draws.
-        processes: how many trials run at a time, each in a process; with one, they run in this process.
+        processes: how many trials run at a time, each in a process; with one on this machine, they run in this process.
+            None is one, and on a cluster as many as it has threads or CPUs.
         ignored: names of the record, at any depth, in which several machines that share a study may differ.
+        backend: where the processes are, see :func:`rezsl.experiments.clusters.open_pool`. Every machine of a cluster
+            must reach the storage.
+        address: that of the cluster's scheduler.
     """
 
     train: Trainer
@@ -79,11 +86,17 @@ class SettingsSearch:
     objective: str = "H"
     record: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
-    processes: int = 1
+    processes: int | None = 1
     ignored: Sequence[str] = ()
+    backend: Backend = "loky"
+    address: str | None = None
 
     def __post_init__(self) -> None:
-        check_at_least(1, trials=self.trials, processes=self.processes)
+        check_at_least(1, trials=self.trials, processes=1 if self.processes is None else self.processes)
+
+    @property
+    def _in_this_process(self) -> bool:
+        return self.backend == "loky" and self.address is None and self.processes in (None, 1)
 
     def run(self, report: Callable[[str], None] = lambda line: None) -> SearchResult:
         """Try settings until the study has enough trials, those of other processes included.
@@ -102,45 +115,55 @@ class SettingsSearch:
                 )
                 self._agree(study)
             seed = self.seed + len(study.trials)
-            if self.processes > 1:
-                self._run_in_processes(study, seed, report)
-            else:
+            if self._in_this_process:
                 self._prepare(study, seed)
                 while _counted(study) < self.trials:
                     report(self._run_one(study))
+            else:
+                self._run_in_processes(study, seed, report)
             return self._result(study)
 
     def _prepare(self, study: optuna.Study, seed: int) -> None:
         study.sampler = optuna.samplers.TPESampler(
-            seed=seed, n_startup_trials=min(10, 1 + self.trials // 3), constant_liar=self.processes > 1
+            seed=seed, n_startup_trials=min(10, 1 + self.trials // 3), constant_liar=not self._in_this_process
         )
         study.pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
 
-    def _run_one(self, study: optuna.Study) -> str:
-        """Run one trial and return a line about it."""
+    def _run_one(self, study: optuna.Study, call: str = "") -> str:
+        """Run one trial and return a line about it; the trial keeps the name of the call that runs it."""
         lines: list[str] = []
         study.optimize(
-            self._score,
+            partial(self._score, call=call),
             n_trials=1,
             callbacks=[lambda _, trial: lines.append(_line(trial, self.objective))],
             catch=(RezslError,),
         )
         return lines[0]
 
-    def _run_in_worker(self, seed: int) -> str:
-        """Run one trial in a worker process, which shares the study through its storage."""
+    def _run_in_worker(self, seed: int, call: str) -> str:
+        """Run one trial in a worker process, which shares the study through its storage.
+
+        A cluster begins a call again if its worker has died. The trial of the first attempt then counts if it is over,
+        and otherwise it is closed, so that no trial stays open for ever.
+        """
         with opened(self.storage) as storage:
             study = optuna.load_study(storage=storage, study_name=self.study)
+            for trial in study.get_trials(deepcopy=False):
+                if trial.user_attrs.get("call") == call:
+                    if _is_over(trial):
+                        return _line(trial, self.objective)
+                    if not trial.state.is_finished():
+                        study.tell(trial.number, state=TrialState.FAIL)
             self._prepare(study, seed)
-            return self._run_one(study)
+            return self._run_one(study, call)
 
     def _run_in_processes(self, study: optuna.Study, seed: int, report: Callable[[str], None]) -> None:
         """Run trials until the study has enough, several at a time, and never more than it lacks."""
         running: set[Future[str]] = set()
-        with closing(Workers(self.processes)) as workers:
+        with closing(open_pool(self.backend, self.address, self.processes)) as workers:
             while True:
-                while len(running) < self.processes and _counted(study) + len(running) < self.trials:
-                    running.add(workers.submit(self._run_in_worker, seed))
+                while len(running) < workers.processes and _counted(study) + len(running) < self.trials:
+                    running.add(workers.submit(self._run_in_worker, seed, uuid.uuid4().hex))
                     seed += 1
                 if not running:
                     return
@@ -153,8 +176,10 @@ class SettingsSearch:
                             f"processes: the process of a trial was {error}; the same command goes on with the study"
                         ) from error
 
-    def _score(self, trial: optuna.Trial) -> float:
+    def _score(self, trial: optuna.Trial, call: str) -> float:
         """Run one trial and return its validation value of the objective."""
+        if call:
+            trial.set_user_attr("call", call)
         values = {name: entry.suggest(name, trial) for name, entry in self.space.items()}
         trial.set_user_attr("values", values)
 
@@ -216,8 +241,11 @@ class SettingsSearch:
 
 def _counted(study: optuna.Study) -> int:
     """Count the trials that are over; a trial that Ctrl-C has ended is not one of them."""
-    over = (TrialState.COMPLETE, TrialState.PRUNED)
-    return sum(trial.state in over or "reason" in trial.user_attrs for trial in study.get_trials(deepcopy=False))
+    return sum(map(_is_over, study.get_trials(deepcopy=False)))
+
+
+def _is_over(trial: FrozenTrial) -> bool:
+    return trial.state in (TrialState.COMPLETE, TrialState.PRUNED) or "reason" in trial.user_attrs
 
 
 def _line(trial: FrozenTrial, objective: str) -> str:

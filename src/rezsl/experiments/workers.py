@@ -72,9 +72,13 @@ class Workers:
         self._idle.append(executor)
         return future.result()
 
-    def close(self) -> None:
-        """Interrupt the calls as Ctrl-C would, and end the processes."""
+    def interrupt(self) -> None:
+        """Interrupt the calls as Ctrl-C would, without waiting for their end."""
         self._alive.close()
+
+    def close(self) -> None:
+        """Interrupt the calls, wait for their end, and end the processes."""
+        self.interrupt()
         still_running = wait(self._running, SECONDS_TO_END).not_done
         for executor in (*self._idle, *self._running.values()):
             executor.shutdown(wait=True, kill_workers=bool(still_running))
