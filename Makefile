@@ -5,6 +5,7 @@
 # make torture  install, then kill runs at every write, and compare what they end as (ten minutes at most)
 # make bench  install, then the speed table
 # make docs   install, then the documentation site, in build/site
+# make dist   build the wheel and the source distribution in dist/, check them, and install the wheel elsewhere
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ FLOORS ?= .venv-floors
 INSTALLED := $(VENV)/.installed
 RUN_DIR ?= runs/demo
 
-.PHONY: demo test test-floors check torture bench docs format clean
+.PHONY: demo test test-floors check torture bench docs dist format clean
 
 demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)
@@ -40,6 +41,17 @@ bench: $(INSTALLED)
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The tools and the wheel have environments of their own, because the wheel must work without this tree.
+dist:
+	rm -rf dist build/release build/wheel
+	$(PYTHON) -m venv build/release
+	build/release/bin/python -m pip install --quiet build twine
+	build/release/bin/python -m build --quiet
+	build/release/bin/python -m twine check --strict dist/*
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet --no-deps dist/*.whl
+	cd build && wheel/bin/python -c "import rezsl; print('installed rezsl', rezsl.__version__)"
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
