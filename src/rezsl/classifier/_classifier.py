@@ -199,17 +199,21 @@ class ZeroShotClassifier(nn.Module):
             The network's outputs ``[M, E]``, in most models the predicted attributes, and the strangeness of each input
             as in :class:`Answer`, ``[M]``; both are on the CPU. M is the number of inputs that are read.
         """
-        outputs, strangeness = list[Tensor](), [torch.empty(0)]
+        inputs = as_inputs(inputs)
+        count = len(inputs) if index is None else len(index)
+        outputs, strangeness, done = None, torch.full((count,), math.nan), 0
+        directions = self._known_directions(candidates) if self.familiarity is not None else None
         for regions, features in self.describe(inputs, batch_size, index, unreadable):
             output = self.network(regions)
-            outputs.append(output.cpu())
-            measured = features.new_full((len(features),), math.nan)
-            if self.familiarity is not None:
-                measured = self.familiarity(features, self.highest_scores(output, candidates))
-            strangeness.append(measured.cpu())
-        if not outputs:  # no input has outputs of the same width
-            outputs.append(self.network(torch.empty(0, 1, self.backbone.region_dim, device=self.device)).cpu())
-        return torch.cat(outputs), torch.cat(strangeness)
+            if outputs is None:  # all of them at once, because joining parts would need twice the memory
+                outputs = torch.empty(count, *output.shape[1:], dtype=output.dtype)
+            part = slice(done, done := done + len(output))
+            outputs[part] = output
+            if self.familiarity is not None and directions is not None:
+                strangeness[part] = self.familiarity(features, self.scores_along(output, directions).amax(dim=1))
+        if outputs is None:  # no input has outputs of the same width
+            outputs = self.network(torch.empty(0, 1, self.backbone.region_dim, device=self.device)).cpu()
+        return (outputs, strangeness) if done == count else (outputs[:done].clone(), strangeness[:done].clone())
 
     def highest_scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Float[Tensor, "B"]:
         """Return the highest score over the training table and the candidates, without subtracting γ, ``[B]``.
@@ -218,10 +222,16 @@ class ZeroShotClassifier(nn.Module):
             predictions: the network's outputs, ``[B, E]``.
             candidates: as for :meth:`scores`.
         """
+        return self.scores_along(predictions, self._known_directions(candidates)).amax(dim=1)
+
+    def _known_directions(self, candidates: ClassSemantics | None) -> ClassVectors:
+        """Return :meth:`class_directions` of the training table and of those candidates that differ from it."""
         vectors = self.class_vectors(self.semantics)
         if candidates is not None:
-            vectors = torch.cat([vectors, self.class_vectors(candidates)])
-        return self.class_scores(predictions, vectors).amax(dim=1)
+            others = self.class_vectors(candidates)
+            if not torch.equal(vectors, others):
+                vectors = torch.cat([vectors, others])
+        return self.class_directions(vectors)
 
     @torch.inference_mode()
     def describe(
@@ -276,14 +286,17 @@ class ZeroShotClassifier(nn.Module):
         in what classes differ from the average class, and not what all of them share. With ``varied_only``, attributes
         in which all seen classes are equal become 0 in both: no training image shows how they look.
         """
+        return self._compared_outputs(predictions), self._compared_classes(class_vectors.to(predictions.dtype))
+
+    def _compared_outputs(self, outputs: Outputs) -> Outputs:
         if self.centered:
-            origin = self.origin.to(predictions)
-            predictions = predictions - origin
-            class_vectors = l2_normalize(class_vectors.to(predictions.dtype)) - origin
-        if self.varied_only:
-            counted = self.counted.to(predictions.device)
-            predictions, class_vectors = predictions * counted, class_vectors * counted
-        return predictions, class_vectors
+            outputs = outputs - self.origin.to(outputs)
+        return outputs * self.counted.to(outputs.device) if self.varied_only else outputs
+
+    def _compared_classes(self, vectors: ClassVectors) -> ClassVectors:
+        if self.centered:
+            vectors = l2_normalize(vectors) - self.origin.to(vectors)
+        return vectors * self.counted.to(vectors.device) if self.varied_only else vectors
 
     def class_vectors(self, classes: ClassSemantics) -> ClassVectors:
         """Return the numbers by which the network recognises any described classes, ``[C, V]``."""
@@ -294,8 +307,30 @@ class ZeroShotClassifier(nn.Module):
 
         They are computed on the model's device and returned on that of the outputs.
         """
-        compared = self.compared(predictions.to(self.device), class_vectors.to(self.device))
-        return self.network.class_scores(*compared, self.scale).to(predictions.device)
+        return self.scores_along(predictions, self.class_directions(class_vectors.to(predictions.dtype)))
+
+    def class_directions(self, class_vectors: ClassVectors) -> ClassVectors:
+        """Return :meth:`class_vectors` as :meth:`scores_along` needs them, so that batches share what they can.
+
+        Cosines need vectors of length 1, and to make them takes longer than the scores of a batch. For networks with
+        scores of their own they are returned unchanged.
+        """
+        vectors = self._compared_classes(class_vectors.to(self.device))
+        return l2_normalize(vectors) if self._scores_by_cosine else vectors
+
+    def scores_along(self, predictions: Outputs, class_directions: ClassVectors) -> Scores:
+        """Return :meth:`class_scores` of outputs ``[B, E]`` for the results of :meth:`class_directions`."""
+        outputs = self._compared_outputs(predictions.to(self.device))
+        directions = class_directions.to(self.device)
+        if self._scores_by_cosine:
+            scores = self.scale * l2_normalize(outputs) @ directions.to(outputs.dtype).T
+        else:
+            scores = self.network.class_scores(outputs, directions, self.scale)
+        return scores.to(predictions.device)
+
+    @property
+    def _scores_by_cosine(self) -> bool:
+        return type(self.network).class_scores is SemanticModel.class_scores
 
     def scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Scores:
         """Return calibrated scores of the candidate classes, ``[B, C]``: the network's scores, less γ for seen classes.
@@ -305,10 +340,17 @@ class ZeroShotClassifier(nn.Module):
             candidates: any classes described by the same attributes, which are joined by name; None means the classes
                 of the training table. Classes without training images need no new training.
         """
-        candidates = self.semantics if candidates is None else candidates
-        known = set(self.seen_classes)
-        is_seen = torch.tensor([name in known for name in candidates.classes], device=predictions.device)
-        return self.class_scores(predictions, self.class_vectors(candidates)) - self.gamma * is_seen
+        directions, is_seen = self._described(candidates)
+        return self._calibrated(predictions, directions, is_seen)
+
+    def _described(self, candidates: ClassSemantics | None) -> tuple[ClassVectors, Bool[Tensor, "C"]]:
+        """Return the directions of the candidate classes, and which of them are seen."""
+        candidates, known = self.semantics if candidates is None else candidates, set(self.seen_classes)
+        is_seen = torch.tensor([name in known for name in candidates.classes])
+        return self.class_directions(self.class_vectors(candidates)), is_seen
+
+    def _calibrated(self, predictions: Outputs, directions: ClassVectors, is_seen: Bool[Tensor, "C"]) -> Scores:
+        return self.scores_along(predictions, directions) - self.gamma * is_seen.to(predictions.device)
 
     def unseen_among(self, candidates: ClassSemantics) -> ClassSemantics:
         """Return the candidate classes that the model was not trained on.
@@ -352,11 +394,12 @@ class ZeroShotClassifier(nn.Module):
         problems: dict[int, str] = {}
         unreadable = problems if skip_unreadable else None
         predictions, strangeness = self.examine(inputs, candidates=candidates, unreadable=unreadable)
+        described = self._described(candidates)
         # In slices, because the scores of all inputs for all classes may take more memory than everything else.
         ranked = [
             classes
             for part in predictions.split(max(1, SLICE // len(names)))
-            for classes in self.rank(self.scores(part, candidates), names, top)
+            for classes in self.rank(self._calibrated(part, *described), names, top)
         ]
         answers = iter([Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)])
         places = range(len(ranked) + len(problems))

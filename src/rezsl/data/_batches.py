@@ -195,7 +195,9 @@ class EpisodicBatches(BatchSampler):
         balanced: bool = True,
     ) -> None:
         check_at_least(1, ways=ways, shots=shots, count=count)
-        self.members = [index[labels == label] for label in labels.unique()]
+        # Sorted once: a comparison of all labels with each of many classes would take the product of both numbers.
+        sizes = labels.unique(return_counts=True)[1].tolist()
+        self.members = index[labels.argsort(stable=True)].split(sizes)
         self.ways, self.shots, self.balanced = min(ways, len(self.members)), shots, balanced
         super().__init__(seed, [self.ways * shots] * count)
 

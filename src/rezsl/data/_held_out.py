@@ -140,8 +140,9 @@ def hold_out_samples(
     generator = torch.Generator().manual_seed(seed)
     groups = torch.arange(len(labels)) if groups is None else groups
     held_out = torch.zeros(len(index), dtype=torch.bool)
-    for label in labels[index].unique():
-        members = (labels[index] == label).nonzero().squeeze(1)
+    own = labels[index]
+    sizes = own.unique(return_counts=True)[1].tolist()
+    for members in own.argsort(stable=True).split(sizes):
         present, count = groups[index[members]].unique(return_counts=True)
         order = torch.randperm(len(present), generator=generator)
         wanted = share * len(members)
@@ -197,7 +198,8 @@ def choose_roles(
     a number of classes, at least one, and leaves at least two seen. ``validation`` is the same of the other classes.
     """
     depicted = semantics.classes_of(labels)
-    undepicted = tuple(name for name in semantics.classes if name not in depicted)
+    with_images = set(depicted)
+    undepicted = tuple(name for name in semantics.classes if name not in with_images)
 
     def choose(argument: str, choice: float | Sequence[str], among: Tensor, seed: int) -> tuple[str, ...]:
         if isinstance(choice, int | float):
@@ -206,26 +208,29 @@ def choose_roles(
             raise ArgumentError(
                 f"{argument}: expected a share or a list of class names, got the single text {choice!r}"
             )
-        choice = [plain_name(name) for name in choice]
+        choice = list(dict.fromkeys(map(plain_name, choice)))
         if empty := [name for name in choice if name in undepicted]:
             raise ArgumentError(
                 f"{argument}: expected classes with images, got {name_some(empty)}; without them they are unseen anyway"
             )
-        if unknown := [name for name in choice if name not in depicted]:
+        if unknown := [name for name in choice if name not in with_images]:
             raise ArgumentError(
                 f"{argument}: no class is called {name_some(unknown)}; expected names of semantics.csv, or a share "
                 f"below 1{did_you_mean(unknown, [name for name in depicted if name not in choice])}"
             )
-        return tuple(name for name in depicted if name in choice)
+        chosen = set(choice)
+        return tuple(name for name in depicted if name in chosen)
 
     held_out = choose("unseen", unseen, labels, unseen_seed)
     if not held_out and not undepicted:
         raise ArgumentError("unseen: every class has images and none is left out of training; name at least one class")
     rest = labels[~torch.isin(labels, torch.tensor(semantics.index(held_out), dtype=torch.int64))]
     validating = choose("validation", validation, rest, validation_seed)
-    if shared := [name for name in validating if name in held_out]:
+    taken = set(held_out)
+    if shared := [name for name in validating if name in taken]:
         raise ArgumentError(f"validation: expected classes that are not unseen, got {name_some(shared)}; see unseen")
-    train = tuple(name for name in depicted if name not in held_out and name not in validating)
+    taken |= set(validating)
+    train = tuple(name for name in depicted if name not in taken)
     if not train:
         raise ArgumentError("unseen, validation: expected at least one class to be left for training, got none")
     return ClassRoles(train, validating, held_out, undepicted)

@@ -166,7 +166,7 @@ def analyse(
         is_seen=evaluator.seen_unseen.is_seen,
         predictions=predictions,
         labels=labels,
-        compute_scores=lambda: found,
+        scores_of=lambda part: found[part],
         scale=scale if scores is None else None,
     )
     return analyse_evaluation(replace(evaluator.result(gamma), samples=samples), options)
@@ -219,7 +219,10 @@ def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = Analys
         raise ArgumentError(
             "evaluation: expected one with the predicted samples, got one without; make it by rezsl.evaluate"
         )
-    scores, all_classes, unseen = samples.compute_scores(), torch.ones_like(samples.is_seen), ~samples.is_seen
+    candidates = [(torch.ones_like(samples.is_seen), evaluation.gamma)]
+    if evaluation.has_unseen:
+        candidates.append((~samples.is_seen, 0.0))
+    generalized, *conventional = recognise(samples, candidates, options)
     matrix, values = evaluation.error_matrix, evaluation.class_semantics
     draws = options.draws(matrix.numel())
     of_classes, of_attributes = (bootstrap_weights(count, draws, options.seed) for count in matrix.shape)
@@ -236,8 +239,8 @@ def analyse_evaluation(evaluation: Evaluation, options: AnalysisOptions = Analys
         error_by_value=bin_by_value(
             matrix, values, of_classes, options.value_bins, options.value_binning, options.level
         ),
-        generalized=recognise(samples, scores, all_classes, evaluation.gamma, options),
-        conventional=recognise(samples, scores, unseen, 0.0, options) if evaluation.has_unseen else None,
+        generalized=generalized,
+        conventional=conventional[0] if conventional else None,
         error_fall=None,
         options=options,
     )

@@ -1,7 +1,7 @@
 """The result of a test: all metrics of one model on one set of samples; and the settings of its analysis."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,9 @@ from rezsl.functional.shapes import Protocol, Scores
 from rezsl.metrics import read_metrics
 from rezsl.semantics import ClassSemantics
 
+SLICE = 1 << 20
+"""Class scores that an analysis has in memory at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class PredictedSamples:
@@ -29,8 +32,8 @@ class PredictedSamples:
         is_seen: which of them are seen, ``[C]``.
         predictions: predicted attributes of the N samples, ``[N, S]``.
         labels: row of the table of each sample, ``[N]``.
-        compute_scores: computes the class scores ``[N, C]`` of all samples, from which γ is not yet subtracted. They
-            are computed on demand, because they may need much more memory than the predictions.
+        scores_of: computes the class scores ``[M, C]`` of a slice of the samples, from which γ is not yet subtracted.
+            They are computed on demand, because those of all samples may need much more memory than the predictions.
         scale: scale of the class scores; None where the scores come from another program.
         temperature: number by which scores are divided before their softmax gives probabilities.
         strangeness: of each sample, as in :class:`rezsl.classifier.Answer`, ``[N]``; None where the model has no limit.
@@ -40,10 +43,21 @@ class PredictedSamples:
     is_seen: Bool[Tensor, "C"]
     predictions: Float[Tensor, "N S"]
     labels: Int[Tensor, "N"]
-    compute_scores: Callable[[], Scores]
+    scores_of: Callable[[slice], Scores]
     scale: float | None
     temperature: float = 1.0
     strangeness: Float[Tensor, "N"] | None = None
+
+    def score_blocks(self) -> Iterator[tuple[slice, Scores]]:
+        """Yield slices of the samples with their class scores, at most :data:`SLICE` numbers at a time."""
+        rows = max(1, SLICE // len(self.is_seen))
+        for start in range(0, len(self.labels), rows):
+            part = slice(start, start + rows)
+            yield part, self.scores_of(part)
+
+    def compute_scores(self) -> Scores:
+        """Return the class scores of all samples, ``[N, C]``, in the memory of all of them."""
+        return torch.cat([scores for _, scores in self.score_blocks()])
 
     def refused(self, seen: bool) -> float:
         """Return the share of samples of seen (or unseen) classes beyond the limit; NaN without samples or a limit."""
@@ -185,8 +199,8 @@ class Evaluation:
         if samples is None:
             return None
         predictions = None if self.derived else samples.predictions
-        scores, values = samples.compute_scores(), samples.semantics.values
-        return measure(scores, samples.labels, samples.is_seen, self.gamma, predictions, values)
+        blocks, values = samples.score_blocks(), samples.semantics.values
+        return measure(blocks, samples.labels, samples.is_seen, self.gamma, predictions, values)
 
     @cached_property
     def attribute_r_squared(self) -> Float[Tensor, "S"]:

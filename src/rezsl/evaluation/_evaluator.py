@@ -93,12 +93,12 @@ class GZSLEvaluator(nn.Module):
         merged: bool = True,
     ) -> "GZSLEvaluator":
         """Return an evaluator of a model's outputs; the other arguments are those of the class."""
-        vectors = model.class_vectors(table.only(candidates))
+        vectors = model.class_directions(model.class_vectors(table.only(candidates)))
         return cls(
             table,
             candidates,
             seen,
-            model.class_scores,
+            model.scores_along,
             attributes_of=model.attributes_of,
             class_vectors=vectors,
             derived=not model.network.predicts_attributes,
@@ -160,18 +160,20 @@ class GZSLEvaluator(nn.Module):
     ) -> PredictedSamples:
         """Return samples as an analysis needs them; outputs and labels are those of :meth:`update`."""
         parts = predictions.split(batch_size)
+        attributes = [self.attributes_of(part) for part in parts]
+        # Outputs that are attributes themselves are not copied.
+        are_attributes = all(one is other for one, other in zip(attributes, parts, strict=True))
 
         @torch.no_grad()
-        def compute_scores() -> Scores:
-            # In slices: a score per sample and class takes more memory than the predictions.
-            return torch.cat([self.score(part, self.vectors) for part in parts])
+        def scores_of(part: slice) -> Scores:
+            return self.score(predictions[part], self.vectors)
 
         return PredictedSamples(
             semantics=ClassSemantics(self.classes, self.attributes, self.values, groups=self.groups),
             is_seen=self.seen_unseen.is_seen,
-            predictions=torch.cat([self.attributes_of(part) for part in parts]),
+            predictions=predictions if are_attributes else torch.cat(attributes),
             labels=self.position[labels],
-            compute_scores=compute_scores,
+            scores_of=scores_of,
             scale=scale,
             temperature=temperature,
             strangeness=strangeness,

@@ -9,8 +9,8 @@ import torch
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation
 from rezsl.files import and_others, delimiter_of, local_path, read_csv
-from rezsl.functional.choices import group_distances
-from rezsl.functional.scoring import calibrated_choice, confusion_counts
+from rezsl.functional.choices import choice_distances
+from rezsl.functional.scoring import calibrated_choice
 
 
 class HierarchicalErrors(NamedTuple):
@@ -51,23 +51,26 @@ def hierarchical_errors(evaluation: Evaluation, groups: Mapping[str, Sequence[st
             "evaluation: expected one with the predicted samples, got one without; make it by rezsl.evaluate"
         )
     classes = samples.semantics.classes
-    distances = _distances(classes, groups)
-    chosen, *_ = calibrated_choice(samples.compute_scores(), samples.is_seen, evaluation.gamma)
-    confusion = confusion_counts(samples.labels, chosen, len(classes))
-    rates = confusion / confusion.sum(dim=1, keepdim=True).double()
-    of_class = (rates * distances).sum(dim=1)
-    wrong = confusion.clone().fill_diagonal_(0)
-    levels = len(groups[classes[0]])
+    table = _numbered(classes, groups)
+    blocks = samples.score_blocks()
+    chosen = torch.cat([calibrated_choice(scores, samples.is_seen, evaluation.gamma)[0] for _, scores in blocks])
+    distances = choice_distances(table, samples.labels, chosen)
+    near = distances < 1.5 / (table.shape[1] + 1)
+    count = torch.bincount(samples.labels, minlength=len(classes))
+    of_class, right = (
+        torch.zeros(len(classes), dtype=torch.float64).index_add_(0, samples.labels, part.double()) / count
+        for part in (distances, near)
+    )
     return HierarchicalErrors(
         seen=float(of_class[samples.is_seen].nanmean()),
         unseen=float(of_class[~samples.is_seen].nanmean()),
-        mistakes=float((wrong * distances).sum() / wrong.sum()),
-        right_group=float((rates * (distances < 1.5 / (levels + 1))).sum(dim=1).nanmean()),
+        mistakes=float(distances[samples.labels != chosen].mean()),
+        right_group=float(right.nanmean()),
     )
 
 
-def _distances(classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> torch.Tensor:
-    """Return the distances of all classes, ``[C, C]``, after a check of their groups."""
+def _numbered(classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> torch.Tensor:
+    """Return the number of each class's group on each level, ``[C, L]``, after a check of the groups."""
     if missing := [name for name in classes if not groups.get(name)]:
         raise DataError(f"groups: expected a group of each class, got none of {name_some(missing)}; add them")
     levels = len(groups[classes[0]])
@@ -79,7 +82,7 @@ def _distances(classes: Sequence[str], groups: Mapping[str, Sequence[str]]) -> t
     columns = list(zip(*(groups[name] for name in classes), strict=True))
     numbers = [{group: number for number, group in enumerate(dict.fromkeys(column))} for column in columns]
     rows = [[of[group] for of, group in zip(numbers, groups[name], strict=True)] for name in classes]
-    return group_distances(torch.tensor(rows))
+    return torch.tensor(rows)
 
 
 def read_class_groups(path: str | Path) -> dict[str, tuple[str, ...]]:

@@ -1,20 +1,23 @@
 """Measures of predicted samples that other fields expect: the five best classes, F1, and the ranking by attributes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rezsl.functional import CurvePoint, l2_normalize
+from rezsl.functional import CurvePoint
 from rezsl.functional.attribute_quality import area_under_roc, average_precision, binary_attributes
-from rezsl.functional.choices import class_f1, top_k_accuracies
-from rezsl.functional.scoring import calibrated_choice, confusion_counts
+from rezsl.functional.choices import among_best, f1_of_choices
+from rezsl.functional.scoring import calibrated_choice, class_accuracies, row_scales
 from rezsl.functional.shapes import Scores
 
 TOP = 5
 """k of the top-k accuracies."""
+
+CELLS = 1 << 22
+"""Predicted attributes that are ranked at a time."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,40 +75,56 @@ class Measures:
 
 
 def measure(
-    scores: Scores,
+    score_blocks: Iterable[tuple[slice, Scores]],
     labels: Int[Tensor, "B"],
     is_seen: Bool[Tensor, "C"],
     gamma: float,
     predictions: Float[Tensor, "B S"] | None,
     class_semantics: Float[Tensor, "C S"],
 ) -> Measures:
-    """Measure samples by their class scores ``[B, C]``, from which γ is not subtracted, and predicted attributes.
+    """Measure samples by their class scores and predicted attributes.
 
-    ``predictions`` are None for a model that predicts no attributes.
+    Args:
+        score_blocks: slices of the B samples, in order, with their scores ``[M, C]``, from which γ is not subtracted.
+        labels: true class of each sample.
+        is_seen: which classes are seen.
+        gamma: γ of calibrated stacking.
+        predictions: predicted attributes; None for a model that predicts none.
+        class_semantics: attributes of the classes.
     """
-    chosen, _, calibrated = calibrated_choice(scores, is_seen, gamma)
-    is_unseen_sample, candidates = ~is_seen[labels], len(is_seen)
-    unseen = (~is_seen).nonzero().squeeze(1)
-    rows = torch.searchsorted(unseen, labels[is_unseen_sample])
+    unseen, is_unseen_sample = (~is_seen).nonzero().squeeze(1), ~is_seen[labels]
+    chosen, in_five = torch.empty_like(labels), torch.zeros_like(labels, dtype=torch.bool)
+    in_five_unseen = torch.zeros_like(in_five)
+    for part, scores in score_blocks:
+        truth, rows = labels[part], is_unseen_sample[part]
+        chosen[part], _, calibrated = calibrated_choice(scores, is_seen, gamma)
+        in_five[part] = among_best(calibrated, truth, TOP)
+        among_unseen = among_best(scores[rows][:, unseen], torch.searchsorted(unseen, truth[rows]), TOP)
+        in_five_unseen[part] = rows.masked_scatter(rows, among_unseen)
+    rank_all, rank_unseen = len(is_seen) > TOP, len(unseen) > TOP
     present = binary_attributes(class_semantics) if predictions is not None else None
-    directions = l2_normalize(predictions) if predictions is not None and present is not None else None
     return Measures(
-        u_top5=_among_five(calibrated[is_unseen_sample], labels[is_unseen_sample]),
-        s_top5=_among_five(calibrated[~is_unseen_sample], labels[~is_unseen_sample]),
-        t1_top5=_among_five(scores[is_unseen_sample][:, unseen], rows),
-        f1=class_f1(confusion_counts(labels, chosen, candidates)),
+        u_top5=_share(in_five, labels, is_unseen_sample) if rank_all else None,
+        s_top5=_share(in_five, labels, ~is_unseen_sample) if rank_all else None,
+        t1_top5=_share(in_five_unseen, labels, is_unseen_sample) if rank_unseen else None,
+        f1=f1_of_choices(labels, chosen, len(is_seen)),
         is_seen=is_seen,
-        average_precision=_by_attribute(average_precision, directions, present, labels),
-        area_under_roc=_by_attribute(area_under_roc, directions, present, labels),
+        average_precision=_by_attribute(average_precision, predictions, present, labels),
+        area_under_roc=_by_attribute(area_under_roc, predictions, present, labels),
     )
 
 
-def _among_five(scores: Tensor, labels: Tensor) -> float | None:
-    """Return the accuracy among the five best classes; NaN without samples."""
-    return float(top_k_accuracies(scores, labels, TOP)[0].mean()) if scores.shape[1] > TOP else None
+def _share(hits: Tensor, labels: Tensor, among: Tensor) -> float:
+    """Return the share of hits within each class, averaged over the classes of some samples; NaN without samples."""
+    return float(class_accuracies(torch.where(hits, labels, -1)[among], labels[among])[0].mean())
 
 
 def _by_attribute(
-    measured: Callable[[Tensor, Tensor], Tensor], directions: Tensor | None, present: Tensor | None, labels: Tensor
+    measured: Callable[[Tensor, Tensor], Tensor], predictions: Tensor | None, present: Tensor | None, labels: Tensor
 ) -> Tensor | None:
-    return measured(directions, present[labels]) if directions is not None and present is not None else None
+    """Rank the directions of predictions, a few attributes at a time, because ranks take ten times their memory."""
+    if predictions is None or present is None:
+        return None
+    peak, length = row_scales(predictions)
+    columns = torch.arange(predictions.shape[1]).split(max(1, CELLS // max(1, len(labels))))
+    return torch.cat([measured(predictions[:, of] / peak / length, present[:, of][labels]) for of in columns])

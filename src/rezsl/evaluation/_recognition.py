@@ -1,5 +1,6 @@
 """How a set of samples is recognised among a set of candidate classes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -20,9 +21,6 @@ from rezsl.functional.recognition import (
 )
 from rezsl.functional.scoring import calibrated_choice, confusion_counts
 from rezsl.functional.shapes import ClassMask, Scores
-
-SLICE = 1 << 20
-"""Scores that are calibrated at a time."""
 
 
 class ConfusedPair(NamedTuple):
@@ -134,32 +132,57 @@ class Recognition:
 
 
 def recognise(
-    samples: PredictedSamples, scores: Scores, is_candidate: ClassMask, gamma: float, options: AnalysisOptions
-) -> Recognition:
-    """Recognise the samples of the candidate classes among these at a given γ, and compare the choices with the truth.
+    samples: PredictedSamples, candidates: Sequence[tuple[ClassMask, float]], options: AnalysisOptions
+) -> list[Recognition]:
+    """Recognise samples among sets of candidate classes, each at its own γ, and compare the choices with the truth.
 
-    ``scores`` ``[N, C]`` are those of all samples for all classes, from which γ is not subtracted.
+    Of each set ``[C]`` only the samples of its classes count. The class scores are computed once for all sets, in
+    blocks.
     """
-    columns = is_candidate.nonzero().squeeze(1)
-    rows = is_candidate[samples.labels].nonzero().squeeze(1)
-    truth = torch.searchsorted(columns, samples.labels[rows])
-    is_whole, occurrence, parts = len(columns) == len(is_candidate), torch.zeros_like(columns), []
-    # In slices, because all calibrated scores would take three times the memory of the scores.
-    for part in rows.split(max(1, SLICE // len(columns))):
-        of_part = scores[part] if is_whole else scores[part][:, columns]
-        *choice, calibrated = calibrated_choice(of_part, samples.is_seen[columns], gamma, samples.temperature)
-        occurrence += occurrences(calibrated, options.neighbours)
-        parts.append(choice)
-    chosen, confidence = map(torch.cat, zip(*parts, strict=True))
-    count = torch.bincount(truth, minlength=len(columns))
-    right = torch.bincount(truth[chosen == truth], minlength=len(columns))
-    return Recognition(
-        candidates=tuple(samples.semantics.classes[column] for column in columns.tolist()),
-        sample=rows,
-        truth=truth,
-        chosen=chosen,
-        class_accuracy=right / count.double(),
-        mistakes=study_mistakes(samples.predictions[rows], samples.semantics.values[columns], truth, chosen),
-        hubness=hubness_of(occurrence, options.neighbours),
-        reliability=reliability(confidence, chosen == truth, options.confidence_bins, options.confidence_binning),
-    )
+    tallies = [_Tally(samples, is_candidate, gamma, options) for is_candidate, gamma in candidates]
+    for part, scores in samples.score_blocks():
+        for tally in tallies:
+            tally.add(part, scores)
+    return [tally.result() for tally in tallies]
+
+
+class _Tally:
+    """Collects the choices among some candidate classes, block by block."""
+
+    def __init__(self, samples: PredictedSamples, is_candidate: ClassMask, gamma: float, options: AnalysisOptions):
+        self.samples, self.is_candidate, self.gamma, self.options = samples, is_candidate, gamma, options
+        self.columns = is_candidate.nonzero().squeeze(1)
+        self.is_whole = len(self.columns) == len(is_candidate)
+        self.occurrence = torch.zeros_like(self.columns)
+        self.chosen, self.confidence = list[Tensor](), list[Tensor]()
+
+    def add(self, part: slice, scores: Scores) -> None:
+        """Add the samples of a slice by their scores for all classes, from which γ is not subtracted."""
+        columns, samples = self.columns, self.samples
+        of_part = scores if self.is_whole else scores[self.is_candidate[samples.labels[part]]][:, columns]
+        chosen, confidence, calibrated = calibrated_choice(
+            of_part, samples.is_seen[columns], self.gamma, samples.temperature
+        )
+        self.occurrence += occurrences(calibrated, self.options.neighbours)
+        self.chosen.append(chosen)
+        self.confidence.append(confidence)
+
+    def result(self) -> Recognition:
+        """Return the recognition of all samples so far."""
+        columns, samples, options = self.columns, self.samples, self.options
+        rows = self.is_candidate[samples.labels].nonzero().squeeze(1)
+        truth = torch.searchsorted(columns, samples.labels[rows])
+        chosen, confidence = torch.cat(self.chosen), torch.cat(self.confidence)
+        count = torch.bincount(truth, minlength=len(columns))
+        right = torch.bincount(truth[chosen == truth], minlength=len(columns))
+        values = samples.semantics.values if self.is_whole else samples.semantics.values[columns]
+        return Recognition(
+            candidates=tuple(samples.semantics.classes[column] for column in columns.tolist()),
+            sample=rows,
+            truth=truth,
+            chosen=chosen,
+            class_accuracy=right / count.double(),
+            mistakes=study_mistakes(samples.predictions, values, truth, chosen, rows),
+            hubness=hubness_of(self.occurrence, options.neighbours),
+            reliability=reliability(confidence, chosen == truth, options.confidence_bins, options.confidence_binning),
+        )

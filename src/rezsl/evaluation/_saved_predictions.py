@@ -12,9 +12,13 @@ from torch import Tensor
 from rezsl.errors import DataError, name_some
 from rezsl.evaluation._evaluation import Evaluation
 from rezsl.files import local_path, read_npz, write_npz
+from rezsl.functional.statistics import spread
 from rezsl.semantics import ClassSemantics, did_you_mean, plain_name
 
 Arrays = dict[str, NDArray[Any]]
+
+MOST_SCORES = 1 << 24
+"""The most class scores of a file of predictions, which take 64 MiB."""
 
 
 class SavedPredictions(NamedTuple):
@@ -73,20 +77,26 @@ def save_predictions(path: Path, evaluation: Evaluation, index: Int[Tensor, "N"]
     """Write the samples of an evaluation to an ``.npz`` file that :func:`load_predictions` reads.
 
     The file also holds ``index`` (position of each sample in the benchmark), ``seen`` (names of the seen classes) and
-    ``gamma``, with which :func:`rezsl.evaluation.analyse_validation` repeats the whole analysis.
+    ``gamma``, with which :func:`rezsl.evaluation.analyse_validation` repeats the whole analysis. Of samples whose
+    scores would be more than :data:`MOST_SCORES` the file has fewer, spread evenly over all.
     """
     samples = evaluation.samples
     assert samples is not None
     table = samples.semantics
+    kept = spread(torch.arange(len(samples.labels)), max(1, MOST_SCORES // len(table.classes)))
+    scores = torch.empty(len(kept), len(table.classes))
+    for part, block in samples.score_blocks():
+        first, end = torch.searchsorted(kept, torch.tensor([part.start, part.start + len(block)])).tolist()
+        scores[first:end] = block[kept[first:end] - part.start]
     arrays = {
-        "predictions": samples.predictions.float().numpy(),
-        "scores": samples.compute_scores().float().numpy(),
-        "labels": np.array([table.classes[row] for row in samples.labels.tolist()]),
+        "predictions": samples.predictions[kept].float().numpy(),
+        "scores": scores.numpy(),
+        "labels": np.array([table.classes[row] for row in samples.labels[kept].tolist()]),
         "attributes": np.array(table.attributes),
         "classes": np.array(table.classes),
         "seen": np.array([name for name, seen in zip(table.classes, samples.is_seen.tolist(), strict=True) if seen]),
         "gamma": np.array(evaluation.gamma),
-        "index": index.numpy(),
+        "index": index[kept].numpy(),
     }
     write_npz(path, arrays)
 

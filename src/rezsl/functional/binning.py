@@ -105,7 +105,8 @@ def bin_by_value(
         for terms in (torch.ones_like(values), values, quantity)
     )
     low, high = percentile_interval((weights @ total) / (weights @ count), level)
-    cells = [quantity[defined & (place == number)].unsqueeze(1) for number in range(bins)]
+    # One bin at a time, because all of them together are a copy of the matrix.
+    cells = (quantity[defined & (place == number)].unsqueeze(1) for number in range(bins))
     return ValueBins(
         binning=binning,
         edges=edges,

@@ -57,8 +57,23 @@ def class_f1(confusion: Int[Tensor, "C C"]) -> Float[Tensor, "C"]:
     >>> class_f1(torch.tensor([[2, 0], [1, 1]]))
     tensor([0.8000, 0.6667], dtype=torch.float64)
     """
-    truth, chosen = confusion.sum(dim=1), confusion.sum(dim=0)
-    return torch.where(truth > 0, 2 * confusion.diagonal().double() / (truth + chosen), torch.nan)
+    return f1_of_counts(confusion.diagonal(), confusion.sum(dim=1), confusion.sum(dim=0))
+
+
+@checked
+def f1_of_choices(labels: Labels, chosen: Labels, classes: int) -> Float[Tensor, "C"]:
+    """Compute :func:`class_f1` of samples by their true and their chosen class, without a matrix of all classes.
+
+    >>> f1_of_choices(torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 1]), 2)
+    tensor([0.8000, 0.6667], dtype=torch.float64)
+    """
+    parts = (labels[labels == chosen], labels, chosen)
+    return f1_of_counts(*(torch.bincount(part, minlength=classes) for part in parts))
+
+
+def f1_of_counts(right: Int[Tensor, "C"], truth: Int[Tensor, "C"], chosen: Int[Tensor, "C"]) -> Float[Tensor, "C"]:
+    """Return F1 from the numbers of right samples, of samples, and of choices of each class."""
+    return torch.where(truth > 0, 2 * right.double() / (truth + chosen), torch.nan)
 
 
 @checked
@@ -81,11 +96,21 @@ def group_distances(groups: Int[Tensor, "C L"]) -> Float[Tensor, "C C"]:
             [0.5000, 0.0000, 1.0000],
             [1.0000, 1.0000, 0.0000]], dtype=torch.float64)
     """
-    levels = groups.shape[1]
-    shared = torch.zeros(len(groups), len(groups), dtype=torch.int64, device=groups.device)
-    together = torch.ones_like(shared, dtype=torch.bool)
-    for level in range(levels):
-        together &= groups[:, level].unsqueeze(1) == groups[:, level]
-        shared += together
-    distances = (levels + 1 - shared).double() / (levels + 1)
-    return distances.fill_diagonal_(0.0)
+    return _distances(groups.unsqueeze(1), groups).fill_diagonal_(0.0)
+
+
+@checked
+def choice_distances(groups: Int[Tensor, "C L"], labels: Labels, chosen: Labels) -> Float[Tensor, "B"]:
+    """Compute :func:`group_distances` of the true and the chosen class of samples, ``[B]``, float64.
+
+    >>> choice_distances(torch.tensor([[0], [0], [1]]), torch.tensor([0, 0, 0]), torch.tensor([0, 1, 2]))
+    tensor([0.0000, 0.5000, 1.0000], dtype=torch.float64)
+    """
+    return _distances(groups[labels], groups[chosen]).masked_fill(labels == chosen, 0.0)
+
+
+def _distances(left: Int[Tensor, "... L"], right: Int[Tensor, "... L"]) -> Float[Tensor, "..."]:
+    """Return the distances of different classes from their groups."""
+    levels = left.shape[-1]
+    shared = (left == right).to(torch.uint8).cumprod(dim=-1).sum(dim=-1)
+    return (levels + 1 - shared).double() / (levels + 1)

@@ -9,7 +9,7 @@ from torch import Tensor
 from rezsl.errors import ArgumentError, check_not_negative
 from rezsl.functional.binning import ValueBins
 from rezsl.functional.shapes import Labels, Predictions, checked
-from rezsl.functional.statistics import Correlations, pearson, quantiles
+from rezsl.functional.statistics import Correlations, column_blocks, pearson, quantiles
 
 QUANTILE_LEVELS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 """The quantiles in an :class:`ErrorProfile`: those of a box plot, its whiskers and the extremes."""
@@ -131,13 +131,11 @@ def gini(matrix: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
 @checked
 def error_profile(matrix: Float[Tensor, "M N"]) -> ErrorProfile:
     """Compute the profile of each column of a matrix of errors ``[M, N]``, such as a class error matrix ``[K, S]``."""
-    matrix = matrix.double()
-    return ErrorProfile(
-        mean=matrix.mean(dim=0),
-        spread=matrix.std(dim=0, correction=0),
-        gini=gini(matrix),
-        quantiles=quantiles(matrix, QUANTILE_LEVELS).T,
-    )
+    parts = [
+        (part.mean(dim=0), part.std(dim=0, correction=0), gini(part), quantiles(part, QUANTILE_LEVELS).T)
+        for (part,) in column_blocks(matrix)
+    ]
+    return ErrorProfile(*map(torch.cat, zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +168,6 @@ def imbalance(matrix: Float[Tensor, "K S"], class_semantics: Float[Tensor, "K S"
 
     ``matrix`` is a :func:`class_error_matrix`, and ``class_semantics`` are the attributes of the same classes.
     """
-    matrix, class_semantics = matrix.double(), class_semantics.double()
     return Imbalance(
         **vars(error_profile(matrix)),
         correlation_over_classes=pearson(class_semantics, matrix),

@@ -11,12 +11,12 @@ from torch import Tensor
 from rezsl.errors import check_at_least
 from rezsl.functional.binning import Binning, assign_bins, bin_edges
 from rezsl.functional.scoring import l2_normalize
-from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scores, checked
+from rezsl.functional.shapes import ClassMatrix, Labels, Scores, checked
 
 MOST_TEMPERATURE = 20.0
 
 _CELLS = 1 << 20
-"""Cosines between classes that are in memory at a time."""
+"""Cosines between classes, and predicted attributes, that are in memory at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,22 +221,33 @@ class Mistakes:
 
 
 @checked
-def study_mistakes(predictions: Predictions, class_semantics: ClassMatrix, truth: Labels, chosen: Labels) -> Mistakes:
+def study_mistakes(
+    predictions: Float[Tensor, "M S"],
+    class_semantics: ClassMatrix,
+    truth: Labels,
+    chosen: Labels,
+    index: Labels | None = None,
+) -> Mistakes:
     """Compute the errors and neighbourhoods of the wrong choices among N samples.
 
-    ``truth`` and ``chosen`` are rows of the class semantics, ``[N]``, in ``[0, C)``.
+    ``truth`` and ``chosen`` are rows of the class semantics, ``[N]``, in ``[0, C)``. ``index`` has the row of the
+    predictions of each sample, ``[N]``; None stands for all rows in order.
     """
-    predictions, directions = l2_normalize(predictions.double()), l2_normalize(class_semantics.double())
-    target = directions[truth]
-    error = (predictions - target).square().mean(dim=1)
-    cosine = (predictions * target).sum(dim=1)
+    directions = l2_normalize(class_semantics.double())
+    index = torch.arange(len(truth)) if index is None else index
+    parts = [truth.new_empty(0, dtype=torch.float64).expand(3, 0)]
+    for rows in torch.arange(len(truth)).split(max(1, _CELLS // directions.shape[1])):
+        predicted, target = l2_normalize(predictions[index[rows]].double()), directions[truth[rows]]
+        error, cosine = (predicted - target).square().mean(dim=1), (predicted * target).sum(dim=1)
+        parts.append(torch.stack([error, cosine, (predicted * directions[chosen[rows]]).sum(dim=1)]))
+    error, cosine, to_chosen = torch.cat(parts, dim=1)
     right = truth == chosen
     wrong = (~right).nonzero().squeeze(1)
     return Mistakes(
         position=wrong,
         error=error[wrong],
         cosine_to_truth=cosine[wrong],
-        cosine_to_chosen=(predictions[wrong] * directions[chosen[wrong]]).sum(dim=1),
+        cosine_to_chosen=to_chosen[wrong],
         neighbour_rank=neighbour_ranks(directions, truth[wrong], chosen[wrong]),
         right_error=float(error[right].mean()),
         right_cosine=float(cosine[right].mean()),

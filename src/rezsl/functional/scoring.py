@@ -33,6 +33,21 @@ def l2_normalize(rows: Float[Tensor, "*N S"]) -> Float[Tensor, "*N S"]:
     return rows / torch.where(length > 0, length, 1.0)
 
 
+def row_scales(rows: Float[Tensor, "N S"]) -> tuple[Float[Tensor, "N 1"], Float[Tensor, "N 1"]]:
+    """Return the numbers by which :func:`l2_normalize` divides each row, one after the other.
+
+    Single columns can so be normalised without a copy of all rows.
+    """
+    scales = []
+    for part in rows.split(max(1, _SLICE // max(1, rows.shape[1]))):
+        peak = part.abs().amax(dim=1, keepdim=True)
+        peak = torch.where(peak > 0, peak, 1.0)
+        length = torch.linalg.vector_norm(part / peak, dim=1, keepdim=True)
+        scales.append((peak, torch.where(length > 0, length, 1.0)))
+    peak, length = map(torch.cat, zip(*scales, strict=True))
+    return peak, length
+
+
 @checked
 def class_scores(predictions: Predictions, class_semantics: ClassMatrix, scale: float = 20.0) -> Scores:
     """Compute the cosine between predicted attributes and the attributes of each class, times ``scale``.

@@ -1,10 +1,10 @@
 """Quantiles, bootstrap intervals (Efron, 1979) and correlations of columns of numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from rezsl.errors import check_at_least, check_between_0_and_1
@@ -12,6 +12,27 @@ from rezsl.functional.scoring import l2_normalize
 
 _RANKS = 1 << 18
 """Ranks that are computed at a time, so few that they stay in the cache of a processor."""
+
+_CELLS = 1 << 20
+"""Numbers of a matrix that are worked on at a time, because copies of all of it would take several times its memory."""
+
+
+def column_blocks(*matrices: Float[Tensor, "M N"]) -> Iterator[tuple[Float[Tensor, "M _"], ...]]:
+    """Yield the same columns of matrices, as many at a time as have about a million numbers, in float64."""
+    step = max(1, _CELLS // max(1, len(matrices[0])))
+    for parts in zip(*(matrix.split(step, dim=1) for matrix in matrices), strict=True):
+        yield tuple(part.double() for part in parts)
+
+
+def spread(index: Int[Tensor, "N"], most: int) -> Int[Tensor, "M"]:
+    """Return at most so many entries of an index, spread evenly over all of them.
+
+    >>> spread(torch.arange(10), 4)
+    tensor([0, 3, 6, 9])
+    """
+    if len(index) <= most:
+        return index
+    return index[torch.linspace(0, len(index) - 1, most, dtype=torch.float64).round().long()]
 
 
 def quantiles(matrix: Float[Tensor, "M N"], levels: Sequence[float]) -> Float[Tensor, "Q N"]:
@@ -104,10 +125,10 @@ def correlations(
     ``left`` and ``right`` are N columns each, ``[M, N]``; the correlation of a pair with a NaN in either column is NaN.
     ``weights`` are the draws of :func:`bootstrap_weights`, and ``level`` is the coverage of the intervals.
     """
-    left, right = left.double(), right.double()
     # The rows themselves are the first draw, so that the same lines compute the values and their intervals.
     monotone = spearman_draws(left, right, torch.cat([torch.ones_like(weights[:1]), weights]))
-    linear = pearson_draws(left, right, weights).masked_fill(monotone[1:].isnan(), torch.nan)
+    draws = [pearson_draws(one, other, weights) for one, other in column_blocks(left, right)]
+    linear = torch.cat(draws, dim=1).masked_fill_(monotone[1:].isnan(), torch.nan)
     return Correlations(
         pearson=_estimate(pearson(left, right), linear, level),
         spearman=_estimate(monotone[0], monotone[1:], level),
@@ -115,7 +136,11 @@ def correlations(
 
 
 def pearson(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
-    """Compute the Pearson correlation ``[N]`` of each pair of columns; NaN where one of them is constant."""
+    """Compute the Pearson correlation ``[N]`` of each pair of columns, in float64; NaN where one is constant."""
+    return torch.cat([_pearson(one, other) for one, other in column_blocks(left, right)])
+
+
+def _pearson(left: Float[Tensor, "M N"], right: Float[Tensor, "M N"]) -> Float[Tensor, "N"]:
     # This is tested before centering, because the rounding of the mean makes a constant column vary.
     constant = (left.amax(dim=0) == left.amin(dim=0)) | (right.amax(dim=0) == right.amin(dim=0))
     left, right = (l2_normalize((side - side.mean(dim=0)).T) for side in (left, right))

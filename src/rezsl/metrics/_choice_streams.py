@@ -5,8 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 
-from rezsl.functional.choices import among_best, class_f1, group_distances
-from rezsl.functional.scoring import calibrated_choice, confusion_counts
+from rezsl.functional.choices import among_best, choice_distances, f1_of_counts
+from rezsl.functional.scoring import calibrated_choice
 from rezsl.functional.shapes import ClassMask, Labels, Scores, check_labels, checked
 
 
@@ -65,25 +65,29 @@ class ClassF1(Metric):
     higher_is_better = True
     full_state_update = False
     is_seen: Tensor
-    confusion: Tensor
+    right: Tensor
+    truth: Tensor
+    chosen: Tensor
 
     def __init__(self, is_seen: ClassMask, gamma: float = 0.0) -> None:
         super().__init__()
         self.gamma, classes = gamma, len(is_seen)
         self.register_buffer("is_seen", is_seen, persistent=False)
-        self.add_state("confusion", torch.zeros(classes, classes, dtype=torch.int64), dist_reduce_fx="sum")
+        for name in ("right", "truth", "chosen"):
+            self.add_state(name, torch.zeros(classes, dtype=torch.int64), dist_reduce_fx="sum")
 
     @checked
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]``, from which γ is not yet subtracted, and true classes ``[B]``."""
         check_labels(labels, scores.shape[1])
         chosen, *_ = calibrated_choice(scores, self.is_seen, self.gamma)
-        self.confusion += confusion_counts(labels, chosen, len(self.confusion))
+        self.right += torch.bincount(labels[labels == chosen], minlength=len(self.is_seen))
+        self.truth += torch.bincount(labels, minlength=len(self.is_seen))
+        self.chosen += torch.bincount(chosen, minlength=len(self.is_seen))
 
     def compute(self) -> Float[Tensor, "C"]:
         """Return F1 of each class."""
-        # torchmetrics turns a matrix of one cell into a scalar.
-        return class_f1(self.confusion.reshape(len(self.is_seen), -1))
+        return f1_of_counts(self.right, self.truth, self.chosen)
 
 
 class HierarchyError(Metric):
@@ -98,13 +102,13 @@ class HierarchyError(Metric):
     is_differentiable = False
     higher_is_better = False
     full_state_update = False
-    distances: Tensor
+    groups: Tensor
     total: Tensor
     count: Tensor
 
     def __init__(self, groups: Int[Tensor, "C L"]) -> None:
         super().__init__()
-        self.register_buffer("distances", group_distances(groups), persistent=False)
+        self.register_buffer("groups", groups, persistent=False)
         self.add_state("total", torch.zeros(len(groups), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros(len(groups), dtype=torch.int64), dist_reduce_fx="sum")
 
@@ -113,7 +117,7 @@ class HierarchyError(Metric):
         """Add a batch of chosen and of true classes, ``[B]`` each."""
         check_labels(labels, len(self.count))
         check_labels(chosen, len(self.count))
-        self.total.index_add_(0, labels, self.distances[labels, chosen])
+        self.total.index_add_(0, labels, choice_distances(self.groups, labels, chosen))
         self.count += torch.bincount(labels, minlength=len(self.count))
 
     def compute(self) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rezsl.errors import DataError
 from rezsl.files import Recorded
 from rezsl.functional.shapes import Pooled, Regions
+from rezsl.functional.statistics import spread
 
 MOST_NUMBERS = 1 << 28
 
@@ -114,8 +115,7 @@ class FeatureScaler(Backbone):
         """
         index = torch.arange(len(features)) if index is None else index
         most = max(1, MOST_NUMBERS // features[0].numel())
-        if len(index) > most:
-            index = index[torch.linspace(0, len(index) - 1, most, dtype=torch.float64).round().long()]
+        index = spread(index, most)
         # The sums are taken over slices, because a float64 copy of a large feature file would double its memory.
         parts = index.split(max(1, 8192 * features.shape[-1] // features[0].numel()))
         count = len(index) * features[0].numel() // features.shape[-1]

@@ -26,7 +26,7 @@ from rezsl.evaluation import (
     load_error_fall,
 )
 from rezsl.files import flat, local_path, read_json
-from rezsl.functional.choices import class_f1
+from rezsl.functional.choices import f1_of_choices
 from rezsl.metrics import metrics_in
 from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.report._page_examples import ClassExamples, examples_of
@@ -225,6 +225,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
     unseen_names = sorted((name for name, seen in sides if not seen), key=accuracy.__getitem__)
     shown = [(name, _taken_for(analysis, name), pictures.get(name)) for name in unseen_names[:MOST_CARDS]]
     correlation = analysis.correlation_over_attributes.pearson.value.tolist()
+    f1 = f1_of_choices(known.truth, known.chosen, len(known.candidates))
     columns = (analysis.classes, analysis.is_seen, analysis.class_count.tolist(), analysis.class_errors.mean.tolist())
     return {
         "id": prefix,
@@ -244,7 +245,7 @@ def _run(name: str, run: ReportedRun, prefix: str) -> dict[str, Any]:
         "pairs": analysis.generalized.most_confused(PAIRS),
         "classes": sorted(zip(*columns, correlation, strict=True), key=lambda row: accuracy[row[0]])[:MOST_CLASSES],
         "accuracy": accuracy,
-        "f1": dict(zip(known.candidates, class_f1(known.confusion).tolist(), strict=True)),
+        "f1": dict(zip(known.candidates, f1.tolist(), strict=True)),
         "attribute_measures": _attribute_measures(analysis),
         "settings": flat(run.settings),
         "metrics": flat(run.metrics, ignored=IN_TABLES),

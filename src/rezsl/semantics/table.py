@@ -154,8 +154,9 @@ class ClassSemantics:
         Raises:
             DataError: the attributes of the two tables differ.
         """
-        missing = [name for name in self.attributes if name not in other.attributes]
-        extra = [name for name in other.attributes if name not in self.attributes]
+        column, own = {name: place for place, name in enumerate(other.attributes)}, set(self.attributes)
+        missing = [name for name in self.attributes if name not in column]
+        extra = [name for name in other.attributes if name not in own]
         if missing or extra:
             raise DataError(
                 "attributes: expected the attributes of the model's own table"
@@ -163,10 +164,9 @@ class ClassSemantics:
                 + (f"; unknown: {name_some(extra)}" if extra else "")
                 + did_you_mean(extra, missing)
             )
-        order = [other.attributes.index(name) for name in self.attributes]
-        return replace(
-            self, classes=other.classes, values=other.values[:, order], notes=other.notes, drafted=other.drafted
-        )
+        same = other.attributes == self.attributes
+        values = other.values if same else other.values[:, [column[name] for name in self.attributes]]
+        return replace(self, classes=other.classes, values=values, notes=other.notes, drafted=other.drafted)
 
     def with_word_vectors(self, vectors: Float[Tensor, "S L"]) -> "ClassSemantics":
         """Return the same table with a vector for each attribute, in the order of ``attributes``, as float32.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +16,7 @@ from torch import Tensor
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import save_predictions
 from rezsl.files import read_csv, read_npz, reading, write_csv, write_npz, write_tensors
+from rezsl.functional.statistics import quantiles, spread
 from rezsl.metrics import metrics_in
 from rezsl.training.callbacks import BestEpoch, Callback, EpochRecord, Logger, Stage
 from rezsl.training.loggers import heat_map, log_image
@@ -23,6 +25,9 @@ TENSOR = "__tensor__"
 
 SHOWN = 0.995
 """The share of the cells of the first epoch's error matrix that the colours of its image tell apart."""
+
+MOST_CELLS = 1 << 22
+"""The most cells of an epoch's error matrix that are recorded."""
 
 LONGEST_LABEL = "fold 4 of 4, mixup 1, centered"
 """The label to whose length those of folds are filled up, so that their bars stand below each other in 80 columns."""
@@ -44,7 +49,7 @@ class Logging(Callback):
         self.logger.log_metrics({f"{stage.name}/{name}": value for name, value in metrics.items()}, record.epoch)
         if record.validation is not None:
             matrix = record.validation.error_matrix
-            self.largest = self.largest or float(matrix.nan_to_num().flatten().quantile(SHOWN))
+            self.largest = self.largest or float(quantiles(matrix.reshape(-1, 1), (SHOWN,)))
             log_image(self.logger, f"{stage.name}/class_errors", heat_map(matrix, self.largest), record.epoch)
 
     def on_training_end(self, stage: Stage) -> None:
@@ -96,7 +101,8 @@ class ErrorHistory(Callback):
     """The class error matrix of the validation after each epoch, which shows how fast each attribute is learnt.
 
     The file holds ``epochs`` [E], counted from 1, ``errors`` [E, K, S], the true directions ``class_semantics`` [K, S],
-    and the names ``classes`` [K] and ``attributes`` [S].
+    and the names ``classes`` [K] and ``attributes`` [S]. Of a matrix of more than :data:`MOST_CELLS` cells it holds
+    fewer classes, spread evenly over all.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,13 +121,14 @@ class ErrorHistory(Callback):
         validation = record.validation
         if validation is None:
             return
+        rows = spread(torch.arange(len(validation.classes)), max(1, MOST_CELLS // len(validation.attributes)))
         self.epochs.append(record.epoch)
-        self.errors.append(validation.error_matrix.float().numpy())
+        self.errors.append(validation.error_matrix[rows].float().numpy())
         arrays = {
             "epochs": np.array(self.epochs),
             "errors": np.stack(self.errors),
-            "class_semantics": validation.class_semantics.float().numpy(),
-            "classes": np.array(validation.classes),
+            "class_semantics": validation.class_semantics[rows].float().numpy(),
+            "classes": np.array([validation.classes[row] for row in rows.tolist()]),
             "attributes": np.array(validation.attributes),
         }
         write_npz(self.path, arrays)

@@ -93,8 +93,8 @@ class TrainingStep(nn.Module):
             loss,
             training.loss_weight,
             classification,
-            classifier.class_scores,
-            classifier.class_vectors(table),
+            classifier.scores_along,
+            classifier.class_directions(classifier.class_vectors(table)),
             classifier.attributes_of,
         )
 

@@ -12,10 +12,13 @@ from rezsl.data import Benchmark, SelectionSplit
 from rezsl.functional.familiarity import FeatureDistribution, Limit, distance, fit_distribution, fit_limit
 from rezsl.functional.recognition import fit_temperature
 from rezsl.functional.scoring import curve_from_margins, seen_unseen_margins
+from rezsl.functional.statistics import spread
 
 MOST_IMAGES = 4096
 """The most training images by which their distribution and their margins are estimated, spread evenly over all."""
 
+MOST_SCORES, LEAST_IMAGES = 1 << 24, 256
+"""The most class scores of each kind of validation images on which the calibration rests, and the least images."""
 
 KEPT = 0.8
 """The share of right training images that stays right at the γ of :func:`gamma_keeping_seen` (see docs/results.md)."""
@@ -76,7 +79,8 @@ def validate(classifier: ZeroShotClassifier, benchmark: Benchmark, parts: Select
     column = torch.full((len(benchmark.semantics.classes),), -1)
     column[benchmark.semantics.index(classes)] = torch.arange(len(classes))
     kinds = []
-    for index in (parts.val_seen, parts.val_unseen):
+    most = max(LEAST_IMAGES, MOST_SCORES // len(classes))
+    for index in (spread(parts.val_seen, most), spread(parts.val_unseen, most)):
         batches = classifier.describe(benchmark.inputs, index=index)
         described = [
             (classifier.network(regions).cpu(), distance(features.cpu(), reference)) for regions, features in batches
@@ -130,7 +134,7 @@ def set_calibration(
 @torch.no_grad()
 def reference_of(classifier: ZeroShotClassifier, benchmark: Benchmark, index: Int[Tensor, "N"]) -> FeatureDistribution:
     """Return the distribution of the features of training images."""
-    batches = classifier.describe(benchmark.inputs, index=_spread(index))
+    batches = classifier.describe(benchmark.inputs, index=spread(index, MOST_IMAGES))
     return fit_distribution(torch.cat([features.cpu() for _, features in batches]))
 
 
@@ -149,17 +153,10 @@ def gamma_keeping_seen(classifier: ZeroShotClassifier, benchmark: Benchmark, ind
     semantics = benchmark.semantics
     known = set(classifier.seen_classes)
     is_seen = torch.tensor([name in known for name in semantics.classes])
-    index = _spread(index)
+    index = spread(index, MOST_IMAGES)
     scores = classifier.class_scores(
         classifier.examine(benchmark.inputs, index=index)[0], classifier.class_vectors(semantics)
     )
     labels = benchmark.labels[index]
     margin, right = seen_unseen_margins(scores, labels, is_seen)
     return curve_from_margins(margin, right, labels, is_seen).keeping(KEPT)
-
-
-def _spread(index: Int[Tensor, "N"]) -> Int[Tensor, "M"]:
-    """Return at most :data:`MOST_IMAGES` images, spread evenly over all of them."""
-    if len(index) <= MOST_IMAGES:
-        return index
-    return index[torch.linspace(0, len(index) - 1, MOST_IMAGES, dtype=torch.float64).round().long()]
