@@ -186,7 +186,7 @@ def explain(
         )
     table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
     if len(table.classes) < 2:
-        raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}")
+        raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}; leave more of them")
     index = torch.tensor([position])
     prediction, strangeness = model.examine(inputs, index=index, candidates=candidates)
     winner, runner_up = model.rank(model.scores(prediction, table), table.classes, 2)[0]
@@ -227,5 +227,7 @@ def _named(names: Sequence[str], known: tuple[str, ...]) -> list[int]:
     names = [plain_name(name) for name in names]
     if unknown := [name for name in names if name not in known]:
         hint = did_you_mean(unknown, [name for name in known if name not in names])
-        raise ArgumentError(f"semantics: expected attributes of the model, got {name_some(unknown)}{hint}")
+        raise ArgumentError(
+            f"semantics: expected attributes of the model, got {name_some(unknown)}{hint}; correct the name"
+        )
     return [known.index(name) for name in names]

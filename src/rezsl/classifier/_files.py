@@ -116,7 +116,10 @@ def _check_size(parts: Callable[[], tuple[nn.Module, ...]], stored: int) -> None
     except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
         return
     if (count := sum(part.numel() for network in made for part in network.state_dict().values())) > stored:
-        raise ArgumentError(f"expected networks of at most {stored:,} numbers, as the tensors have, got {count:,}")
+        raise ArgumentError(
+            f"expected networks of at most {stored:,} numbers, as the tensors have, got {count:,}"
+            "; restore model.json from a copy"
+        )
 
 
 def _familiarity(tensors: dict[str, Tensor]) -> Familiarity | None:

@@ -54,7 +54,10 @@ def attribute_maps(
     """
     backbone, network = model.backbone, model.network
     if not isinstance(backbone, ImageBackbone):
-        raise ArgumentError(f"model: expected one with a backbone of images, got {type(backbone).__name__}")
+        raise ArgumentError(
+            f"model: expected one with a backbone of images, got {type(backbone).__name__}"
+            "; give a model that was trained on images"
+        )
     # The class is tested, because an instance may have a layer of the name ``attention``.
     has_attention = issubclass(type(network), HasAttention)
     check_choice(MapKind, kind=kind)

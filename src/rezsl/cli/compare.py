@@ -94,7 +94,7 @@ def check_plan(plan: Plan) -> None:
         text, where = json.dumps(cell.options, ensure_ascii=False), f"plan: {cell.folder}"
         for place in (*sweep_command.PLACES, "seed"):
             if place in cell.options:
-                raise ArgumentError(f"{where}: expected no {place}, which a comparison sets itself, got one")
+                raise ArgumentError(f"{where}: expected no {place}, which a comparison sets itself, got one; remove it")
         try:
             sweep_command.with_values(text, {})
         except RezslError as error:
@@ -106,7 +106,7 @@ def check_plan(plan: Plan) -> None:
 def _roots(given: list[str]) -> dict[str, str]:
     wrong = [entry for entry in given if not all(entry.partition("="))]
     if wrong:
-        raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}")
+        raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}; write it so")
     # The runs may be read from another working directory.
     return {name: os.path.abspath(local_path(path)) for name, _, path in (entry.partition("=") for entry in given)}
 

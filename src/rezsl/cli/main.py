@@ -1,5 +1,6 @@
 """The ``rezsl`` command: it finds the chosen command, parses its options, and shows errors in one line."""
 
+import errno
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ from typing import Literal
 from rezsl.cli._help import SCREENS, overview, screen
 from rezsl.cli._output import discard_output, end_output, printable_output
 from rezsl.cli._records import IMPORTED
-from rezsl.errors import ArgumentError, ElsewhereError, RezslError, needs, one_line_of, suggestion
+from rezsl.errors import ArgumentError, ElsewhereError, RezslError, needs, one_line_of, shortened, suggestion
 from rezsl.launchers import check_one_process, started_processes
 
 USER_ERROR, INTERRUPTED = 2, 130
@@ -161,5 +162,17 @@ def _one_line(error: Exception) -> str:
             FileExistsError: "expected a folder, got a file; choose another place",
             IsADirectoryError: "expected a file, got a folder; name a file in it",
         }
-        text = f"{error.filename}: {kinds.get(type(error), error.strerror)}"
+        remedies = {
+            errno.ENAMETOOLONG: "give a shorter name",
+            errno.EACCES: "allow it, or choose another place",
+            errno.EPERM: "allow it, or choose another place",
+            errno.EROFS: "choose another place",
+            errno.ENOSPC: "make room, and start again",
+            errno.EDQUOT: "make room, and start again",
+            errno.EFBIG: "choose a place that takes larger files",
+            errno.ELOOP: "remove the link",
+        }
+        remedy = f"; {remedies[error.errno]}" if error.errno in remedies else ""
+        name = shortened(str(error.filename), 200)
+        text = f"{name}: {kinds.get(type(error), error.strerror + remedy)}"
     return one_line_of(text)

@@ -192,7 +192,7 @@ class Unpacked:
                 f"{self.root}: expected images inside the archive, got {name_some(outside, most=3)} in its lists; "
                 f"unpack the archive again"
             )
-        if absent := [file for file in files if not file.is_file()]:
+        if absent := [file for file in files if not os.path.isfile(file)]:  # a name may be too long for Path.is_file
             names = [os.path.relpath(file, self.root) for file in absent]
             raise DataError(
                 f"{self.root}: {len(absent):,} of {len(files):,} images do not exist: {name_some(names, most=3)}; "

@@ -80,7 +80,7 @@ class Split:
                     "; count the images from 0, or from 1 in MATLAB files"
                 )
             if len(index.unique()) != len(index):
-                raise DataError(f"split.{name}: an image is listed more than once")
+                raise DataError(f"split.{name}: an image is listed more than once; list it once")
         if not len(self.trainval):
             raise DataError("split.trainval: expected at least one training image, got none; list some as train")
         tested = (("trainval", "test_seen"), ("trainval", "test_unseen"), ("test_seen", "test_unseen"))

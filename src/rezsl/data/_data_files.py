@@ -1,5 +1,6 @@
 """The files of data sets: lists and tables of text, MATLAB files of every version, and features."""
 
+import math
 import struct
 import zlib
 from collections.abc import Sequence
@@ -75,13 +76,18 @@ def read_matrix(path: Path, rows: int, columns: int) -> Float[Tensor, "rows colu
 
 
 def numbers(cells: Sequence[str], count: int, place: str) -> list[float]:
-    """Return cells as numbers."""
+    """Return cells as finite numbers."""
     if len(cells) != count:
         raise DataError(f"{place}: expected {count} numbers, got {len(cells)}; unpack the archive again")
-    try:
-        return [float(cell) for cell in cells]
-    except ValueError as error:
-        raise DataError(f"{place}: expected numbers ({error}); unpack the archive again") from error
+    found = []
+    for cell in cells:
+        try:
+            found.append(float(cell))
+        except ValueError:
+            found.append(math.nan)
+        if not math.isfinite(found[-1]):
+            raise DataError(f"{place}: expected finite numbers, got {cell[:60]!r}; unpack the archive again")
+    return found
 
 
 def read_matlab(

@@ -1,5 +1,6 @@
 """A user's own folder: its images, the lines of ``splits.csv``, and groups of images that belong together."""
 
+import os
 import posixpath
 import re
 from collections import defaultdict
@@ -109,12 +110,12 @@ def on_disk(rows: Sequence[ImageRow], root: Path) -> list[ImageRow]:
 
     Other files that do not exist keep their names.
     """
-    if all((root / row.file).is_file() for row in rows):
+    if all(os.path.isfile(root / row.file) for row in rows):
         return [*rows]
     known = {file_key(image.relative_to(root).as_posix()): image for image in walk_images(root).images}
     found = ((row, known.get(file_key(row.file))) for row in rows)
     return [
-        row if image is None or (root / row.file).is_file() else replace(row, file=image.relative_to(root).as_posix())
+        replace(row, file=image.relative_to(root).as_posix()) if image and not os.path.isfile(root / row.file) else row
         for row, image in found
     ]
 
@@ -131,7 +132,9 @@ def read_rows(path: Path) -> list[ImageRow]:
     if wrong := [(place, row["split"]) for place, row in rows if row["split"] not in SPLIT_NAMES]:
         place, got = wrong[0]
         others = and_others(len(wrong), "line")
-        raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}{others}")
+        raise DataError(
+            f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}{others}; correct the split"
+        )
     return [
         ImageRow(
             _with_slashes(row["file"], path.parent),
@@ -148,7 +151,7 @@ def _with_slashes(file: str, root: Path) -> str:
 
     Elsewhere ``\`` may be part of a file's name.
     """
-    return file if "\\" not in file or (root / file).is_file() else file.replace("\\", "/")
+    return file if "\\" not in file or os.path.isfile(root / file) else file.replace("\\", "/")
 
 
 def number_groups(groups: Iterable[tuple[str, str]]) -> Int[Tensor, "N"]:
@@ -208,7 +211,9 @@ def groups_from_names(pattern: str, classes: Mapping[str, str]) -> tuple[dict[st
     alone = [file for file, group in groups.items() if group == ALONE]
     if len(alone) == len(classes):
         example = posixpath.basename(min(classes))
-        raise ArgumentError(f"group_pattern: '{pattern}' is found in none of the file names, such as {example!r}")
+        raise ArgumentError(
+            f"group_pattern: '{pattern}' is found in none of the file names, such as {example!r}; correct the pattern"
+        )
     note = f"{len(alone)} images do not match the group pattern and have no group: {name_some(alone, most=3)}"
     return groups, (note,) if alone else ()
 

@@ -90,7 +90,10 @@ class _Reader:
         if known is not None:
             return known
         if depth > MOST_DEPTH:
-            raise DataError(f"{self.path}: {node.name}: expected cells of values, got cells that contain each other")
+            raise DataError(
+                f"{self.path}: {node.name}: expected cells of values, got cells that contain each other"
+                "; save them as plain cells"
+            )
         self._check(node)
         self.found[place] = result = self._read(node, depth)
         return result

@@ -207,6 +207,7 @@ def choose_roles(
         if isinstance(choice, str):
             raise ArgumentError(
                 f"{argument}: expected a share or a list of class names, got the single text {choice!r}"
+                "; put it into a list"
             )
         choice = list(dict.fromkeys(map(plain_name, choice)))
         if empty := [name for name in choice if name in undepicted]:
@@ -232,7 +233,9 @@ def choose_roles(
     taken |= set(validating)
     train = tuple(name for name in depicted if name not in taken)
     if not train:
-        raise ArgumentError("unseen, validation: expected at least one class to be left for training, got none")
+        raise ArgumentError(
+            "unseen, validation: expected at least one class to be left for training, got none; hold out fewer"
+        )
     return ClassRoles(train, validating, held_out, undepicted)
 
 

@@ -193,7 +193,7 @@ def _groups(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the group of each image, and notes."""
     if table is not None and pattern is not None:
-        raise ArgumentError("groups, group_pattern: expected one of them, got both")
+        raise ArgumentError("groups, group_pattern: expected one of them, got both; leave one out")
     if table is not None:
         return groups_from_table(local_path(table), classes)
     if pattern is not None:

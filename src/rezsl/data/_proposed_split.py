@@ -181,4 +181,7 @@ def _check_same(listed: Sequence[str], present: Sequence[str], what: str, source
         absent_text = f"; {len(absent):,} only in the file: {name_some(absent, most=3)}" if absent else ""
         extra_text = f"; {len(extra):,} only in {root}: {name_some(extra, most=3)}" if extra else ""
         hint = did_you_mean(absent, extra) if what == "classes" else ""
-        raise DataError(f"{source}: expected the {what} of the archive{absent_text}{extra_text}{hint}")
+        raise DataError(
+            f"{source}: expected the {what} of the archive{absent_text}{extra_text}{hint}"
+            "; give the split of this archive"
+        )

@@ -1,5 +1,6 @@
 """Animals with Attributes 2 (Xian et al., 2018): 37,322 images of 50 animals, 85 attributes."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def load_awa2(
     with naming(path):
         percent, notes = fill_unknown(percent, percent == -1, missing, attributes)
     semantics = class_table(path, classes, attributes, torch.from_numpy(percent / 100), awa_groups(attributes))
-    found = [find_images(folder / name) if (folder / name).is_dir() else [] for name in classes]
+    found = [find_images(folder / name) if os.path.isdir(folder / name) else [] for name in classes]
     if empty := [name for name, images in zip(classes, found, strict=True) if not images]:
         raise DataError(
             f"{folder}: expected a folder of images for each of {len(classes)} classes, {len(empty)} have none: "

@@ -85,6 +85,7 @@ def _read_labels(path: Path, image_count: int, class_count: int) -> list[int]:
     for line, entry in enumerate(entries, start=1):
         if entry not in row:
             raise DataError(
-                f"{path}, line {line}: expected a class from 1 to {class_count}, got {entry}; unpack the archive again"
+                f"{path}, line {line}: expected a class from 1 to {class_count}, got {entry[:60]!r}; "
+                f"unpack the archive again"
             )
     return [row[entry] for entry in entries]

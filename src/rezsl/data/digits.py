@@ -33,7 +33,9 @@ def load_digits(unseen: Sequence[int] = (2, 5, 8), validation: Sequence[int] = (
     if not 0 < len(unseen) < 10 or not set(unseen) <= set(range(10)):
         raise ArgumentError(f"unseen: expected at least one digit of 0 to 9, and not all, got {unseen}")
     if not set(validation) <= set(range(10)) - set(unseen):
-        raise ArgumentError(f"validation: expected digits that are not unseen, got {validation}")
+        raise ArgumentError(
+            f"validation: expected digits that are not unseen, got {validation}; leave the unseen digits out"
+        )
     raw = load_images()
     labels = torch.from_numpy(raw.target).to(torch.int64)
     images = torch.from_numpy(raw.images * (255 / 16)).round().to(torch.uint8).unsqueeze(1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, parts_within
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._data_files import read_variable
+from rezsl.data._data_files import read_matlab, read_variable, whole_numbers
 from rezsl.data._proposed_split import ProposedSplit, read_proposed_split
 from rezsl.data._readers import MissingPartError
 from rezsl.data._split_file import XLSA17, read_split_file
@@ -73,13 +73,14 @@ def _splits(here: Unpacked) -> Path:
 
 def _read_labels(path: Path) -> Tensor:
     """Return the class of every image, counted from 0."""
-    labels = read_variable(path, "labels").ravel().astype(np.int64) - 1
-    if not labels.size or set(labels.tolist()) != set(range(int(labels.max()) + 1)):
+    labels = whole_numbers(read_matlab(path, required=["labels"]), "labels", path)
+    classes = np.unique(labels)
+    if not len(classes) or not np.array_equal(classes, np.arange(1, len(classes) + 1)):
         raise DataError(
-            f"{path}: expected classes from 1 on, each with an image, got {np.unique(labels + 1)[:5]}…"
+            f"{path}: expected classes from 1 on, each with an image, got {name_some([*map(str, classes)]) or 'none'}"
             "; download the file again"
         )
-    return torch.from_numpy(labels)
+    return torch.from_numpy(labels - 1)
 
 
 def _renumbered(proposed: ProposedSplit, labels: Tensor, class_count: int) -> ClassSemantics:
@@ -90,7 +91,8 @@ def _renumbered(proposed: ProposedSplit, labels: Tensor, class_count: int) -> Cl
         crossed = [f"{row + 1} is {label + 1}" for row, label in sorted(pairs) if row != label]
         raise DataError(
             f"{proposed.feature_path}: expected its labels to be those of imagelabels.mat, one to one, for "
-            f"{class_count} classes, got {len(pairs)} pairs{': ' + name_some(crossed, most=3) if crossed else ''}"
+            f"{class_count} classes, got {len(pairs)} pairs{': ' + name_some(crossed, most=3) if crossed else ''}; "
+            f"download both again"
         )
     rows = [row for row, _ in sorted(pairs, key=lambda pair: pair[1])]
     named = proposed.file.named

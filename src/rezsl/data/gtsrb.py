@@ -8,7 +8,7 @@ import torch
 from rezsl.data._archive import Archive, Part, Totals, Unpacked, within
 from rezsl.data._benchmark import Benchmark, group_numbers
 from rezsl.data._images import Crop
-from rezsl.errors import DataError
+from rezsl.errors import DataError, shortened
 from rezsl.files import local_path, naming, read_csv
 from rezsl.semantics import ClassSemantics
 
@@ -75,8 +75,8 @@ def _read_class(folder: Path, label: int) -> Iterator[tuple[Crop, int, str]]:
             width, height, left, top, right, bottom, listed = (int(row[column]) for column in _COLUMNS[1:])
         except ValueError:
             raise DataError(
-                f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got {row}"
-                "; unpack the archive again"
+                f"{place}: expected {len(_COLUMNS)} cells, numbers but for the first, got "
+                f"{shortened(';'.join(cells), 60)!r}; unpack the archive again"
             ) from None
         if listed != label:
             raise DataError(f"{place}: expected ClassId {label}, the folder's, got {listed}; unpack the archive again")

@@ -220,7 +220,7 @@ def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
     files = Counter(os.path.normpath(root / row.file) for row in rows)
     if repeated := [file for file, count in files.items() if count > 1]:
         raise DataError(f"{path}: files listed more than once: {name_some(repeated, most=3)}; list each once")
-    if absent := [row.file for row in rows if not (root / row.file).is_file()]:
+    if absent := [row.file for row in rows if not os.path.isfile(root / row.file)]:
         raise DataError(
             f"{path}: {len(absent)} listed files do not exist: {name_some(absent, most=3)}"
             "; correct the paths, or remove the lines"

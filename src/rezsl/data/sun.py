@@ -60,7 +60,7 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
     if strange := [file for file, name in zip(files, names, strict=True) if not name]:
         raise DataError(
             f"{here.path('images.mat')}: expected paths <letter>/<class>/<file>, got {len(strange)} others: "
-            f"{name_some(strange, most=3)}"
+            f"{name_some(strange, most=3)}; unpack the archive again"
         )
     path = here.path("attributeLabels_continuous.mat")
     table = read_variable(path, "labels_cv")
@@ -69,6 +69,9 @@ def load_sun(root: str | Path, splits: str | Path | None = None, seed: int = 0) 
             f"{path}: expected 'labels_cv' as {len(files):,} images × {len(attributes)} attributes, "
             f"got shape {table.shape}; unpack the archive again"
         )
+    odd = table.dtype if table.dtype.kind not in "biuf" else next(iter(table[~np.isfinite(table)]), None)
+    if odd is not None:
+        raise DataError(f"{path}: expected finite numbers in 'labels_cv', got {odd}; unpack the archive again")
     classes, rows = np.unique(names, return_inverse=True)
     labels, values = torch.from_numpy(rows), torch.from_numpy(np.array(table, dtype=np.float64))
     groups = sun_groups(attributes)

@@ -78,7 +78,7 @@ def load_synthetic(
     if unseen < 1 or validation < 0 or unseen + validation >= len(order):
         raise ArgumentError(
             f"unseen and validation: expected at least 1 and 0, and fewer than the {len(order)} classes together, "
-            f"got {unseen} and {validation}"
+            f"got {unseen} and {validation}; hold out fewer, or make more classes"
         )
     values = table.values
     mixing = torch.randn(values.shape[1], dim, generator=generator)
@@ -147,5 +147,8 @@ def _class_sizes(samples: int | Sequence[int], class_count: int) -> Int[Tensor, 
     else:
         raise ArgumentError(f"samples: expected a number for each of the {class_count} classes, got {len(samples)}")
     if int(sizes.min()) < 1:
-        raise ArgumentError(f"samples: expected at least one of each of the {class_count} classes, got {sizes.min()}")
+        raise ArgumentError(
+            f"samples: expected at least one of each of the {class_count} classes, got {sizes.min()}"
+            "; make more samples or fewer classes"
+        )
     return sizes

@@ -50,7 +50,7 @@ class DescribedClasses:
             if len(lengths) != 1 or len(next(iter(lengths))) != 1:
                 raise DataError(
                     f"class_semantics: expected a row of equal length for each label, got rows of shapes "
-                    f"{', '.join(map(str, sorted(lengths))) or 'none'}"
+                    f"{', '.join(map(str, sorted(lengths))) or 'none'}; give every label as many numbers"
                 )
             labels, values = np.array(list(described)), np.array(list(described.values()))
         else:
@@ -59,6 +59,7 @@ class DescribedClasses:
                 raise DataError(
                     f"class_semantics: expected a ClassSemantics, a mapping from label to row, or an array [C, S] "
                     f"whose row c describes label c, got {type(described).__name__} of shape {values.shape}"
+                    "; give one of these"
                 )
             labels = np.arange(len(values))
         names = attributes if attributes is not None else [f"attribute {column}" for column in range(values.shape[1])]

@@ -216,7 +216,7 @@ class ZeroShotEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         if labels.ndim != 1 or not len(labels):
             raise DataError(
                 f"classes: expected labels, a ClassSemantics or a mapping from label to row, got an array of shape "
-                f"{labels.shape}"
+                f"{labels.shape}; give the labels in one dimension"
             )
         return self._described.only(labels, "classes")
 

@@ -78,7 +78,10 @@ class Analysis(Evaluation):
         """Return the same analysis with how fast the errors fell; other classes or attributes are an ArgumentError."""
         if fall.rate.shape != self.error_matrix.shape:
             expected, got = (" × ".join(map(str, matrix.shape)) for matrix in (self.error_matrix, fall.rate))
-            raise ArgumentError(f"fall: expected a rate per class and attribute, {expected}, got {got}")
+            raise ArgumentError(
+                f"fall: expected a rate per class and attribute, {expected}, got {got}"
+                "; give the rates of this benchmark"
+            )
         return replace(self, error_fall=fall)
 
     def metrics(self) -> dict[str, float]:
@@ -203,7 +206,10 @@ def analyse_validation(
     saved = load_predictions(path, table)
     rows = torch.tensor(benchmark.semantics.index(classes))
     if int(index.max()) >= len(benchmark.labels) or not torch.equal(benchmark.labels[index], rows[saved.labels]):
-        raise DataError(f"{path}: expected the data of the run, got other images or labels in {benchmark.name}")
+        raise DataError(
+            f"{path}: expected the data of the run, got other images or labels in {benchmark.name}"
+            "; give the data that the run was trained on"
+        )
     return analyse(saved.predictions, saved.labels, table, seen, gamma, scores=saved.scores, options=options), index
 
 
@@ -271,10 +277,15 @@ def analyse_error_fall(
     """
     numbers = range(1, len(error_matrices) + 1) if epochs is None else epochs
     if len(numbers) != len(error_matrices):
-        raise ArgumentError(f"epochs: expected one per error matrix, {len(error_matrices)}, got {len(numbers)}")
+        raise ArgumentError(
+            f"epochs: expected one per error matrix, {len(error_matrices)}, got {len(numbers)}; give a number for each"
+        )
     if error_matrices.shape[1:] != class_semantics.shape:
         expected, got = (" × ".join(map(str, shape)) for shape in (class_semantics.shape, error_matrices.shape[1:]))
-        raise ArgumentError(f"error_matrices: expected a cell per class and attribute, {expected}, got {got}")
+        raise ArgumentError(
+            f"error_matrices: expected a cell per class and attribute, {expected}, got {got}"
+            "; give all of them in one shape"
+        )
     time = torch.tensor(numbers, dtype=torch.float64)
     rate = error_fall_rate(error_matrices, time)
     weights = bootstrap_weights(len(rate), options.draws(rate.numel()), options.seed)

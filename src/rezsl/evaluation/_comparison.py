@@ -106,7 +106,7 @@ def compare_analyses(
 
 def _check_same_names(analyses: Mapping[str, Analysis]) -> None:
     if len(analyses) < 2:
-        raise ArgumentError(f"analyses: expected at least two models to compare, got {len(analyses)}")
+        raise ArgumentError(f"analyses: expected at least two models to compare, got {len(analyses)}; give another one")
     reference, *others = analyses
     for other in others:
         for kind in ("classes", "attributes"):

@@ -113,7 +113,10 @@ class GZSLEvaluator(nn.Module):
         """
         labels = self.position[labels]
         if bool((labels < 0).any()):
-            raise DataError("labels: a sample belongs to none of the candidate classes")
+            raise DataError(
+                "labels: a sample belongs to none of the candidate classes"
+                "; leave it out, or add its class to the candidates"
+            )
         scores = self.score(predictions, self.vectors) if scores is None else scores
         self.seen_unseen.update(scores, labels)
         predicted = l2_normalize(self.attributes_of(predictions))

@@ -94,11 +94,14 @@ def pointing_accuracy(
         if found != expected:
             raise ArgumentError(
                 f"{name}: expected the shape {expected} for maps of {count} images and {columns} attributes and "
-                f"{len(parts)} parts, got {found}"
+                f"{len(parts)} parts, got {found}; compute all of them for the same images, attributes and parts"
             )
     named = [group for group in dict.fromkeys(parts_of) if group]
     if not named:
-        raise ArgumentError(f"parts_of: expected an attribute that names a part, got none for {name_some([*parts])}")
+        raise ArgumentError(
+            f"parts_of: expected an attribute that names a part, got none for {name_some([*parts])}"
+            "; name a part for one of them at least"
+        )
     peaks = maps.flatten(2).argmax(dim=2)
     middles = (torch.stack([peaks % side, peaks // side], dim=2) + 0.5) / side
     axis = (torch.arange(side) + 0.5) / side

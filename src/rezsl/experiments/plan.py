@@ -103,7 +103,9 @@ class Plan:
         for part in ("datasets", "methods", "losses"):
             named = getattr(self, part)
             if not named:
-                raise ArgumentError(f"{part}: expected names with options of rezsl fit, got {named}")
+                raise ArgumentError(
+                    f"{part}: expected names with options of rezsl fit, got {named}; write them as a mapping"
+                )
             for name in named:
                 if not isinstance(name, str) or not name or name.startswith(".") or set(name) & set('/\\:*?"<>|'):
                     raise ArgumentError(

@@ -224,7 +224,10 @@ class SettingsSearch:
         reasons = [trial.user_attrs["reason"] for trial in trials if "reason" in trial.user_attrs]
         if not complete:
             why = f"; the last one failed: {reasons[-1]}" if reasons else ""
-            raise ArgumentError(f"trials: expected at least one that runs to its end, got none{why}")
+            raise ArgumentError(
+                f"trials: expected at least one that runs to its end, got none{why}"
+                "; correct what failed, and start again"
+            )
         # Too few trials, or equal ones, have no differences that options could explain.
         is_known = len(complete) >= 4 and len({trial.value for trial in complete}) > 1
         importance = get_param_importances(study, params=list(self.space)) if is_known else {}

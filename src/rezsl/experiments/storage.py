@@ -263,7 +263,9 @@ def _raise_explained(error: Exception, scheme: str) -> None:
     missing = [part.name for part in chain if isinstance(part, ModuleNotFoundError)]
     of_database = [part for part in chain if isinstance(part, SQLAlchemyError | json.JSONDecodeError)]
     if isinstance(error, NoSuchModuleError):
-        raise ArgumentError(f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}") from error
+        raise ArgumentError(
+            f"storage: expected sqlite, postgresql or mysql before ://, got {scheme}; give one of these"
+        ) from error
     if missing:
         raise ArgumentError(
             f"storage: {scheme}:// needs the Python package {missing[-1]}, which is not installed; install it, or "

@@ -81,7 +81,9 @@ def fit_distribution(features: Float[Tensor, "N D"], most_axes: int = 64) -> Fea
         ArgumentError: there are no features, or a number is not finite.
     """
     if not len(features) or not bool(features.isfinite().all()):
-        raise ArgumentError("features: expected finite numbers of at least one image, got none or others")
+        raise ArgumentError(
+            "features: expected finite numbers of at least one image, got none or others; leave the others out"
+        )
     from scipy.linalg import eigh  # noqa: PLC0415 - the import takes long, and only training uses it
 
     rows = feature_directions(features.double())

@@ -206,11 +206,16 @@ def error_fall_rate(error_matrices: Float[Tensor, "E K S"], epochs: Float[Tensor
     tensor([[0.6931]], dtype=torch.float64)
     """
     if len(epochs) < 2:
-        raise ArgumentError(f"error_matrices: expected those of at least two epochs, got {len(epochs)}")
+        raise ArgumentError(
+            f"error_matrices: expected those of at least two epochs, got {len(epochs)}; measure another epoch"
+        )
     if not bool((epochs.diff() > 0).all() & epochs.isfinite().all()):
         raise ArgumentError(f"epochs: expected finite numbers in ascending order, got {epochs.tolist()}")
     if not bool(((error_matrices >= 0) & error_matrices.isfinite()).all()):
-        raise ArgumentError("error_matrices: expected finite errors of at least 0, got a negative or non-finite one")
+        raise ArgumentError(
+            "error_matrices: expected finite errors of at least 0, got a negative or non-finite one"
+            "; compute them from finite predictions"
+        )
     matrices = error_matrices.double()
     positive = matrices > 0
     log_error = torch.where(positive, matrices, 1.0).log()

@@ -323,7 +323,9 @@ def curve_from_margins(
     if not bool(margin.isfinite().all()):
         raise ArgumentError("scores: expected finite class scores, got NaN or infinity; the model has diverged")
     if not len(labels):
-        raise ArgumentError("labels: expected samples of seen and of unseen classes, got none")
+        raise ArgumentError(
+            "labels: expected samples of seen and of unseen classes, got none; add samples of the other kind"
+        )
     count = torch.bincount(labels, minlength=len(is_seen))
     seen_classes, unseen_classes = (count > 0) & is_seen, (count > 0) & ~is_seen
     classes_on_side = torch.where(is_seen, seen_classes.sum(), unseen_classes.sum())
@@ -378,7 +380,9 @@ def seen_unseen_curve(
     (1.0, 1.0)
     """
     if bool(is_seen.all()) or not bool(is_seen.any()):
-        raise ArgumentError("is_seen: expected at least one seen and one unseen class, got only one kind")
+        raise ArgumentError(
+            "is_seen: expected at least one seen and one unseen class, got only one kind; mark both kinds"
+        )
     # The scores of both kinds are not joined, because they may take more memory than everything else.
     kinds = ((seen_scores, seen_labels), (unseen_scores, unseen_labels))
     parts = [seen_unseen_margins(scores, labels, is_seen) for scores, labels in kinds if len(labels)]
@@ -386,5 +390,7 @@ def seen_unseen_curve(
     curve = curve_from_margins(margin, right, torch.cat([seen_labels, unseen_labels]), is_seen)
     for side, accuracy in (("seen", curve.seen), ("unseen", curve.unseen)):
         if bool(accuracy.isnan().any()):
-            raise ArgumentError(f"labels: expected samples of seen and of unseen classes, got no {side} sample")
+            raise ArgumentError(
+                f"labels: expected samples of seen and of unseen classes, got no {side} sample; add some"
+            )
     return curve

@@ -86,7 +86,10 @@ class RegressionLoss(Loss):
     def compared(self, prediction: Predictions, target: Predictions) -> tuple[Predictions, Predictions]:
         """Return prediction and target, normalised if ``normalize`` is set; half precision becomes float32."""
         if prediction.numel() == 0:
-            raise ArgumentError(f"prediction: expected at least one sample, got shape {tuple(prediction.shape)}")
+            raise ArgumentError(
+                f"prediction: expected at least one sample, got shape {tuple(prediction.shape)}"
+                "; leave empty batches out"
+            )
         if prediction.itemsize < 4:
             prediction = prediction.float()
         return self.normalize_rows(prediction), self.normalize_rows(target.to(prediction.dtype))

@@ -60,7 +60,7 @@ class Objective(nn.Module):
         vectors = class_semantics if class_vectors is None else class_vectors
         self.register_buffer("class_vectors", vectors, persistent=False)
         if loss is None and classification is None:
-            raise ArgumentError("loss, classification: expected at least one of them, got none")
+            raise ArgumentError("loss, classification: expected at least one of them, got none; give one")
         self.loss, self.loss_weight = loss, loss_weight
         self.classification, self.score = classification, score
         self.attributes_of = attributes_of or nn.Identity()

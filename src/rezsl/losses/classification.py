@@ -39,7 +39,10 @@ class RankingLoss(ClassificationLoss):
     def violations(self, scores: Scores, labels: Labels) -> Scores:
         """Return h, ``[B, K]``, 0 for the right class; half precision becomes float32."""
         if scores.numel() == 0:
-            raise ArgumentError(f"scores: expected at least one sample and class, got shape {tuple(scores.shape)}")
+            raise ArgumentError(
+                f"scores: expected at least one sample and class, got shape {tuple(scores.shape)}"
+                "; leave empty batches out"
+            )
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         own = labels.unsqueeze(1)
         hinges = F.relu(self.margin + scores - scores.gather(1, own))
@@ -109,7 +112,10 @@ class OneVersusOtherLoss(RankingLoss):
     def forward(self, scores: Scores, labels: Labels) -> Scalar:
         """Return the loss of a batch; see :class:`ClassificationLoss` for the arguments."""
         if scores.numel() == 0:
-            raise ArgumentError(f"scores: expected at least one sample and class, got shape {tuple(scores.shape)}")
+            raise ArgumentError(
+                f"scores: expected at least one sample and class, got shape {tuple(scores.shape)}"
+                "; leave empty batches out"
+            )
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         signed = -scores.scatter(1, labels.unsqueeze(1), -scores.gather(1, labels.unsqueeze(1)))
         return F.relu(self.margin - signed).square().sum(dim=1).mean()

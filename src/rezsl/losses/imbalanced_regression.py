@@ -176,7 +176,7 @@ class RRTLoss(RegressionLoss):
         check_between_0_and_1(share=share)
         for name, part in (("first", first), ("second", second)):
             if isinstance(part, RRTLoss):
-                raise ArgumentError(f"{name}: expected a loss of one stage, got an RRTLoss")
+                raise ArgumentError(f"{name}: expected a loss of one stage, got an RRTLoss; give its own losses")
         self.first, self.second, self.share = first, second, share
         self.retraining = False
 

@@ -140,7 +140,10 @@ class ReMSELoss(RegressionLoss):
         """Merge a batch's error matrix with the memory; return the rows of all classes so far and their labels."""
         old = self.error_memory
         if old.numel() and old.shape[1] != matrix.shape[1]:
-            raise ArgumentError(f"prediction: expected {old.shape[1]} attributes as before, got {matrix.shape[1]}")
+            raise ArgumentError(
+                f"prediction: expected {old.shape[1]} attributes as before, got {matrix.shape[1]}"
+                "; make a new loss for other attributes"
+            )
         remembered = matrix.new_full((max(int(classes[-1]) + 1, len(old)), matrix.shape[1]), torch.nan)
         if len(old):
             remembered[: len(old)] = old.to(matrix)

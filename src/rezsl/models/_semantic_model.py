@@ -83,7 +83,9 @@ class SemanticModel(nn.Module, Recorded, ABC):
             return
         other = MODELS.get(name, cls)
         if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ArgumentError(f"name: expected one that no other model has, got {name!r} of {other.__qualname__}")
+            raise ArgumentError(
+                f"name: expected one that no other model has, got {name!r} of {other.__qualname__}; choose another name"
+            )
         MODELS[name] = cls
 
     @property

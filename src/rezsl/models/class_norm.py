@@ -58,7 +58,7 @@ class CNZSL(SemanticModel, name="cn_zsl"):
         if len(class_semantics) < 2:
             raise ArgumentError(
                 f"classes: expected at least two training classes, over which CN-ZSL standardises, got "
-                f"{len(class_semantics)} class"
+                f"{len(class_semantics)} class; train on more classes"
             )
 
     def forward(self, regions: Pooled) -> Outputs:

@@ -269,7 +269,9 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
     except errors.EntryNotFoundError:
         return None
     except errors.RevisionNotFoundError as error:
-        raise ArgumentError(f"revision: expected a branch, tag or commit of {source}, got {revision!r}") from error
+        raise ArgumentError(
+            f"revision: expected a branch, tag or commit of {source}, got {revision!r}; correct it, or leave it out"
+        ) from error
     except errors.RepositoryNotFoundError as error:
         raise ArgumentError(
             f"source: expected a folder or a model of the hub, got {source!r}, which the hub does not have or does not "

@@ -64,7 +64,9 @@ def save_explanation(explanation: Explanation, path: Path, title: str = "") -> N
     heights = [2.55 * rows + 0.2 * one_map, 1.8 + 0.27 * bars]
     figure = new_figure(max(7.0, 2.3 * columns), sum(heights))
     if path.suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise ArgumentError(f"path: expected a picture's name, ending in .png, .pdf or .svg, got {path}")
+        raise ArgumentError(
+            f"path: expected a picture's name, ending in .png, .pdf or .svg, got {path}; give it one of these endings"
+        )
     below: FigureBase = figure
     if pictures:
         above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]

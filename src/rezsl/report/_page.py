@@ -179,7 +179,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
 
     if not runs:
-        raise ArgumentError("runs: expected at least one to report, got none")
+        raise ArgumentError("runs: expected at least one to report, got none; give one")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": number, "signed": signed, "p_value": p_value}
     environment.globals["undefined"] = math.nan

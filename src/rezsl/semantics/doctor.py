@@ -81,7 +81,7 @@ def examine(
     """
     seen = list(map(plain_name, seen))
     if not seen:
-        raise ArgumentError("seen: expected at least one training class, got none")
+        raise ArgumentError("seen: expected at least one training class, got none; name one")
     others = [name for name in semantics.classes if name not in seen] if unseen is None else list(unseen)
     rows = torch.tensor(semantics.index(seen)), torch.tensor(semantics.index(others), dtype=torch.int64)
     if squared_errors is not None:

@@ -323,7 +323,9 @@ def with_places(semantics: ClassSemantics, path: Path) -> ClassSemantics:
     """
     header, rows = read_csv(path, DataError, _PLACE_COLUMNS, delimiter=delimiter_of(path, DataError))
     if header != _PLACE_COLUMNS:
-        raise DataError(f"{path}: expected the columns {', '.join(_PLACE_COLUMNS)}, got {', '.join(header)}")
+        raise DataError(
+            f"{path}: expected the columns {', '.join(_PLACE_COLUMNS)}, got {', '.join(header)}; correct the header"
+        )
     places: dict[str, list[float]] = {}
     for line, (cell, *numbers) in rows:
         name = plain_name(cell)

@@ -47,7 +47,7 @@ def encode_words(source: str | Path, attributes: Sequence[str]) -> Float[Tensor,
         DataError: the model, its tokenizer or its weights in safetensors are missing, or it is not a text encoder.
     """
     if not attributes:
-        raise ArgumentError("attributes: expected at least one name, got none")
+        raise ArgumentError("attributes: expected at least one name, got none; give one")
     return encode_texts(source, [text_of(name) for name in attributes])
 
 
@@ -92,7 +92,10 @@ def _load(source: str) -> tuple[Any, Any]:
     # Checkpoints of language models often lack the pooler, which is not used here, so only its weights may be missing.
     lost = sorted(name for name in report["missing_keys"] if "pooler" not in name)
     if lost:
-        raise DataError(f"source: expected all weights of the encoder in {source}, found none for {name_some(lost)}")
+        raise DataError(
+            f"source: expected all weights of the encoder in {source}, found none for {name_some(lost)}"
+            "; give a folder with all of them"
+        )
     return tokenizer, model.eval()
 
 

@@ -140,7 +140,7 @@ def with_word_vectors(
         ArgumentError: both a file and a text encoder are given.
     """
     if word_vectors is not None and text_encoder is not None:
-        raise ArgumentError("word_vectors, text_encoder: expected one of the two, got both")
+        raise ArgumentError("word_vectors, text_encoder: expected one of the two, got both; leave one out")
     names = data.semantics.attributes
     if word_vectors is not None:
         found = load_word_vectors(word_vectors, names)

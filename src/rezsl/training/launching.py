@@ -119,7 +119,9 @@ def _check_can_launch(training: Training, devices: int) -> None:
     on_gpu = training.accelerator == "gpu" or (training.accelerator == "auto" and torch.cuda.is_available())
     found = torch.cuda.device_count()
     if on_gpu and devices > found:
-        raise ArgumentError(f"devices: expected at most {found}, the GPUs of this machine, got {devices}")
+        raise ArgumentError(
+            f"devices: expected at most {found}, the GPUs of this machine, got {devices}; give a smaller number"
+        )
 
 
 def _end_with_the_first() -> None:

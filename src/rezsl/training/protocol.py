@@ -126,7 +126,7 @@ def fit(
     first = process_rank() == 0
     run_dir, progress, logger = from_first(run_dir), progress and first, logger if first else None
     if resume and run_dir is None:
-        raise ArgumentError("run_dir: expected the directory of the run to resume, got none")
+        raise ArgumentError("run_dir: expected the directory of the run to resume, got none; name it")
     # A copy, because decoded images stay in memory as long as their benchmark does: here, until the test.
     data = copy(with_word_vectors(data, word_vectors, text_encoder, progress))
     if cache is None and run_dir is not None:
@@ -347,6 +347,7 @@ def selection_splits(data: Benchmark, training: Training, frozen_regions: bool) 
     if not (len(data.split.test_seen) and len(data.split.test_unseen)):
         raise ArgumentError(
             "protocol: expected 'honest' where there are no test images of seen or of unseen classes, got 'oracle'"
+            "; set it so"
         )
     return (SelectionSplit(data.split.trainval, data.split.test_seen, data.split.test_unseen),)
 

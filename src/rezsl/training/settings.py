@@ -234,7 +234,7 @@ class Training:
                 raise ArgumentError(f"folds: expected a whole number of at least 1, or auto, got {self.folds!r}")
             check_at_least(1, folds=self.folds)
         if self.loss is None and self.classification is None:
-            raise ArgumentError("loss, classification: expected at least one of them, got none")
+            raise ArgumentError("loss, classification: expected at least one of them, got none; give one")
         check_choice(Protocol, protocol=self.protocol)
         check_choice(Accelerator, accelerator=self.accelerator)
         check_choice(Precision, precision=self.precision)
@@ -248,7 +248,10 @@ class Training:
                 f"true and {self.batches.micro}; set one of them to its default"
             )
         if self.accelerator == "gpu" and not torch.cuda.is_available():
-            raise ArgumentError("accelerator: expected one that this machine has, got 'gpu' without a CUDA device")
+            raise ArgumentError(
+                "accelerator: expected one that this machine has, got 'gpu' without a CUDA device"
+                "; set it to auto or cpu"
+            )
 
     def framed(self, input_format: FeatureFormat | ImageFormat) -> FeatureFormat | ImageFormat:
         """Return the format in which training samples are read for a model of an input format.
