@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.data import Crop, FeatureFormat, ImageFormat, Pictures, UnreadableImagesError, as_inputs
+from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, UnreadableImagesError, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
 from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores
@@ -149,6 +149,19 @@ class ZeroShotClassifier(nn.Module):
         if isinstance(self.backbone, ImageBackbone):
             return self.backbone.input_format
         return FeatureFormat(self.backbone.region_dim)
+
+    def check_values(self, benchmark: Benchmark) -> None:
+        """Raise an ArgumentError where a benchmark of image files has another ``value_range`` than the model reads."""
+        own = self.input_format.value_range if isinstance(self.input_format, ImageFormat) else benchmark.value_range
+        if benchmark.value_range not in (None, own):
+            low, high = benchmark.value_range
+            reads = (
+                f"{own[0]:g} {own[1]:g}" if own else "no range, because the model reads the customary one of each type"
+            )
+            raise ArgumentError(
+                f"value_range: expected {reads}, as in training, got {low:g} {high:g}; leave it out, or train a model "
+                f"with it"
+            )
 
     @property
     def device(self) -> torch.device:

@@ -208,6 +208,7 @@ def on_cached_regions(
     Returns:
         The arguments themselves where the model has no frozen network, or no cache has the regions of all photos.
     """
+    model.check_values(benchmark)
     joined = model.backbone
     if not isinstance(joined, ScaledImageBackbone) or benchmark.kind != "images":
         return model, benchmark

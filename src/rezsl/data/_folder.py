@@ -132,9 +132,7 @@ def read_rows(path: Path) -> list[ImageRow]:
     if wrong := [(place, row["split"]) for place, row in rows if row["split"] not in SPLIT_NAMES]:
         place, got = wrong[0]
         others = and_others(len(wrong), "line")
-        raise DataError(
-            f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}{others}; correct the split"
-        )
+        raise DataError(f"{place}: expected a split of {', '.join(SPLIT_NAMES)}, got {got!r}; correct it{others}")
     return [
         ImageRow(
             _with_slashes(row["file"], path.parent),

@@ -212,7 +212,8 @@ def evaluate(
             :meth:`rezsl.classifier.ZeroShotClassifier.classify`.
 
     Raises:
-        ArgumentError: the model has no limit by which it can refuse foreign images.
+        ArgumentError: the model has no limit by which it can refuse foreign images, or reads image files in another
+            ``value_range`` than the benchmark has.
         DataError: there are no images of unseen classes to test on, attributes differ, or a class that should be unseen
             was trained on.
     """
@@ -264,6 +265,7 @@ def evaluate_samples(
     model: ZeroShotClassifier, benchmark: Benchmark, seen_index: Tensor, unseen_index: Tensor, batch_size: int
 ) -> Evaluation:
     """Evaluate a model on given samples, of which one kind, seen or unseen, may be missing; see :func:`evaluate`."""
+    model.check_values(benchmark)
     table = model.semantics.with_classes_of(benchmark.semantics)
     unseen, known, described = benchmark.class_names(unseen_index), set(model.seen_classes), set(table.classes)
     if trained := [name for name in unseen if name in known]:

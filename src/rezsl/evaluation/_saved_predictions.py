@@ -59,9 +59,7 @@ def load_predictions(path: str | Path, semantics: ClassSemantics, labels: str | 
     for name in ("predictions", "labels"):
         if name not in arrays:
             hint = "; give the labels in a file of their own" if path.suffix == ".npy" else "; save it too"
-            raise DataError(
-                f"{path}: expected an array {name!r}, got {', '.join(sorted(arrays)) or 'none'}{hint}; save it too"
-            )
+            raise DataError(f"{path}: expected an array {name!r}, got {', '.join(sorted(arrays)) or 'none'}{hint}")
     try:
         columns = _order("attributes", arrays, semantics.attributes)
         classes = _order("classes", arrays, semantics.classes)

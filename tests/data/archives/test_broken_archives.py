@@ -69,7 +69,7 @@ CASES: list[tuple[str, str, Content, str, str]] = [
     ("scenes", CONTINUOUS, variables(labels_cv=np.ones((6, 24))), f"{CONTINUOUS}: expected 'labels_cv' as 24 images × 6 attributes, got shape (6, 24)", AGAIN),
     ("objects", LIST, line(1, "2008_000000.jpg"), f"{LIST}, line 1: expected an image, a class, a box and attributes, got", AGAIN),
     ("objects", LIST, line(1, "2008_000000.jpg person inf 1 20 30 1 0 1"), f"{LIST}, line 1: expected finite numbers, got 'inf'", AGAIN),
-    ("objects", LIST, line(1, "2008_000000.jpg person 20 1 1 30 1 0 1"), f"{LIST}, line 1: ", AGAIN),
+    ("objects", LIST, line(1, "2008_000000.jpg person 20 1 1 30 1 0 1"), f"{LIST}, line 1: ", "correct the annotation"),
     ("objects", LIST, line(1, "../../../../x.jpg person 1 1 20 30 1 0 1"), "apy: expected images inside the archive, got ", AGAIN),
     ("objects", LIST, line(1, f"{'9' * 400} person 1 1 20 30 1 0 1"), "apy: 1 of 13 images do not exist", "the archive of images again"),
     ("objects", LIST, line(1, "2008_000000.jpg dragon 1 1 20 30 1 0 1"), f"{LIST}, line 1: expected a class of class_names.txt, got 'dragon'", AGAIN),
@@ -87,7 +87,7 @@ CASES: list[tuple[str, str, Content, str, str]] = [
     ("signs", SIGNS, line(2, f"a_b.ppm;30;28;5;6;25;{'9' * 5000};15"), f"{SIGNS}, line 2: expected 8 cells, numbers but for the first, got", AGAIN),
     ("signs", SIGNS, line(2, "../../a_b.ppm;30;28;5;6;25;22;15"), "GTSRB: 1 of 258 images do not exist", "the archive of images again"),
     ("signs", SIGNS, line(2, "../../../../a_b.ppm;30;28;5;6;25;22;15"), "GTSRB: expected images inside the archive, got ", AGAIN),
-    ("signs", SIGNS, line(2, "a_b.ppm;30;28;25;6;5;22;15"), f"{SIGNS}, line 2: ", AGAIN),
+    ("signs", SIGNS, line(2, "a_b.ppm;30;28;25;6;5;22;15"), f"{SIGNS}, line 2: ", "correct the annotation"),
 ]  # fmt: skip
 
 
