@@ -53,8 +53,8 @@ def check_one_process(command: str) -> None:
         raise ArgumentError(
             f"WORLD_SIZE: expected 1 with rezsl {command}, which works in one process, got {total} (RANK "
             f"{os.environ['RANK']}); start it without torchrun, or with --nproc-per-node 1; several processes train "
-            f"one model with rezsl fit, several runs at once are those of rezsl compare --processes N, and parts of "
-            f"one extraction those of rezsl extract --shard I/N"
+            f"one model with rezsl fit, and share an extraction with rezsl extract; several runs at once are those of "
+            f"rezsl compare --processes N"
         )
 
 

@@ -9,6 +9,7 @@ from transformers import ViTConfig, ViTModel
 from rezsl.classifier import load_model, model_of_images, save_model
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.data import load_digits
+from rezsl.errors import DataError
 from rezsl.regions import load_region_store
 from rezsl.regions.pretrained import quiet
 
@@ -31,6 +32,32 @@ def run(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("cli") / "run"
     assert main(["fit", "--data", "regions", "--data.root", str(store), "--run-dir", str(root), *SHORT]) == 0
     return root
+
+
+def test_processes_of_a_launcher_share_a_store_and_one_that_died_is_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["extract", *DIGITS, "--output", str(tmp_path / "store"), "--batch-size=256", "--chunk=256"]
+    for name, value in {"WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "3"}.items():
+        monkeypatch.setenv(name, value)
+    said = []
+    for rank in ("2", "0"):  # the process 1 has died
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert main(command) == 0
+        said.append(capsys.readouterr().out.splitlines())
+    assert said[0] == [f"shard 3/3 of {tmp_path / 'store'} is written"]
+    assert said[1][1].startswith("shard 1/3 of 1797 × 64 × 8 numbers")
+    assert len([*(tmp_path / "store" / "chunks").iterdir()]) == 6
+    with pytest.raises(DataError, match="expected 8 finished chunks of 256 images, 2 are missing"):
+        load_region_store(tmp_path / "store")
+    # Its part may be divided again, among other processes on another machine.
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank, shard in (("0", "1/2"), ("1", "1/2"), ("0", "2/2"), ("1", "2/2")):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert main([*command, "--shard", shard]) == 0
+    load_region_store(tmp_path / "store", verify=True)
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:

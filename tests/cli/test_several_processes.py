@@ -16,7 +16,6 @@ def test_every_rank_is_refused_in_one_line(
     monkeypatch.setenv("RANK", rank)
     for command in (
         "demo",
-        "extract --data digits",
         "sweep",
         "compare plan.yaml -o runs",
         "predict",

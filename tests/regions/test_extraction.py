@@ -183,6 +183,21 @@ def test_numbers_that_do_not_fit_are_refused_by_image(tmp_path: Path) -> None:
         "bfloat16",
         rf"^{name}: the backbone's regions of this image contain NaN or infinity; check its weights",
     )
+    ends(
+        449.0,
+        "float8_e4m3fn",
+        rf"^{name}: a region has the number 449, too large for float8_e4m3fn; extract with dtype float16 into",
+    )
+    extract_regions(benchmark, enlarge(448.0), tmp_path / "small", "float8_e4m3fn", batch_size=4, progress=False)
+    quarter = load_region_store(tmp_path / "small", verify=True).inputs
+    assert isinstance(quarter, torch.Tensor)
+    assert float(quarter.float().max()) == 448
+    extract_regions(benchmark, enlarge(448.0), tmp_path / "half", "float16", batch_size=4, progress=False)
+    exact = load_region_store(tmp_path / "half").inputs
+    assert isinstance(exact, torch.Tensor)
+    # Four significant bits, and multiples of 2⁻⁹ below 2⁻⁶.
+    torch.testing.assert_close(quarter.float(), exact.float(), rtol=2**-4, atol=2**-10)
+    assert quarter.element_size() == 1
     large = enlarge(70000.0)
     extract_regions(benchmark, large, tmp_path / "large", "bfloat16", batch_size=4, progress=False)
     stored = load_region_store(tmp_path / "large").inputs
@@ -222,6 +237,13 @@ def test_arguments_out_of_range_are_named(tmp_path: Path, features: Benchmark, g
     with pytest.raises(DataError, match="data: expected a benchmark of images, got features"):
         extract_regions(features, small_backbone(), tmp_path / "no", progress=False)
     assert not (tmp_path / "no").exists()
+
+
+def test_training_reads_a_store_of_eight_bits(tmp_path: Path, generator: torch.Generator) -> None:
+    benchmark, short = images_benchmark(generator), Training(max_epochs=1, batches=Batches(size=8, per_epoch=2))
+    extract_regions(benchmark, small_backbone(), tmp_path / "store", "float8_e4m3fn", progress=False)
+    run = fit(load_region_store(tmp_path / "store"), AttentionNet, training=short, progress=False)
+    assert run.model.predict_semantics(load_region_store(tmp_path / "store").inputs).isfinite().all()
 
 
 def test_training_from_a_store_attends_to_regions(tmp_path: Path, generator: torch.Generator) -> None:

@@ -145,9 +145,10 @@ SCREENS = {
             "--backbone NAME": "pretrained, or small_resnet with random weights",
             "--backbone.source MODEL": "of pretrained: a model of the hub, such as facebook/dinov2-small, or a folder",
             "-o, --output DIR": "the store: a new directory, or that of an interrupted extraction, which goes on",
-            "--dtype TYPE": "the type of the numbers on disk: float16 (default) or bfloat16",
+            "--dtype TYPE": "the type of the numbers on disk: float16 (default), bfloat16 or float8_e4m3fn",
             "--batch-size N": "images at a time (default: 32)",
-            "--shard I/N": "the part of the work that this process does, from 1/N to N/N (default: 1/1)",
+            "--shard I/N": "the part of the work that this process does, or those that torchrun or srun "
+            "has started here, from 1/N to N/N (default: 1/1)",
             "--device NAME": "auto (default), cpu, cuda or mps",
             "--seed N": "of random weights (default: 0)",
         },

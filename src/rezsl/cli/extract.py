@@ -12,6 +12,7 @@ from rezsl.cli._parser import new_parser
 from rezsl.cli.choices import Benchmark
 from rezsl.data import natural_size
 from rezsl.errors import ArgumentError, renamed
+from rezsl.launchers import started_processes
 from rezsl.regions import ImageBackbone, extract_regions
 
 
@@ -30,10 +31,11 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the store, or the chunks that it lacks."""
-    shard = _shard(settings.shard)
+    shard, number = _own_part(settings.shard)
     arguments = instantiate(options, settings)
     data: Benchmark = arguments.data
-    show(str(data))
+    if number == 0:
+        show(str(data))
     if data.kind == "features":
         raise ArgumentError(f"--data: expected a benchmark of images, got features ({data}); fit them as they are")
     channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
@@ -44,15 +46,30 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         backbone.read_values(data.value_range)
     with advice_when_interrupted("the same command goes on where this one stopped"), renamed(directory="output"):
         manifest = extract_regions(
-            data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard, settings.device
+            data, backbone, settings.output, settings.dtype, settings.chunk, settings.batch_size, shard,
+            settings.device, progress=number == 0,
         )  # fmt: skip
     size = manifest.count * manifest.row_bytes / 2**20
-    part = "" if shard == (0, 1) else f"shard {settings.shard} of "
+    part = "" if shard == (0, 1) else f"shard {shard[0] + 1}/{shard[1]} of "
+    if number:
+        show(f"{part}{settings.output} is written")
+        return
     shape = " × ".join(map(str, manifest.shape))
     show(
         f"{part}{shape} numbers ({size:,.0f} MiB of {manifest.dtype}) in {settings.output}",
         f"next: rezsl fit --data regions --data.root {settings.output}",
     )
+
+
+def _own_part(text: str) -> tuple[tuple[int, int], int]:
+    """Return the shard of this process, and its number among those that ``torchrun`` or ``srun`` has started.
+
+    Such processes divide the shard of the command among them.
+    """
+    (first, count), started = _shard(text), started_processes()
+    if started is None:
+        return (first, count), 0
+    return (first * started.total + started.number, count * started.total), started.number
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -77,7 +77,7 @@ def _run(arguments: list[str]) -> int:
     if SCREENS[command].is_group or wanted_help == "screen":
         print(screen(command))
         return 0
-    if command != "fit":
+    if command not in ("fit", "extract"):
         check_one_process(command)
     rest = _with_imports(rest)
     if command == "doctor" and wanted_help != "all":

@@ -177,7 +177,11 @@ def opened(location: str) -> Iterator[BaseStorage]:
                     raise
                 except Exception as error:  # tables of something else make Optuna's code raise almost anything
                     raise _unusable(scheme, error) from error
-                yield storage
+                try:
+                    yield storage
+                finally:
+                    storage.remove_session()
+                    storage.engine.dispose()  # servers have few connections
         else:
             if not local_path(location).absolute().parent.is_dir():
                 raise ArgumentError(

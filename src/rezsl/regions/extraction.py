@@ -3,13 +3,15 @@
 import hashlib
 import math
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import zip_longest
+from io import FileIO
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -19,6 +21,7 @@ from rezsl.data import Benchmark, Crop, ImageFormat, UnreadableImagesError, benc
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
 from rezsl.files import local_path, one_line, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
+from rezsl.launchers import started_processes
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.regions.store import (
     BACKBONE,
@@ -33,6 +36,9 @@ from rezsl.regions.store import (
     write_record,
 )
 from rezsl.writing import create_atomically, naming_full_disk, remove_partials, write_whole
+
+AHEAD = 2
+"""Batches that are decoded while the backbone computes another one."""
 
 
 def extract_regions(
@@ -49,7 +55,8 @@ def extract_regions(
     """Write the regions of all images of a benchmark into a store, for :func:`rezsl.regions.load_region_store`.
 
     After an interruption, a call with the same arguments continues the work. Several processes, also on several
-    machines with one file system, can share the work, each with one of n shards.
+    machines with one file system, can share the work, each with one of n shards. What a process that died has left is
+    done by a later call of any number of shards.
 
     Args:
         benchmark: a benchmark of images. Its labels, semantics and split are copied into the store, so that the image
@@ -57,11 +64,12 @@ def extract_regions(
         backbone: the backbone, which is used in evaluation mode; its weights are copied into the store too.
         directory: directory of the store, which is created if necessary.
         dtype: type to which regions are rounded. ``float16`` has 11 significant bits and reaches 65504, ``bfloat16``
-            has 8 bits and reaches 3·10³⁸.
+            has 8 bits and reaches 3·10³⁸. ``float8_e4m3fn`` takes half of the space, has 4 bits and reaches 448.
         chunk: number of images that are written and recorded together, and computed again after an interruption.
         batch_size: images per forward pass.
         shard: (i, n) with 0 ≤ i < n selects the chunks i, i + n, i + 2n, …
-        device: device of the computation; ``auto`` takes a GPU if there is one. Afterwards the backbone is moved back.
+        device: device of the computation; ``auto`` takes a GPU if there is one, and each of several processes that
+            ``torchrun`` or ``srun`` has started takes its own. Afterwards the backbone is moved back.
         progress: show a progress bar.
 
     Raises:
@@ -105,38 +113,63 @@ def write_chunks(
         from rezsl.terminal import Terminal  # noqa: PLC0415 - an optional package
 
     unfinished = [number for number in chunks if read_record(root, manifest, number) is None]
-    total = sum(len(manifest.rows(number)) for number in unfinished)
     bar = Progress(console=Terminal(stderr=True, quiet=not progress))
-    task = bar.add_task("extract", total=total)
+    task = bar.add_task("extract", total=sum(len(manifest.rows(number)) for number in unfinished))
     problems, sources = dict[int, str](), dict[int, str]()
-    with bar, (root / FEATURES).open("r+b", buffering=0) as stream:
+
+    def parts() -> Iterator[tuple[int, Tensor]]:
         for number in unfinished:
+            if read_record(root, manifest, number) is None:
+                yield from ((number, index) for index in torch.tensor(manifest.rows(number)).split(batch_size))
+            else:
+                bar.advance(task, len(manifest.rows(number)))
+
+    with bar, (root / FEATURES).open("r+b", buffering=0) as stream, ThreadPoolExecutor(1) as writer:
+        decoded = _decoded(inputs, backbone.input_format, parts())
+        for number, batches in groupby(decoded, key=lambda batch: batch.chunk):
             rows = manifest.rows(number)
-            if read_record(root, manifest, number) is not None:
-                bar.advance(task, len(rows))
-                continue
             checksum = hashlib.sha256()
             stream.seek(rows.start * manifest.row_bytes)
+            written = list[Future[None]]()
             try:
-                for index, images in _batches(inputs, backbone.input_format, torch.tensor(rows).split(batch_size)):
-                    regions = backbone(images.to(backbone.mean.device))
-                    rounded = _rounded(regions, manifest.dtype, index, inputs)
-                    content = rounded.contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()
-                    with naming_full_disk(root / FEATURES):
-                        write_whole(stream, content)
-                    checksum.update(content)
-                    bar.advance(task, len(index))
+                for batch in batches:
+                    regions = backbone(batch.images.result().to(backbone.mean.device))
+                    rounded = _rounded(regions, manifest.dtype, batch.index, inputs)
+                    content = _bytes_of(rounded)
+                    _wait_for(written)
+                    written.append(writer.submit(_write, root, stream, content, checksum))
+                    bar.advance(task, len(batch.index))
             except UnreadableImagesError:
+                _wait_for(written)
                 found = _unreadable(inputs, backbone.input_format, rows)
                 for place, problem in found.problems.items():
                     bar.console.print(f"note: {problem}", highlight=False, markup=False, soft_wrap=True)
                     problems[rows[place]], sources[rows[place]] = problem, found.sources[place]
                 continue
+            _wait_for(written)
             with naming_full_disk(root / FEATURES):
                 os.fsync(stream.fileno())
             write_record(root, manifest, number, checksum.hexdigest())
     if problems:
         raise UnreadableImagesError.of(problems, sources, "; the regions of the other images are kept")
+
+
+def _bytes_of(rounded: Regions) -> bytes:
+    """Return the numbers of regions as they are on the disk, little-endian."""
+    kind, name = (torch.int16, "<i2") if rounded.element_size() == 2 else (torch.uint8, "u1")
+    return rounded.contiguous().view(kind).numpy().astype(name, copy=False).tobytes()
+
+
+def _write(root: Path, stream: FileIO, content: bytes, checksum: "hashlib._Hash") -> None:
+    with naming_full_disk(root / FEATURES):
+        write_whole(stream, content)
+    checksum.update(content)
+
+
+def _wait_for(written: list[Future[None]]) -> None:
+    """Wait for the end of the write before this one; its error is raised here."""
+    while written:
+        written.pop().result()
 
 
 def _unreadable(
@@ -154,7 +187,7 @@ def _unreadable(
 def prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
     """Use the backbone without gradients in evaluation mode on the device, and restore its mode and device."""
     was_training, home = backbone.training, backbone.mean.device
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    place = _own_device() if device == "auto" else device
     try:
         torch.empty(1, device=place)
     except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA raises an AssertionError
@@ -167,6 +200,14 @@ def prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
             yield
     finally:
         backbone.train(was_training).to(home)
+
+
+def _own_device() -> str:
+    """Return the GPU of this process, or ``cpu`` where there is none."""
+    started = started_processes()
+    if not torch.cuda.is_available():
+        return "cpu"
+    return f"cuda:{started.number % started.here % torch.cuda.device_count()}" if started else "cuda"
 
 
 def describe(backbone: ImageBackbone, weights: bytes) -> dict[str, Any]:
@@ -218,17 +259,29 @@ def begin_store(
     return manifest
 
 
-def _batches(
-    inputs: Tensor | Sequence[Path | Crop], image_format: ImageFormat, parts: tuple[Tensor, ...]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield batches of images with their indices; the next batch is decoded while one is in use."""
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        waiting = thread.submit(image_format.read, inputs, parts[0])
-        for index, following in zip_longest(parts, parts[1:]):
-            images = waiting.result()
-            if following is not None:
-                waiting = thread.submit(image_format.read, inputs, following)
-            yield index, images
+class _Batch(NamedTuple):
+    """A batch of images that is being decoded: its chunk, the positions of its images, and the images."""
+
+    chunk: int
+    index: Int[Tensor, "B"]
+    images: Future[Tensor]
+
+
+def _decoded(
+    inputs: Tensor | Sequence[Path | Crop], image_format: ImageFormat, parts: Iterator[tuple[int, Tensor]]
+) -> Iterator[_Batch]:
+    """Yield the batches of all chunks; the next ones are decoded, on several threads, while one is in use."""
+    with ThreadPoolExecutor(AHEAD) as threads:
+        waiting = deque[_Batch]()
+        try:
+            for chunk, index in parts:
+                waiting.append(_Batch(chunk, index, threads.submit(image_format.read, inputs, index)))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft()
+            yield from waiting
+        finally:
+            for batch in waiting:
+                batch.images.cancel()
 
 
 def _rounded(
@@ -236,7 +289,10 @@ def _rounded(
 ) -> Regions:
     """Return regions in the type of the store, on the CPU; numbers that are not finite, or too large, are refused."""
     rounded = regions.to(getattr(torch, dtype)).cpu()
-    finite = rounded.isfinite().flatten(1).all(dim=1)
+    kept = rounded.float().isfinite()
+    if rounded.element_size() == 1:  # which has no infinity: larger numbers would become the largest one
+        kept &= (regions.abs() <= torch.finfo(rounded.dtype).max).cpu()
+    finite = kept.flatten(1).all(dim=1)
     if not bool(finite.all()):
         row = int((~finite).nonzero()[0])
         source = inputs[int(index[row])]
@@ -246,6 +302,7 @@ def _rounded(
         largest = float(regions[row].abs().max())
         if not math.isfinite(largest):
             raise DataError(f"{image}: the backbone's regions of this image contain NaN or infinity; check its weights")
-        advice = "; extract with dtype bfloat16 into another directory" if dtype == "float16" else ""
+        wider = {"float16": "bfloat16", "float8_e4m3fn": "float16"}.get(dtype)
+        advice = f"; extract with dtype {wider} into another directory" if wider else ""
         raise DataError(f"{image}: a region has the number {largest:.6g}, too large for {dtype}{advice}")
     return rounded

@@ -34,7 +34,7 @@ from rezsl.writing import create_atomically
 FORMAT = 2
 """Number of the format of stores, which increases with every change that other versions of rezsl cannot read."""
 
-RegionDtype = Literal["float16", "bfloat16"]
+RegionDtype = Literal["float16", "bfloat16", "float8_e4m3fn"]
 MANIFEST, FEATURES, RECORDS = "manifest.json", "regions.bin", "chunks"
 
 IRRELEVANT = ("source", "revision", "transformers_version")
@@ -51,7 +51,7 @@ class RegionManifest:
         count: N, number of images.
         regions: R, regions of an image.
         region_dim: D, numbers of a region.
-        dtype: type of a number; two bytes, little-endian.
+        dtype: type of a number; one or two bytes, little-endian.
         chunk: images of a chunk, the unit that is recorded as written.
         backbone: values of JSON: ``class`` and ``arguments`` of the backbone, ``sha256`` of its weights (the file
             ``backbone.safetensors`` of the store), ``source`` and ``revision`` of the weights, and ``preprocessing``
@@ -75,7 +75,13 @@ class RegionManifest:
     @property
     def row_bytes(self) -> int:
         """Bytes of the regions of an image."""
-        return 2 * self.regions * self.region_dim
+        return self.number_bytes * self.regions * self.region_dim
+
+    @property
+    def number_bytes(self) -> int:
+        """Bytes of a number."""
+        size: int = getattr(torch, self.dtype).itemsize
+        return size
 
     @property
     def chunks(self) -> int:
@@ -172,7 +178,7 @@ def check_size(root: Path, manifest: RegionManifest) -> None:
     if size != expected:
         got = "no such file" if size is None else f"{size:,}"
         raise DataError(
-            f"{path}: expected {expected:,} bytes ({' × '.join(map(str, manifest.shape))} numbers of 2), got {got}; "
+            f"{path}: expected {expected:,} bytes ({' × '.join(map(str, manifest.shape))} numbers of {manifest.number_bytes}), got {got}; "
             f"the file was cut off or replaced, so remove {root} and extract again"
         )
 
@@ -212,7 +218,7 @@ def load_regions(root: Path, verify: bool = False) -> tuple[Float[Tensor, "N R D
 def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     """Return the benchmark whose regions ``[N, R, D]`` ``rezsl extract`` has written.
 
-    The regions stay on the disk in half precision and are mapped into memory, so that only those of a batch are read.
+    The regions stay on the disk in 8 or 16 bits each and are mapped into memory, so that only those of a batch are read.
     The file must stay in its place as long as the benchmark is used.
 
     Args:
