@@ -8,14 +8,16 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rezsl.errors import ArgumentError
 from rezsl.experiments.search import SettingsSearch
+from rezsl.training import Choice
 from tests.experiments.test_storage import SPACE, begin, parabola, search
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
@@ -95,6 +97,6 @@ def test_a_server_that_stops_is_one_line_and_the_study_goes_on(server: Server) -
     assert SettingsSearch(parabola, SPACE, 4, server.url, "other").run().finished == 4
 
 
-def stop_and_train(server: Server, values: dict, watch: object) -> object:  # type: ignore[type-arg]
+def stop_and_train(server: Server, values: dict[str, Any], watch: Callable[[Choice], None]) -> Choice:
     server.stop()
-    return parabola(values, watch)  # type: ignore[arg-type]
+    return parabola(values, watch)

@@ -134,11 +134,11 @@ def write_chunks(
             try:
                 for batch in batches:
                     regions = backbone(batch.images.result().to(backbone.mean.device))
-                    rounded = _rounded(regions, manifest.dtype, batch.index, inputs)
+                    rounded = _rounded(regions, manifest.dtype, batch.rows, inputs)
                     content = _bytes_of(rounded)
                     _wait_for(written)
                     written.append(writer.submit(_write, root, stream, content, checksum))
-                    bar.advance(task, len(batch.index))
+                    bar.advance(task, len(batch.rows))
             except UnreadableImagesError:
                 _wait_for(written)
                 found = _unreadable(inputs, backbone.input_format, rows)
@@ -263,7 +263,7 @@ class _Batch(NamedTuple):
     """A batch of images that is being decoded: its chunk, the positions of its images, and the images."""
 
     chunk: int
-    index: Int[Tensor, "B"]
+    rows: Int[Tensor, "B"]
     images: Future[Tensor]
 
 
