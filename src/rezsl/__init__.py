@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from rezsl.errors import RezslError
     from rezsl.evaluation import Evaluation, evaluate
+    from rezsl.export import export_model
     from rezsl.losses import ReMSELoss
     from rezsl.models import AttentionNet
     from rezsl.regions import extract_regions, load_region_store
@@ -60,6 +61,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a new user meets them
     "extract_regions",
     "load_region_store",
     "model_of_images",
+    "export_model",
     "RezslError",
 ]
 
@@ -68,6 +70,7 @@ _HOMES = {
     "classifier": ("ZeroShotClassifier", "load_model", "model_of_images", "save_model"),
     "errors": ("RezslError",),
     "evaluation": ("Evaluation", "evaluate"),
+    "export": ("export_model",),
     "losses": ("ReMSELoss",),
     "models": ("AttentionNet",),
     "regions": ("extract_regions", "load_region_store"),

@@ -212,6 +212,21 @@ SCREENS = {
             "--row N": "the row of a file of features, from 0 (default: 0)",
         } | MODEL,
     ),
+    "export": Screen(
+        "write a model as one file that other programs run without rezsl, and without PyTorch",
+        "RUN [options]",
+        {
+            "rezsl export runs/signs -o signs.onnx": "for onnxruntime, in Python, browsers, phones and others",
+            "rezsl export runs/signs -o small.onnx --quantize int8": "a quarter of the size",
+        },
+        RUN | {
+            "-o, --output FILE": "the file to write (default: the name of RUN, with .onnx or .pt2)",
+            "--format FORMAT": "onnx (default), or torch for torch.export.load",
+            "--quantize TYPE": "int8 stores the weights of onnx with 8 bits (default: none)",
+            "--gamma X": MODEL["--gamma X"],
+            "--store DIR": MODEL["--store DIR"],
+        },
+    ),
     "data": Screen("check a data set, or split one's own photos", "COMMAND"),
     "data check": Screen(
         "list what a data set's directory holds and what is missing",

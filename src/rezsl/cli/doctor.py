@@ -23,6 +23,7 @@ DISABLES = {
     "train": "training: fit, demo, sweep and compare",
     "heic": "photos of phones in the format HEIC",
     "images": "photos, and the pretrained networks that read them",
+    "export": "files of models for other programs: rezsl export",
     "report": "tables, plots and pages of results",
     "estimators": "the methods as scikit-learn classifiers",
     "experiments": "sweep and compare",

@@ -71,6 +71,7 @@ class GenerativeModel(SemanticModel):
         of_any_size: names of the buffers whose size training decides.
     """
 
+    not_exported: ClassVar[str] = "it fits a regression anew to every table of classes"
     of_any_size: ClassVar[tuple[str, ...]] = ("kept", "kept_labels", "seen_semantics")
 
     kept: Tensor

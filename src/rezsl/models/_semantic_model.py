@@ -55,6 +55,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
         scaled_features: whether features, and regions of a store, are centered and scaled before they reach the model.
         caution: what readers of the model's figures must know, as a part of a sentence; every record and table has it.
         failure: what went wrong in the training of this model, as a part of a sentence; every record and table has it.
+        not_exported: why no exported file can hold the model, as a part of a sentence; empty where one can.
         slow_parts: names of the layers and parameters that learn at a fraction of the learning rate.
         readout_parts: names of those of the last layer, which training in two stages trains again.
     """
@@ -65,6 +66,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
     scaled_features: bool = True
     caution: ClassVar[str] = ""
     failure: str = ""
+    not_exported: ClassVar[str] = ""
     slow_parts: ClassVar[tuple[str, ...]] = ()
     readout_parts: ClassVar[tuple[str, ...]] = ()
 

@@ -117,7 +117,8 @@ class AttentionNet(SemanticModel, name="attention"):
         )
 
     def _collapsed(self) -> CollapsedAttention:
-        if torch.is_grad_enabled() or any(tensor.is_inference() for tensor in self._parts()):
+        uncached = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if uncached or any(tensor.is_inference() for tensor in self._parts()):
             return self.collapse()
         # A tensor's version counts every in-place change, such as an optimizer step or a loaded state_dict. Autocast is
         # part of the key, because matrices in half precision must not be used in a call with full precision.

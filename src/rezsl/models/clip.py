@@ -43,6 +43,7 @@ class CLIPZeroShot(SemanticModel, name="clip"):
 
     predicts_attributes: ClassVar[bool] = False
     scaled_features = False
+    not_exported: ClassVar[str] = "it reads the names of classes with a text encoder, which the file would lack"
     caution: ClassVar[str] = (
         "the images and texts from which CLIP or SigLIP learnt may show and name the unseen classes, so that these are "
         "not unseen to it"

@@ -67,7 +67,8 @@ class LATEM(SemanticModel, name="latem"):
     def class_scores(self, predictions: Outputs, class_semantics: ClassMatrix, scale: float) -> Scores:
         """Take the best map for each sample and class, times ``scale``; ``[B, K · S], [C, S] -> [B, C]``."""
         rows = l2_normalize(class_semantics.to(predictions.dtype))
-        return scale * (self._of_maps(predictions)[:, self.kept] @ rows.T).amax(dim=1)
+        found = self._of_maps(predictions) @ rows.T
+        return scale * found.masked_fill(~self.kept[:, None], -torch.inf).amax(dim=1)
 
     def _of_maps(self, outputs: Outputs) -> Float[Tensor, "B maps S"]:
-        return outputs.view(len(outputs), len(self.kept), -1)
+        return outputs.unflatten(1, (len(self.kept), -1))

@@ -1,0 +1,53 @@
+"""``rezsl export``: write a trained model as one file for other programs."""
+
+from pathlib import Path
+
+from jsonargparse import ArgumentParser, Namespace
+
+from rezsl.classifier import load_model, model_of_images
+from rezsl.cli._options import check_output_file, show
+from rezsl.cli._parser import new_parser
+from rezsl.cli._paths import check_run
+from rezsl.cli.predict import reading_images
+from rezsl.export import Exported, ExportFormat, Quantization, export_model
+from rezsl.files import folder_name
+
+ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
+
+
+def parser() -> ArgumentParser:
+    """Return the parser."""
+    options = new_parser("export")
+    options.add_argument("run", type=Path, metavar="RUN")
+    options.add_argument("-o", "--output", type=Path | None, default=None)
+    options.add_argument("--format", type=ExportFormat, default="onnx")
+    options.add_argument("--quantize", type=Quantization, default="none")
+    options.add_argument("--gamma", type=float | None, default=None)
+    options.add_argument("--store", type=Path | None, default=None)
+    return options
+
+
+def run(options: ArgumentParser, settings: Namespace) -> None:
+    """Write the file, and print what it reads and how well it agrees with the run."""
+    check_run(settings.run)
+    output = settings.output or Path(folder_name(settings.run) + ENDINGS[settings.format])
+    check_output_file(output, f"signs{ENDINGS[settings.format]}")
+    model = load_model(settings.run)
+    if settings.store is not None:
+        model = model_of_images(model, settings.store)
+    else:
+        model = reading_images(model, settings.run, "give a store of that backbone with --store")
+    if settings.gamma is not None:
+        model.gamma = settings.gamma
+    show(*_lines(export_model(model, output, settings.format, settings.quantize)))
+
+
+def _lines(exported: Exported) -> list[str]:
+    facts, form = exported.facts, exported.facts["preprocessing"]
+    reads = "rows of features" if form is None else "decoded photos of any size, RGB of 8 bits [N, height, width, 3]"
+    return [
+        f"written to {exported.path} ({exported.bytes / 1e6:.1f} MB)",
+        f"reads {reads}, and a table of classes: by default its own, "
+        f"{len(facts['classes'])} classes × {len(facts['attributes'])} attributes",
+        f"its probabilities differ from those of the run by at most {exported.difference:.1g}, for random inputs",
+    ]
