@@ -55,7 +55,8 @@ def onnx_model(traced: torch.export.ExportedProgram, program: Program, example: 
 def with_facts(model: "ModelProto", facts: dict[str, Any]) -> bytes:
     """Return the bytes of the file, with the facts in its metadata."""
     model.metadata_props.add(key=KEY, value=json.dumps(facts, ensure_ascii=False))
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _name_axes(graph: "GraphProto", example: Example) -> None:
