@@ -220,7 +220,7 @@ def test_photos_through_a_real_backbone(real_data: Path, semantics: ClassSemanti
         with Image.open(photo) as image:
             pixels = torch.from_numpy(np.array(image.convert("RGB")))
         found = file(pixels[None])["probabilities"][0]
-        torch.testing.assert_close(found, wanted["probabilities"][row], rtol=0, atol=5e-3)
+        torch.testing.assert_close(found, wanted["probabilities"][row], rtol=0, atol=2e-2)
 
 
 @pytest.mark.parametrize("form", [ImageFormat(24, 3, 28), ImageFormat(24, 3, None, "whole"), ImageFormat(90, 1)])
