@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -31,8 +30,6 @@ from tests.docs.pages import code_blocks
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
-# The checks of types take a length that may be any number for a wrong one.
-pytestmark = pytest.mark.usefixtures("unchecked")
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "export.md"
 
 
@@ -100,9 +97,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def file(run: Path) -> Path:
     """The run as a file of ONNX."""
     path = run.parent / "digits.onnx"
-    jaxtyping.config.update("jaxtyping_disable", True)  # the fixture of this name has another scope
     assert main(["export", str(run), "--output", str(path)]) == 0
-    jaxtyping.config.update("jaxtyping_disable", False)
     return path
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import jaxtyping
 import torch
 
 from rezsl.classifier import ZeroShotClassifier
@@ -139,13 +140,15 @@ def _torch_bytes(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back what PyTorch and ONNX report about their own parts."""
+    """Keep back what PyTorch and ONNX report about their own parts, and checks that take lengths for numbers."""
     logger = logging.getLogger("torch.onnx")
-    level = logger.level
+    level, unchecked = logger.level, jaxtyping.config.jaxtyping_disable
     logger.setLevel(logging.ERROR)
+    jaxtyping.config.update("jaxtyping_disable", True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
+        jaxtyping.config.update("jaxtyping_disable", unchecked)
