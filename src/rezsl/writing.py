@@ -1,10 +1,12 @@
 """Files that are written whole or not at all, and the temporary files that this leaves after a crash."""
 
+import errno
 import hashlib
 import itertools
 import os
 import platform
 import re
+import stat
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +26,15 @@ DAY = 86400.0
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Write a file so that every reader, even after a crash or on a full disk, finds the old content or the new one."""
+    """Write a file so that every reader, even after a crash or on a full disk, finds the old content or the new one.
+
+    Raises:
+        OSError: the path is that of a device, a pipe or a socket, which would be replaced by the file.
+    """
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EINVAL, "expected a file, got a device or a pipe; choose another name", str(path))
     with _written_beside(path, content) as partial:
         partial.replace(path)
 

@@ -26,3 +26,11 @@ def test_links_in_the_folder_are_replaced_and_not_followed(
     if write is write_atomically:
         assert (tmp_path / "run" / "a.json").read_text() == "new"
         assert [path.name for path in (tmp_path / "run").iterdir()] == ["a.json"]
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="expected a file, got a device or a pipe; choose another name"):
+        write_atomically(path, "content")
+    assert path.is_fifo()
