@@ -12,7 +12,7 @@ from PIL import Image
 
 from rezsl.evaluation import Analysis
 from rezsl.report import ReportedRun, save_report
-from tests.report.browser import Browser, find_chromium
+from tests.browser import Browser, find_chromium
 from tests.report.test_page import analysis_of
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,7 @@
 """The trained model: its predictions, their explanation, and its files."""
 
 from rezsl.classifier._classifier import Answer, Ranked, ZeroShotClassifier
-from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain
+from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain, explain_outputs
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.classifier._files import load_model, model_of_images, on_cached_regions, save_model
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
@@ -18,6 +18,7 @@ __all__ = [
     "ZeroShotClassifier",
     "attribute_maps",
     "explain",
+    "explain_outputs",
     "load_model",
     "model_of_images",
     "on_cached_regions",

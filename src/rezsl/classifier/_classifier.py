@@ -228,6 +228,21 @@ class ZeroShotClassifier(nn.Module):
             outputs = self.network(torch.empty(0, 1, self.backbone.region_dim, device=self.device)).cpu()
         return (outputs, strangeness) if done == count else (outputs[:done].clone(), strangeness[:done].clone())
 
+    def strangeness(
+        self, features: Float[Tensor, "B F"], outputs: Outputs, candidates: ClassSemantics | None = None
+    ) -> Float[Tensor, "B"]:
+        """Return the strangeness of inputs as in :class:`Answer`, ``[B]``; NaN where the model has no limit.
+
+        Args:
+            features: of the inputs, as :meth:`describe` yields them.
+            outputs: the network's outputs, ``[B, E]``.
+            candidates: as for :meth:`scores`; an input that fits one of them is less strange.
+        """
+        if self.familiarity is None:
+            return features.new_full((len(features),), math.nan)
+        measured: Tensor = self.familiarity(features, self.highest_scores(outputs, candidates))
+        return measured
+
     def highest_scores(self, predictions: Outputs, candidates: ClassSemantics | None = None) -> Float[Tensor, "B"]:
         """Return the highest score over the training table and the candidates, without subtracting γ, ``[B]``.
 

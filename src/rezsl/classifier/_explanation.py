@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -175,31 +175,44 @@ def explain(
         ArgumentError: the model's scores are not cosines, so that attributes have no shares in them; or there is no
             input at this position; or an attribute is unknown; or maps of attention are asked of a model without it.
     """
-    check_at_least(1, top=top)
     inputs = as_inputs(inputs)
     if not 0 <= position < len(inputs):
         raise ArgumentError(f"position: expected one of {len(inputs)} inputs, from 0, got {position}")
-    if not model.network.scores_are_cosines:
-        raise ArgumentError(
-            f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "
-            "are no sums over attributes; explain a model with cosine scores"
-        )
+    _check_explainable(model, top)
+    index = torch.tensor([position])
+    outputs, strangeness = model.examine(inputs, index=index, candidates=candidates)
+    explanation = explain_outputs(model, outputs, float(strangeness[0]), candidates, semantics, top)
+    if not isinstance(model.input_format, ImageFormat):
+        return explanation
+    image, rows = model.input_format.read(inputs, index), explanation.rows
+    columns = torch.tensor([rows], dtype=torch.long, device=model.device)
+    maps = attribute_maps(model, image.to(model.device), columns, kind) if rows else None
+    if maps is not None:
+        maps = AttributeMaps(maps.kind, maps.maps.cpu(), maps.elsewhere.cpu())
+    return replace(explanation, image=image[0], maps=maps)
+
+
+def explain_outputs(
+    model: ZeroShotClassifier,
+    outputs: Float[Tensor, "1 E"],
+    strangeness: float = math.nan,
+    candidates: ClassSemantics | None = None,
+    semantics: Sequence[str] = (),
+    top: int = 7,
+) -> Explanation:
+    """Explain the class of one input by what :meth:`ZeroShotClassifier.examine` computed of it, without maps.
+
+    The arguments and the errors are those of :func:`explain`.
+    """
+    _check_explainable(model, top)
     table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
     if len(table.classes) < 2:
         raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}; leave more of them")
-    index = torch.tensor([position])
-    prediction, strangeness = model.examine(inputs, index=index, candidates=candidates)
-    winner, runner_up = model.rank(model.scores(prediction, table), table.classes, 2)[0]
+    winner, runner_up = model.rank(model.scores(outputs, table), table.classes, 2)[0]
     values = table.values[table.index([winner.name, runner_up.name])]
-    predictions, directions = (l2_normalize(side) for side in model.compared(prediction, values))
+    predictions, directions = (l2_normalize(side) for side in model.compared(outputs, values))
     predicted = predictions[0]
     share, lead = (model.scale * predicted * side for side in (directions[0], directions[0] - directions[1]))
-    rows = _named(semantics, model.semantics.attributes) or _in_favour(share, predicted > 0)[:top]
-    image = maps = None
-    if isinstance(model.input_format, ImageFormat):
-        image = model.input_format.read(inputs, index)
-        columns = torch.tensor([rows], dtype=torch.long, device=model.device)
-        maps = attribute_maps(model, image.to(model.device), columns, kind) if rows else None
     return Explanation(
         winner=winner,
         runner_up=runner_up,
@@ -210,12 +223,21 @@ def explain(
         share=share,
         lead=lead,
         calibration=model.gamma * (runner_up.seen - winner.seen),
-        image=None if image is None else image[0],
-        rows=tuple(rows),
-        maps=None if maps is None else AttributeMaps(maps.kind, maps.maps.cpu(), maps.elsewhere.cpu()),
-        strangeness=float(strangeness[0]),
+        image=None,
+        rows=tuple(_named(semantics, model.semantics.attributes) or _in_favour(share, predicted > 0)[:top]),
+        maps=None,
+        strangeness=strangeness,
         gamma=model.gamma,
     )
+
+
+def _check_explainable(model: ZeroShotClassifier, top: int) -> None:
+    check_at_least(1, top=top)
+    if not model.network.scores_are_cosines:
+        raise ArgumentError(
+            f"model: expected one whose class scores are cosines, got {type(model.network).__name__}, whose scores "
+            "are no sums over attributes; explain a model with cosine scores"
+        )
 
 
 def _in_favour(share: Float[Tensor, "S"], among: Bool[Tensor, "S"]) -> list[int]:

@@ -227,6 +227,16 @@ SCREENS = {
             "--store DIR": MODEL["--store DIR"],
         },
     ),
+    "play": Screen(
+        "open a page to show photos to a model, change its table of classes, and see at once what it recognises",
+        "RUN [options]",
+        {"rezsl play runs/signs --open": "in the browser; Ctrl-C ends it"},
+        RUN | {
+            "--open": "open the page in the browser",
+            "--port N": "the port of the page (default: a free one)",
+            "--host ADDRESS": "the address to listen on (default: 127.0.0.1, which only this machine reaches)",
+        } | MODEL,
+    ),
     "data": Screen("check a data set, or split one's own photos", "COMMAND"),
     "data check": Screen(
         "list what a data set's directory holds and what is missing",

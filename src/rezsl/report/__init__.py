@@ -7,7 +7,7 @@ with needs("report", "tables and pages"):
 
 from rezsl.report._explanation import map_note, save_explanation
 from rezsl.report._findings import refusals
-from rezsl.report._page import ReportedRun, render_report, reported_run, save_report
+from rezsl.report._page import ReportedRun, family_style, render_report, reported_run, save_report
 from rezsl.report._plots import save_comparison, save_curve, save_error_matrix
 from rezsl.report._tables import as_csv, as_latex, as_markdown, comparison_table, results_table, runs_csv
 
@@ -17,6 +17,7 @@ __all__ = [
     "as_latex",
     "as_markdown",
     "comparison_table",
+    "family_style",
     "map_note",
     "refusals",
     "render_report",

@@ -158,6 +158,11 @@ def _with_best_epoch(
     return replace(analysis, t1_oracle=kept["T1_oracle"], t1_oracle_epoch=int(kept["T1_oracle_epoch"]))
 
 
+def family_style() -> str:
+    """Return the style sheet that all pages of rezsl share: colours for light and dark, type, and controls."""
+    return (TEMPLATES / "family.css").read_text("utf-8")
+
+
 def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = "") -> None:
     """Write a report of one or more runs: one HTML file that needs nothing else, whole or not at all.
 
@@ -188,6 +193,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
     page, style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("page.html", "style.css", "script.js"))
+    style = family_style() + style
     data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
     names = ", ".join(runs)
     analyses = {name: run.analysis for name, run in runs.items()}

@@ -2,6 +2,7 @@
 
 from rezsl.semantics._near_names import did_you_mean, plain_name
 from rezsl.semantics._table_checks import constant_attributes
+from rezsl.semantics._table_file import NO, UNKNOWN, YES
 from rezsl.semantics.doctor import Finding, examine
 from rezsl.semantics.drafting import describe_classes, draft_semantics, text_similarities
 from rezsl.semantics.replies import ReplyTable, read_reply, semantics_prompt
@@ -10,6 +11,9 @@ from rezsl.semantics.text_encoder import encode_texts, encode_words
 from rezsl.semantics.word_vectors import Term, WordVectors, load_word_vectors, text_of, words_of
 
 __all__ = [
+    "NO",
+    "UNKNOWN",
+    "YES",
     "ClassSemantics",
     "Finding",
     "ReplyTable",

@@ -28,7 +28,18 @@ QUIET = (
     "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--force-color-profile=srgb",
 )  # fmt: skip
-KEYS = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "Enter": 13, "Home": 36, "End": 35}
+KEYS = {
+    "z": 90,
+    " ": 32,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+    "Tab": 9,
+    "Enter": 13,
+    "Home": 36,
+    "End": 35,
+}
 
 
 def find_chromium() -> str | None:
@@ -51,6 +62,7 @@ class Browser:
         self._write, self._read = to_child[1], from_child[0]
         self._left, self._number, self._session = b"", 0, ""
         self.complaints: list[str] = []
+        self._own: tuple[str, ...] = ("file:", "data:", "blob:")
         self._loaded = False
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -71,17 +83,22 @@ class Browser:
 
     def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol and wait for its answer."""
+        number = self._tell(method, **parameters)
+        while True:
+            answer = self._receive()
+            if answer.get("id") == number:
+                assert "error" not in answer, f"{method}: {answer['error']}"
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _tell(self, method: str, **parameters: Any) -> int:
+        """Call a method without waiting, and return the number of its answer."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._receive()
-            if answer.get("id") == self._number:
-                assert "error" not in answer, f"{method}: {answer['error']}"
-                result: dict[str, Any] = answer["result"]
-                return result
+        return self._number
 
     def _receive(self) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
@@ -99,18 +116,23 @@ class Browser:
     def _listen(self, event: str, about: dict[str, Any]) -> None:
         if event == "Page.loadEventFired":
             self._loaded = True
+        elif event == "Page.javascriptDialogOpening":  # a page that asks whether it may be left
+            self._tell("Page.handleJavaScriptDialog", accept=True)
         elif event == "Runtime.exceptionThrown":
             self.complaints.append(json.dumps(about["exceptionDetails"]))
         elif event == "Runtime.consoleAPICalled" and about["type"] in ("error", "warning", "assert"):
             self.complaints.append(json.dumps(about["args"]))
         elif event == "Log.entryAdded":
             self.complaints.append(about["entry"]["text"])
-        elif event == "Network.requestWillBeSent" and not about["request"]["url"].startswith(("file:", "data:")):
+        elif event == "Network.requestWillBeSent" and not about["request"]["url"].startswith(self._own):
             self.complaints.append(f"asked the network for {about['request']['url']}")
 
-    def open(self, path: Path) -> None:
+    def open(self, page: Path | str) -> None:
+        """Go to a file, or to the URL of a server, which the page may ask."""
         self._loaded = False
-        self.send("Page.navigate", url=path.absolute().as_uri())
+        url = page if isinstance(page, str) else page.absolute().as_uri()
+        self._own = ("file:", "data:", "blob:", *([page] if isinstance(page, str) else []))
+        self.send("Page.navigate", url=url)
         while not self._loaded:
             self._receive()
 
@@ -153,7 +175,7 @@ class Browser:
             self.send("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
         self.painted()
 
-    def press(self, key: str, shift: bool = False) -> None:
+    def press(self, key: str, shift: bool = False, control: bool = False) -> None:
         for kind in ("rawKeyDown", "keyUp"):
             self.send(
                 "Input.dispatchKeyEvent",
@@ -161,7 +183,7 @@ class Browser:
                 key=key,
                 code=key,
                 windowsVirtualKeyCode=KEYS[key],
-                modifiers=8 * shift,
+                modifiers=8 * shift + 2 * control,
             )
         self.painted()
 
@@ -172,6 +194,32 @@ class Browser:
             " list.dispatchEvent(new Event('change', {bubbles: true})); })()"
         )
         self.painted()
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """As a reader does who picks a file in the dialogue of the system."""
+        document = self.send("DOM.getDocument")["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", files=[str(path.absolute())], nodeId=node)
+
+    def hand_over(self, event: str, path: Path) -> None:
+        """Drop (``drop``) or paste (``paste``) a file anywhere on the page."""
+        content = base64.b64encode(path.read_bytes()).decode()
+        self.run(
+            f"(() => {{ const bytes = Uint8Array.from(atob('{content}'), (sign) => sign.charCodeAt(0)), held = new DataTransfer();"
+            f" held.items.add(new File([bytes], {json.dumps(path.name)}));"
+            f" document.body.dispatchEvent('{event}' === 'drop' ? new DragEvent('drop', {{dataTransfer: held, bubbles: true, cancelable: true}})"
+            " : new ClipboardEvent('paste', {clipboardData: held, bubbles: true, cancelable: true})); })()"
+        )
+
+    def type(self, text: str) -> None:
+        self.send("Input.insertText", text=text)
+        self.painted()
+
+    def named(self, role: str) -> list[str]:
+        """Names of the elements of a role, as a screen reader reads them; elements that it leaves out are none."""
+        nodes = self.send("Accessibility.getFullAXTree")["nodes"]
+        shown = [node for node in nodes if not node["ignored"] and node.get("role", {}).get("value") == role]
+        return [node.get("name", {}).get("value", "") for node in shown]
 
     def screenshot(self, path: Path, whole: bool = True) -> None:
         picture = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
