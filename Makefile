@@ -3,7 +3,9 @@
 # make test-floors  install the declared lowest versions elsewhere, then run the quick tests with them
 # make check  install, then lint, types and import contracts
 # make torture  install, then kill runs at every write, and compare what they end as (ten minutes at most)
-# make bench  install, then the speed table
+# make bench  install, then the speed table, as Markdown and JSON; WHAT=step measures one part of it
+# make bench-compare REV=v1  the same of another revision beside this one, in turns, and the ratios
+# make bench-scale  how time and memory grow up to 20,000 classes and a million samples (a quarter of an hour)
 # make docs   install, then the documentation site, in build/site
 # make dist   build the wheel and the source distribution in dist/, check them, and install the wheel elsewhere
 PYTHON ?= python3
@@ -13,7 +15,7 @@ FLOORS ?= .venv-floors
 INSTALLED := $(VENV)/.installed
 RUN_DIR ?= runs/demo
 
-.PHONY: demo test test-floors check torture bench docs dist format clean
+.PHONY: demo test test-floors check torture bench bench-compare bench-scale docs dist format clean
 
 demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)
@@ -37,7 +39,13 @@ torture: $(INSTALLED)
 	$(BIN)/python -m tests.torture
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(WHAT)
+
+bench-compare: $(INSTALLED)
+	$(BIN)/python -m benchmarks compare $(REV) $(WHAT)
+
+bench-scale: $(INSTALLED)
+	$(BIN)/python -m benchmarks scale
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -1,41 +1,27 @@
-"""``python -m benchmarks``: print the speed table."""
+"""``python -m benchmarks``: the speed table as Markdown, and the same figures as one line of JSON.
 
-import platform
+``python -m benchmarks NAME…`` measures some files of this package only. ``python -m benchmarks compare REVISION NAME…``
+measures another revision beside this one; ``scale`` measures how costs grow, and ``gpu`` what needs a GPU.
+"""
 
-import torch
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+import sys
+from importlib import import_module
 
-from benchmarks import attention, closed_forms, curve, region_store, remse, training
-from benchmarks.timing import Comparison
-
-
-def main() -> None:
-    """Measure everything, one after the other."""
-    torch.manual_seed(0)
-    table = Table(
-        box=SIMPLE_HEAD, title=f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    )
-    for column in ("what", "literal", "rezsl", "ratio", "difference"):
-        table.add_column(column, justify="left" if column == "what" else "right")
-    rows = (attention, remse, curve, training, region_store, closed_forms)
-    for measure in (module.measure for module in rows):
-        for row in measure():
-            table.add_row(*cells(row))
-    Console().print(table)
+from benchmarks import compare, gpu, scale
+from benchmarks.rows import NAMES, heading, measure, to_json, to_markdown
 
 
-def cells(row: Comparison) -> tuple[str, str, str, str, str]:
-    """A row of the table: times in milliseconds."""
-    ratio = row.literal_seconds / row.seconds
-    return (
-        row.what,
-        f"{1e3 * row.literal_seconds:,.2f} ms",
-        f"{1e3 * row.seconds:,.3f} ms",
-        f"{ratio:,.{1 if ratio >= 10 else 2}f} ×",
-        row.difference,
-    )
+def main(arguments: list[str]) -> None:
+    """Measure what the arguments name, one after the other."""
+    if arguments[:1] == ["compare"]:
+        compare.main(arguments[1], arguments[2:] or list(NAMES))
+    elif arguments in (["scale"], ["gpu"]):
+        (scale if arguments == ["scale"] else gpu).main()
+    elif unknown := [name for name in arguments if name not in NAMES]:
+        sys.exit(f"benchmarks: expected {', '.join(NAMES)}, compare, scale or gpu, got {unknown[0]!r}")
+    else:
+        rows = [row for name in arguments or NAMES for row in measure(import_module(f"benchmarks.{name}"))]
+        print(heading(), to_markdown(rows), to_json(rows), sep="\n\n")
 
 
-main()
+main(sys.argv[1:])

@@ -138,8 +138,8 @@ def decorrelation(readout: Float[Tensor, "S D"], groups: Int[Tensor, "S"]) -> Fl
     This is equation 4 of Xu et al., NeurIPS 2020 (APN). Attributes of one group, which have the same number (from 0) in
     ``groups``, may share a channel at little cost; attributes of different groups compete for it.
     """
-    count = int(groups.max()) + 1
-    squares = readout.new_zeros(count, readout.shape[1]).index_add(0, groups, readout.square())
+    # There are at most as many groups as attributes. Their number is not read, because a GPU would finish its queue.
+    squares = readout.new_zeros(readout.shape).index_add(0, groups, readout.square())
     # The square root has no derivative at 0, so channels that a group does not use are left out of the gradient.
     used = squares > 0
     return torch.where(used, torch.where(used, squares, 1.0).sqrt(), 0.0).sum(dim=0).mean()

@@ -81,6 +81,7 @@ class GEMNet(SemanticModel, name="gem"):
         num_semantics, vector_dim = word_vectors.shape
         self.register_buffer("word_vectors", word_vectors.clone(), persistent=False)
         self.register_buffer("groups", attribute_groups(semantics), persistent=False)
+        self.group_count = len(set(getattr(semantics, "groups", None) or [""]))
         self.query = nn.Linear(vector_dim, region_dim, bias=False)
         self.pooled = nn.Linear(region_dim, num_semantics)
         self.attended = nn.Parameter(torch.empty(num_semantics, region_dim)) if prediction == "sum" else None
@@ -98,8 +99,10 @@ class GEMNet(SemanticModel, name="gem"):
     def training_forward(self, regions: Regions, target: Predictions) -> TrainingOutput:
         """Predict attributes, and compute the penalty of each sample; regions that form no map are an ArgumentError."""
         attention = self.attention(regions)
-        queries, count = self.query(self.word_vectors), int(self.groups.max()) + 1
-        penalty = (self.decorrelation_weight / count * decorrelation(queries, self.groups)).expand(len(regions))
+        queries = self.query(self.word_vectors)
+        penalty = (self.decorrelation_weight / self.group_count * decorrelation(queries, self.groups)).expand(
+            len(regions)
+        )
         if self.peak_weight > 0:
             apart = attention.amax(dim=2) - l2_normalize(target.to(attention.dtype))
             penalty = penalty + self.peak_weight * apart.square().mean(dim=1)

@@ -53,7 +53,7 @@ class LATEM(SemanticModel, name="latem"):
         with torch.no_grad():
             found = torch.einsum("bks,bs->bk", self._of_maps(outputs), target.to(outputs.dtype))
             best = found.masked_fill(~self.kept, -torch.inf).argmax(dim=1)
-            self.used += torch.bincount(best, minlength=len(self.kept))
+            self.used.index_add_(0, best, torch.ones_like(best, dtype=self.used.dtype))
         return TrainingOutput(outputs, outputs.new_zeros(len(outputs)))
 
     @torch.no_grad()
