@@ -12,8 +12,6 @@ import torch
 from rezsl import files
 from rezsl.errors import DataError, MissingPackageError, RunDirectoryError, needs
 from rezsl.files import (
-    differences,
-    fingerprint,
     read_csv,
     read_json,
     read_npz,
@@ -25,6 +23,7 @@ from rezsl.files import (
     write_npz,
     write_tensors,
 )
+from rezsl.records import differences, fingerprint
 
 READERS: list[tuple[Callable[..., Any], bytes]] = [
     (read_json, b'{"a": 1'),

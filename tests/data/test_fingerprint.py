@@ -11,7 +11,7 @@ from rezsl.errors import DataError
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_every_feature_counts(features: Benchmark, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rezsl.files.SLICE_BYTES", 100)  # a few rows
+    monkeypatch.setattr("rezsl.records.SLICE_BYTES", 100)  # a few rows
     assert isinstance(features.inputs, torch.Tensor)
     inputs = features.inputs.to(dtype)
     whole = benchmark_fingerprint(replace(features, inputs=inputs))

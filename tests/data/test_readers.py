@@ -8,7 +8,7 @@ import pytest
 from rezsl import data
 from rezsl.data import READERS, check_directory
 from rezsl.errors import DataError
-from rezsl.files import import_modules
+from rezsl.records import import_modules
 
 ARCHIVES = [name for name, reader in READERS.items() if reader.totals is not None]
 SIGNS = [(name, sign) for name, reader in READERS.items() for sign in reader.signs]

@@ -11,7 +11,6 @@ import torch
 
 from rezsl import losses
 from rezsl.errors import ArgumentError
-from rezsl.files import import_modules
 from rezsl.losses import (
     BMCLoss,
     BNILoss,
@@ -24,6 +23,7 @@ from rezsl.losses import (
     ReMSELoss,
     RRTLoss,
 )
+from rezsl.records import import_modules
 from tests.losses.batches import Problem
 
 KINDS = [

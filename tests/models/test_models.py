@@ -6,8 +6,8 @@ import torch
 
 from rezsl import generators, models
 from rezsl.errors import ArgumentError
-from rezsl.files import import_modules
 from rezsl.models import MODELS, ClosedForm, HasAttention, HasOwnTraining, LinearRegressor, SemanticModel, pool
+from rezsl.records import import_modules
 from rezsl.semantics import ClassSemantics
 from tests.models.tables import table
 

@@ -13,17 +13,9 @@ from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError, MissingPackageError, ModelFileError
-from rezsl.files import (
-    check_folder,
-    differences,
-    local_path,
-    one_line,
-    read_json,
-    read_tensors,
-    write_json,
-    write_tensors,
-)
+from rezsl.files import check_folder, local_path, one_line, read_json, read_tensors, write_json, write_tensors
 from rezsl.models import SemanticModel
+from rezsl.records import differences
 from rezsl.regions import (
     IRRELEVANT,
     Backbone,

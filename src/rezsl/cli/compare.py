@@ -19,8 +19,9 @@ from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, PairedTest, collect
 from rezsl.experiments.space import read_space
-from rezsl.files import differences, local_path, read_json, read_yaml, write_json
+from rezsl.files import local_path, read_json, read_yaml, write_json
 from rezsl.locks import locked
+from rezsl.records import differences
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 from rezsl.terminal import Terminal
 from rezsl.writing import entries, remove_partials, write_atomically

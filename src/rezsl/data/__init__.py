@@ -32,7 +32,7 @@ from rezsl.data._made_splits import MadeSplits, make_splits
 from rezsl.data._pixel_values import ValueRange, check_value_range
 from rezsl.data._readers import READERS, Count, FolderReport, Inventory, Reader, check_directory, reader
 from rezsl.data._split_file import read_split_file
-from rezsl.files import import_modules
+from rezsl.records import import_modules
 
 if TYPE_CHECKING:  # for editors and type checkers; the loop below makes every registered loader importable
     from rezsl.data.apy import load_apy as load_apy

@@ -14,7 +14,8 @@ from torch import Tensor
 from rezsl.data._images import Crop, file_of, on_threads
 from rezsl.data._pixel_values import ValueRange, check_value_range
 from rezsl.errors import DataError, name_some
-from rezsl.files import fingerprint, sha256
+from rezsl.files import sha256
+from rezsl.records import fingerprint
 from rezsl.semantics import ClassSemantics, pack_semantics
 
 EQUAL_CLASSES = "these classes have the same class semantics, so no model can distinguish them"

@@ -21,8 +21,8 @@ from rezsl.experiments.clusters import Backend, open_pool
 from rezsl.experiments.space import SearchSpace
 from rezsl.experiments.storage import beginning, opened
 from rezsl.experiments.workers import WorkerError
-from rezsl.files import differences
 from rezsl.metrics import METRICS
+from rezsl.records import differences
 from rezsl.training import Choice
 
 Trainer = Callable[[dict[str, Any], Callable[[Choice], None]], Choice]

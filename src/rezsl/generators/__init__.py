@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from rezsl.files import import_modules
 from rezsl.generators._generative_model import GenerativeModel
 from rezsl.models import MODELS
+from rezsl.records import import_modules
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
     from rezsl.generators.cada_vae import CADAVAE as CADAVAE

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from rezsl.files import import_modules
 from rezsl.losses._loss import LOSSES, ClassificationLoss, RegressionLoss
 from rezsl.losses._objective import Objective, ObjectiveTerms
+from rezsl.records import import_modules
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the lines below
     from rezsl.losses.balanced_mse import *  # noqa: F403

@@ -7,9 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
-from rezsl.files import Recorded
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, Scalar, Scores, check_labels, checked
+from rezsl.records import Recorded
 
 LOSSES: dict[str, type["Loss"]] = {}
 """Every loss by the name of its class, with the abstract base classes of families."""

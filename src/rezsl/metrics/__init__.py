@@ -1,11 +1,11 @@
 """The table of metrics, and classes of torchmetrics that compute some of them over a stream of batches."""
 
-from rezsl.files import import_modules
 from rezsl.metrics import basic  # noqa: F401 - the first import, so that tables begin with the metrics of every run
 from rezsl.metrics._attribute_streams import AttributeRanking, AttributeRSquared
 from rezsl.metrics._choice_streams import ClassF1, HierarchyError, TopKAccuracy
 from rezsl.metrics._streams import ClassError, SeenUnseen
 from rezsl.metrics._table import METRICS, Metric, define_metric, metrics_in, read_metrics
+from rezsl.records import import_modules
 
 __all__ = [
     "METRICS",

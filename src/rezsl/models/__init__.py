@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from rezsl.files import import_modules
 from rezsl.models._semantic_model import (
     MODELS,
     ClosedForm,
@@ -12,6 +11,7 @@ from rezsl.models._semantic_model import (
     TrainingOutput,
     pool,
 )
+from rezsl.records import import_modules
 
 if TYPE_CHECKING:  # for type checkers and editors, which do not run the loop below
     from rezsl.models.apn import APN as APN

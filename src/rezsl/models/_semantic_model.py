@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rezsl.errors import ArgumentError
-from rezsl.files import Recorded
 from rezsl.functional import class_scores
 from rezsl.functional.shapes import ClassMatrix, ClassVectors, Labels, Outputs, Pooled, Predictions, Regions, Scores
+from rezsl.records import Recorded
 from rezsl.semantics import ClassSemantics
 
 Described = ClassSemantics | Float[Tensor, "S L"]

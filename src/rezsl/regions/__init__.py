@@ -5,7 +5,7 @@ Each backbone is one file of this package, whose builder registers itself in :da
 
 from typing import TYPE_CHECKING
 
-from rezsl.files import import_modules
+from rezsl.records import import_modules
 from rezsl.regions._backbone import BACKBONES, Backbone, FeatureScaler, backbone_builder
 from rezsl.regions._blocks import recomputed
 from rezsl.regions._cache import cache_beside, cached_regions, find_cached_regions, user_cache

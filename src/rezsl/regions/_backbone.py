@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rezsl.errors import DataError
-from rezsl.files import Recorded
 from rezsl.functional.shapes import Pooled, Regions
 from rezsl.functional.statistics import spread
+from rezsl.records import Recorded
 
 MOST_NUMBERS = 1 << 28
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from rezsl.data import Benchmark, identify_inputs
 from rezsl.errors import ArgumentError, DataError, needs
-from rezsl.files import fingerprint, flat, tensor_bytes
+from rezsl.files import tensor_bytes
+from rezsl.records import fingerprint, flat
 from rezsl.regions.extraction import begin_store, describe, prepared, write_chunks
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.regions.store import (

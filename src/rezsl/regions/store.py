@@ -16,8 +16,6 @@ from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, read
 from rezsl.errors import DataError
 from rezsl.files import (
     check_folder,
-    differences,
-    fingerprint,
     json_text,
     local_path,
     naming,
@@ -27,6 +25,7 @@ from rezsl.files import (
     tensor_bytes,
     write_json,
 )
+from rezsl.records import differences, fingerprint
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.semantics import pack_semantics, unpack_semantics
 from rezsl.writing import create_atomically
@@ -178,8 +177,8 @@ def check_size(root: Path, manifest: RegionManifest) -> None:
     if size != expected:
         got = "no such file" if size is None else f"{size:,}"
         raise DataError(
-            f"{path}: expected {expected:,} bytes ({' × '.join(map(str, manifest.shape))} numbers of {manifest.number_bytes}), got {got}; "
-            f"the file was cut off or replaced, so remove {root} and extract again"
+            f"{path}: expected {expected:,} bytes ({' × '.join(map(str, manifest.shape))} numbers of "
+            f"{manifest.number_bytes}), got {got}; the file was cut off or replaced, so remove {root} and extract again"
         )
 
 
@@ -218,7 +217,8 @@ def load_regions(root: Path, verify: bool = False) -> tuple[Float[Tensor, "N R D
 def load_region_store(root: str | Path, verify: bool = False) -> Benchmark:
     """Return the benchmark whose regions ``[N, R, D]`` ``rezsl extract`` has written.
 
-    The regions stay on the disk in 8 or 16 bits each and are mapped into memory, so that only those of a batch are read.
+    The regions stay on the disk, with 8 or 16 bits for each number, and are mapped into memory, so that only those of a
+    batch are read.
     The file must stay in its place as long as the benchmark is used.
 
     Args:

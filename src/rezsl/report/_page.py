@@ -25,9 +25,10 @@ from rezsl.evaluation import (
     compare_analyses,
     load_error_fall,
 )
-from rezsl.files import flat, local_path, read_json
+from rezsl.files import local_path, read_json
 from rezsl.functional.choices import f1_of_choices
 from rezsl.metrics import metrics_in
+from rezsl.records import flat
 from rezsl.report._findings import answers_on_attributes, answers_on_classes, headlines, warnings
 from rezsl.report._page_examples import ClassExamples, examples_of
 from rezsl.report._page_plots import curves_plot, page_plots

@@ -13,8 +13,9 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, benchmark_fingerprint
 from rezsl.errors import RunDirectoryError
 from rezsl.evaluation import Evaluation
-from rezsl.files import differences, local_path, read_json, write_json
+from rezsl.files import local_path, read_json, write_json
 from rezsl.locks import locked
+from rezsl.records import differences
 from rezsl.training.callbacks import Choice
 from rezsl.training.settings import Training
 from rezsl.writing import entries, remove_partials
