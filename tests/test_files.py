@@ -1,6 +1,5 @@
 """Reading and writing files, with one form of error for each format."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from rezsl import files
 from rezsl.errors import DataError, MissingPackageError, RunDirectoryError, needs
 from rezsl.files import (
     read_csv,
@@ -23,7 +21,6 @@ from rezsl.files import (
     write_npz,
     write_tensors,
 )
-from rezsl.records import differences, fingerprint
 
 READERS: list[tuple[Callable[..., Any], bytes]] = [
     (read_json, b'{"a": 1'),
@@ -108,34 +105,6 @@ def test_errors_of_rezsl_pass_and_others_are_named(tmp_path: Path) -> None:
     message = r"expected a name, got a damaged file \(KeyError: 'n'\); restore"
     with pytest.raises(RunDirectoryError, match=message), reading(tmp_path / "f", "a name", RunDirectoryError):
         raise KeyError("n")
-
-
-def test_fingerprints_follow_types_shapes_numbers_and_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    tensor = torch.arange(24.0).view(6, 4)
-    prints = [
-        fingerprint(tensor),
-        fingerprint(tensor.view(4, 6)),
-        fingerprint(tensor.double()),
-        fingerprint(tensor, None),
-        fingerprint(None, tensor),
-        fingerprint(["a"], ["b"]),
-        fingerprint(["a", "b"]),
-        fingerprint(torch.tensor(1.0)),
-        fingerprint(tensor[:0]),
-    ]
-    assert len(set(prints)) == len(prints)
-    monkeypatch.setattr(files, "SLICE_BYTES", 20)
-    assert fingerprint(tensor.T.contiguous().T) == prints[0]
-    assert fingerprint(tensor.flatten()[::2]) == fingerprint(tensor.flatten()[::2].clone())
-
-
-def test_differences_are_named() -> None:
-    assert differences({"a": {"b": 1, "c": [1]}, "d": None}, {"a": {"b": 2, "c": (1,)}, "e": {}}) == [
-        "a.b: 1 → 2", "d: null → (none)", "e: (none) → {}",
-    ]  # fmt: skip
-    before, after = {"s": "0" * 64, "v": {"x": "old", "n": 1}}, {"s": "1" * 64, "v": {"x": "new", "n": 2}}
-    assert differences(before, after, ignored=["n"]) == ["v.x: old → new", "s"]
-    assert differences(before, json.loads(json.dumps(before))) == []
 
 
 def test_a_missing_package_is_named_with_its_command() -> None:
