@@ -2,7 +2,7 @@
 
 Needs a directory of xlsa17 features, or a folder of photos, and a text encoder. Ways of scoring are compared on the
 training classes alone; the table of the chosen way is then measured on all classes. With ``--t1`` ESZSL is
-trained with each table on features, and an MLP on the regions of photos by a frozen network.
+trained with each table, on features or on the regions of photos by a frozen network.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from rich.table import Table
 from rezsl import fit, load_image_folder, load_region_store, load_xlsa17
 from rezsl.data import Benchmark
 from rezsl.functional.statistics import pearson
-from rezsl.models import ESZSL, MLPRegressor, SemanticModel
+from rezsl.models import ESZSL
 from rezsl.regions.pretrained import pretrained
 from rezsl.semantics import ClassSemantics, describe_classes, draft_semantics, text_of, text_similarities
 from rezsl.semantics.drafting import Centering
@@ -121,16 +121,15 @@ def _accuracies(data: Benchmark, known: ClassSemantics, options: argparse.Namesp
         "drafted from names": draft,
         "by people, rows in another order": replace(people, values=people.values[order]),
     }
-    build: type[SemanticModel] = ESZSL if data.kind == "features" else MLPRegressor
     network = None
     if options.backbone is not None:
         network = partial(pretrained, source=options.backbone, pooling="mean", framing="crop")
-    rows = Table("table", "T1", "U", "S", "H", title=f"{build.__name__}, %", box=SIMPLE_HEAD)
+    rows = Table("table", "T1", "U", "S", "H", title="ESZSL, %", box=SIMPLE_HEAD)
     training = Training(accelerator="cpu", folds=1, centered=False, mixup=0.0)
     for name, semantics in tables.items():
         plain = replace(semantics, word_vectors=None, groups=None, places=None, notes=(), drafted="")
         own = replace(data, semantics=plain, notes=())
-        result = fit(own, build, network, training, cache=options.cache, progress=False)
+        result = fit(own, ESZSL, network, training, cache=options.cache, progress=False)
         assert result.test is not None
         metrics = result.test.metrics()
         rows.add_row(name, *(f"{100 * metrics[metric]:.1f}" for metric in ("T1", "U", "S", "H")))

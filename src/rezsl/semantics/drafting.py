@@ -43,7 +43,7 @@ def draft_semantics(
 
     Without known rows, a value is Φ(s / σ): the share of a normal distribution below the similarity s of the class and
     the attribute, where σ is the root mean square of s; see :func:`text_similarities`. Measured on published tables,
-    these values are little better than chance for fine distinctions, such as colours of birds.
+    these values have a correlation of 0.06 (birds) to 0.26 (animals) with those of people.
 
     With known rows, those of other classes follow from them: a ridge regression from the vectors of class names to the
     rows, see :func:`rezsl.functional.ridge.ridge`, within the range of each attribute. The known classes keep their
