@@ -132,7 +132,7 @@ def naming(place: Path | str) -> Iterator[None]:
         raise DataError(f"{place}: {error}") from error
 
 
-def one_line(problem: Exception) -> str:
+def one_line(problem: BaseException) -> str:
     """Return the class and the message of an exception in at most 200 characters, for a message of one line."""
     return " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
 

@@ -3,6 +3,7 @@
 import os
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from rezsl.errors import ArgumentError, RezslError, needs, one_line_of
 from rezsl.experiments.workers import SECONDS_TO_END, WorkerError, Workers
+from rezsl.files import one_line
 
 Result = TypeVar("Result")
 
@@ -20,7 +22,7 @@ Backend = Literal["loky", "dask", "ray"]
 SECONDS_TO_CONNECT = 15.0
 
 
-class Cluster:
+class Cluster(ABC):
     """Workers of a cluster; each call runs in a process beside the worker, and ends with it.
 
     A call whose worker dies is begun again in another worker, by the scheduler and up to three times. So a call must
@@ -62,14 +64,10 @@ class Cluster:
         self._running.discard(future)
         try:
             return future.result()
-        except (RezslError, WorkerError, OSError):
+        except (RezslError, WorkerError, OSError, KeyboardInterrupt):
             raise
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            raise WorkerError(
-                f"lost by the cluster: {one_line_of(f'{type(error).__name__}: {error}')[:200]}"
-            ) from error
+        except BaseException as error:  # both clusters have errors of their own, some of which are no Exception
+            raise WorkerError(f"lost by the cluster: {one_line(error)}") from error
 
     def close(self) -> None:
         """Interrupt the calls as Ctrl-C would, wait for their end, and leave the cluster."""
@@ -79,18 +77,18 @@ class Cluster:
             wait(running, SECONDS_TO_END)
         self._disconnect()
 
+    @abstractmethod
     def _connect(self, address: str) -> int:
         """Join the cluster, and return how many calls it can run at a time."""
-        raise NotImplementedError
 
-    def _begin(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:
-        raise NotImplementedError
+    @abstractmethod
+    def _begin(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]: ...
 
-    def _interrupt(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _interrupt(self) -> None: ...
 
-    def _disconnect(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _disconnect(self) -> None: ...
 
 
 class DaskCluster(Cluster):

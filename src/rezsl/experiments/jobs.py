@@ -25,8 +25,8 @@ class Job:
         finished: a file that exists once the command has succeeded.
         log: the file of its output.
         then: the jobs that begin after it.
-        directory: the directory that the command locks while it runs; None where it locks none. The command goes on
-            with what it holds.
+        directory: the directory that the command locks while it runs, and whose interrupted run it goes on with; None
+            where it has none.
     """
 
     name: str

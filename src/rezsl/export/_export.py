@@ -29,8 +29,8 @@ class Exported(NamedTuple):
 
     Attributes:
         path: the file.
-        bytes: its size.
-        facts: what it says about itself, see ``docs/how-to/export.md``.
+        bytes: its size in bytes.
+        facts: the facts in its metadata, see ``docs/how-to/export.md``.
         difference: the largest difference between probabilities of the file and of the model for random inputs.
     """
 

@@ -1,4 +1,4 @@
-"""What a reader of an exported file must know, as JSON inside it."""
+"""The facts about a model in its exported file, as JSON: names, table, calibration and preprocessing."""
 
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +13,7 @@ KEY = "rezsl"
 """The name of the facts in the file's metadata."""
 
 FORMAT = 1
-"""The number of the form of the file, which is raised with every change that its readers must know of."""
+"""The number of the form of the file, which increases with every change that its readers must follow."""
 
 
 def facts_of(program: Program, quantization: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ LEAST_WEIGHTS = 1024
 
 
 def onnx_model(traced: torch.export.ExportedProgram, program: Program, example: Example) -> "ModelProto":
-    """Return a traced program as a model of ONNX, whose table of classes is the program's own where an empty one comes.
+    """Return a traced program as a model of ONNX, which replaces an empty table of classes by the program's own.
 
     Raises:
         ArgumentError: the model is larger than the format allows for one file.
@@ -39,7 +39,7 @@ def onnx_model(traced: torch.export.ExportedProgram, program: Program, example: 
             f"format: expected a model of at most 2 GiB for onnx, got {size / 2**30:.1f} GiB; choose torch"
         )
     _name_axes(model.graph, example)
-    # What the tracing notes about each operation has paths of this machine.
+    # The notes of the tracing on each operation have paths of this machine.
     del model.graph.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]

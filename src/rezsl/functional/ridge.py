@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rezsl.errors import check_at_least, check_positive
+
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Penalties to choose from, relative to the mean squared length of the centered features."""
 
@@ -45,8 +47,14 @@ def ridge(
     Args:
         features: X, two rows at least.
         targets: Y.
-        penalties: λ, each above 0.
+        penalties: λ, one at least, each above 0.
+
+    Raises:
+        ArgumentError: there are fewer than two rows, no penalty, or one that is not above 0.
     """
+    check_at_least(2, features=len(features))
+    check_at_least(1, penalties=len(penalties))
+    check_positive(penalties=min(penalties))
     center, intercept = features.double().mean(dim=0), targets.double().mean(dim=0)
     rows, rest = features.double() - center, targets.double() - intercept
     kernel, count = rows @ rows.T, len(rows)
@@ -59,5 +67,5 @@ def ridge(
         loss = float(residual.square().sum())
         if best is None or loss < best[0]:
             best = loss, penalty, rows.T @ inverse @ rest, targets.double() - residual
-    assert best is not None, "expected at least one penalty"
+    assert best is not None
     return RidgeFit(center, intercept, best[2], best[1], best[3])

@@ -1,4 +1,4 @@
-"""The page of the playground: its parts put together into one HTML file, and what it is told of the model."""
+"""The page of the playground as one HTML file, and the description of the model in it."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ GROUP_MARK = "::"
 
 
 def describe(model: ZeroShotClassifier, table: ClassSemantics, title: str, map_kinds: Sequence[str]) -> dict[str, Any]:
-    """Return what the page has to know of a model and its table, as values of JSON.
+    """Return what the page shows of a model and its table, as values of JSON.
 
     The values of the table are the bytes of float32 numbers, little-endian, in base64.
     """

@@ -1,4 +1,4 @@
-"""What the page asks: how a photo is recognised by a table that a person changes, and why."""
+"""Answers to the requests of the page: how a photo is recognised by a table that a person changes, and why."""
 
 import base64
 import io

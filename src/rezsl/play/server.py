@@ -1,4 +1,4 @@
-"""The server of the page, for the person at this machine: it refuses what other sites and other names ask of it."""
+"""The server of the page, which refuses requests of other sites and those sent to another name than its own."""
 
 import ipaddress
 import json
@@ -45,7 +45,7 @@ HEADERS = {
 
 
 class _OwnPageOnly:
-    """Refuses requests that another site sends, and adds the headers by which browsers keep the page to itself.
+    """Refuses requests that another site sends, and adds the headers that forbid other sites to frame or read the page.
 
     A page of another site can post to an address of this machine, and a name that its owner points to this machine
     later makes both of one origin (DNS rebinding). So a request must be sent to a number such as 127.0.0.1, to
@@ -206,7 +206,9 @@ def _listening(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except socket.gaierror as error:
-        raise ArgumentError(f"host: expected an address of this machine, got {host!r} ({error.strerror})") from error
+        raise ArgumentError(
+            f"host: expected an address of this machine, got {host!r} ({error.strerror}); give one"
+        ) from error
     except OSError as error:
         raise ArgumentError(
             f"port: {host} port {port} cannot be listened on ({error.strerror}); leave it out for a free one"

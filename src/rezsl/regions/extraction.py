@@ -55,8 +55,8 @@ def extract_regions(
     """Write the regions of all images of a benchmark into a store, for :func:`rezsl.regions.load_region_store`.
 
     After an interruption, a call with the same arguments continues the work. Several processes, also on several
-    machines with one file system, can share the work, each with one of n shards. What a process that died has left is
-    done by a later call of any number of shards.
+    machines with one file system, can share the work, each with one of n shards. If one of them dies, a later call,
+    with any number of shards, does the rest.
 
     Args:
         benchmark: a benchmark of images. Its labels, semantics and split are copied into the store, so that the image
@@ -64,7 +64,7 @@ def extract_regions(
         backbone: the backbone, which is used in evaluation mode; its weights are copied into the store too.
         directory: directory of the store, which is created if necessary.
         dtype: type to which regions are rounded. ``float16`` has 11 significant bits and reaches 65504, ``bfloat16``
-            has 8 bits and reaches 3·10³⁸. ``float8_e4m3fn`` takes half of the space, has 4 bits and reaches 448.
+            has 8 and reaches 3·10³⁸, and ``float8_e4m3fn``, which takes half of the space, has 4 and reaches 448.
         chunk: number of images that are written and recorded together, and computed again after an interruption.
         batch_size: images per forward pass.
         shard: (i, n) with 0 ≤ i < n selects the chunks i, i + n, i + 2n, …

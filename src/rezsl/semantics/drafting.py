@@ -63,9 +63,7 @@ def draft_semantics(
         DataError: the encoder or the file cannot be used, or has no vector of a name.
     """
     names = list(dict.fromkeys(map(plain_name, classes)))
-    if (text_encoder is None) == (word_vectors is None):
-        given = "none" if text_encoder is None else "both"
-        raise ArgumentError(f"text_encoder, word_vectors: expected one of the two, got {given}; give one of them")
+    _check_one_source(text_encoder, word_vectors)
     source = (
         f"word vectors {Path(word_vectors).name}" if word_vectors else f"text encoder {Path(str(text_encoder)).name}"
     )
@@ -95,20 +93,26 @@ def text_similarities(
 ) -> Float[Tensor, "C S"]:
     """Return the cosine of the vectors of each class and each attribute, in float64.
 
-    Names share what all of them are: some class is near to every attribute, and some attribute to every class.
+    The vectors of all names have a common part, by which some class is near to every attribute, and some attribute to
+    every class. Centering removes it.
 
     Args:
         classes: C names.
         attributes: S names.
-        text_encoder: a text encoder, or
-        word_vectors: a file with vectors of the words in all names.
-        kind: a word for what all classes are.
+        text_encoder: as for :func:`draft_semantics`.
+        word_vectors: as for :func:`draft_semantics`.
+        kind: as for :func:`draft_semantics`.
         centering: "vectors" subtracts the mean vector of the classes from those of the classes, and likewise for the
             attributes, before the cosine; "scores" subtracts the means of rows and columns from the cosines; "none".
         prompts: average the vectors of several texts for each name (:data:`CLASS_PROMPTS`, :data:`ATTRIBUTE_PROMPTS`);
             with False, and for word vectors, the names alone.
+
+    Raises:
+        ArgumentError: not exactly one source of vectors is given, or ``centering`` is none of these.
+        DataError: the encoder or the file cannot be used, or has no vector of a name.
     """
     check_choice(Centering, centering=centering)
+    _check_one_source(text_encoder, word_vectors)
     vectors = _vectors(classes, attributes, text_encoder, word_vectors, kind, prompts)
     of_classes, of_attributes = vectors[: len(classes)], vectors[len(classes) :]
     if centering == "vectors":
@@ -144,6 +148,12 @@ def describe_classes(descriptions: Mapping[str, str], text_encoder: str) -> Clas
     return ClassSemantics(names, columns, vectors, notes=(note,))
 
 
+def _check_one_source(text_encoder: str | None, word_vectors: str | Path | None) -> None:
+    if (text_encoder is None) == (word_vectors is None):
+        given = "none" if text_encoder is None else "both"
+        raise ArgumentError(f"text_encoder, word_vectors: expected one of the two, got {given}; give one of them")
+
+
 def _from_known_rows(
     names: Sequence[str],
     attributes: Sequence[str],
@@ -172,10 +182,10 @@ def _from_known_rows(
         some = name_some([name for name, is_empty in zip(new, empty.tolist(), strict=True) if is_empty])
         raise DataError(f"known: the rows of {some} would be all 0; give these rows by hand")
     drafted = f"{source} from the rows of {count} classes; drafted rows: {', '.join(new)}"
-    found, by_mean = _left_out_correlations(values, fitted.left_out)
+    found, by_chance = _left_out_correlations(values, fitted.left_out)
     note = (
         f"each of the {count} known rows, left out in turn, is found with a correlation of {found:.2f} with its values "
-        f"less the attributes' means; the draft is worth its review only if that is well above {by_mean:.2f}"
+        f"less the attributes' means; review the draft only if that is well above {by_chance:.2f}, which chance reaches"
     )
     return ClassSemantics(
         (*known.classes, *new),
@@ -188,9 +198,9 @@ def _from_known_rows(
 
 
 def _left_out_correlations(values: Float[Tensor, "K S"], left_out: Float[Tensor, "K S"]) -> tuple[float, float]:
-    """Return the correlation of left-out rows with the values, both less the attributes' means, and one by chance.
+    """Return the correlation of left-out rows with the values, both less the attributes' means, and that by chance.
 
-    The second is the largest of 20 correlations with the rows of other classes, drawn by a seed.
+    By chance is the largest of 20 correlations with the rows in another order, drawn by a seed.
     """
     apart, found = (values - values.mean(dim=0), left_out - values.mean(dim=0))
     generator = torch.Generator().manual_seed(0)

@@ -78,14 +78,14 @@ def semantics_prompt(
     examples: ClassSemantics | None = None,
     most_examples: int = 5,
 ) -> str:
-    """Return a text that asks any language model for a table; :func:`read_reply` reads what it answers.
+    """Return a text that asks any language model for a table; :func:`read_reply` reads the reply.
 
     Args:
         classes: names of classes.
         attributes: names of attributes.
         kind: a word in the plural for what all classes are, such as "birds".
         examples: a table by people with the same attributes, whose first rows show what is meant.
-        most_examples: how many of them.
+        most_examples: the most rows of it that are shown, at least 1.
 
     Raises:
         ArgumentError: a list is empty or has a name twice.
@@ -127,7 +127,7 @@ def read_reply(
         path: the file.
         classes: names that were asked for.
         attributes: names that were asked for.
-        author: the name of the model, for the mark.
+        author: the name of the model, for the mark of drafted tables.
 
     Raises:
         ArgumentError: a list of names is empty or has a name twice.
@@ -172,7 +172,7 @@ def read_reply(
 def _asked(names: Iterable[str], argument: str) -> list[str]:
     plain = list(map(plain_name, names))
     if not plain:
-        raise ArgumentError(f"{argument}: expected at least one name, got none")
+        raise ArgumentError(f"{argument}: expected at least one name, got none; give some")
     if repeated := [name for name in dict.fromkeys(plain) if plain.count(name) > 1]:
         raise ArgumentError(f"{argument}: expected unique names, got {name_some(repeated)} more than once; remove one")
     return plain
