@@ -4,6 +4,7 @@ from rezsl.classifier._classifier import Answer, Ranked, ZeroShotClassifier
 from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain, explain_outputs
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.classifier._files import load_model, model_of_images, on_cached_regions, save_model
+from rezsl.classifier._hub import found_directory
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "attribute_maps",
     "explain",
     "explain_outputs",
+    "found_directory",
     "load_model",
     "model_of_images",
     "on_cached_regions",

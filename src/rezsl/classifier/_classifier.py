@@ -83,6 +83,7 @@ class ZeroShotClassifier(nn.Module):
 
     Attributes:
         seen: the table of the seen classes.
+        directory: where it was saved last, or loaded from; None where it was not.
 
     Raises:
         ArgumentError: an option is out of range, the network was made with other attributes, or its scores are no
@@ -118,6 +119,7 @@ class ZeroShotClassifier(nn.Module):
         check_choice(Protocol, protocol=protocol)
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, self.seen.classes
+        self.directory: Path | None = None
         self.gamma, self.scale, self.protocol = gamma, scale, protocol
         self.temperature, self.familiarity = temperature, familiarity
         for name, chosen in (("centered", centered), ("varied_only", varied_only)):
@@ -379,6 +381,34 @@ class ZeroShotClassifier(nn.Module):
 
     def _calibrated(self, predictions: Outputs, directions: ClassVectors, is_seen: Bool[Tensor, "C"]) -> Scores:
         return self.scores_along(predictions, directions) - self.gamma * is_seen.to(predictions.device)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        license: str = "",
+        private: bool = False,
+        revision: str | None = None,
+        commit_message: str = "Model of rezsl",
+    ) -> str:
+        """Publish the model as it was saved last, its records, and a page about them, on the hub; return the address.
+
+        The page says what the model recognises, its metrics with their protocol and seed, the fingerprint of the data,
+        and its limits. Absolute paths in the records are shortened to their last part. It is an account of that machine
+        (``hf auth login``) that publishes.
+
+        Args:
+            repo_id: the name of the repository, such as ``user/signs``; it is made if need be.
+            license: an identifier that the hub knows, such as ``mit``; empty leaves the field of the page out.
+            private: whether a new repository is private.
+            revision: the branch, which is made if need be; None stands for main.
+            commit_message: of the commit.
+
+        Raises:
+            ArgumentError: the model was not saved, or the hub refuses it.
+        """
+        from rezsl.classifier._hub import push  # noqa: PLC0415 - publishing is rare
+
+        return push(self, repo_id, license, private, revision, commit_message)
 
     def unseen_among(self, candidates: ClassSemantics) -> ClassSemantics:
         """Return the candidate classes that the model was not trained on.

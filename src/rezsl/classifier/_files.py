@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import rezsl.generators  # noqa: F401 - a saved model may be one of its classes
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._familiarity import Familiarity
+from rezsl.classifier._hub import found_directory
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, DataError, MissingPackageError, ModelFileError
 from rezsl.files import check_folder, local_path, one_line, read_json, read_tensors, write_json, write_tensors
@@ -53,23 +54,28 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
         "sha256": checksum,
     }
     write_json(directory / "model.json", description)
+    model.directory = directory
 
 
-def load_model(directory: str | Path) -> ZeroShotClassifier:
+def load_model(directory: str | Path, revision: str | None = None) -> ZeroShotClassifier:
     """Read a classifier, in evaluation mode, on the CPU.
 
-    The directory is data: no code of it runs, and no network address is asked. The classes of backbone and model are
+    The directory is data: no code of it runs, and a local one asks no network address. The classes of backbone and model are
     found by name among the imported classes. A file never causes an import, so the module of a class of your own must
     be imported before. Networks of transformers are built from the types that rezsl lists, and from their sizes only.
 
     Args:
-        directory: a run directory, or another directory that :func:`save_model` wrote.
+        directory: a run directory, or another directory that :func:`save_model` wrote; or the id of a model on the hub
+            such as ``user/signs``, where nothing here has that name. Only its two files of the model and its records
+            are downloaded, into the cache of the hub.
+        revision: branch, tag or commit of a model on the hub.
 
     Raises:
+        ArgumentError: the hub has no such revision.
         ModelFileError: a file is missing or damaged, the two files do not belong together, another version wrote
             them, or a class is not imported.
     """
-    directory = local_path(directory)
+    directory = found_directory(directory, revision)
     check_folder(directory, "a trained model", ModelFileError)
     description = _read_description(directory / "model.json")
     path = directory / "model.safetensors"
@@ -97,6 +103,7 @@ def load_model(directory: str | Path) -> ZeroShotClassifier:
         raise ModelFileError(
             f"{directory}: not a readable model ({one_line(error)}); give a directory that holds a finished run"
         ) from error
+    model.directory = directory
     return model.eval()
 
 

@@ -33,7 +33,8 @@ class Screen(NamedTuple):
         return not self.options
 
 
-RUN = {"RUN": "the directory of a trained model"}
+RUN = {"RUN": "the directory of a trained model, or the id of one on the hub such as user/signs"}
+REVISION = {"--revision NAME": "branch, tag or commit of a model of the hub"}
 MODEL = {
     "--classes FILE": "a table of the classes to choose among (default: all classes that the model has a row for)",
     "--unseen-only": "choose among classes without training photos alone, where no photo can be of another class",
@@ -41,7 +42,7 @@ MODEL = {
     "prefers new classes",
     "--store DIR": "for a model trained on a store of regions: the store whose backbone reads photos "
     "(default: its own)",
-}
+} | REVISION
 ANSWERS = {
     "probability": "of a class among the candidates: of the photos that get 70 %, about 70 % are right",
     "score": "by which the classes are ranked, less γ for classes with training photos",
@@ -167,7 +168,7 @@ SCREENS = {
             "--class-groups FILE": "a CSV file with the columns class and group, or several groups from the coarsest "
             "to the finest; how far off mistakes are is reported",
             "--format FORMAT": "table (default) or json",
-        },
+        } | REVISION,
     ),
     "report": Screen(
         "write a page on one or more runs: the answer in words, plots, and an error matrix to explore",
@@ -225,7 +226,7 @@ SCREENS = {
             "--quantize TYPE": "int8 stores the weights of onnx with 8 bits (default: none)",
             "--gamma X": MODEL["--gamma X"],
             "--store DIR": MODEL["--store DIR"],
-        },
+        } | REVISION,
     ),
     "play": Screen(
         "open a page to show photos to a model, change its table of classes, and see at once what it recognises",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rezsl.classifier import found_directory
 from rezsl.data import find_images, notes_of, walk_images
 from rezsl.errors import ArgumentError, DataError, ModelFileError
 from rezsl.files import check_file, check_folder
@@ -14,6 +15,16 @@ MODEL = "model.json"
 
 INCOMPLETE = 1
 """The exit code where some inputs have an answer and others cannot be read."""
+
+
+def local_run(run: Path, revision: str | None = None, inputs: Iterable[Path] = ()) -> Path:
+    """Return the folder of a run that a command line names, or of a model of the hub in the local cache.
+
+    The other arguments and errors are those of :func:`check_run` and :func:`rezsl.load_model`.
+    """
+    found = found_directory(run, revision)
+    check_run(found, inputs)
+    return found
 
 
 def check_run(run: Path, inputs: Iterable[Path] = ()) -> None:

@@ -11,7 +11,7 @@ from rezsl.classifier import load_model, on_cached_regions
 from rezsl.cli._config import add_data, caches_of_run, prepared, with_data
 from rezsl.cli._options import instantiate, print_json
 from rezsl.cli._parser import new_parser
-from rezsl.cli._paths import check_run, image_files, report_problems
+from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.cli.predict import reading_images
 from rezsl.evaluation import HierarchicalErrors, evaluate, hierarchical_errors, read_class_groups, share_accepted
 from rezsl.evaluation._evaluation import json_value
@@ -25,6 +25,7 @@ def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("evaluate")
     options.add_argument("run", type=Path, metavar="RUN")
+    options.add_argument("--revision", type=str | None, default=None)
     add_data(options)
     options.add_argument("--foreign", type=Path | None, default=None)
     options.add_argument("--class_groups", type=Path | None, default=None)
@@ -40,7 +41,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
 
     Test images that cannot be read are an error, because metrics of the others are not those of the data set.
     """
-    check_run(settings.run)
+    settings.run = local_run(settings.run, settings.revision)
     foreign = image_files([settings.foreign]) if settings.foreign is not None else None
     groups = read_class_groups(settings.class_groups) if settings.class_groups is not None else None
     model = load_model(settings.run)

@@ -10,7 +10,7 @@ from rezsl.classifier import WEAK, Explanation, MapKind, explain
 from rezsl.cli._answers import FAR
 from rezsl.cli._options import check_output_file, print_json, show
 from rezsl.cli._parser import new_parser
-from rezsl.cli._paths import check_photo, check_run
+from rezsl.cli._paths import check_photo, local_run
 from rezsl.cli.predict import add_model_options, load_for
 from rezsl.data import is_feature_file, read_feature_rows
 from rezsl.errors import ArgumentError, printable, renamed
@@ -33,7 +33,7 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the plot, and print the two best classes."""
-    check_run(settings.run, [settings.input])
+    settings.run = local_run(settings.run, settings.revision, [settings.input])
     check_photo(settings.input)
     output = settings.output or Path(f"{settings.input.stem}-explained.png")
     check_output_file(output, "explained.png")

@@ -7,7 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rezsl.classifier import load_model, model_of_images
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
-from rezsl.cli._paths import check_run
+from rezsl.cli._paths import local_run
 from rezsl.cli.predict import reading_images
 from rezsl.export import Exported, ExportFormat, Quantization, export_model
 from rezsl.files import folder_name
@@ -19,6 +19,7 @@ def parser() -> ArgumentParser:
     """Return the parser."""
     options = new_parser("export")
     options.add_argument("run", type=Path, metavar="RUN")
+    options.add_argument("--revision", type=str | None, default=None)
     options.add_argument("-o", "--output", type=Path | None, default=None)
     options.add_argument("--format", type=ExportFormat, default="onnx")
     options.add_argument("--quantize", type=Quantization, default="none")
@@ -29,8 +30,8 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the file, and print what it reads and how well it agrees with the run."""
-    check_run(settings.run)
     output = settings.output or Path(folder_name(settings.run) + ENDINGS[settings.format])
+    settings.run = local_run(settings.run, settings.revision)
     check_output_file(output, f"signs{ENDINGS[settings.format]}")
     model = load_model(settings.run)
     if settings.store is not None:

@@ -10,7 +10,7 @@ from rezsl.classifier import Answer, ZeroShotClassifier, load_model, model_of_im
 from rezsl.cli._answers import print_csv, print_json, print_table
 from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
-from rezsl.cli._paths import check_run, image_files, report_problems
+from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.data import is_feature_file, read_feature_rows
 from rezsl.errors import DataError, renamed
 from rezsl.files import naming
@@ -33,7 +33,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
 
     The result is 0 if all inputs have an answer, and 1 if some have none. None at all is a DataError.
     """
-    check_run(settings.run, settings.inputs)
+    settings.run = local_run(settings.run, settings.revision, settings.inputs)
     is_features = any(map(is_feature_file, settings.inputs))
     photos = None if is_features else image_files(settings.inputs)
     model, candidates = load_for(settings, images=not is_features)
@@ -87,6 +87,7 @@ def _answer_features(
 def add_model_options(options: ArgumentParser) -> None:
     """Add the options that choose the model, its classes and its backbone."""
     options.add_argument("run", type=Path, metavar="RUN")
+    options.add_argument("--revision", type=str | None, default=None)
     options.add_argument("--classes", type=Path | None, default=None)
     options.add_argument("--unseen_only", action="store_true")
     options.add_argument("--gamma", type=float | None, default=None)

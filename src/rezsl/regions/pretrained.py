@@ -258,7 +258,7 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
         if try_to_load_from_cache(source, name, revision=revision) is not None:
             return None  # the cache also records which files a model lacks
         with quiet():
-            return Path(hf_hub_download(source, name, revision=revision, local_files_only=not _hub_answers()))
+            return Path(hf_hub_download(source, name, revision=revision, local_files_only=not hub_answers()))
     except errors.LocalEntryNotFoundError as error:
         raise ArgumentError(
             f"source: {source!r} is no directory, its {name} is not in the local cache, and the hub cannot be reached; "
@@ -284,7 +284,7 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
         ) from error
 
 
-def _hub_answers() -> bool:
+def hub_answers() -> bool:
     """Return whether the hub can be reached, without its client, which repeats its attempts for half a minute."""
     from huggingface_hub import constants  # noqa: PLC0415 - it takes a second
 
