@@ -49,7 +49,8 @@ def card(
         f"descriptions. Other classes can be given as a table with a row for each.",
         "## Use",
         f"```sh\npip install 'rezsl[cli,images]'\nrezsl predict {repo_id} {photo}\n```",
-        f'```python\nimport rezsl\n\nmodel = rezsl.load_model("{repo_id}")\nprint(model.classify("{photo}", top=3))\n```',
+        f'```python\nimport rezsl\n\nmodel = rezsl.load_model("{repo_id}")\n'
+        f'print(model.classify("{photo}", top=3))\n```',
         "## How well",
         *_results(model, metrics, settings),
         "## Limits",

@@ -60,8 +60,8 @@ def save_model(model: ZeroShotClassifier, directory: str | Path) -> None:
 def load_model(directory: str | Path, revision: str | None = None) -> ZeroShotClassifier:
     """Read a classifier, in evaluation mode, on the CPU.
 
-    The directory is data: no code of it runs, and a local one asks no network address. The classes of backbone and model are
-    found by name among the imported classes. A file never causes an import, so the module of a class of your own must
+    The directory is data: no code of it runs, and a local one asks no network address. The classes of backbone and
+    model are found by name among the imported classes. A file never causes an import, so the module of a class of your own must
     be imported before. Networks of transformers are built from the types that rezsl lists, and from their sizes only.
 
     Args:
