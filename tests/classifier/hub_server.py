@@ -86,7 +86,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 commit = hashlib.sha1(found[2].encode()).hexdigest()
                 self.answer(200, content, ETag=f'"{hashlib.sha1(content).hexdigest()}"', X_Repo_Commit=commit)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
     return Handler
 

@@ -129,5 +129,7 @@ def test_what_cannot_be_published_is_refused_in_one_line(
     with pytest.raises(ArgumentError, match=r"^model: expected one that is saved .* call rezsl\.save_model first$"):
         unsaved.push_to_hub("user/signs")
     hub.refuses = True
-    with pytest.raises(ArgumentError, match=r"^repo_id: expected a repository that you may write to, .* hf auth login"):
+    with pytest.raises(
+        ArgumentError, match=r"^repo_id: expected a repository that you may write to, .* 'hf auth login'"
+    ):
         model.push_to_hub("user/signs")

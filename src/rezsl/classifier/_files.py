@@ -61,8 +61,9 @@ def load_model(directory: str | Path, revision: str | None = None) -> ZeroShotCl
     """Read a classifier, in evaluation mode, on the CPU.
 
     The directory is data: no code of it runs, and a local one asks no network address. The classes of backbone and
-    model are found by name among the imported classes. A file never causes an import, so the module of a class of your own must
-    be imported before. Networks of transformers are built from the types that rezsl lists, and from their sizes only.
+    model are found by name among the imported classes. A file never causes an import, so the module of a class of your
+    own must be imported before. Networks of transformers are built from the types that rezsl lists, and from their
+    sizes only.
 
     Args:
         directory: a run directory, or another directory that :func:`save_model` wrote; or the id of a model on the hub
