@@ -393,8 +393,8 @@ class ZeroShotClassifier(nn.Module):
         """Publish the model as it was saved last, its records, and a page about them, on the hub; return the address.
 
         The page says what the model recognises, its metrics with their protocol and seed, the fingerprint of the data,
-        and its limits. Absolute paths in the records are shortened to their last part. The account that publishes is the one of
-        ``hf auth login``.
+        and its limits. Absolute paths in the records are shortened to their last part. The account that publishes is
+        the one of ``hf auth login``.
 
         Args:
             repo_id: the name of the repository, such as ``user/signs``; it is made if need be.

@@ -52,7 +52,7 @@ def found_directory(source: str | Path, revision: str | None = None) -> Path:
 
 
 def _file(source: str, name: str, revision: str | None, needed: bool = True) -> Path | None:
-    """Return the path in the cache of a file of the hub, which is downloaded if need be; None for one that is absent."""
+    """Return the path in the cache of a file of the hub, downloaded if need be; None for one that is absent."""
     with needs("images", "models of the hub"):
         from huggingface_hub import errors, hf_hub_download  # noqa: PLC0415 - it takes a second
 

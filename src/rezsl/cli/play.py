@@ -9,7 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.cli._options import show
 from rezsl.cli._parser import new_parser
-from rezsl.cli._paths import check_run
+from rezsl.cli._paths import local_run
 from rezsl.cli.predict import add_model_options, load_for
 from rezsl.errors import printable, renamed
 from rezsl.files import folder_name
@@ -30,11 +30,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Serve the page until Ctrl-C."""
     from rezsl.play.server import serve  # noqa: PLC0415 - the help does without the server's packages
 
-    check_run(settings.run)
+    title = folder_name(settings.run)
+    settings.run = local_run(settings.run, settings.revision)
     model, candidates = load_for(settings, images=True)
     with renamed(model=str(settings.run)):
         playground = Playground(model, candidates)
-    title = folder_name(settings.run)
     page = render_page(describe(model, playground.table, title, playground.map_kinds), "server")
 
     def started(url: str) -> None:
