@@ -33,7 +33,7 @@ class Screen(NamedTuple):
         return not self.options
 
 
-RUN = {"RUN": "the directory of a trained model, or the id of one on the hub such as user/signs"}
+RUN = {"RUN": "a trained model: its directory, or its name on the hub"}
 REVISION = {"--revision NAME": "branch, tag or commit of a model of the hub"}
 MODEL = {
     "--classes FILE": "a table of the classes to choose among (default: all classes that the model has a row for)",
