@@ -8,6 +8,7 @@
 # make bench-scale  how time and memory grow up to 20,000 classes and a million samples (a quarter of an hour)
 # make docs   install, then the documentation site, in build/site
 # make dist   build the wheel and the source distribution in dist/, check them, and install the wheel elsewhere
+# make runtime  fetch onnxruntime-web, which rezsl export --format html puts into its pages (needs npm)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,18 @@ FLOORS ?= .venv-floors
 INSTALLED := $(VENV)/.installed
 RUN_DIR ?= runs/demo
 
-.PHONY: demo test test-floors check torture bench bench-compare bench-scale docs dist format clean
+.PHONY: runtime demo test test-floors check torture bench bench-compare bench-scale docs dist format clean
+
+RUNTIME := src/rezsl/play/runtime
+RUNTIME_VERSION := $(shell sed -n 's/^RUNTIME_VERSION = "\(.*\)"/\1/p' src/rezsl/play/_standalone.py)
+
+# Two files of 14 MB; they are part of a wheel that is built afterwards.
+runtime:
+	mkdir -p build $(RUNTIME)
+	cd build && npm pack --silent onnxruntime-web@$(RUNTIME_VERSION)
+	tar -xzf build/onnxruntime-web-$(RUNTIME_VERSION).tgz -C build package/package.json \
+	  package/dist/ort.wasm.bundle.min.mjs package/dist/ort-wasm-simd-threaded.wasm
+	cp build/package/dist/* build/package/package.json $(RUNTIME)
 
 demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)

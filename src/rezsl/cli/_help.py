@@ -219,10 +219,13 @@ SCREENS = {
         {
             "rezsl export runs/signs -o signs.onnx": "for onnxruntime, in Python, browsers, phones and others",
             "rezsl export runs/signs -o small.onnx --quantize int8": "a quarter of the size",
+            "rezsl export runs/signs -o signs.html --format html": "the page of rezsl play, without a server",
         },
         RUN | {
-            "-o, --output FILE": "the file to write (default: the name of RUN, with .onnx or .pt2)",
-            "--format FORMAT": "onnx (default), or torch for torch.export.load",
+            "-o, --output FILE": "the file to write (default: the name of RUN, with .onnx, .pt2 or .html)",
+            "--format FORMAT": "onnx (default), torch for torch.export.load, or html for a page",
+            "--runtime DIR": "for html: the folder dist of the npm package onnxruntime-web "
+            "(default: that of make runtime)",
             "--quantize TYPE": "int8 stores the weights of onnx with 8 bits (default: none)",
             "--gamma X": MODEL["--gamma X"],
             "--store DIR": MODEL["--store DIR"],

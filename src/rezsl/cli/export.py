@@ -1,6 +1,7 @@
 """``rezsl export``: write a trained model as one file for other programs."""
 
 from pathlib import Path
+from typing import Literal
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -9,10 +10,14 @@ from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import local_run
 from rezsl.cli.predict import reading_images
+from rezsl.errors import renamed
 from rezsl.export import Exported, ExportFormat, Quantization, export_model
 from rezsl.files import folder_name
+from rezsl.play import save_page
 
-ENDINGS = {"onnx": ".onnx", "torch": ".pt2"}
+ENDINGS = {"onnx": ".onnx", "torch": ".pt2", "html": ".html"}
+
+Format = Literal[ExportFormat, "html"]
 
 
 def parser() -> ArgumentParser:
@@ -21,8 +26,9 @@ def parser() -> ArgumentParser:
     options.add_argument("run", type=Path, metavar="RUN")
     options.add_argument("--revision", type=str | None, default=None)
     options.add_argument("-o", "--output", type=Path | None, default=None)
-    options.add_argument("--format", type=ExportFormat, default="onnx")
+    options.add_argument("--format", type=Format, default="onnx")
     options.add_argument("--quantize", type=Quantization, default="none")
+    options.add_argument("--runtime", type=Path | None, default=None)
     options.add_argument("--gamma", type=float | None, default=None)
     options.add_argument("--store", type=Path | None, default=None)
     return options
@@ -40,6 +46,14 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         model = reading_images(model, settings.run, "give a store of that backbone with --store")
     if settings.gamma is not None:
         model.gamma = settings.gamma
+    if settings.format == "html":
+        with renamed(model=str(settings.run), runtime="--runtime"):
+            page = save_page(model, output, folder_name(settings.run), settings.quantize, settings.runtime)
+        show(
+            f"written to {page.path} ({page.bytes / 1e6:.1f} MB)",
+            "open it in a browser: it needs no server",
+        )
+        return
     show(*_lines(export_model(model, output, settings.format, settings.quantize)))
 
 

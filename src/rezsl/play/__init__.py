@@ -2,5 +2,6 @@
 
 from rezsl.play._page import describe, render_page
 from rezsl.play._playground import Playground
+from rezsl.play._standalone import SavedPage, save_page
 
-__all__ = ["Playground", "describe", "render_page"]
+__all__ = ["Playground", "SavedPage", "describe", "render_page", "save_page"]

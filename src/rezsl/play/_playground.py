@@ -59,12 +59,7 @@ class Playground:
     """
 
     def __init__(self, model: ZeroShotClassifier, candidates: ClassSemantics | None = None) -> None:
-        if not isinstance(model.input_format, ImageFormat):
-            raise DataError(
-                "model: expected one of photos, got one of features, which a page cannot compute from a photo; train "
-                "on photos, or use rezsl predict with a file of features"
-            )
-        self.model, self.format = model.eval(), model.input_format
+        self.model, self.format = model.eval(), check_photos(model)
         self.table = model.semantics if candidates is None else model.semantics.with_classes_of(candidates)
         self._photos = OrderedDict[str, _Photo]()
 
@@ -157,6 +152,16 @@ class Playground:
             raise DataError("photo: expected one that is kept, got one that was forgotten; choose the photo again")
         self._photos.move_to_end(key)
         return photo
+
+
+def check_photos(model: ZeroShotClassifier) -> ImageFormat:
+    """Return the format in which a model reads photos; one of features is a DataError."""
+    if not isinstance(model.input_format, ImageFormat):
+        raise DataError(
+            "model: expected one of photos, got one of features, which a page cannot compute from a photo; train "
+            "on photos, or use rezsl predict with a file of features"
+        )
+    return model.input_format
 
 
 def _reasons(explanation: Explanation) -> dict[str, Any]:
