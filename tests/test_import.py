@@ -73,6 +73,8 @@ def test_core_needs_at_most_seven_packages() -> None:
     apart = {
         "all",
         "dask",
+        "datasets",
+        "remote",
         "heic",
         "postgres",
         "ray",

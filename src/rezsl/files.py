@@ -20,6 +20,7 @@ from torch import Tensor
 from rezsl.encodings import NO_TEXT, ONE_BYTE, decoded, encoding_of
 from rezsl.errors import ArgumentError, DataError, RezslError, needs, printable
 from rezsl.limits import check_aliases, check_array_file, check_depth, check_regular, check_yaml_size
+from rezsl.sources import read_bytes
 from rezsl.writing import write_atomically
 
 Rows = list[tuple[int, list[str]]]
@@ -140,7 +141,7 @@ def one_line(problem: BaseException) -> str:
 def read_text(path: Path, error: type[RezslError], expected: str = "text", remedy: str = RESTORE) -> str:
     """Read a text file of any common encoding, see :mod:`rezsl.encodings`, without its byte-order mark."""
     with reading(path, expected, error, remedy):
-        content = path.read_bytes()
+        content = read_bytes(path)
         try:
             return decoded(content)
         except ValueError as problem:
@@ -149,7 +150,7 @@ def read_text(path: Path, error: type[RezslError], expected: str = "text", remed
 
 def note_on_encoding(path: Path) -> list[str]:
     """Return a note where the encoding of a text file is a guess, because it has one byte per letter."""
-    if encoding_of(path.read_bytes())[0] != ONE_BYTE:
+    if encoding_of(read_bytes(path))[0] != ONE_BYTE:
         return []
     return [f"{path.name} is no UTF-8, and was read as Windows-1252; save it as UTF-8 if names look wrong"]
 

@@ -53,7 +53,8 @@ def leads_out(name: str, folder: Path) -> bool:
     Links are followed, because people link folders of photos, but not from there back to what is beside their target.
     """
     posix = name.replace("\\", "/")
-    if posix.startswith("/") or re.match("[A-Za-z]:", posix):
+    # The first letters of a drive of Windows, or of an address such as s3:/bucket/photo.jpg.
+    if posix.startswith("/") or re.match(r"[A-Za-z]:|[A-Za-z][\w+.-]*:(/|$)", posix):
         return True
     if posixpath.normpath(posix).partition("/")[0] == "..":
         return True

@@ -23,6 +23,7 @@ from rezsl.files import local_path, read_json, read_yaml, write_json
 from rezsl.locks import locked
 from rezsl.records import differences
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
+from rezsl.sources import is_remote
 from rezsl.terminal import Terminal
 from rezsl.writing import entries, remove_partials, write_atomically
 
@@ -109,7 +110,8 @@ def _roots(given: list[str]) -> dict[str, str]:
     if wrong:
         raise ArgumentError(f"data_root: expected NAME=PATH, as in awa1=data/AWA1, got {wrong[0]}; write it so")
     # The runs may be read from another working directory.
-    return {name: os.path.abspath(local_path(path)) for name, _, path in (entry.partition("=") for entry in given)}
+    roots = {name: local_path(path) for name, _, path in (entry.partition("=") for entry in given)}
+    return {name: str(root) if is_remote(root) else os.path.abspath(root) for name, root in roots.items()}
 
 
 def _keep(folder: Folder) -> None:

@@ -41,9 +41,11 @@ if TYPE_CHECKING:  # for editors and type checkers; the loop below makes every r
     from rezsl.data.digits import load_digits as load_digits
     from rezsl.data.flowers import load_flowers as load_flowers
     from rezsl.data.gtsrb import load_gtsrb as load_gtsrb
+    from rezsl.data.hugging_face import load_hugging_face as load_hugging_face
     from rezsl.data.image_folder import load_image_folder as load_image_folder
     from rezsl.data.sun import load_sun as load_sun
     from rezsl.data.synthetic import load_synthetic as load_synthetic
+    from rezsl.data.tar_shards import load_tar_shards as load_tar_shards
     from rezsl.data.xlsa17 import load_xlsa17 as load_xlsa17
 
 __all__ = [

@@ -17,6 +17,7 @@ from rezsl.errors import DataError, name_some
 from rezsl.files import sha256
 from rezsl.records import fingerprint
 from rezsl.semantics import ClassSemantics, pack_semantics
+from rezsl.sources import is_remote, read_bytes, size_of
 
 EQUAL_CLASSES = "these classes have the same class semantics, so no model can distinguish them"
 """Beginning of the note on classes with equal class semantics."""
@@ -282,16 +283,17 @@ def identify_inputs(inputs: Tensor | Sequence[Path | Crop], content: bool = Fals
     if isinstance(inputs, Tensor):
         return [fingerprint(inputs)] if inputs.is_floating_point() else [fingerprint(image) for image in inputs]
     # Links are not followed, because a data set may be a folder of links to files in many places.
-    paths = [Path(os.path.abspath(file_of(source))) for source in inputs]
+    files = [file_of(source) for source in inputs]
+    paths = [path if is_remote(path) else Path(os.path.abspath(path)) for path in files]
     common = os.path.commonpath([path.parent for path in paths])
     boxes = [list(source.box) if isinstance(source, Crop) else [] for source in inputs]
     try:
         if content:
-            sums = on_threads(lambda number: sha256(paths[number].read_bytes()), len(paths))
+            sums = on_threads(lambda number: sha256(read_bytes(paths[number])), len(paths))
             return [[checksum, *box] for checksum, box in zip(sums, boxes, strict=True)]
         return [
-            [path.relative_to(common).as_posix(), path.stat().st_size, *box]
-            for path, box in zip(paths, boxes, strict=True)
+            [path.relative_to(common).as_posix(), size, *box]
+            for path, size, box in zip(paths, on_threads(lambda n: size_of(paths[n]), len(paths)), boxes, strict=True)
         ]
     except OSError as error:
         raise DataError(

@@ -13,10 +13,11 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data._benchmark import group_numbers
-from rezsl.data._image_files import OUTSIDE, notes_of, walk_images
+from rezsl.data._image_files import OUTSIDE, ImageFiles, notes_of, walk_images
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import and_others, check_folder, delimiter_of, folder_around, naming, read_csv
 from rezsl.semantics import ClassSemantics, plain_name
+from rezsl.sources import is_remote
 
 SPLIT_NAMES = ("train", "val", "test_seen", "test_unseen")
 
@@ -60,24 +61,28 @@ class ClassFolders:
 
 def images_by_class(root: Path) -> ClassFolders:
     """Return the files of each class folder, and what is passed over."""
-    check_folder(root, "images/<class>/<image files> and semantics.csv", DataError)
     folder = root / "images"
+    if is_remote(root):
+        return _by_folder(root, walk_images(folder), ())
+    check_folder(root, "images/<class>/<image files> and semantics.csv", DataError)
     if not folder.is_dir():
         inside = root.resolve().name == "images"
         remedy = f"; give the folder around it, {folder_around(root)}" if inside else ""
         raise DataError(f"{folder}: no such folder; expected images/<class>/<image files>{remedy}")
-    found = walk_images(folder)
-    passed = dict(found.passed_over)
-    names = sorted(
-        plain_name(entry.name) for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-    )
+    names = [plain_name(entry.name) for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    return _by_folder(root, walk_images(folder), sorted(names))
+
+
+def _by_folder(root: Path, found: ImageFiles, names: Sequence[str]) -> ClassFolders:
+    """Return images by the folder of their class; ``names`` are the folders, also those without an image."""
+    folder, passed = root / "images", dict(found.passed_over)
     files: dict[str, list[str]] = {name: [] for name in names}
     for image in found.images:
         within = image.relative_to(folder)
         if len(within.parts) == 1:
             passed[image] = OUTSIDE
         else:
-            files[plain_name(within.parts[0])].append(image.relative_to(root).as_posix())
+            files.setdefault(plain_name(within.parts[0]), []).append(image.relative_to(root).as_posix())
     return ClassFolders(files, tuple(path.relative_to(root).as_posix() for path in passed), notes_of(passed, root))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rezsl.data._image_formats import PHOTOS, readable_suffixes
 from rezsl.errors import name_some
+from rezsl.sources import is_remote, list_files
 
 LITTER = ("thumbs.db", "desktop.ini")
 """Files that Windows leaves in folders of photos. They count as hidden, as those do whose names begin with a dot."""
@@ -44,8 +45,12 @@ def walk_images(folder: Path) -> ImageFiles:
     link folders of photos, but no folder is read twice, and no link to a folder around this one.
     """
     readable = readable_suffixes()
+    if is_remote(folder):
+        files = [path for path in list_files(folder) if not _is_hidden(path.relative_to(folder))]
+        images = tuple(path for path in files if path.suffix.lower() in readable)
+        return ImageFiles(images, {path: _kind(path) for path in files if path.suffix.lower() not in readable})
     own = os.path.realpath(folder)
-    read, images, passed = set[str](), list[Path](), dict[Path, str]()
+    read, found, passed = set[str](), list[Path](), dict[Path, str]()
     # Links wait until the folders themselves are read, so that a photo has the path that it has without the link.
     waiting, linked = [folder], list[Path]()
     while waiting or linked:
@@ -67,10 +72,10 @@ def walk_images(folder: Path) -> ImageFiles:
             if path.is_dir():
                 (linked if entry.is_symlink() else waiting).append(path)
             elif path.suffix.lower() in readable and path.is_file():
-                images.append(path)
+                found.append(path)
             else:
                 passed[path] = _reason(path)
-    return ImageFiles(tuple(sorted(images)), dict(sorted(passed.items())))
+    return ImageFiles(tuple(sorted(found)), dict(sorted(passed.items())))
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -81,8 +86,16 @@ def find_images(folder: Path) -> list[Path]:
 def _reason(path: Path) -> str:
     if not path.exists():
         return BROKEN
+    return _kind(path)
+
+
+def _kind(path: Path) -> str:
     kind = PHOTOS.get(path.suffix.lower())
     return f"photos in {kind}" if kind else NO_IMAGE
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part.lower() in LITTER for part in path.parts)
 
 
 def notes_of(passed_over: Mapping[Path, str], root: Path, most: int = 3) -> tuple[str, ...]:

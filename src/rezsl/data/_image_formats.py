@@ -4,12 +4,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from rezsl.errors import DataError, needs
 from rezsl.files import check_file, reading
+from rezsl.sources import is_inside, read_bytes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,8 +79,13 @@ def opened(path: Path) -> Iterator["Image.Image"]:
     images = pillow().Image
     remedy = "restore it from a copy, or leave it out"
     # The file is opened here, because Pillow would leave it open when decoding fails.
-    check_file(path, "an image", DataError)
-    with reading(path, "an image", DataError, remedy), path.open("rb") as stream:
+    inside = is_inside(path)
+    if not inside:
+        check_file(path, "an image", DataError)
+    with (
+        reading(path, "an image", DataError, remedy),
+        BytesIO(read_bytes(path)) if inside else path.open("rb") as stream,
+    ):
         try:
             image = images.open(stream, formats=formats())
         except pillow().UnidentifiedImageError as error:

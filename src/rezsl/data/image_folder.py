@@ -1,39 +1,30 @@
 """A user's own images: ``images/<class>/*``, ``semantics.csv``, and optionally ``splits.csv`` and ``places.csv``."""
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from rezsl.data._benchmark import Benchmark, Split
+from rezsl.data._assembled import assembled, check_inside, check_rows
+from rezsl.data._benchmark import Benchmark
 from rezsl.data._folder import (
     SPLIT_NAMES,
     ClassFolders,
-    ImageRow,
     images_by_class,
     labelled_images,
-    labels_of,
-    number_groups,
     on_disk,
     read_rows,
 )
-from rezsl.data._held_out import LEAST_CLASSES, check_classes
-from rezsl.data._identical_files import note_of_identical_files
-from rezsl.data._images import Crop, examine_image, file_of, has_deep_numbers, on_threads
-from rezsl.data._made_splits import TEST_SEEN_SHARE, draw_by_rule
+from rezsl.data._held_out import LEAST_CLASSES
+from rezsl.data._images import examine_image, file_of, on_threads
 from rezsl.data._pixel_values import ValueRange, check_value_range, notes_on_range
 from rezsl.data._readers import FolderReport, Reader, attempt, counts_of, reader
-from rezsl.errors import DataError, check_between_0_and_1, name_some
-from rezsl.files import folder_name, local_path, naming
-from rezsl.limits import leads_out
-from rezsl.semantics import ClassSemantics, Finding, constant_attributes, did_you_mean, examine, with_places
-
-SAMPLE = 16
-"""The most images of numbers beyond 8 bits that are decoded to see whether they fill their range."""
+from rezsl.errors import check_between_0_and_1, name_some
+from rezsl.files import folder_name, local_path
+from rezsl.semantics import ClassSemantics, Finding, constant_attributes, did_you_mean, examine
+from rezsl.sources import exists, is_remote, list_files
 
 
 def check_folder(reader: Reader, root: Path, decode: bool) -> FolderReport:
@@ -145,6 +136,9 @@ def load_image_folder(
     if all classes have images, ``unseen_share`` of them (at least one), drawn by ``seed``, are taken as unseen, and
     a fifth of the images of each other class is held out as ``test_seen``, both as :func:`make_splits` does.
 
+    The folder may lie in an object store that fsspec knows, such as ``s3://bucket/birds``. Its photos are read when
+    they are used, and are not kept.
+
     Args:
         root: the folder.
         unseen_share: share of the classes taken as unseen where no file lists the splits, in ``(0, 1)``.
@@ -160,96 +154,17 @@ def load_image_folder(
     check_between_0_and_1(unseen_share=unseen_share)
     check_value_range(value_range)
     root = local_path(root)
-    listed = read_rows(root / "splits.csv") if (root / "splits.csv").exists() else None
+    listed = read_rows(root / "splits.csv") if exists(root / "splits.csv") else None
     if listed is None:
         pairs, passed_over = labelled_images(root)
         files, names = map(list, zip(*pairs, strict=True))
     else:
-        _check_inside(root, listed)
+        check_inside(root, listed)
         listed = on_disk(listed, root)
         passed_over = images_by_class(root).notes if (root / "images").is_dir() else ()
         files, names = [row.file for row in listed], [row.class_name for row in listed]
-    semantics = ClassSemantics.from_csv(root / "semantics.csv", known_classes=names)
-    if (root / "places.csv").exists():
-        semantics = with_places(semantics, root / "places.csv")
-    groups: Tensor | None = None
-    notes: tuple[str, ...] = ()
-    if listed is None:
-        labels = labels_of(names, semantics, root)
-        split, note = _drawn_split(labels, semantics, unseen_share, seed)
-        notes = (note,)
-    else:
-        _check_rows(root, listed)
-        labels = labels_of(names, semantics, root)
-        part_of = np.array([row.split for row in listed])
-        split = Split.from_masks(*(torch.from_numpy(part_of == part) for part in ("test_unseen", "test_seen", "val")))
-        if any(row.group is not None for row in listed):
-            groups = number_groups((row.file, row.group or "") for row in listed)
-    with naming(root):
-        paths = [root / file for file in files]
-        notes += note_of_identical_files(paths, labels, semantics.classes, split)
-        notes = (*notes, *passed_over, *_notes_on_sample(paths, value_range))
-        return Benchmark(
-            folder_name(root), paths, labels, semantics, split, groups, notes=notes, value_range=value_range
-        )
-
-
-def _notes_on_sample(paths: Sequence[Path | Crop], value_range: ValueRange | None) -> tuple[str, ...]:
-    """Return notes on the range of some images; those of 8-bit numbers are not decoded for that."""
-    files = [file_of(source) for source in paths[:: max(1, len(paths) // SAMPLE)]]
-    deep = [file for file in files if has_deep_numbers(file)]
-    extents = on_threads(lambda number: attempt(lambda: examine_image(deep[number], checked=False), []), len(deep))
-    return notes_on_range([extent for extent in extents if extent], value_range)
-
-
-def _check_inside(root: Path, rows: Sequence[ImageRow]) -> None:
-    """Refuse files that lie outside the folder."""
-    if outside := [row.file for row in rows if leads_out(row.file, root)]:
-        raise DataError(
-            f"{root / 'splits.csv'}: expected files inside the folder, got {name_some(outside, most=3)}; copy them "
-            f"into the folder, and list them by their path in it"
-        )
-
-
-def _check_rows(root: Path, rows: Sequence[ImageRow]) -> None:
-    """Refuse files that are listed twice or do not exist, and groups on both sides of the split.
-
-    A model could recognize the object of such a group instead of its class.
-    """
-    path = root / "splits.csv"
-    files = Counter(os.path.normpath(root / row.file) for row in rows)
-    if repeated := [file for file, count in files.items() if count > 1]:
-        raise DataError(f"{path}: files listed more than once: {name_some(repeated, most=3)}; list each once")
-    if absent := [row.file for row in rows if not os.path.isfile(root / row.file)]:
-        raise DataError(
-            f"{path}: {len(absent)} listed files do not exist: {name_some(absent, most=3)}"
-            "; correct the paths, or remove the lines"
-        )
-    sides = defaultdict(set)
-    for row in rows:
-        sides[row.group].add(row.split.startswith("test"))
-    if straddling := [group for group, side in sides.items() if group and len(side) > 1]:
-        raise DataError(
-            f"{path}: groups with images in training and in test: {name_some(straddling)}; move each to one side"
-        )
-
-
-def _drawn_split(labels: Tensor, semantics: ClassSemantics, unseen_share: float, seed: int) -> tuple[Split, str]:
-    """Return the split of a folder without ``splits.csv``, and a note on it."""
-    undepicted = len(semantics.classes) - len(labels.unique())
-    if undepicted:
-        what = "one class without images is" if undepicted == 1 else f"the {undepicted} classes without images are"
-        note = (
-            f"no splits.csv: {what} unseen; there are no images to test on; rezsl data make-splits takes some classes "
-            f"with images as unseen too, and can be tested"
-        )
-        return Split(torch.arange(len(labels))), note
-    check_classes(labels.unique())
-    alone = torch.arange(len(labels))
-    roles, seen, test_seen = draw_by_rule(semantics, labels, alone, unseen_share, 0.0, TEST_SEEN_SHARE, seed)
-    test_unseen = torch.isin(labels, torch.tensor(semantics.index(roles.unseen))).nonzero().squeeze(1)
-    note = (
-        f"no splits.csv: these classes are taken as unseen: {', '.join(roles.unseen)}; rezsl data make-splits takes "
-        f"the same for the same seed, and also chooses validation classes, which each training draws otherwise"
-    )
-    return Split(seen[~torch.isin(seen, test_seen)], test_seen, test_unseen), note
+    if listed is not None:
+        known = {path.relative_to(root).as_posix() for path in list_files(root)} if is_remote(root) else None
+        check_rows(root, listed, known)
+    paths = [root / file for file in files]
+    return assembled(root, paths, names, listed, passed_over, unseen_share, seed, value_range)
