@@ -76,10 +76,8 @@ def test_what_cannot_be_measured_is_one_line() -> None:
     maps_of = "for maps of 2 images and 1 attributes and"
     with pytest.raises(ArgumentError) as error:
         pointing_accuracy(maps, places, ["x", "y"], [(0,)], counted)
-    assert (
-        str(error.value)
-        == f"places: expected the shape (2, 2, 2) {maps_of} 2 parts, got (2, 1, 2); compute all of them for the same images, attributes and parts"
-    )
+    remedy = "compute all of them for the same images, attributes and parts"
+    assert str(error.value) == f"places: expected the shape (2, 2, 2) {maps_of} 2 parts, got (2, 1, 2); {remedy}"
     with pytest.raises(ArgumentError) as error:
         pointing_accuracy(maps, places, ["x"], [(0,), ()], counted)
-    assert str(error.value) == f"parts_of: expected the shape (1,) {maps_of} 1 parts, got (2,)"
+    assert str(error.value) == f"parts_of: expected the shape (1,) {maps_of} 1 parts, got (2,); {remedy}"

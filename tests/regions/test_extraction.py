@@ -141,23 +141,30 @@ def test_records_without_their_features_are_not_believed(tmp_path: Path, generat
         extract(benchmark, tmp_path, shard=(1, 2))
 
 
-def test_numbers_that_do_not_fit_are_refused_by_image(tmp_path: Path) -> None:
-    folder = tmp_path / "signs"
+def six_signs(folder: Path) -> Benchmark:
+    """A folder of six images of two classes."""
     for position, name in enumerate(("a", "b")):
         (folder / "images" / name).mkdir(parents=True)
         for number in range(3):
             Image.new("L", (8, 8), 40 * (3 * position + number)).save(folder / "images" / name / f"{number}.png")
     (folder / "semantics.csv").write_text("class,x,y\na,1,0\nb,0,1\nc,1,1\n")
-    benchmark = load_image_folder(folder)
+    return load_image_folder(folder)
 
-    def enlarge(factor: float) -> ImageBackbone:
-        def change(regions: torch.Tensor) -> torch.Tensor:
-            if len(regions) == 4:  # the second batch
-                regions = regions.clone()
-                regions[2:3, 0, 0] = factor
-            return regions
 
-        return changed(change)
+def enlarge(factor: float) -> ImageBackbone:
+    """A backbone that gives the third of four images a number of this size."""
+
+    def change(regions: torch.Tensor) -> torch.Tensor:
+        if len(regions) == 4:
+            regions = regions.clone()
+            regions[2:3, 0, 0] = factor
+        return regions
+
+    return changed(change)
+
+
+def test_numbers_that_do_not_fit_are_refused_by_image(tmp_path: Path) -> None:
+    benchmark = six_signs(tmp_path / "signs")
 
     def ends(factor: float, dtype: RegionDtype, message: str) -> None:
         with pytest.raises(DataError, match=message):
@@ -171,8 +178,7 @@ def test_numbers_that_do_not_fit_are_refused_by_image(tmp_path: Path) -> None:
             )
 
     # All six images are seen in batches of 4 and 2; the third of the four is a/2.png.
-    path = folder / "images" / "a" / "2.png"
-    name = re.escape(str(path))
+    name = re.escape(str(tmp_path / "signs" / "images" / "a" / "2.png"))
     ends(
         70000.0,
         "float16",
@@ -188,6 +194,10 @@ def test_numbers_that_do_not_fit_are_refused_by_image(tmp_path: Path) -> None:
         "float8_e4m3fn",
         rf"^{name}: a region has the number 449, too large for float8_e4m3fn; extract with dtype float16 into",
     )
+
+
+def test_the_largest_numbers_of_each_type_are_kept(tmp_path: Path) -> None:
+    benchmark = six_signs(tmp_path / "signs")
     extract_regions(benchmark, enlarge(448.0), tmp_path / "small", "float8_e4m3fn", batch_size=4, progress=False)
     quarter = load_region_store(tmp_path / "small", verify=True).inputs
     assert isinstance(quarter, torch.Tensor)

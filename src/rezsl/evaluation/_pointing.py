@@ -83,19 +83,10 @@ def pointing_accuracy(
     Raises:
         ArgumentError: the shapes do not belong together, the tolerance is not positive, or no attribute names a part.
     """
-    count, columns, side, _ = maps.shape
     if not tolerance > 0:
         raise ArgumentError(f"tolerance: expected a share of the image's side above 0, got {tolerance}")
-    for name, found, expected in (
-        ("places", tuple(places.shape), (count, len(parts), 2)),
-        ("parts_of", (len(parts_of),), (columns,)),
-        ("counted", tuple(counted.shape), (count, columns)),
-    ):
-        if found != expected:
-            raise ArgumentError(
-                f"{name}: expected the shape {expected} for maps of {count} images and {columns} attributes and "
-                f"{len(parts)} parts, got {found}; compute all of them for the same images, attributes and parts"
-            )
+    _check_shapes(maps, places, parts, parts_of, counted)
+    side = maps.shape[2]
     named = [group for group in dict.fromkeys(parts_of) if group]
     if not named:
         raise ArgumentError(
@@ -132,3 +123,19 @@ def pointing_accuracy(
             chance=mean(near(everywhere).float()),
         )
     return result
+
+
+def _check_shapes(
+    maps: Tensor, places: Tensor, parts: Sequence[str], parts_of: Sequence[tuple[int, ...]], counted: Tensor
+) -> None:
+    count, columns = maps.shape[:2]
+    for name, found, expected in (
+        ("places", tuple(places.shape), (count, len(parts), 2)),
+        ("parts_of", (len(parts_of),), (columns,)),
+        ("counted", tuple(counted.shape), (count, columns)),
+    ):
+        if found != expected:
+            raise ArgumentError(
+                f"{name}: expected the shape {expected} for maps of {count} images and {columns} attributes and "
+                f"{len(parts)} parts, got {found}; compute all of them for the same images, attributes and parts"
+            )

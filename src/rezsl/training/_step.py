@@ -35,31 +35,7 @@ class TrainingStep(nn.Module):
     def __init__(self, classifier: ZeroShotClassifier, benchmark: Benchmark, index: Tensor, training: Training) -> None:
         super().__init__()
         network, backbone, labels = classifier.network, classifier.backbone, benchmark.labels[index]
-        micro, recompute = training.batches.micro, training.batches.recompute
-        if micro and network.whole_batches:
-            raise ArgumentError(
-                f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch "
-                f"twice, got {micro}; set it to 0"
-            )
-        if process_count() > 1 and network.whole_batches:
-            raise ArgumentError(
-                f"devices: expected one process with {type(network).__name__}, whose statistics are of whole batches, "
-                f"got {process_count()}; set it to 1"
-            )
-        if getattr(training.loss, "process_group", None) is not None:
-            raise ArgumentError(
-                "loss.process_group: expected null in a training by rezsl, which gives the loss whole batches; leave "
-                "it out"
-            )
-        if recompute and not isinstance(backbone, ImageBackbone):
-            raise ArgumentError(
-                "batches.recompute: expected false without a backbone of images, got true; set it to false"
-            )
-        if isinstance(training.loss, RRTLoss) and not network.readout_parts:
-            raise ArgumentError(
-                f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
-                f"loss, or give the model readout_parts"
-            )
+        _check_fit_together(classifier, training)
         # A copy, because the loss keeps errors and learns parameters that belong to one training.
         loss, classification = deepcopy(training.loss), deepcopy(training.classification)
         rows = labels.unique()
@@ -70,19 +46,14 @@ class TrainingStep(nn.Module):
         if classification is not None:
             classification.prepare(semantics)
         network.prepare(semantics)
-        self.classifier, self.micro = classifier, micro
+        self.classifier, self.micro = classifier, training.batches.micro
         # Mixup (Zhang et al., ICLR 2018) mixes a batch with its permutation by one share from a Beta distribution; the
         # objective is the mean of those for both labels, with the same share.
         alpha = training.mixup if isinstance(training.mixup, float) else 0.0
-        if alpha and getattr(training.loss, "memory", "batch") != "batch":
-            raise ArgumentError(
-                f"mixup: expected 0 with {training.loss}, whose memory would take the errors of each batch twice, got "
-                f"{alpha:g}; set it to 0, or the loss's memory to batch"
-            )
         self.mixing = Beta(alpha, alpha) if alpha else None
         self.augmentation: nn.Module | None = None
         if isinstance(backbone, ImageBackbone):
-            backbone.recompute(recompute)
+            backbone.recompute(training.batches.recompute)
             if training.augmentation is not None:
                 self.augmentation = training.augmentation.build(backbone.channels)
         positions = torch.full((len(benchmark.semantics.classes),), -1)
@@ -198,3 +169,35 @@ def prepare_epoch(
         for parameter in readout:
             optimizer.state.pop(parameter, None)
         averaged.steps = 0
+
+
+def _check_fit_together(classifier: ZeroShotClassifier, training: Training) -> None:
+    """Raise an ArgumentError that names a setting of a training that its model, its loss or the processes exclude."""
+    network, backbone = classifier.network, classifier.backbone
+    micro, recompute = training.batches.micro, training.batches.recompute
+    if micro and network.whole_batches:
+        raise ArgumentError(
+            f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch "
+            f"twice, got {micro}; set it to 0"
+        )
+    if process_count() > 1 and network.whole_batches:
+        raise ArgumentError(
+            f"devices: expected one process with {type(network).__name__}, whose statistics are of whole batches, "
+            f"got {process_count()}; set it to 1"
+        )
+    if getattr(training.loss, "process_group", None) is not None:
+        raise ArgumentError(
+            "loss.process_group: expected null in a training by rezsl, which gives the loss whole batches; leave it out"
+        )
+    if recompute and not isinstance(backbone, ImageBackbone):
+        raise ArgumentError("batches.recompute: expected false without a backbone of images, got true; set it to false")
+    if isinstance(training.loss, RRTLoss) and not network.readout_parts:
+        raise ArgumentError(
+            f"loss: RRTLoss trains a model's read-out anew, and {type(network).__name__} has none; choose another "
+            f"loss, or give the model readout_parts"
+        )
+    if isinstance(training.mixup, float) and training.mixup and getattr(training.loss, "memory", "batch") != "batch":
+        raise ArgumentError(
+            f"mixup: expected 0 with {training.loss}, whose memory would take the errors of each batch twice, got "
+            f"{training.mixup:g}; set it to 0, or the loss's memory to batch"
+        )
