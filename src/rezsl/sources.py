@@ -4,10 +4,13 @@ Such a file has a path like any other: ``shards/birds-000.tar/wren/1.jpg``, ``pe
 ``s3:/bucket/birds/images/wren/1.jpg`` for ``s3://bucket/birds/images/wren/1.jpg``. Nothing is unpacked to the disk.
 """
 
+import errno
 import json
 import os
 import re
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ _INSIDE = re.compile(r"\.(tar|arrow|parquet)[/\\]")
 def is_remote(path: Path) -> bool:
     """Return whether a path is an address of an object store, such as ``s3:/bucket/birds``.
 
-    A folder of such a name here, ``s3:``, comes first.
+    Where there is a local folder of such a name, ``s3:``, the path leads into it.
     """
     return _REMOTE.match(path.as_posix()) is not None and not os.path.lexists(path.parts[0])
 
@@ -93,20 +96,18 @@ def list_files(folder: Path) -> list[Path]:
     return sorted(folder / name.strip("/")[len(start) :].strip("/") for name in names)
 
 
-class _explained:  # noqa: N801 - a context manager, which reads as a word
-    """Turns what a library of an object store raises, almost anything, into an OSError with the path."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, FileNotFoundError):
-            raise FileNotFoundError(2, "no such file", str(self.path)) from error
-        if isinstance(error, Exception) and not isinstance(error, DataError | ImportError):
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise OSError(5, reason, str(self.path)) from error
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Replace what a library of an object store raises, which may be any error, by an OSError with the path."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(path)) from error
+    except (DataError, ImportError):
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise OSError(errno.EIO, reason, str(path)) from error
 
 
 @lru_cache(maxsize=16)

@@ -64,7 +64,7 @@ def test_a_published_model_is_read_and_used_by_its_name(
     page = published["README.md"].decode()
     for words in (
         'license: "mit"', "6 classes by 4 attributes", "| T1 | 0.500 |", "| H | 0.375 |", "with the seed 3", "`0123abc`",
-        "chosen on validation classes", r"a\<b\>", "rezsl predict user/signs features.npy", "answers for any image",
+        "chosen on validation classes", r"a\<b\>", "rezsl predict user/signs features.npy", "names a class for any image",
     ):  # fmt: skip
         assert words in page, words
     assert "AUSUC" not in page

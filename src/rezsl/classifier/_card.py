@@ -1,4 +1,4 @@
-"""The page of a published model: what it recognises, how well, by which protocol, and where its limits are."""
+"""The page of a published model: its classes, its metrics and their protocol, and its limits."""
 
 import json
 import math
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 300
 MEANINGS = {
-    "T1": "images of unseen classes, told apart among unseen classes",
+    "T1": "images of unseen classes, among unseen classes",
     "U": "images of unseen classes among all classes",
     "S": "images of seen classes among all classes",
     "H": "harmonic mean of U and S",
@@ -27,12 +27,12 @@ def card(
     metrics: Mapping[str, Any] | None,
     settings: Mapping[str, Any] | None,
 ) -> str:
-    """Return the page in Markdown, with the hub's fields before it.
+    """Return the page in Markdown, with the fields that the hub reads before it.
 
     Args:
         model: the model.
         repo_id: its name on the hub.
-        license: an identifier that the hub knows, such as ``mit``; empty leaves the field out.
+        license: an identifier of the hub, such as ``mit``; empty leaves the field out.
         metrics: ``metrics.json`` of its run, if there is one.
         settings: ``settings.json`` of its run, if there is one.
     """
@@ -93,7 +93,7 @@ def _limits(model: "ZeroShotClassifier", settings: Mapping[str, Any] | None) -> 
         f"- γ is {model.gamma:.3g}: it is subtracted from the scores of classes with training images.",
     ]
     if model.familiarity is None:
-        lines.append("- The model answers for any image, also for one that shows none of its classes.")
+        lines.append("- The model names a class for any image, also for one that shows none of its classes.")
     else:
         lines.append("- Images that are unlike the training images and all descriptions are refused.")
     if model.network.caution:

@@ -397,10 +397,10 @@ class ZeroShotClassifier(nn.Module):
         the one of ``hf auth login``.
 
         Args:
-            repo_id: the name of the repository, such as ``user/signs``; it is made if need be.
-            license: an identifier that the hub knows, such as ``mit``; empty leaves the field of the page out.
+            repo_id: the name of the repository, such as ``user/signs``; it is created if necessary.
+            license: an identifier of the hub, such as ``mit``; empty leaves the field of the page out.
             private: whether a new repository is private.
-            revision: the branch, which is made if need be; None stands for main.
+            revision: the branch, which is created if necessary; None stands for main.
             commit_message: of the commit.
 
         Raises:

@@ -68,7 +68,9 @@ def _file(source: str, name: str, revision: str | None, needed: bool = True) -> 
     except errors.EntryNotFoundError as error:
         if not needed:
             return None
-        raise ModelFileError(f"{source}: expected a model of rezsl with {name} on the hub, found none") from error
+        raise ModelFileError(
+            f"{source}: expected a model of rezsl with {name} on the hub, found none; check the name"
+        ) from error
     except errors.RevisionNotFoundError as error:
         raise ArgumentError(
             f"revision: expected a branch, tag or commit of {source}, got {revision!r}; correct it, or leave it out"
@@ -90,7 +92,7 @@ def push(
         from huggingface_hub import CommitOperationAdd, HfApi, errors  # noqa: PLC0415 - it takes a second
 
     if not is_hub_id(repo_id):
-        raise ArgumentError(f"repo_id: expected the name of a repository such as user/signs, got {repo_id!r}")
+        raise ArgumentError(f"repo_id: expected the name of a repository such as user/signs, got {repo_id!r}; give one")
     if model.directory is None:
         raise ArgumentError(
             "model: expected one that is saved in a directory, got another; call rezsl.save_model first"
@@ -121,7 +123,7 @@ def push(
 
 
 def _without_folders(content: Any) -> Any:
-    """Return JSON in which paths are the names of their last folder, because the others are nobody's business."""
+    """Return JSON in which absolute paths are shortened to their last part, because the others may be private."""
     if isinstance(content, dict):
         return {key: _without_folders(value) for key, value in content.items()}
     if isinstance(content, list):

@@ -24,9 +24,10 @@ def load_hugging_face(
 ) -> Benchmark:
     """Read a data set of Hugging Face ``datasets``: what ``save_to_disk`` has written, or Parquet files of its hub.
 
-    All ``*.arrow`` and ``*.parquet`` files below the folder are read as one data set; their division into ``train``
-    and ``test`` is none of seen and unseen classes, and does not count. The column ``image`` holds the images as they
-    are in files, and another one their classes, as names or as numbers of the class names that the data set describes.
+    All ``*.arrow`` and ``*.parquet`` files below the folder are read as one data set. Their division into ``train`` and
+    ``test`` is not used, because it does not divide seen and unseen classes. The column ``image`` holds the images as
+    they are in files, and another one their classes, as names or as numbers of the class names that the data set
+    describes.
     If there is a column ``split``, it has train, val, test_seen or test_unseen for each image, and ``group`` may name
     the object that it shows; otherwise a split is drawn as :func:`rezsl.data.load_image_folder` does.
     ``semantics.csv`` and ``places.csv`` lie in the folder, as there.
