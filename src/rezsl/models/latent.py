@@ -67,7 +67,7 @@ class LATEM(SemanticModel, name="latem"):
     def class_scores(self, predictions: Outputs, class_semantics: ClassMatrix, scale: float) -> Scores:
         """Take the best map for each sample and class, times ``scale``; ``[B, K · S], [C, S] -> [B, C]``."""
         rows = l2_normalize(class_semantics.to(predictions.dtype))
-        found = self._of_maps(predictions) @ rows.T
+        found: Tensor = self._of_maps(predictions) @ rows.T
         return scale * found.masked_fill(~self.kept[:, None], -torch.inf).amax(dim=1)
 
     def _of_maps(self, outputs: Outputs) -> Float[Tensor, "B maps S"]:
