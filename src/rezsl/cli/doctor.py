@@ -24,6 +24,7 @@ DISABLES = {
     "heic": "photos of phones in the format HEIC",
     "images": "photos, and the pretrained networks that read them",
     "export": "files of models for other programs: rezsl export",
+    "play": "the page of rezsl play",
     "report": "tables, plots and pages of results",
     "estimators": "the methods as scikit-learn classifiers",
     "experiments": "sweep and compare",
