@@ -73,4 +73,8 @@ def test_the_file_recognises_and_explains_as_the_run(model: ZeroShotClassifier, 
                 assert int(share.removesuffix(" %")) == pytest.approx(
                     100 * expected[name.removesuffix("\u00a0○")], abs=0.6
                 )
+        shown_strangeness = (
+            browser.run("document.querySelector('#legend').textContent").split("Strangeness ")[1][:5].replace("−", "-")
+        )
+        assert float(shown_strangeness) == pytest.approx(model.classify([photo], changed)[0].strangeness, abs=0.006)
         assert browser.complaints == []

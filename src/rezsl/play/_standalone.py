@@ -10,6 +10,7 @@ from rezsl.classifier import WEAK, ZeroShotClassifier
 from rezsl.errors import MissingPackageError
 from rezsl.export import Quantization, export_model
 from rezsl.files import local_path
+from rezsl.functional.familiarity import Limit
 from rezsl.play._page import describe, render_page
 from rezsl.play._playground import ATTRIBUTES, check_photos
 from rezsl.writing import write_atomically
@@ -91,9 +92,12 @@ def _runtime_files(folder: Path | None) -> dict[str, bytes]:
 def _compared(model: ZeroShotClassifier, grid: dict[str, int] | None) -> dict[str, Any]:
     """Return what the page needs for the shares of attributes, and to crop photos."""
     form = check_photos(model)
+    limit = None if model.familiarity is None else model.familiarity.get_buffer("limit")
     return {
         "scale": model.scale,
         "gamma": model.gamma,
+        "temperature": model.temperature,
+        "score_weight": 0.0 if limit is None else Limit(*limit.tolist()).score_weight,
         "origin": model.origin.tolist(),
         "counted": model.counted.tolist(),
         "most": ATTRIBUTES,

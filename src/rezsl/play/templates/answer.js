@@ -4,7 +4,7 @@ import { breakable, element, find, percent, plural, signed } from "./elements.js
 
 const SIDES = {
   found: ["Found in the photo", "as the class has them"],
-  rightly_absent: ["Rightly absent", "not found, and the class lacks them"],
+  rightly_absent: ["Rightly absent", "as the class lacks them"],
   against: ["Against the class", "they speak for other classes"],
 };
 

@@ -46,14 +46,27 @@ const unit = (values) => {
   return values.map((value) => value / length);
 };
 
-// Attributes and classes as the scores compare them: around the mean of the seen classes, without attributes that do not vary.
-function directions(predicted, values, { origin, counted }) {
-  const kept = (row) => unit(row.map((value, column) => (counted[column] ? value - origin[column] : 0)));
-  return [kept(predicted), kept(origin.some((value) => value !== 0) ? unit(values) : values)];
+// Attributes as the scores compare them: around the mean of the seen classes, without attributes that do not vary.
+const compared = (values, { origin, counted }) => unit(values.map((value, column) => (counted[column] ? value - origin[column] : 0)));
+
+const known = new WeakMap();
+function directionOf(row, { compare, isCentered = compare.origin.some((value) => value !== 0) }) {
+  if (!known.has(row.values)) known.set(row.values, compared(isCentered ? unit([...row.values]) : [...row.values], compare));
+  return known.get(row.values);
+}
+
+// Cosines need no run of the network for another table: they follow from the attributes that it predicted.
+function scored(first, rows, model) {
+  const { scale, gamma, temperature, score_weight: weight } = model.compare, found = compared(first.predicted, model.compare);
+  const raw = rows.map((row) => { const has = directionOf(row, model); return scale * found.reduce((sum, value, column) => sum + value * has[column], 0); });
+  const scores = raw.map((score, place) => score - (rows[place].seen ? gamma : 0)), best = Math.max(...scores);
+  const parts = scores.map((score) => Math.exp((score - best) / temperature)), whole = parts.reduce((sum, part) => sum + part, 0);
+  const gain = Math.max(0, ...raw.map((score) => score - first.highest));
+  return { scores, shares: parts.map((part) => part / whole), predicted: first.predicted, strangeness: first.strangeness - weight * gain };
 }
 
 function reasonsFor(predicted, row, model) {
-  const { scale, gamma, most, weak } = model.compare, [found, has] = directions(predicted, [...row.values], model.compare);
+  const { scale, gamma, most, weak } = model.compare, found = compared(predicted, model.compare), has = directionOf(row, model);
   const all = found.map((value, column) => ({ attribute: model.attributes[column], share: scale * value * has[column], predicted: value, class: has[column], weak: value > 0 && value < weak * has[column] }));
   const sorted = all.toSorted((one, other) => other.share - one.share);
   return {
@@ -79,6 +92,16 @@ export async function createEngine(model, table) {
     });
   }
 
+  async function answered(key, rows) {
+    const photo = photos.get(key);
+    if (photo.first && model.has_reasons) return scored(photo.first, rows, model);
+    const found = await run(key, model.has_reasons ? table.base : rows), scores = [...found.scores.data];
+    const all = { scores, shares: [...found.probabilities.data], predicted: [...found.attributes.data], strangeness: found.strangeness.data[0] };
+    if (!model.has_reasons) return all;
+    photo.first = { ...all, highest: Math.max(...table.base.map((row, place) => scores[place] + (row.seen ? model.compare.gamma : 0))) };
+    return rows === table.base ? all : scored(photo.first, rows, model);
+  }
+
   return {
     async add(file) {
       const photo = await read(file, model.compare), key = String(photos.size);
@@ -91,9 +114,8 @@ export async function createEngine(model, table) {
       if (!rows.length) throw new Error("There is no class. Undo the last step, or add a class.");
       const empty = rows.find((row) => row.values.every((value) => value === 0));
       if (empty) throw new Error(`Expected an attribute other than 0 in every row, got only 0 for ${empty.name}. Add an attribute.`);
-      const found = await run(key, rows), shares = found.probabilities.data, scores = found.scores.data;
+      const { scores, shares, predicted, strangeness } = await answered(key, rows);
       const order = [...rows.keys()].sort((one, other) => scores[other] - scores[one]).slice(0, top);
-      const predicted = [...found.attributes.data], strangeness = found.strangeness.data[0];
       return {
         classes: order.map((place) => ({ name: rows[place].name, score: scores[place], probability: shares[place], seen: rows[place].seen })),
         count: rows.length,
