@@ -176,7 +176,9 @@ def _found(members: dict[str, tuple[int, int]], container: Path, name: str) -> t
 def _member(container: Path, name: str) -> bytes:
     offset, size = _found(tar_members(container), container, name)
     if size > MOST_BYTES:
-        raise DataError(f"{container / name}: expected a file of at most {MOST_BYTES:,} bytes, got {size:,}")
+        raise DataError(
+            f"{container / name}: expected a file of at most {MOST_BYTES:,} bytes, got {size:,}; leave it out"
+        )
     with container.open("rb") as stream:
         stream.seek(offset)
         return stream.read(size)

@@ -97,7 +97,6 @@ def pointing_accuracy(
     middles = (torch.stack([peaks % side, peaks // side], dim=2) + 0.5) / side
     axis = (torch.arange(side) + 0.5) / side
     cells = torch.stack([axis.repeat(side), axis.repeat_interleave(side)], dim=1)
-    reach = tolerance + 1e-6
     result = {}
     for group in named:
         marked = places[:, list(group)]
@@ -105,24 +104,26 @@ def pointing_accuracy(
         votes = counted[:, mine].float()
         used = (votes.sum(dim=1) > 0) & ~marked.isnan().any(dim=2).all(dim=1)
         marked, votes, chosen = marked[used], votes[used], middles[used][:, mine]
-
-        def near(points: Float[Tensor, "K Q 2"], marked: Tensor = marked) -> Bool[Tensor, "K Q"]:
-            # The distance to a part that is not visible is NaN, which is never within reach.
-            away = (points[:, :, None] - marked[:, None]).abs().amax(dim=3)
-            return (away <= reach).any(dim=2)
-
-        def mean(share: Tensor) -> float:
-            return float(share.mean()) if len(share) else math.nan
-
         everywhere = cells.expand(len(marked), -1, -1)
         middle = torch.full((len(marked), 1, 2), 0.5)
         result["/".join(parts[place] for place in group)] = Pointing(
             images=len(marked),
-            hits=mean((near(chosen) * votes).sum(dim=1) / votes.sum(dim=1)),
-            centre=mean(near(middle).float()),
-            chance=mean(near(everywhere).float()),
+            hits=_mean((_near(chosen, marked, tolerance) * votes).sum(dim=1) / votes.sum(dim=1)),
+            centre=_mean(_near(middle, marked, tolerance).float()),
+            chance=_mean(_near(everywhere, marked, tolerance).float()),
         )
     return result
+
+
+def _near(points: Float[Tensor, "K Q 2"], places: Float[Tensor, "K P 2"], tolerance: float) -> Bool[Tensor, "K Q"]:
+    """Return which points are near one of the places of their image, up to a rounding error."""
+    # The distance to a part that is not visible is NaN, which is never within reach.
+    away = (points[:, :, None] - places[:, None]).abs().amax(dim=3)
+    return (away <= tolerance + 1e-6).any(dim=2)
+
+
+def _mean(share: Tensor) -> float:
+    return float(share.mean()) if len(share) else math.nan
 
 
 def _check_shapes(
