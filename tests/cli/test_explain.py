@@ -70,7 +70,7 @@ def test_the_output_says_how_the_score_came_about(
     [
         (
             ["--semantics", "[roundnes]"],
-            "--semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?",
+            "--semantics: expected attributes of the model, got 'roundnes'; did you mean 'roundness'?; correct the name",
         ),
         (["--top", "0"], "--top: expected at least 1, got 0; see rezsl explain --help"),
         (["--row", "1"], "--row: expected a row of PHOTO, from 0 to 0, got 1; see rezsl explain --help"),
@@ -85,11 +85,11 @@ def test_the_output_says_how_the_score_came_about(
         ),
         (
             ["--output", "DIR/x.xyz"],
-            "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz; see rezsl explain --help",
+            "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x.xyz; give it one of these endings",
         ),
         (
             ["--output", "DIR/x"],
-            "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x; see rezsl explain --help",
+            "--output: expected a picture's name, ending in .png, .pdf or .svg, got DIR/x; give it one of these endings",
         ),
     ],
 )
