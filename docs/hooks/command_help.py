@@ -10,7 +10,7 @@ PAGE = "api/command-line.md"
 ASK = """
 import json
 from importlib import import_module
-from rezsl.cli._help import SCREENS
+from rezsl.cli._screens import SCREENS
 
 modules = {name: name.replace(" ", "_").replace("-", "_") for name, entry in SCREENS.items() if not entry.is_group}
 parsers = {name: import_module(f"rezsl.cli.{module}").parser() for name, module in modules.items()}

@@ -19,8 +19,8 @@ import yaml
 from PIL import Image
 from scipy.io import savemat
 
-from rezsl.cli._help import SCREENS
 from rezsl.cli._options import parse
+from rezsl.cli._screens import SCREENS
 from rezsl.cli.compare import compare, parser
 from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
 from rezsl.errors import RunDirectoryError

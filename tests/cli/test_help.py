@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import Ranked
 from rezsl.cli._answers import FAR
-from rezsl.cli._help import SCREENS
+from rezsl.cli._screens import SCREENS
 from rezsl.cli.main import USER_ERROR, main
 from tests.cli.test_choices import PARTS
 from tests.docs.test_pages import parse_command

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rezsl.cli._help import SCREENS
+from rezsl.cli._screens import SCREENS
 from rezsl.functional.familiarity import KEPT_SHARE
 from rezsl.training import AUTO_FOLDS, FEW_CLASSES, KEPT, SMALL_PIXELS, Training
 

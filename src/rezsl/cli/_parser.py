@@ -8,7 +8,8 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.cli._help import EVERYWHERE, columns, described, heading, meaning, width
+from rezsl.cli._help import columns, described, heading, meaning, width
+from rezsl.cli._screens import EVERYWHERE
 
 PAIRS = r"--(\w+\.)*value_range"
 """The options whose value is two numbers."""

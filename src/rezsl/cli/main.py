@@ -10,9 +10,10 @@ from importlib.metadata import version
 from itertools import zip_longest
 from typing import Literal
 
-from rezsl.cli._help import SCREENS, overview, screen
+from rezsl.cli._help import overview, screen
 from rezsl.cli._output import discard_output, end_output, printable_output
 from rezsl.cli._records import IMPORTED
+from rezsl.cli._screens import SCREENS
 from rezsl.errors import ArgumentError, ElsewhereError, RezslError, needs, one_line_of, shortened, suggestion
 from rezsl.launchers import check_one_process, started_processes
 
