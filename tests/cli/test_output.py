@@ -110,6 +110,58 @@ def test_closed_and_broken_output(here: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), line
 
 
+CHILD = "import os, sys; os.write(1, b'ok'); os.write(2, b'ok'); os.fstat(0); sys.exit(7)"
+PARENT = f"""
+import os, subprocess, sys
+from rezsl.cli._output import printable_output
+with printable_output():
+    file = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+    assert file > 2
+    sys.exit(subprocess.run([sys.executable, "-c", {CHILD!r}]).returncode)
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_started_processes_have_the_streams_that_were_closed(tmp_path: Path, closed: str) -> None:
+    line = f'"$0" -c "$1" file {closed}'
+    done = subprocess.run(["bash", "-c", line, sys.executable, PARENT], check=False, cwd=tmp_path, timeout=60)
+    assert done.returncode == 7
+    assert (tmp_path / "file").read_bytes() == b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["2>&-", "<&- >&- 2>&-"])
+def test_a_training_ends_where_streams_are_closed(tmp_path: Path, closed: str) -> None:
+    options = "--max-epochs 1 --batches.per-epoch 2 --accelerator cpu --devices 2 --report false --run-dir run"
+    line = f"{sys.executable} -m rezsl fit --data digits {options} {closed}"
+    done = subprocess.run(["bash", "-c", line], check=False, cwd=tmp_path, capture_output=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("command", ["--version", "fit --help", "predict run caf* --format csv"])
+def test_a_full_disk_behind_the_output_is_named(here: Path, command: str) -> None:
+    line = f"{sys.executable} -m rezsl {command} > {FULL}"
+    done = subprocess.run(["bash", "-c", line], check=False, cwd=here, capture_output=True, text=True, timeout=60)
+    assert done.returncode == USER_ERROR
+    assert done.stderr == (
+        "rezsl: error: standard output, where the shell sends what is printed: No space left on device; make room, and "
+        "start again\n"
+    )
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("output", [f"2> {FULL}", f"> {FULL} 2>&1"])
+def test_an_error_that_cannot_be_printed_has_its_exit_code(output: str) -> None:
+    line = f"{sys.executable} -m rezsl oh {output}"
+    done = subprocess.run(["bash", "-c", line], check=False, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (USER_ERROR, b"", b"")
+
+
 def test_the_streams_are_as_before_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)

@@ -6,15 +6,18 @@ come from files, and a terminal would obey their escapes.
 """
 
 import codecs
+import io
 import os
 import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from rezsl.errors import printable
+from rezsl.writing import naming_full_disk
 
 IN_ASCII = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "μ": "mu", "σ": "sigma", "Σ": "sum of ",
@@ -22,6 +25,12 @@ IN_ASCII = {
     "…": "...", "“": '"', "”": '"', "‘": "'", "’": "'", "√": "sqrt", "‖": "||", "∞": "infinity", "○": "o", "✓": "x",
 }  # fmt: skip
 """How signs of the package's own texts are written in ASCII."""
+
+NAMES = {
+    "stdout": "standard output, where the shell sends what is printed",
+    "stderr": "standard error, where the shell sends messages",
+}
+"""What the errors of the two streams name."""
 
 _RAISED = re.compile("[⁰¹²³⁴-⁹⁻]+")
 
@@ -64,11 +73,31 @@ class _Shown:
             self.write(line)
 
 
+class _Named(io.FileIO):
+    """A file of the shell whose errors, such as that of a full disk, say which stream it is."""
+
+    name: str
+
+    def write(self, content: Any) -> int:
+        with naming_full_disk(Path(self.name)):
+            return super().write(content)
+
+
+def _named(stream: io.TextIOWrapper, name: str) -> io.TextIOWrapper:
+    """Return a stream to the same file whose errors have a name; what is buffered is written first."""
+    stream.flush()
+    raw = _Named(stream.fileno(), "w", closefd=False)
+    raw.name = name
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=stream.line_buffering
+    )
+
+
 @contextmanager
 def printable_output() -> Iterator[None]:
     """Inside the block, everything can be printed, and terminals do not obey it.
 
-    Files and pipes receive control characters unchanged.
+    Files and pipes receive control characters unchanged, and their errors name the stream.
     """
     _open_closed_streams()
     with ExitStack() as stack:
@@ -77,6 +106,10 @@ def printable_output() -> Iterator[None]:
             if stream is None:  # as under Windows without a console
                 stream = stack.enter_context(open(os.devnull, "w", encoding="utf-8", errors="rezsl_ascii"))
                 stack.enter_context(redirect(stream))
+            elif stream is getattr(sys, f"__{name}__") and not stream.isatty():
+                stream = _named(stream, NAMES[name])
+                stack.enter_context(redirect(stream))
+                stream.reconfigure(errors="rezsl_ascii")
             elif hasattr(stream, "reconfigure"):
                 stack.callback(stream.reconfigure, errors=stream.errors)
                 stream.reconfigure(errors="rezsl_ascii")
@@ -98,6 +131,8 @@ def _open_closed_streams() -> None:
             if opened != number:
                 os.dup2(opened, number)
                 os.close(opened)
+            # Otherwise, the processes that this one starts would find it closed again.
+            os.set_inheritable(number, True)
 
 
 def end_output() -> None:
@@ -107,11 +142,11 @@ def end_output() -> None:
 
 
 def discard_output() -> None:
-    """Send what is still buffered nowhere, because the program that reads the output has ended."""
-    null = os.open(os.devnull, os.O_WRONLY)
+    """Send nowhere what is still buffered and cannot be written: its reader has ended, or the disk is full."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            end_output()
+            stream.flush()
         except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
-    os.close(null)
+            os.close(null)

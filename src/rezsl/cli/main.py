@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 from itertools import zip_longest
@@ -27,19 +28,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [argument for argument in arguments if argument != "--verbose"]
     with printable_output():
         try:
-            code = _reported(arguments, verbose)
-            end_output()
+            return _reported(arguments, verbose)
         except BrokenPipeError:
             # The program that reads the output, such as head, has ended.
-            discard_output()
             return 0
-    return code
+        finally:
+            discard_output()
 
 
 def _reported(arguments: list[str], verbose: bool) -> int:
     """Run a command, print its error in one line, and return its exit code."""
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        end_output()
+        return code
     except BrokenPipeError:
         raise
     except (RezslError, OSError) as error:
@@ -49,12 +51,18 @@ def _reported(arguments: list[str], verbose: bool) -> int:
         # The first process reports that another one has ended; that one has reported the reason.
         if not number or not isinstance(error, ElsewhereError):
             place = f"process {number}: " if number else ""
-            print(f"rezsl: error: {place}{_one_line(error)}", file=sys.stderr)
+            _print_error(f"rezsl: error: {place}{_one_line(error)}")
         return USER_ERROR
     except KeyboardInterrupt as interruption:
         advice = f"; {interruption}" if str(interruption) else ""
-        print(f"\nrezsl: interrupted{advice}", file=sys.stderr)
+        _print_error(f"\nrezsl: interrupted{advice}")
         return INTERRUPTED
+
+
+def _print_error(text: str) -> None:
+    """Print a line as an error; where that is impossible, only the exit code says that there was one."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _process_number() -> int:
