@@ -33,6 +33,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """
     with suppress(FileNotFoundError):
         mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) and path.exists():
+            # A link such as /dev/stdout, which every program of the machine needs, must not be replaced either.
+            mode = 0 if os.readlink(path).startswith("/proc/") else path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)):
             raise OSError(errno.EINVAL, "expected a file, got a device or a pipe; choose another name", str(path))
     with _written_beside(path, content) as partial:

@@ -108,6 +108,13 @@ def test_a_prompt_and_its_reply(folder: Path, capsys: pytest.CaptureFixture[str]
         ("draft twice.txt attributes.txt -o t.csv --word-vectors words.txt", "expected unique names, got 'cat'"),
         ("read classes.txt classes.txt attributes.txt -o t.csv", "expected a table whose header has names"),
         ("prompt empty.txt attributes.txt", "empty.txt: expected names of classes, one per line, got none"),
+        ("prompt spelled.txt attributes.txt", "expected names that differ in more than case, blanks"),
+        ("prompt classes.txt attributes.txt --examples rows.csv", "--examples: expected a column for each attribute"),
+        ("prompt rows.csv attributes.txt", "rows.csv: expected names of classes, one per line, got a table"),
+        (
+            "draft classes.txt attributes.txt -o t.csv --word-vectors same.txt",
+            "expected vectors that differ between names",
+        ),
         ("describe lines.txt -o t.csv --text-encoder x", "lines.txt, line 2: expected 'class: description'"),
         ("describe texts.csv -o t.csv --text-encoder x", "texts.csv, line 3: expected a class with its description"),
     ],
@@ -117,9 +124,42 @@ def test_wrong_files_are_named_in_one_line(
 ) -> None:
     (folder / "twice.txt").write_text("cat\nowl\ncat\n")
     (folder / "empty.txt").write_text("\n# nothing\n")
+    (folder / "spelled.txt").write_text("Give way\ngive-way\n")
+    (folder / "rows.csv").write_text("class,fur\ncat,1\nowl,0.5\ncarp,1\n")
+    (folder / "same.txt").write_text("".join(f"{word} 1 2\n" for word in ("cat", "owl", "carp", "fur", "fins")))
     (folder / "lines.txt").write_text("cat: furry\nowl\n")
     (folder / "texts.csv").write_text("class,description\ncat,furry\ncat,again\n")
     out = printed(capsys, USER_ERROR, "semantics", *arguments.split())
     assert message in out
     assert len(out.splitlines()) == 1
     assert not (folder / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        ("draft classes.txt attributes.txt --word-vectors words.txt", "words.txt"),
+        ("draft classes.txt attributes.txt --word-vectors words.txt", "reviewed.csv"),
+        ("read reply.txt classes.txt attributes.txt", "reply.txt"),
+        ("read reply.txt classes.txt attributes.txt", "reviewed.csv"),
+        ("prompt classes.txt attributes.txt", "classes.txt"),
+        ("prompt classes.txt attributes.txt --examples reviewed.csv", "reviewed.csv"),
+        ("describe reply.txt --text-encoder x", "reviewed.csv"),
+    ],
+)
+def test_files_that_are_read_or_reviewed_are_not_replaced(
+    arguments: str, kept: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "reply.txt").write_text("class,fur,fins\ncat,1,0\nowl,0.5,0\ncarp,0,1\n")
+    (folder / "reviewed.csv").write_text("class,fur,fins\ncat,1,0\nowl,0.5,0\ncarp,0,1\n")
+    before = (folder / kept).read_bytes()
+    out = printed(capsys, USER_ERROR, "semantics", *arguments.split(), "-o", kept)
+    assert out.startswith("rezsl: error: -o: expected ")
+    assert len(out.splitlines()) == 1
+    assert (folder / kept).read_bytes() == before
+
+
+def test_a_draft_is_replaced_by_the_next(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        arguments = "semantics draft classes.txt attributes.txt --word-vectors words.txt -o table.csv"
+        assert "wrote table.csv" in printed(capsys, 0, *arguments.split())

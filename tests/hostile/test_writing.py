@@ -34,3 +34,13 @@ def test_a_device_or_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="expected a file, got a device or a pipe; choose another name"):
         write_atomically(path, "content")
     assert path.is_fifo()
+
+
+@pytest.mark.parametrize("target", ["/proc/self/fd/1", "pipe"])
+def test_a_link_to_a_device_or_a_stream_is_not_replaced(tmp_path: Path, target: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "page.html"
+    path.symlink_to(target)
+    with pytest.raises(OSError, match="expected a file, got a device or a pipe; choose another name"):
+        write_atomically(path, "content")
+    assert os.readlink(path) == target

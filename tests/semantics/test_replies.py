@@ -122,7 +122,7 @@ def test_a_prompt_shows_the_first_rows_of_people(tmp_path: Path) -> None:
     text = semantics_prompt(CLASSES, ATTRIBUTES, examples=people, most_examples=1)
     assert "lion,0,0,0.25\n```" in text
     assert "swan" not in text
-    with pytest.raises(DataError, match="missing: 'furry'"):
+    with pytest.raises(DataError, match="got none of 'furry'; add it"):
         semantics_prompt(CLASSES, ("furry",), examples=people)
 
 

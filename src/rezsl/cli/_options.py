@@ -74,8 +74,15 @@ def add_resume(options: ArgumentParser) -> None:
     options.add_argument("--resume", type=bool, nargs="?", const=True, default=False)
 
 
-def check_output_file(output: Path, example: str) -> None:
-    """Check, before the work is done, that ``--output`` can be a file; ``example`` is a name that would fit."""
+def check_output_file(output: Path, example: str, *inputs: Path | None) -> None:
+    """Check, before the work is done, that ``--output`` can be a file and replaces nothing that the command reads.
+
+    Args:
+        output: the file.
+        example: a name that would fit.
+        inputs: files that the command reads, and folders, such as runs; files of a folder that end as the example does
+            are results, and may be replaced.
+    """
     if output.is_dir():
         raise ArgumentError(
             f"output: expected a file, got the directory {output}; name a file in it, as {output / example}"
@@ -84,6 +91,16 @@ def check_output_file(output: Path, example: str) -> None:
         raise ArgumentError(
             f"output: expected a file in a directory that exists, got {output}; make {output.parent} first"
         )
+    if not output.exists():
+        return
+    for given in filter(None, inputs):
+        inside = given.iterdir() if given.is_dir() else [given]
+        read = [path for path in inside if path == given or path.suffix != Path(example).suffix]
+        if any(path.exists() and path.samefile(output) for path in read):
+            raise ArgumentError(
+                f"output: expected another file than those that are read, got {output}, which would be lost; choose "
+                f"another name, such as {output.with_name(example)}"
+            )
 
 
 show = partial(print, sep="\n", flush=True)

@@ -1,18 +1,36 @@
 """Lists of names and descriptions that the commands of ``rezsl semantics`` read, and the table that they write."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from rezsl.cli._options import show
+from rezsl.cli._options import check_output_file, show
 from rezsl.cli._table_findings import show_findings
-from rezsl.errors import DataError, name_some
+from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import delimiter_of, read_csv, read_text
 from rezsl.semantics import ClassSemantics, examine, plain_name
+
+_DESCRIBED = "class,text 1,"
+"""The header of what ``rezsl semantics describe`` writes."""
+
+_TABLE = re.compile(r"(?i)\W*(class|attribute)\s*[,;\t|]")
+
+
+def check_table_output(output: Path, *inputs: Path | None) -> None:
+    """Check that a table can be written, and replaces no file that the command reads or that people reviewed."""
+    check_output_file(output, "table.csv", *inputs)
+    if output.exists() and not read_text(output, DataError, "a table").lower().startswith(("# drafted", _DESCRIBED)):
+        raise ArgumentError(
+            f"output: expected a new file or a draft, got {output}, which has no mark of a draft and may be reviewed; "
+            f"choose another name, or remove it"
+        )
 
 
 def read_names(path: Path, what: str) -> list[str]:
     """Read a text file with a name per line; blank lines and lines that begin with # and a blank are passed over."""
     lines = read_text(path, DataError, f"names of {what}, one per line").splitlines()
+    if lines and _TABLE.match(lines[0]):
+        raise DataError(f"{path}: expected names of {what}, one per line, got a table; write the names into a file")
     names = [plain_name(line) for line in lines if line.strip() and not line.startswith("# ")]
     if not names:
         raise DataError(f"{path}: expected names of {what}, one per line, got none; write them into the file")

@@ -36,7 +36,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     settings.run = local_run(settings.run, settings.revision, [settings.input])
     check_photo(settings.input)
     output = settings.output or Path(f"{settings.input.stem}-explained.png")
-    check_output_file(output, "explained.png")
+    check_output_file(output, "explained.png", settings.input, settings.run, settings.classes)
     is_features = is_feature_file(settings.input)
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
     if not 0 <= settings.row < len(inputs):

@@ -38,7 +38,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the file, and print what it reads and how well it agrees with the run."""
     output = settings.output or Path(folder_name(settings.run) + ENDINGS[settings.format])
     settings.run = local_run(settings.run, settings.revision)
-    check_output_file(output, f"signs{ENDINGS[settings.format]}")
+    check_output_file(output, f"signs{ENDINGS[settings.format]}", settings.run)
     model = load_model(settings.run)
     if settings.store is not None:
         model = model_of_images(model, settings.store)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.cli._options import check_output_file
 from rezsl.cli._parser import new_parser
-from rezsl.cli._table_files import read_descriptions, write_table
+from rezsl.cli._table_files import check_table_output, read_descriptions, write_table
 from rezsl.semantics import describe_classes
 
 
@@ -21,6 +20,6 @@ def parser() -> ArgumentParser:
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
     """Write the table."""
-    check_output_file(settings.output, "semantics.csv")
+    check_table_output(settings.output, settings.descriptions)
     write_table(describe_classes(read_descriptions(settings.descriptions), settings.text_encoder), settings.output)
     return 0

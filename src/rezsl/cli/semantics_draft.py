@@ -4,9 +4,8 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.cli._options import check_output_file
 from rezsl.cli._parser import new_parser
-from rezsl.cli._table_files import read_names, write_table
+from rezsl.cli._table_files import check_table_output, read_names, write_table
 from rezsl.errors import ArgumentError
 from rezsl.semantics import ClassSemantics, draft_semantics
 
@@ -26,7 +25,7 @@ def parser() -> ArgumentParser:
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
     """Write the table and print what the doctor finds."""
-    check_output_file(settings.output, "table.csv")
+    check_table_output(settings.output, settings.classes, settings.attributes, settings.word_vectors, settings.known)
     if (settings.attributes is None) == (settings.known is None):
         raise ArgumentError("attributes: expected a file of names or --known, one of the two")
     classes = read_names(settings.classes, "classes")

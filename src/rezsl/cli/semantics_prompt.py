@@ -30,7 +30,7 @@ def run(_: ArgumentParser, settings: Namespace) -> int:
     if settings.output is None:
         print(text, end="")
         return 0
-    check_output_file(settings.output, "prompt.txt")
+    check_output_file(settings.output, "prompt.txt", settings.classes, settings.attributes, settings.examples)
     write_atomically(settings.output, text)
     show(f"wrote {settings.output}: {len(classes)} classes × {len(attributes)} attributes")
     return 0

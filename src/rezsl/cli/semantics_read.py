@@ -4,10 +4,10 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
-from rezsl.cli._options import check_output_file, show
+from rezsl.cli._options import show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import INCOMPLETE
-from rezsl.cli._table_files import read_names, write_table
+from rezsl.cli._table_files import check_table_output, read_names, write_table
 from rezsl.semantics import read_reply
 
 
@@ -25,7 +25,7 @@ def parser() -> ArgumentParser:
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
     """Write the table and print what is missing and what the doctor finds; return 1 if something is missing."""
-    check_output_file(settings.output, "table.csv")
+    check_table_output(settings.output, settings.reply, settings.classes, settings.attributes)
     classes, attributes = read_names(settings.classes, "classes"), read_names(settings.attributes, "attributes")
     found = read_reply(settings.reply, classes, attributes, settings.author)
     for problem in found.problems:

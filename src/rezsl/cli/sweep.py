@@ -79,7 +79,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Search, print the result, and write the best options."""
     if settings.run_dir is not None or settings.resume:
         raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
-    check_output_file(settings.output, "best.yaml")
+    check_output_file(settings.output, "best.yaml", settings.space, *(Path(str(one)) for one in settings.config or ()))
     space = read_space(read_yaml(settings.space, ArgumentError), str(settings.space))
     kept = settings.clone()
     for name in (*SEARCH, *PLACES):

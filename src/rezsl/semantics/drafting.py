@@ -74,6 +74,8 @@ def draft_semantics(
             f"classes, attributes: expected at least two of each, got {len(names)} and {len(attributes)}; add names"
         )
     scores = text_similarities(names, attributes, text_encoder, word_vectors, kind)
+    if not bool(scores.abs().max() > 1e-9):
+        raise DataError(f"{source}: expected vectors that differ between names, got equal ones; choose another source")
     values = torch.special.ndtr(scores / scores.square().mean().sqrt().clamp_min(1e-12))
     # A row is never all 0, also where every similarity is far below the mean.
     values = values.clamp_min(10.0**-DIGITS).round(decimals=DIGITS)

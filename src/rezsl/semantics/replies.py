@@ -88,17 +88,18 @@ def semantics_prompt(
         most_examples: the most rows of it that are shown, at least 1.
 
     Raises:
-        ArgumentError: a list is empty or has a name twice.
+        ArgumentError: a list is empty, or has a name twice or in two spellings.
         DataError: the examples lack an attribute.
     """
     check_at_least(1, most_examples=most_examples)
     classes, attributes = _asked(classes, "classes"), _asked(attributes, "attributes")
     shown = ""
     if examples is not None:
-        wanted = ClassSemantics(("any",), tuple(attributes), examples.values.new_ones(1, len(attributes)))
-        rows = wanted.with_classes_of(examples)
-        values = [[f"{value:.4g}" for value in row] for row in rows.values[:most_examples].tolist()]
-        lines = [[name, *row] for name, row in zip(rows.classes, values, strict=False)]
+        if missing := [name for name in attributes if name not in examples.attributes]:
+            raise DataError(f"examples: expected a column for each attribute, got none of {name_some(missing)}; add it")
+        columns = [examples.attributes.index(name) for name in attributes]
+        values = [[f"{value:.4g}" for value in row] for row in examples.values[:most_examples, columns].tolist()]
+        lines = [[name, *row] for name, row in zip(examples.classes, values, strict=False)]
         text = csv_text(("class", *attributes), lines)
         shown = f"\nThese rows were given by people, and show what is meant:\n\n```csv\n{text}```\n"
     return _PROMPT.format(
@@ -130,7 +131,7 @@ def read_reply(
         author: the name of the model, for the mark of drafted tables.
 
     Raises:
-        ArgumentError: a list of names is empty or has a name twice.
+        ArgumentError: a list of names is empty, or has a name twice or in two spellings.
         DataError: there is no table, a row has another number of cells than its header, a cell cannot be read or is
             below 0 or above 1, or nothing is known of a class or an attribute of which there is a row or a column; the
             message names the line.
@@ -175,6 +176,12 @@ def _asked(names: Iterable[str], argument: str) -> list[str]:
         raise ArgumentError(f"{argument}: expected at least one name, got none; give some")
     if repeated := [name for name in dict.fromkeys(plain) if plain.count(name) > 1]:
         raise ArgumentError(f"{argument}: expected unique names, got {name_some(repeated)} more than once; remove one")
+    spelled = _by_spelling(plain)
+    if alike := [name for name in plain if spelled[spelling(name)] != name]:
+        raise ArgumentError(
+            f"{argument}: expected names that differ in more than case, blanks, underscores or hyphens, got "
+            f"{name_some(alike)} and {name_some([spelled[spelling(name)] for name in alike])}; rename one"
+        )
     return plain
 
 
