@@ -271,7 +271,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["predict", "run"], "expected IMAGES, got none; see rezsl predict --help"),
         (["fit", "--data", "digits", "--seeed", "1"], "unknown option --seeed (did you mean --seed?); see rezsl fit --help"),
         (["fit", "--data", "digits", "--max-epoch", "1"], "unknown option --max-epoch (did you mean --max-epochs?)"),
-        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected apy, awa2, cub, digits"),
+        (["fit", "--data", "digit"], "--data: unknown 'digit' (did you mean digits?); expected apy, awa2, cub, datasets, digits, flowers"),
         (["fit", "--data", "digits", "--model", "linnear"], "--model: unknown 'linnear' (did you mean linear?)"),
         (["fit", "--data", "digits", "--loss", "MSE"], "--loss: unknown 'MSE' (did you mean MSELoss?); expected BMCLoss, "),
         (["fit", "--data", "digits", "--loss", "nope.Loss"], "--loss: expected a class in a module that can be imported, got no module 'nope'; for a module of the current folder add --import nope"),
@@ -361,7 +361,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(
 
     monkeypatch.setattr("os.fsync", full_disk)
     line = error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "run")
-    assert line == f"{tmp_path / 'run' / 'config.yaml'}: No space left on device"
+    assert line == f"{tmp_path / 'run' / 'config.yaml'}: No space left on device; make room, and start again"
 
 
 def test_a_config_written_by_hand_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -329,14 +329,14 @@ def test_ctrl_c_ends_the_children_and_says_how_to_go_on(toy: Path, tmp_path: Pat
     assert "rezsl: interrupted; the same command goes on; finished runs are kept" in errors
     assert (history.parent / "model.safetensors").exists()  # the child had its time
     described = read_plan(plan, "plan.yaml", {"toy": str(toy)})
-    assert "--resume" in Folder(tmp_path / "out", described).run_job(described.cells[0], 0).arguments
+    assert "--resume" in Folder(tmp_path / "out", described).run_job(described.cells[0], 0).command_line
 
 
 def test_a_log_that_cannot_be_written_fails_its_job_and_not_the_comparison(tmp_path: Path) -> None:
     class FullDisk(InProcess):
         def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
             future: Future[Any] = Future()
-            future.set_exception(OSError(28, "No space left on device", str(arguments[2])))
+            future.set_exception(OSError(28, "No space left on device", str(arguments[1].log)))
             return future
 
     jobs = [job(tmp_path, number) for number in (1, 2)]
@@ -349,7 +349,7 @@ def test_a_log_that_cannot_be_written_fails_its_job_and_not_the_comparison(tmp_p
 def test_a_search_that_fails_takes_its_seeds_with_it(tmp_path: Path) -> None:
     class Failing(InProcess):
         def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-            log = arguments[2]
+            log = arguments[1].log
             log.write_text("rezsl: error: no luck\n")
             return ended(int(log.stem == "search"))
 

@@ -22,7 +22,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 README = DOCS.parent / "README.md"
 PAGES = [README, *sorted(page for page in DOCS.rglob("*.md") if code_blocks(page))]
 LANGUAGES = {"python", "sh", "yaml", "text", "csv"}
-OTHER_PROGRAMS = {"make", "python", "pip", "torchrun", "srun"}
+OTHER_PROGRAMS = {"dask", "export", "make", "pip", "python", "ray", "srun", "torchrun"}
 HOURS = {
     "README.md": "half a minute of training",
     "results.md": "hours of training",
@@ -93,6 +93,8 @@ def parse_command(arguments: list[str]) -> None:
     command = import_module(f"rezsl.cli.{arguments[0]}")
     # The parser would print the settings and end the process.
     rest = [argument for argument in arguments[1:] if argument != "--print-config"]
+    if "--import" in rest:  # it is taken out before options are parsed, and its module is in a block that is not run
+        del rest[(at := rest.index("--import")) : at + 2]
     rest = command.prepare(rest) if hasattr(command, "prepare") else rest
     with pytest.MonkeyPatch.context() as patch:
         if any(argument.startswith("configs/") for argument in rest):

@@ -230,13 +230,20 @@ def test_errors_say_what_to_do(features: Benchmark, unchecked: None) -> None:
     few = ClassSemantics(("a", "b"), ("wings",), torch.ones(2, 1))
     with pytest.raises(DataError, match=r"^y: no semantics for 'c', 'd'; class_semantics needs a row for each$"):
         fit(class_semantics=few)
-    with pytest.raises(DataError, match=r"a row of equal length for each label, got rows of shapes \(2,\), \(3,\)$"):
+    with pytest.raises(
+        DataError,
+        match=r"a row of equal length for each label, got rows of shapes \(2,\), \(3,\); give every label as many numbers$",
+    ):
         fit(class_semantics={"a": [1, 2], "b": [1, 2, 3]})
     with pytest.raises(
-        DataError, match=r"or an array \[C, S\] whose row c describes label c, got ndarray of shape \(4,\)$"
+        DataError,
+        match=r"or an array \[C, S\] whose row c describes label c, got ndarray of shape \(4,\); give one of these$",
     ):
         fit(class_semantics=np.ones(4))
-    with pytest.raises(DataError, match=r"^classes: expected labels, .* got an array of shape \(0,\)$"):
+    with pytest.raises(
+        DataError,
+        match=r"^classes: expected labels, .* got an array of shape \(0,\); give the labels in one dimension$",
+    ):
         fit().predict(X, classes=[])
     with pytest.raises(ArgumentError, match=r"^max_epochs: expected at least 1, got 0$"):
         LinearZSL(training__max_epochs=0).fit(X, y)

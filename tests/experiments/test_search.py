@@ -132,7 +132,7 @@ def test_settings_that_cannot_be_run_are_failed_trials(tmp_path: Path) -> None:
     ("location", "message"),
     [
         ("{}/none/study", "expected a file in a folder that exists, got {}/none/study; make the folder"),
-        ("foo://x", "expected sqlite, postgresql or mysql before ://, got foo"),
+        ("foo://x", "expected sqlite, postgresql or mysql before ://, got foo; give one of these"),
         (
             "sqlite:///{}/none/study.db",
             "expected a database of studies, but this one of sqlite cannot be used (unable to open database file); check the "

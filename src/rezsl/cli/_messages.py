@@ -61,7 +61,9 @@ def _about_choice(option: str, message: str) -> str:
 
     if unknown := re.search(r"Expected a dot import path string: ?(\S*)", message):
         if names := NAMES.get(option.removeprefix("--").removesuffix(".help")):
-            return f"{option}: unknown {unknown[1]!r}{suggestion(unknown[1], names)}; expected {', '.join(names)}"
+            return (
+                f"{option}: unknown {unknown[1]!r}{suggestion(unknown[1], names)}; expected {', '.join(sorted(names))}"
+            )
         return f"{option}: expected null, or a class with its module such as package.module.Class, got {unknown[1]!r}"
     if missing := re.search(r"No module named '([\w.]+)'", message):
         return (

@@ -128,6 +128,9 @@ def write_chunks(
         decoded = _decoded(inputs, backbone.input_format, parts())
         for number, batches in groupby(decoded, key=lambda batch: batch.chunk):
             rows = manifest.rows(number)
+            if read_record(root, manifest, number) is not None:  # recorded by another process since it was decoded
+                bar.advance(task, sum(len(batch.rows) for batch in batches))
+                continue
             checksum = hashlib.sha256()
             stream.seek(rows.start * manifest.row_bytes)
             written = list[Future[None]]()
