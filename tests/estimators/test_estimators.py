@@ -247,7 +247,9 @@ def test_errors_say_what_to_do(features: Benchmark, unchecked: None) -> None:
         fit().predict(X, classes=[])
     with pytest.raises(ArgumentError, match=r"^max_epochs: expected at least 1, got 0$"):
         LinearZSL(training__max_epochs=0).fit(X, y)
-    with pytest.raises(ArgumentError, match=r"^loss, classification: expected at least one of them, got none; give one$"):
+    with pytest.raises(
+        ArgumentError, match=r"^loss, classification: expected at least one of them, got none; give one$"
+    ):
         LinearZSL(training__loss=None, training__classification=None).fit(X, y)
 
 

@@ -294,7 +294,7 @@ class ScaledImageBackbone(ImageBackbone):
     Args:
         config: configuration of the network, as for :class:`ImageBackbone`.
         scaler: arguments of the :class:`FeatureScaler`.
-        dtype: the type to which regions are rounded, one of :data:`rezsl.regions.RegionDtype`.
+        dtype: the type to which regions are rounded, ``float16``, ``bfloat16`` or ``float8_e4m3fn``.
         options: further arguments of :class:`ImageBackbone`.
     """
 
