@@ -68,7 +68,8 @@ class LATEM(SemanticModel, name="latem"):
         """Take the best map for each sample and class, times ``scale``; ``[B, K · S], [C, S] -> [B, C]``."""
         rows = l2_normalize(class_semantics.to(predictions.dtype))
         found: Tensor = self._of_maps(predictions) @ rows.T
-        return found.masked_fill(~self.kept[:, None], -torch.inf).amax(dim=1) * scale
+        return scale * found.masked_fill(~self.kept[:, None], -torch.inf).amax(dim=1)
 
     def _of_maps(self, outputs: Outputs) -> Float[Tensor, "B maps S"]:
-        return outputs.unflatten(1, (len(self.kept), -1))
+        maps: Tensor = outputs.unflatten(1, (len(self.kept), -1))
+        return maps
