@@ -64,5 +64,7 @@ def _lines(exported: Exported) -> list[str]:
         f"written to {exported.path} ({exported.bytes / 1e6:.1f} MB)",
         f"reads {reads}, and a table of classes: by default its own, "
         f"{len(facts['classes'])} classes × {len(facts['attributes'])} attributes",
-        f"its probabilities differ from those of the run by at most {exported.difference:.1g}, for random inputs",
+        f"its probabilities differ from those of the run by at most {exported.difference:.2g}, for random inputs"
+        if exported.difference
+        else "its probabilities are equal to those of the run, for random inputs",
     ]

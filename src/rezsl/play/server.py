@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -211,5 +212,6 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from error
     except OSError as error:
         raise ArgumentError(
-            f"port: {host} port {port} cannot be listened on ({error.strerror}); leave it out for a free one"
+            f"port: {host} port {port} cannot be listened on ({os.strerror(error.errno or 0)}); leave it out for a "
+            f"free one"
         ) from error
