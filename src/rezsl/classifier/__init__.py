@@ -1,6 +1,7 @@
 """The trained model: its predictions, their explanation, and its files."""
 
-from rezsl.classifier._classifier import Answer, Ranked, ZeroShotClassifier
+from rezsl.classifier._answers import Answer, Ranked
+from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain, explain_outputs
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.classifier._files import load_model, model_of_images, on_cached_regions, save_model

@@ -1,16 +1,17 @@
 """The trained model, which predicts class names from images or features."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rezsl.classifier._answers import Answer, Ranked
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, UnreadableImagesError, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
@@ -25,41 +26,6 @@ SLICE = 1 << 23
 
 Inputs = str | Path | Crop | Tensor | NDArray[Any] | Sequence[Any] | Pictures
 """What :func:`rezsl.data.as_inputs` takes, images of Pillow apart."""
-
-
-class Ranked(NamedTuple):
-    """A candidate class for one input.
-
-    Attributes:
-        name: name of the class.
-        score: calibrated score.
-        probability: softmax over all candidates of the calibrated scores, divided by the model's temperature.
-        seen: whether the model was trained on images of this class.
-    """
-
-    name: str
-    score: float
-    probability: float
-    seen: bool
-
-
-class Answer(list[Ranked]):
-    """The best classes of one input, the best first.
-
-    Attributes:
-        strangeness: how unlike all training images and class descriptions the input is, in standard deviations of
-            familiar images beyond the limit up to which inputs are accepted; NaN where the model has no limit.
-        problem: why the input cannot be read, in one sentence; empty for an answer. Such an input has no classes.
-    """
-
-    def __init__(self, classes: Iterable[Ranked], strangeness: float = math.nan, problem: str = "") -> None:
-        super().__init__(classes)
-        self.strangeness, self.problem = strangeness, problem
-
-    @property
-    def far(self) -> bool:
-        """Whether the input is far from every description: its strangeness is above 0."""
-        return self.strangeness > 0
 
 
 class ZeroShotClassifier(nn.Module):

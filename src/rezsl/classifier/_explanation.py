@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from rezsl.classifier._classifier import Inputs, Ranked, ZeroShotClassifier
+from rezsl.classifier._answers import Ranked
+from rezsl.classifier._classifier import Inputs, ZeroShotClassifier
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
 from rezsl.data import ImageFormat, as_inputs
 from rezsl.errors import ArgumentError, DataError, check_at_least, name_some

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rezsl.classifier._card import card
 from rezsl.errors import ArgumentError, ModelFileError, needs
 from rezsl.files import local_path, one_line, read_json
-from rezsl.regions.pretrained import hub_answers
+from rezsl.regions.pretrained import hub_answers, unknown_revision
 
 if TYPE_CHECKING:
     from rezsl.classifier._classifier import ZeroShotClassifier
@@ -72,9 +72,7 @@ def _file(source: str, name: str, revision: str | None, needed: bool = True) -> 
             f"{source}: expected a model of rezsl with {name} on the hub, found none; check the name"
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise ArgumentError(
-            f"revision: expected a branch, tag or commit of {source}, got {revision!r}; correct it, or leave it out"
-        ) from error
+        raise unknown_revision(source, revision) from error
     except errors.RepositoryNotFoundError as error:
         raise ModelFileError(
             f"{source}: no such folder in {Path.cwd()}, and no model of the hub that it shows without 'hf auth login'; "

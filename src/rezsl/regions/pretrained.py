@@ -269,9 +269,7 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
     except errors.EntryNotFoundError:
         return None
     except errors.RevisionNotFoundError as error:
-        raise ArgumentError(
-            f"revision: expected a branch, tag or commit of {source}, got {revision!r}; correct it, or leave it out"
-        ) from error
+        raise unknown_revision(source, revision) from error
     except errors.RepositoryNotFoundError as error:
         raise ArgumentError(
             f"source: expected a folder or a model of the hub, got {source!r}, which the hub does not have or does not "
@@ -282,6 +280,13 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
             f"source: expected a folder or a model of the hub, got an error for {source!r} ({one_line(error)}); try it "
             f"again, or give a folder"
         ) from error
+
+
+def unknown_revision(source: str, revision: str | None) -> ArgumentError:
+    """Return the error of a revision that a model of the hub does not have."""
+    return ArgumentError(
+        f"revision: expected a branch, tag or commit of {source}, got {revision!r}; correct it, or leave it out"
+    )
 
 
 def hub_answers() -> bool:
