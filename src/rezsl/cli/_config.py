@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +29,53 @@ class ConfigFile(ActionConfigFile):
         """Add a file's options, those of the files it is laid over included; see :func:`read_options`."""
         # A value that names no file may be the options themselves, or is refused as a file that does not exist.
         file = local_path(value)
-        content = json.dumps(read_options(file), default=str, ensure_ascii=False) if os.path.exists(file) else value
+        if not os.path.exists(file):
+            ActionConfigFile.apply_config(parser, cfg, dest, value)
+            return
+        content = json.dumps(read_options(file), default=str, ensure_ascii=False)
         ActionConfigFile.apply_config(parser, cfg, dest, content)
+        cfg[dest][-1] = file
 
 
-def read_options(path: Path, over: tuple[Path, ...] = ()) -> dict[str, Any]:
+def read_options(path: Path) -> dict[str, Any]:
     """Read a YAML file of options, laid over the file that its entry ``base`` names, if it has one.
 
-    A base is named relative to the file's own folder, and may have a base; ``over`` are the files that are laid over
-    this one. See :func:`rezsl.experiments.plan.merged`.
+    A base is named relative to the file's own folder, and may have a base. See :func:`rezsl.experiments.plan.merged`.
     """
-    content = read_yaml(path, ArgumentError)
-    if not isinstance(content, dict):
-        got = "nothing" if content is None else f"{str(content)[:80]!r}"
-        raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}; correct the file")
-    if "base" not in content:
-        return content
-    base = content.pop("base")
-    if not isinstance(base, str):
-        raise ArgumentError(
-            f"{path}: base: expected the name of a YAML file, such as base.yaml, got {base!r}; correct it"
-        )
-    below, chain = path.parent / local_path(base), (*over, path)
-    if not below.is_file():
-        raise ArgumentError(f"{path}: base: expected a file, but there is no {below}; name it relative to {path}")
-    if any(below.samefile(file) for file in chain):
-        raise ArgumentError(f"{path}: base: expected another file, got {base}, which is laid over this one; remove it")
     from rezsl.experiments.plan import merged  # noqa: PLC0415 - a second of import that rezsl predict does without
 
-    return merged(read_options(below, chain), content)
+    return reduce(merged, reversed(_layers(path).values()))
+
+
+def files_of_options(path: Path) -> list[Path]:
+    """Return a YAML file of options and those that it is laid over."""
+    return [*_layers(path)]
+
+
+def _layers(path: Path) -> dict[Path, dict[str, Any]]:
+    """Return the options in a file, and in those that it is laid over, each without its base."""
+    layers: dict[Path, dict[str, Any]] = {}
+    while True:
+        content = read_yaml(path, ArgumentError)
+        if not isinstance(content, dict):
+            got = "nothing" if content is None else f"{str(content)[:80]!r}"
+            raise ArgumentError(f"{path}: expected options, one a line such as 'seed: 1', got {got}; correct the file")
+        layers[path] = content
+        if "base" not in content:
+            return layers
+        base = content.pop("base")
+        if not isinstance(base, str):
+            raise ArgumentError(
+                f"{path}: base: expected the name of a YAML file, such as base.yaml, got {base!r}; correct it"
+            )
+        below = path.parent / local_path(base)
+        if not below.is_file():
+            raise ArgumentError(f"{path}: base: expected a file, but there is no {below}; name it relative to {path}")
+        if any(below.samefile(file) for file in layers):
+            raise ArgumentError(
+                f"{path}: base: expected another file, got {base}, which is laid over this one; remove it"
+            )
+        path = below
 
 
 def add_data(options: ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """The parsing, output and messages that all commands share."""
 
 import codecs
+import os
 import re
 import sys
 from argparse import ArgumentError as OptionError
@@ -74,14 +75,14 @@ def add_resume(options: ArgumentParser) -> None:
     options.add_argument("--resume", type=bool, nargs="?", const=True, default=False)
 
 
-def check_output_file(output: Path, example: str, *inputs: Path | None) -> None:
+def check_output_file(output: Path, example: str, *inputs: Path | Namespace | None) -> None:
     """Check, before the work is done, that ``--output`` can be a file and replaces nothing that the command reads.
 
     Args:
         output: the file.
         example: a name that would fit.
-        inputs: files that the command reads, and folders, such as runs; files of a folder that end as the example does
-            are results, and may be replaced.
+        inputs: files that the command reads, and folders, such as runs and data sets; files of a folder that end as the
+            example does are results, and may be replaced. Settings stand for every file and folder that they name.
     """
     if output.is_dir():
         raise ArgumentError(
@@ -91,16 +92,35 @@ def check_output_file(output: Path, example: str, *inputs: Path | None) -> None:
         raise ArgumentError(
             f"output: expected a file in a directory that exists, got {output}; make {output.parent} first"
         )
-    if not output.exists():
-        return
-    for given in filter(None, inputs):
-        inside = given.iterdir() if given.is_dir() else [given]
-        read = [path for path in inside if path == given or path.suffix != Path(example).suffix]
-        if any(path.exists() and path.samefile(output) for path in read):
-            raise ArgumentError(
-                f"output: expected another file than those that are read, got {output}, which would be lost; choose "
-                f"another name, such as {output.with_name(example)}"
-            )
+    if output.exists() and any(_is_read(output, given, Path(example).suffix) for given in _files_of(inputs)):
+        other = output.with_name(example if output.name != example else f"new-{example}")
+        raise ArgumentError(
+            f"output: expected another file than those that are read, got {output}, which would be lost; choose "
+            f"another name, such as {other}"
+        )
+
+
+def _is_read(output: Path, given: Path, ending_of_results: str) -> bool:
+    """Return whether a file is one that is read, or one of a folder that is read and no result."""
+    if not given.is_dir():
+        return given.exists() and given.samefile(output)
+    if output.suffix == ending_of_results:
+        return False
+    return output.resolve().is_relative_to(given.resolve()) or any(
+        path.exists() and path.samefile(output) for path in given.iterdir()
+    )
+
+
+def _files_of(value: Any) -> Iterator[Path]:
+    """Yield the files and folders that settings name at any depth, but for their output."""
+    if isinstance(value, Namespace | dict):
+        for name, entry in vars(value).items() if isinstance(value, Namespace) else value.items():
+            yield from _files_of(entry) if name != "output" else ()
+    elif isinstance(value, list | tuple):
+        for entry in value:
+            yield from _files_of(entry)
+    elif isinstance(value, Path) or (isinstance(value, str) and value and os.path.exists(local_path(value))):
+        yield local_path(value)
 
 
 show = partial(print, sep="\n", flush=True)

@@ -29,6 +29,8 @@ from rezsl.writing import entries, remove_partials, write_atomically
 
 TABLES = {"table.md": as_markdown, "table.tex": as_latex, "table.csv": as_csv, "runs.csv": runs_csv}
 
+PICTURE = "comparison.png"
+
 
 def parser() -> ArgumentParser:
     """Return the parser."""
@@ -48,6 +50,11 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     check_at_least(1, processes=1 if settings.processes is None else settings.processes)
     plan = read_plan(read_yaml(settings.plan, ArgumentError), str(settings.plan), _roots(settings.data_root))
     check_plan(plan)
+    if settings.plan.name in (*TABLES, PICTURE) and settings.plan.parent.resolve() == settings.output.resolve():
+        raise ArgumentError(
+            f"output: expected another directory than that of {settings.plan}, which a table would replace; rename the "
+            f"plan, or choose another directory"
+        )
     # The worker processes hold the lock too: after a crash of this process they take a moment to end.
     with locked(settings.output, "output") as lock:
         for folder in (settings.output, *settings.output.glob("configs/**/"), *settings.output.glob("search/**/")):
@@ -81,10 +88,10 @@ def compare(folder: Folder, workers: Pool, test: PairedTest = "t") -> Comparison
     comparison = collect(folder, failures, test)
     for name, text in TABLES.items():
         write_atomically(output / name, text(comparison))
-    save_comparison(comparison, output / "comparison.png")
+    save_comparison(comparison, output / PICTURE)
     for dataset in comparison.datasets:
         Terminal().print(comparison_table(comparison, dataset))
-    show(f"written to {output}: {', '.join(TABLES)}, comparison.png")
+    show(f"written to {output}: {', '.join((*TABLES, PICTURE))}")
     if failures:
         show(f"{len(failures)} runs or searches failed; the same command tries them again")
     return comparison

@@ -8,6 +8,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import WEAK, Explanation, MapKind, explain
 from rezsl.cli._answers import FAR
+from rezsl.cli._config import store_of_run
 from rezsl.cli._options import check_output_file, print_json, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import check_photo, local_run
@@ -15,6 +16,9 @@ from rezsl.cli.predict import add_model_options, load_for
 from rezsl.data import is_feature_file, read_feature_rows
 from rezsl.errors import ArgumentError, printable, renamed
 from rezsl.report import map_note, save_explanation
+
+ENDINGS = (".png", ".pdf", ".svg")
+"""Those of the pictures that the help names."""
 
 
 def parser() -> ArgumentParser:
@@ -36,7 +40,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     settings.run = local_run(settings.run, settings.revision, [settings.input])
     check_photo(settings.input)
     output = settings.output or Path(f"{settings.input.stem}-explained.png")
-    check_output_file(output, "explained.png", settings.input, settings.run, settings.classes)
+    read = (settings.input, settings.run, settings.classes, settings.store, store_of_run(settings.run))
+    check_output_file(output, f"explained{output.suffix if output.suffix in ENDINGS else ENDINGS[0]}", *read)
     is_features = is_feature_file(settings.input)
     inputs = read_feature_rows(settings.input) if is_features else [settings.input]
     if not 0 <= settings.row < len(inputs):

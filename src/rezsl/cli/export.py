@@ -6,6 +6,7 @@ from typing import Literal
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model, model_of_images
+from rezsl.cli._config import store_of_run
 from rezsl.cli._options import check_output_file, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import local_run
@@ -38,7 +39,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the file, and print what it reads and how well it agrees with the run."""
     output = settings.output or Path(folder_name(settings.run) + ENDINGS[settings.format])
     settings.run = local_run(settings.run, settings.revision)
-    check_output_file(output, f"signs{ENDINGS[settings.format]}", settings.run)
+    read = (settings.run, settings.store, settings.runtime, store_of_run(settings.run))
+    check_output_file(output, f"signs{ENDINGS[settings.format]}", *read)
     model = load_model(settings.run)
     if settings.store is not None:
         model = model_of_images(model, settings.store)

@@ -36,6 +36,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     known: dict[str, Benchmark] = {}
     for name, directory in zip(names, runs, strict=True):
         model, asked = load_model(directory), with_data(options, settings, directory)
+        check_output_file(output, "report.html", asked, *caches_of_run(directory))
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
         if (key := str(asked.data)) not in known:
             known[key] = instantiate(options, asked).data

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rezsl.cli import fit as fit_command
+from rezsl.cli._config import files_of_options
 from rezsl.cli._options import advice_when_interrupted, check_output_file, instantiate, parse, show
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
@@ -21,6 +22,7 @@ from rezsl.errors import ArgumentError, RezslError
 from rezsl.experiments.clusters import Backend
 from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import SearchSpace, read_space
+from rezsl.experiments.storage import storage_file
 from rezsl.files import read_yaml
 from rezsl.metrics import OBJECTIVES
 from rezsl.terminal import Terminal
@@ -79,7 +81,8 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Search, print the result, and write the best options."""
     if settings.run_dir is not None or settings.resume:
         raise ArgumentError("run_dir, resume: expected neither; a sweep goes on with the study in its --storage")
-    check_output_file(settings.output, "best.yaml", settings.space, *(Path(str(one)) for one in settings.config or ()))
+    storage = settings.storage or str(settings.output.with_suffix(".journal"))
+    _check_output(settings, storage)
     space = read_space(read_yaml(settings.space, ArgumentError), str(settings.space))
     kept = settings.clone()
     for name in (*SEARCH, *PLACES):
@@ -91,7 +94,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             partial(_train, text),
             space,
             settings.trials,
-            settings.storage or str(settings.output.with_suffix(".journal")),
+            storage,
             settings.study,
             settings.objective,
             yaml.safe_load(text),
@@ -105,6 +108,18 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     write_atomically(settings.output, _header(result, settings) + dump_options(fit_command.parser(), best))
     Terminal().print(_table(result, space))
     show(f"written: {settings.output}", f"next: rezsl fit --config {settings.output} --run-dir RUN")
+
+
+def _check_output(settings: Namespace, storage: str) -> None:
+    """Check that the file of the best options takes the place of no file that is read, nor of the trials."""
+    layers = [file for config in settings.config or () if config is not None for file in files_of_options(config)]
+    check_output_file(settings.output, "best.yaml", settings, *layers)
+    file = storage_file(storage)
+    if file is not None and file.resolve() == settings.output.resolve():
+        raise ArgumentError(
+            f"output: expected another file than that of the trials (--storage), got {settings.output} for both; "
+            f"choose another name, such as {settings.output.with_name('best.yaml')}"
+        )
 
 
 def with_values(text: str, values: dict[str, Any]) -> Namespace:

@@ -199,21 +199,26 @@ def opened(location: str) -> Iterator[BaseStorage]:
         optuna.logging.set_verbosity(level)
 
 
+def storage_file(location: str) -> Path | None:
+    """Return the file of a storage; None for a database on a server or in memory."""
+    if "://" not in location:
+        return local_path(location)
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - takes long, for databases only
+    from sqlalchemy.exc import ArgumentError as NoUrlError  # noqa: PLC0415 - the same
+
+    try:
+        url = make_url(location)
+    except NoUrlError:
+        return None
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)) if is_file else None
+
+
 @contextmanager
 def beginning(location: str) -> Iterator[None]:
     """Let one process of this machine at a time make the storage of a study and agree with it; others wait."""
-    file = local_path(location)
-    if "://" in location:
-        from sqlalchemy.engine import make_url  # noqa: PLC0415 - takes long, for databases only
-        from sqlalchemy.exc import ArgumentError as NoUrlError  # noqa: PLC0415 - the same
-
-        try:
-            url = make_url(location)
-        except NoUrlError:
-            url = None
-        is_file = url is not None and url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
-        file = Path(str(url.database)) if url is not None and is_file else Path()
-    if not file.name or not file.absolute().parent.is_dir():
+    file = storage_file(location)
+    if file is None or not file.name or not file.absolute().parent.is_dir():
         yield
         return
     with one_at_a_time(file.with_name(f".{file.name}.lock"), say):
