@@ -1,7 +1,7 @@
 """What a model answers: candidate classes, the best first."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
@@ -21,13 +21,28 @@ class Ranked(NamedTuple):
     seen: bool
 
 
+def problem_of(name: str, classes: Sequence[Ranked]) -> str:
+    """Return why the best classes of the input of a name are no answer, in one sentence; empty where they are one.
+
+    A number of the input or the model that is too large makes scores that are not finite, by which no class is better.
+    """
+    best = classes[0]
+    if math.isfinite(best.score) and math.isfinite(best.probability):
+        return ""
+    return (
+        f"{name}: expected a finite score and probability, got {best.score:.4g} and {best.probability:.4g} for "
+        f"{best.name!r}; give an input such as the model was trained on, or restore the model from a copy"
+    )
+
+
 class Answer(list[Ranked]):
     """The best classes of one input, the best first.
 
     Attributes:
         strangeness: how unlike all training images and class descriptions the input is, in standard deviations of
             familiar images beyond the limit up to which inputs are accepted; NaN where the model has no limit.
-        problem: why the input cannot be read, in one sentence; empty for an answer. Such an input has no classes.
+        problem: why the input cannot be read or has no finite scores, in one sentence; empty for an answer. Such an
+            input has no classes.
     """
 
     def __init__(self, classes: Iterable[Ranked], strangeness: float = math.nan, problem: str = "") -> None:

@@ -11,9 +11,10 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rezsl.classifier._answers import Answer, Ranked
+from rezsl.classifier._answers import Answer, Ranked, problem_of
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, UnreadableImagesError, as_inputs
+from rezsl.data._images import file_of
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize, varied_attributes
 from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores
@@ -86,8 +87,8 @@ class ZeroShotClassifier(nn.Module):
         self.backbone, self.network = backbone, network
         self.semantics, self.seen_classes = semantics, self.seen.classes
         self.directory: Path | None = None
-        self.gamma, self.scale, self.protocol = gamma, scale, protocol
-        self.temperature, self.familiarity = temperature, familiarity
+        self.gamma, self.scale, self.temperature = float(gamma), float(scale), float(temperature)
+        self.protocol, self.familiarity = protocol, familiarity
         for name, chosen in (("centered", centered), ("varied_only", varied_only)):
             if chosen and not network.scores_are_cosines:
                 raise ArgumentError(
@@ -407,13 +408,15 @@ class ZeroShotClassifier(nn.Module):
                 tensors, one or many, in the forms of :func:`rezsl.data.as_inputs`.
             candidates: as for :meth:`scores`.
             top: number of classes per input, at least 1; all classes if there are fewer.
-            skip_unreadable: give an image file that cannot be read an answer without classes, whose ``problem`` says
-                why, in place of the error for all inputs.
+            skip_unreadable: give an input that cannot be read, or has no finite scores, an answer without classes,
+                whose ``problem`` says why, in place of the error for all inputs.
 
         Raises:
             UnreadableImagesError: an image file cannot be read, unless these are skipped; the message names all.
+            DataError: the scores of an input are not finite, unless such inputs are skipped.
         """
         check_at_least(1, top=top)
+        inputs = as_inputs(inputs)
         names = (self.semantics if candidates is None else candidates).classes
         problems: dict[int, str] = {}
         unreadable = problems if skip_unreadable else None
@@ -425,9 +428,16 @@ class ZeroShotClassifier(nn.Module):
             for part in predictions.split(max(1, SLICE // len(names)))
             for classes in self.rank(self._calibrated(part, *described), names, top)
         ]
-        answers = iter([Answer(classes, value) for classes, value in zip(ranked, strangeness.tolist(), strict=True)])
-        places = range(len(ranked) + len(problems))
-        return [Answer([], problem=problems[place]) if place in problems else next(answers) for place in places]
+        answers = iter(zip(ranked, strangeness.tolist(), strict=True))
+        found = list[Answer]()
+        for place in range(len(ranked) + len(problems)):
+            classes, value = ([], math.nan) if place in problems else next(answers)
+            name = f"input {place}" if isinstance(inputs, Tensor | Pictures) else str(file_of(inputs[place]))
+            problem = problems.get(place, "") or problem_of(name, classes)
+            if problem and not skip_unreadable:
+                raise DataError(problem)
+            found.append(Answer([], problem=problem) if problem else Answer(classes, value))
+        return found
 
     def rank(self, scores: Scores, names: Sequence[str], top: int) -> list[list[Ranked]]:
         """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""

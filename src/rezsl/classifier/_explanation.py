@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from rezsl.classifier._answers import Ranked
+from rezsl.classifier._answers import Ranked, problem_of
 from rezsl.classifier._classifier import Inputs, ZeroShotClassifier
 from rezsl.classifier._maps import AttributeMaps, MapKind, attribute_maps
 from rezsl.data import ImageFormat, as_inputs
@@ -172,7 +172,7 @@ def explain(
         top: the most maps where no attributes are named, at least 1.
 
     Raises:
-        DataError: there are fewer than two candidate classes.
+        DataError: there are fewer than two candidate classes, or the scores are not finite.
         ArgumentError: the model's scores are not cosines, so that attributes have no shares in them; or there is no
             input at this position; or an attribute is unknown; or maps of attention are asked of a model without it.
     """
@@ -210,6 +210,8 @@ def explain_outputs(
     if len(table.classes) < 2:
         raise DataError(f"classes: expected at least two to choose among, got {len(table.classes)}; leave more of them")
     winner, runner_up = model.rank(model.scores(outputs, table), table.classes, 2)[0]
+    if problem := problem_of("input", [winner]):
+        raise DataError(problem)
     values = table.values[table.index([winner.name, runner_up.name])]
     predictions, directions = (l2_normalize(side) for side in model.compared(outputs, values))
     predicted = predictions[0]

@@ -71,13 +71,18 @@ def _answer_features(
     try:
         rows = read_feature_rows(path, finite=False)
         whole = rows.isfinite().all(dim=1)
-        answers = model.classify(rows[whole], candidates, top) if bool(whole.any()) else []
+        answers = model.classify(rows[whole], candidates, top, skip_unreadable=True) if bool(whole.any()) else []
     except DataError as error:
         text = str(error)
         problems.append(text if text.startswith(str(path)) else f"{path}: {text}")
         return
     numbers = whole.nonzero().squeeze(1).tolist()
-    answered += [(f"{path} row {number}", answer) for number, answer in zip(numbers, answers, strict=True)]
+    for number, answer in zip(numbers, answers, strict=True):
+        name = f"{path} row {number}"
+        if answer.problem:
+            problems.append(f"{name}: {answer.problem.partition(': ')[2]}")
+        else:
+            answered.append((name, answer))
     problems += [
         f"{path} row {number}: expected finite features, got NaN or infinity; write the row again"
         for number in (~whole).nonzero().squeeze(1).tolist()

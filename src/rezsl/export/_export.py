@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,6 +88,11 @@ def export_model(
         with _quiet(), torch.no_grad():
             content, probabilities = write(_traced(program, example), program, example, facts)
             difference = float((probabilities - program(*example.inputs)[0]).abs().max())
+            if not math.isfinite(difference):
+                raise ArgumentError(
+                    f"model: expected one whose probabilities are numbers, got {difference} for random inputs; restore "
+                    f"the model from a copy"
+                )
     finally:
         model.train(was_training)
     write_atomically(path, content)

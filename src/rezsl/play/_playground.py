@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from rezsl.classifier import Explanation, MapKind, ZeroShotClassifier, attribute_maps, explain_outputs
+from rezsl.classifier._answers import problem_of
 from rezsl.data import ImageFormat
 from rezsl.errors import DataError, check_choice, name_some
 from rezsl.functional.maps import mean_correlation
@@ -106,13 +107,15 @@ class Playground:
             top: the number of classes.
 
         Raises:
-            DataError: the photo is not kept, or the changes give no table.
+            DataError: the photo is not kept, the changes give no table, or their scores are not finite.
         """
         photo, model = self._photo(key), self.model
         table = changed(self.table, changes)
         with torch.inference_mode():
             strangeness = float(model.strangeness(photo.features, photo.outputs.to(model.device), table)[0])
             ranked = model.rank(model.scores(photo.outputs, table), table.classes, top)[0]
+            if problem := problem_of("photo", ranked):
+                raise DataError(problem)
             reasons = None
             if model.network.scores_are_cosines and len(table.classes) > 1:
                 reasons = _reasons(explain_outputs(model, photo.outputs, strangeness, table, top=MOST_MAPS))
