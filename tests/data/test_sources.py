@@ -13,6 +13,8 @@ from PIL import Image
 
 from rezsl.data import (
     Benchmark,
+    FolderReport,
+    check_directory,
     identify_inputs,
     load_hugging_face,
     load_image_folder,
@@ -147,10 +149,53 @@ def test_a_data_set_of_hugging_face_has_the_photos_of_its_folder(folder: Path, k
         data.to_parquet(root / "train.parquet")
     shutil.copy(folder / "semantics.csv", root)
     same(load_hugging_face(root), load_image_folder(folder))
+    found, expected = checked(root, decode=True), checked(folder, decode=True)
+    assert (found.kind, found.complete) == ("datasets", True)
+    assert (found.classes, found.splits, found.counts) == (expected.classes, expected.splits, expected.counts)
     with pytest.raises(DataError, match=r"expected the columns image and kind, got image, label, split without kind"):
         load_hugging_face(root, label="kind")
     with pytest.raises(DataError, match=r"image: expected names of classes, or numbers .* got dict without names"):
         load_hugging_face(root, label="image")
+
+
+def checked(root: Path, decode: bool = False) -> FolderReport:
+    report = check_directory(root, decode)
+    assert isinstance(report, FolderReport)
+    return report
+
+
+def test_shards_are_checked_like_their_folder(folder: Path) -> None:
+    (folder / "images/e/3.png").write_bytes((folder / "images/a/0.png").read_bytes())
+    root, expected = shards(folder, "{}/{}.png".format), checked(folder, decode=True)
+    lines = (folder / "splits.csv").read_text().replace("images/", "1.tar/")
+    (root / "splits.csv").write_text(lines.replace("1.tar/a", "0.tar/a").replace("1.tar/b", "0.tar/b"))
+    found = checked(root, decode=True)
+    assert (found.kind, found.complete, found.decoded) == ("tar", True, True)
+    assert (found.classes, found.splits, found.counts) == (expected.classes, expected.splits, expected.counts)
+    assert found.found == ("*.tar", "semantics.csv", "splits.csv")
+    # The copy is found in the shards as it is on the disk, and so is the photo that no decoder reads.
+    copies = [note for note in expected.notes if "byte for byte the same" in note]
+    assert len(copies) == 1
+    assert copies[0] in found.notes
+    assert found.passed_over == ("0.tar/notes.txt", "1.tar/notes.txt")
+    shard(root / "2.tar", {"a/broken.png": (folder / "images/a/0.png").read_bytes()[:50]})
+    assert checked(root).unlisted == ("2.tar/a/broken.png",)
+    (root / "splits.csv").unlink()
+    found = checked(root, decode=True)
+    assert [str(root / "2.tar/a/broken.png") in line for line in found.unreadable] == [True]
+    assert not found.complete
+    assert found.classes["a"] == 5
+    shard(root / "2.tar", {"zebra/x.png": b""})
+    assert checked(root).classes["zebra"] == 1
+    assert "'zebra'" in checked(root).problems[0]
+    (root / "semantics.csv").unlink()
+    found = checked(root)
+    assert (found.kind, found.missing) == ("tar", ("semantics.csv, which you write yourself",))
+
+
+def test_a_folder_beside_a_tar_file_stays_a_folder(folder: Path) -> None:
+    shard(folder / "backup.tar", {"a/x.png": b""})
+    assert checked(folder).kind == "folder"
 
 
 def test_a_folder_in_an_object_store_is_read_where_it_is(folder: Path) -> None:

@@ -45,18 +45,27 @@ class ImageRow:
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """The contents of ``images``.
+    """The contents of ``images``, of shards, or of tables.
 
     Attributes:
-        files: the image files of each class, relative to the folder around ``images``; classes are sorted, and a class
+        files: the image files of each class, relative to the folder around them; classes are sorted, and a class
             may have no file. Folders whose names differ only in Unicode's form or in blanks around them are one class.
-        passed_over: everything else in ``images``, relative to the same folder.
+        passed_over: everything else there, relative to the same folder.
         notes: a sentence for each reason why files are passed over.
     """
 
     files: dict[str, list[str]]
     passed_over: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, root: Path, class_of: Mapping[Path, str], passed_over: Mapping[Path, str]) -> "ClassFolders":
+        """Return the images below a folder by their classes, and other files with the reason why each is no image."""
+        files = dict[str, list[str]]()
+        for path, name in class_of.items():
+            files.setdefault(name, []).append(path.relative_to(root).as_posix())
+        others = tuple(path.relative_to(root).as_posix() for path in passed_over)
+        return cls(files, others, notes_of(passed_over, root))
 
 
 def images_by_class(root: Path) -> ClassFolders:

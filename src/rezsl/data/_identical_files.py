@@ -9,7 +9,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data._benchmark import Split
-from rezsl.errors import name_some
+from rezsl.errors import DataError, name_some
+from rezsl.sources import is_inside, is_remote, read_bytes, size_of
 
 HEAD = 1 << 12
 """The first bytes of a file, which differ in most files of one size."""
@@ -21,6 +22,7 @@ def note_of_identical_files(
     """Return a note on test images that are copies of training images, if there are any.
 
     Files of different sizes are not opened, and of those of one size only the ones whose beginnings agree are read.
+    Photos in an object store are not compared, because each would have to be fetched.
     """
     side = dict.fromkeys(split.trainval.tolist(), "training")
     side |= dict.fromkeys([*split.test_seen.tolist(), *split.test_unseen.tolist()], "test")
@@ -52,8 +54,8 @@ def _divided(
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
-    except OSError:  # whoever reads the image says so
+        return -1 if is_remote(path) else size_of(path)
+    except (OSError, DataError):  # whoever reads the image says so
         return -1
 
 
@@ -67,7 +69,10 @@ def _digest(path: Path) -> bytes:
 
 def _start(path: Path, count: int) -> bytes:
     try:
+        if is_inside(path) and not is_remote(path):
+            content = read_bytes(path)
+            return content if count < 0 else content[:count]
         with path.open("rb") as stream:
             return stream.read(count)
-    except OSError:  # a mark of its own, because nothing is known of the content
+    except (OSError, DataError):  # a mark of its own, because nothing is known of the content
         return str(path).encode(errors="surrogateescape")

@@ -80,16 +80,16 @@ class Inventory:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderReport(Inventory):
-    """The result of the check of a folder with ``images/<class>/*`` and ``semantics.csv``.
+    """The result of the check of a user's own images, in a folder, in tar files or in tables, with ``semantics.csv``.
 
     Attributes:
         classes: number of image files by class: the table's classes in its order, then folders without a row.
-        splits: number of images by class and split, as :func:`rezsl.data.load_image_folder` reads them; empty where it
-            cannot read the folder. Without validation classes, ``train`` is everything that is trained on.
+        splits: number of images by class and split, as the reader reads them; empty where it cannot read the folder.
+            Without validation classes, ``train`` is everything that is trained on.
         without_images: classes of the table that have no image.
         unlisted: image files that ``splits.csv`` leaves out.
-        passed_over: files below ``images`` that are not read, such as photos in formats that need another package; the
-            notes say why.
+        passed_over: files below ``images`` or in shards that are not read, such as photos in formats that need another
+            package; the notes say why.
         unreadable: a sentence per image file that cannot be decoded; empty where none was decoded.
         decoded: whether every image file was decoded.
         problems: a sentence per finding that keeps the folder from being used as it is, unreadable images included.
@@ -119,11 +119,13 @@ class Reader:
         load: the function that returns its benchmark.
         title: the data set or layout, in a few words.
         signs: patterns of files whose presence shows that a directory is meant for this reader, with weights: 4 for a
-            file that the user writes for this reader, 3 for a file of this data set only, 2 and 1 for a file of a
-            layout that several data sets share. The reader of the heaviest sign checks the directory.
+            file that the user writes for this reader (more where another file lies beside it, ``A + B``), 3 for a file
+            of this data set only, 2 and 1 for a file of a layout that several data sets share. The reader of the
+            heaviest sign checks the directory.
         check: returns the inventory of a directory, given the reader, the directory, and whether to decode all images;
             None where the data do not come from a directory.
         totals: the published totals of the data set; None where the reader reads any data set.
+        decodes: whether the check can decode all images.
     """
 
     name: str
@@ -132,10 +134,15 @@ class Reader:
     signs: Mapping[str, int] = field(default_factory=dict)
     check: "Check | None" = None
     totals: "Totals | None" = None
+    decodes: bool = False
 
     def weight(self, root: Path) -> int:
         """Return the weight of the heaviest sign in a directory; 0 where it has none."""
-        return max((weight for sign, weight in self.signs.items() if any(root.glob(sign))), default=0)
+
+        def there(sign: str) -> bool:
+            return all(any(root.glob(pattern)) for pattern in sign.split(" + "))
+
+        return max((weight for sign, weight in self.signs.items() if there(sign)), default=0)
 
 
 def reader(
@@ -144,11 +151,12 @@ def reader(
     signs: Mapping[str, int] | None = None,
     check: Check | None = None,
     totals: "Totals | None" = None,
+    decodes: bool = False,
 ) -> Callable[[Loader], Loader]:
     """Register the decorated loader; the arguments are the attributes of :class:`Reader`."""
 
     def register(load: Loader) -> Loader:
-        READERS[name] = Reader(name, load, title, signs or {}, check, totals)
+        READERS[name] = Reader(name, load, title, signs or {}, check, totals, decodes)
         return load
 
     return register
@@ -161,8 +169,9 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
 
     Args:
         root: an unpacked official archive (CUB, AWA2, SUN, aPY, flowers, GTSRB) or the directory that contains it, a
-            directory of xlsa17, or a folder with ``images`` and ``semantics.csv``.
-        decode: decode every image of a folder of the user's own images, which takes minutes for large ones.
+            directory of xlsa17, or a folder with ``semantics.csv`` and ``images``, tar files, or a data set of Hugging
+            Face.
+        decode: decode every image of the user's own, which takes minutes for many.
 
     Raises:
         DataError: the directory does not exist.
@@ -174,7 +183,7 @@ def check_directory(root: str | Path, decode: bool = False) -> Inventory:
     # The folder of the images alone is a likely mistake: the table lies beside it.
     around = _recognize(root.absolute().parent) if found is None and root.resolve().name == "images" else None
     hint = f"{root} is a part of {around.title}: give the folder around it, {folder_around(root)}" if around else ""
-    if decode and (found is None or found.name != "folder"):
+    if decode and (found is None or not found.decodes):
         raise ArgumentError(
             f"decode: expected a folder of one's own images, but {root} has no semantics.csv{hint and '; '}{hint}"
         )

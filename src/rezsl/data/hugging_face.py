@@ -5,19 +5,41 @@ from typing import Any
 
 from rezsl.data._assembled import assembled, check_rows
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._folder import SPLIT_NAMES, ImageRow
+from rezsl.data._folder import SPLIT_NAMES, ClassFolders, ImageRow
+from rezsl.data._folder_report import report_on
 from rezsl.data._pixel_values import ValueRange, check_value_range
-from rezsl.data._readers import reader
+from rezsl.data._readers import FolderReport, Reader, attempt, reader
 from rezsl.errors import DataError, check_between_0_and_1
 from rezsl.files import check_folder, local_path
 from rezsl.semantics import plain_name
 from rezsl.sources import IMAGE_COLUMN, features_of, read_table
 
+LABEL = "label"
 
-@reader("datasets")
+PATTERNS = ("*.arrow", "*/*.arrow", "*.parquet", "*/*.parquet")
+"""Where ``save_to_disk`` and the hub put the files of a data set."""
+
+
+def check_data_set(reader: Reader, root: Path, decode: bool) -> FolderReport:
+    """Report what the reader reads in a data set; nothing is written."""
+    images = next((pattern for pattern in PATTERNS if any(root.glob(pattern))), PATTERNS[0])
+    problems: list[str] = []
+    paths, names, _ = attempt(lambda: _listed(root, LABEL), problems) or ([], [], [])
+    return report_on(
+        reader, root, decode, ClassFolders.of(root, dict(zip(paths, names, strict=True)), {}), problems, images
+    )
+
+
+@reader(
+    "datasets",
+    title="your own images as a data set of Hugging Face (*.arrow or *.parquet, and semantics.csv)",
+    signs={f"semantics.csv + {pattern}": 5 for pattern in PATTERNS} | dict.fromkeys(PATTERNS, 1),
+    check=check_data_set,
+    decodes=True,
+)
 def load_hugging_face(
     root: str | Path,
-    label: str = "label",
+    label: str = LABEL,
     unseen_share: float = 0.2,
     seed: int = 0,
     value_range: ValueRange | None = None,
@@ -51,7 +73,13 @@ def load_hugging_face(
     check_value_range(value_range)
     root = local_path(root)
     check_folder(root, "Arrow or Parquet files and semantics.csv", DataError)
-    files = sorted(path for ending in ("arrow", "parquet") for path in root.rglob(f"*.{ending}"))
+    paths, names, rows = _listed(root, label)
+    return assembled(root, paths, names, rows or None, (), unseen_share, seed, value_range)
+
+
+def _listed(root: Path, label: str) -> tuple[list[Path], list[str], list[ImageRow]]:
+    """Return the images of all tables, the class of each, and their splits, where the tables have them."""
+    files = sorted(path for ending in ("arrow", "parquet") for path in root.rglob(f"*.{ending}") if path.is_file())
     if not files:
         raise DataError(
             f"{root}: expected Arrow or Parquet files of a data set, got none; write them with "
@@ -68,7 +96,7 @@ def load_hugging_face(
         raise DataError(f"{root}: expected a column split in every file or in none; add it, or remove it")
     if rows:
         check_rows(root, rows, {row.file for row in rows})
-    return assembled(root, paths, names, rows or None, (), unseen_share, seed, value_range)
+    return paths, names, rows
 
 
 def _names(table: Any, label: str, file: Path) -> list[str]:

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from rezsl.data._assembled import assembled, check_inside, check_rows
 from rezsl.data._benchmark import Benchmark
-from rezsl.data._folder import read_rows
+from rezsl.data._folder import ClassFolders, read_rows
+from rezsl.data._folder_report import report_on
 from rezsl.data._image_files import notes_of
 from rezsl.data._image_formats import readable_suffixes
 from rezsl.data._pixel_values import ValueRange, check_value_range
-from rezsl.data._readers import reader
+from rezsl.data._readers import FolderReport, Reader, attempt, reader
 from rezsl.errors import DataError, check_between_0_and_1, name_some
 from rezsl.files import check_folder, local_path
 from rezsl.limits import leads_out
@@ -19,7 +20,22 @@ LONGEST_NAME = 4096
 """Bytes of a file with the name of a class."""
 
 
-@reader("tar")
+def check_shards(reader: Reader, root: Path, decode: bool) -> FolderReport:
+    """Report what the reader reads in a folder of shards; nothing is written."""
+    problems: list[str] = []
+    # splits.csv has the classes of photos, so that the shards need not have them.
+    listed = (root / "splits.csv").is_file()
+    photos = attempt(lambda: _photos(root), [] if listed else problems) or ({}, {})
+    return report_on(reader, root, decode, ClassFolders.of(root, *photos), problems, "*.tar")
+
+
+@reader(
+    "tar",
+    title="your own images in tar files (*.tar and semantics.csv)",
+    signs={"semantics.csv + *.tar": 5, "*.tar": 1},
+    check=check_shards,
+    decodes=True,
+)
 def load_tar_shards(
     root: str | Path, unseen_share: float = 0.2, seed: int = 0, value_range: ValueRange | None = None
 ) -> Benchmark:
@@ -63,12 +79,13 @@ def load_tar_shards(
         paths, names = [root / row.file for row in listed], [row.class_name for row in listed]
         return assembled(root, paths, names, listed, (), unseen_share, seed, value_range)
     found, passed_over = _photos(root)
-    return assembled(root, [*found], [*found.values()], None, passed_over, unseen_share, seed, value_range)
+    notes = notes_of(passed_over, root)
+    return assembled(root, [*found], [*found.values()], None, notes, unseen_share, seed, value_range)
 
 
-def _photos(root: Path) -> tuple[dict[Path, str], tuple[str, ...]]:
-    """Return the class of every photo in the shards of a folder, and notes on other files."""
-    shards, readable = sorted(root.glob("*.tar")), readable_suffixes()
+def _photos(root: Path) -> tuple[dict[Path, str], dict[Path, str]]:
+    """Return the class of every photo in the shards of a folder, and why other files are passed over."""
+    shards, readable = sorted(path for path in root.glob("*.tar") if path.is_file()), readable_suffixes()
     if not shards:
         raise DataError(f"{root}: expected tar files of photos, got none; put them into this folder")
     classes: list[str] = []
@@ -95,7 +112,7 @@ def _photos(root: Path) -> tuple[dict[Path, str], tuple[str, ...]]:
                 found[path] = plain_name(Path(name).parts[0])
             else:
                 raise DataError(f"{path}: expected a photo in the folder of its class, or {label} beside it; add it")
-    return found, notes_of(passed, root)
+    return found, passed
 
 
 def _class_of(path: Path, size: int, classes: list[str]) -> str:
