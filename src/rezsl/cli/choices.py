@@ -3,6 +3,8 @@
 The command line learns the options of each from the signature of its loader, class or builder.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from inspect import isabstract, signature
 
 from jsonargparse import set_parsing_settings
@@ -17,13 +19,24 @@ from rezsl.regions import BACKBONES, ImageBackbone
 # Without this, jsonargparse expects the fields of the dataclass in place of a reader's name.
 set_parsing_settings(subclasses_enabled=[Benchmark])
 
-# Each class becomes an attribute of this module, under the name that the command line uses.
-for _reader in READERS.values():
-    class_from_function(_reader.load, name=_reader.name)
-for _name, _model in MODELS.items():
-    class_from_function(_model, func_return=_model, name=_name)
-for _name, _builder in BACKBONES.items():
-    class_from_function(_builder, func_return=ImageBackbone, name=_name)
+
+def with_short_stack(call: Callable[[], None]) -> None:
+    """Call in a thread, because ``class_from_function`` reads the sources of all frames above it, which takes long."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(call).result()
+
+
+def _offer() -> None:
+    """Make each choice an attribute of this module, under the name that the command line uses."""
+    for reader in READERS.values():
+        class_from_function(reader.load, name=reader.name)
+    for name, model in MODELS.items():
+        class_from_function(model, func_return=model, name=name)
+    for name, builder in BACKBONES.items():
+        class_from_function(builder, func_return=ImageBackbone, name=name)
+
+
+with_short_stack(_offer)
 
 
 def _subclasses(base: type) -> tuple[str, ...]:

@@ -2,13 +2,17 @@
 
 from jsonargparse.typing import class_from_function
 
-from rezsl.cli.choices import NAMES
+from rezsl.cli.choices import NAMES, with_short_stack
 from rezsl.training import LOGGERS, Logger
 
-# Each class becomes an attribute of this module, under the name that the command line uses.
-for _name, _logger in LOGGERS.items():
-    class_from_function(_logger, func_return=Logger, name=_name)
 
+def _offer() -> None:
+    """Make each logger an attribute of this module, under the name that the command line uses."""
+    for name, logger in LOGGERS.items():
+        class_from_function(logger, func_return=Logger, name=name)
+
+
+with_short_stack(_offer)
 NAMES["logger"] = tuple(LOGGERS)
 
 __all__ = ["Logger"]
