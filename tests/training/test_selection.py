@@ -111,7 +111,7 @@ def test_what_is_left_open_is_tried_in_every_fold_and_recorded(features: Benchma
     assert (result.choice.folds, result.choice.unseen_classes, result.choice.centered) == (3, 4, True)
     again = rezsl.load_model(tmp_path)
     assert again.centered
-    torch.testing.assert_close(again.origin, result.model.origin)
+    torch.testing.assert_close(again.comparison.origin, result.model.comparison.origin)
     inputs = features.inputs[:5]
     assert isinstance(inputs, torch.Tensor)
     assert again.classify(inputs) == result.model.classify(inputs)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rezsl.classifier._answers import Answer, Ranked, problem_of
+from rezsl.classifier._comparison import Comparison
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, UnreadableImagesError, as_inputs
+from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, as_inputs, readable_batches
 from rezsl.data._images import file_of
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
-from rezsl.functional import l2_normalize, varied_attributes
+from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores
 from rezsl.models import SemanticModel, TrainingOutput
 from rezsl.regions import Backbone, ImageBackbone
@@ -59,8 +60,6 @@ class ZeroShotClassifier(nn.Module):
     """
 
     seen_values: Float[Tensor, "K S"]
-    origin: Float[Tensor, "S"]
-    counted: Bool[Tensor, "S"]
 
     def __init__(
         self,
@@ -96,12 +95,8 @@ class ZeroShotClassifier(nn.Module):
                     f"set it to false"
                 )
         self.centered, self.varied_only = centered, varied_only
-        # All three follow from the table and the seen classes, so they are not saved.
-        origin = l2_normalize(seen).mean(dim=0) if centered else seen.new_zeros(seen.shape[1])
-        counted = varied_attributes(seen) if varied_only else torch.ones(seen.shape[1], dtype=torch.bool)
-        self.register_buffer("seen_values", seen, persistent=False)
-        self.register_buffer("origin", origin, persistent=False)
-        self.register_buffer("counted", counted, persistent=False)
+        self.comparison = Comparison(seen, centered, varied_only)
+        self.register_buffer("seen_values", seen, persistent=False)  # it follows from the table, and is not saved
 
     def forward(self, inputs: Tensor) -> Outputs:
         """Return the network's outputs for a batch of inputs, ``[B, E]``: in most models the predicted attributes."""
@@ -135,7 +130,7 @@ class ZeroShotClassifier(nn.Module):
     @property
     def device(self) -> torch.device:
         """The device of the parameters."""
-        return self.origin.device
+        return self.seen_values.device
 
     def predict_semantics(
         self,
@@ -244,56 +239,20 @@ class ZeroShotClassifier(nn.Module):
         Where it is None, they are an :class:`rezsl.data.UnreadableImagesError`, which names all of them: the other
         images are read to the end before it is raised, but not given to the network.
         """
-        inputs = as_inputs(inputs)
-        index = torch.arange(len(inputs)) if index is None else index
-        problems = {} if unreadable is None else unreadable
-        was_training, sources = self.training, dict[int, str]()
+        was_training = self.training
         self.eval()
         try:
-            for part in index.split(batch_size):
-                images = self._read(inputs, part, problems, sources) if len(part) else None
-                if images is not None and not (problems and unreadable is None):
-                    yield self.backbone.describe(images.to(self.device))
+            for batch in readable_batches(self.input_format, as_inputs(inputs), index, batch_size, unreadable):
+                yield self.backbone.describe(batch.to(self.device))
         finally:
             self.train(was_training)
-        if problems and unreadable is None:
-            raise UnreadableImagesError.of(problems, sources)
-
-    def _read(
-        self,
-        inputs: Tensor | Sequence[Path | Crop] | Pictures,
-        index: Int[Tensor, "B"],
-        problems: dict[int, str],
-        sources: dict[int, str],
-    ) -> Tensor | None:
-        """Return a batch without the images that cannot be read, whose problems and names are added; None for none."""
-        try:
-            return self.input_format.read(inputs, index)
-        except UnreadableImagesError as error:
-            for place, problem in error.problems.items():
-                position = int(index[place])
-                problems[position], sources[position] = problem, error.sources[place]
-            left = [position for place, position in enumerate(index.tolist()) if place not in error.problems]
-        return self.input_format.read(inputs, torch.tensor(left)) if left else None
 
     def compared(self, predictions: Outputs, class_vectors: ClassVectors) -> tuple[Outputs, ClassVectors]:
         """Return outputs ``[B, E]`` and vectors of classes ``[C, V]`` as the scores compare them.
 
-        With ``centered``, the mean direction of the seen classes is subtracted from both, so that the cosine compares
-        in what classes differ from the average class, and not what all of them share. With ``varied_only``, attributes
-        in which all seen classes are equal become 0 in both: no training image shows how they look.
+        See :class:`Comparison`, which says what ``centered`` and ``varied_only`` change.
         """
-        return self._compared_outputs(predictions), self._compared_classes(class_vectors.to(predictions.dtype))
-
-    def _compared_outputs(self, outputs: Outputs) -> Outputs:
-        if self.centered:
-            outputs = outputs - self.origin.to(outputs)
-        return outputs * self.counted.to(outputs.device) if self.varied_only else outputs
-
-    def _compared_classes(self, vectors: ClassVectors) -> ClassVectors:
-        if self.centered:
-            vectors = l2_normalize(vectors) - self.origin.to(vectors)
-        return vectors * self.counted.to(vectors.device) if self.varied_only else vectors
+        return self.comparison.outputs(predictions), self.comparison.classes(class_vectors.to(predictions.dtype))
 
     def class_vectors(self, classes: ClassSemantics) -> ClassVectors:
         """Return the numbers by which the network recognises any described classes, ``[C, V]``."""
@@ -312,12 +271,12 @@ class ZeroShotClassifier(nn.Module):
         Cosines need vectors of length 1, and to make them takes longer than the scores of a batch. For networks with
         scores of their own they are returned unchanged.
         """
-        vectors = self._compared_classes(class_vectors.to(self.device))
+        vectors = self.comparison.classes(class_vectors.to(self.device))
         return l2_normalize(vectors) if self._scores_by_cosine else vectors
 
     def scores_along(self, predictions: Outputs, class_directions: ClassVectors) -> Scores:
         """Return :meth:`class_scores` of outputs ``[B, E]`` for the results of :meth:`class_directions`."""
-        outputs = self._compared_outputs(predictions.to(self.device))
+        outputs = self.comparison.outputs(predictions.to(self.device))
         directions = class_directions.to(self.device)
         if self._scores_by_cosine:
             scores = self.scale * l2_normalize(outputs) @ directions.to(outputs.dtype).T

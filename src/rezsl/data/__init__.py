@@ -5,7 +5,7 @@ Each data set is one file of this package, whose loader registers itself in :dat
 
 from typing import TYPE_CHECKING
 
-from rezsl.data._batches import BatchSampler, EpisodicBatches, FeatureFormat, ImageFormat, ShuffledBatches, gather_rows
+from rezsl.data._batches import BatchSampler, EpisodicBatches, ShuffledBatches
 from rezsl.data._benchmark import (
     Benchmark,
     RegionOrigin,
@@ -27,6 +27,7 @@ from rezsl.data._images import (
     read_image,
     read_images,
 )
+from rezsl.data._input_formats import FeatureFormat, ImageFormat, gather_rows, readable_batches
 from rezsl.data._inputs import Pictures, as_inputs
 from rezsl.data._made_splits import MadeSplits, make_splits
 from rezsl.data._pixel_values import ValueRange, check_value_range
@@ -91,6 +92,7 @@ __all__ = [
     "read_image",
     "read_images",
     "read_split_file",
+    "readable_batches",
     "reader",
     "selection_split",
     "walk_images",

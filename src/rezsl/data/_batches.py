@@ -1,105 +1,15 @@
-"""Batches: samplers choose the samples of each, and formats load their inputs as a model expects them."""
+"""Batches: samplers choose the samples of each."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from rezsl.data._images import Crop, Framing, fit_images, read_images
-from rezsl.data._inputs import Pictures
-from rezsl.data._pixel_values import ValueRange
-from rezsl.errors import ArgumentError, DataError, check_at_least
+from rezsl.errors import ArgumentError, check_at_least
 from rezsl.processes import process_count, process_rank
-
-
-@dataclass(frozen=True)
-class FeatureFormat:
-    """Features, which are used unchanged.
-
-    Attributes:
-        region_dim: D, numbers per region.
-    """
-
-    region_dim: int
-
-    def read(
-        self, inputs: Tensor | Sequence[Path | Crop] | Pictures, index: Int[Tensor, "B"]
-    ) -> Float[Tensor, "B ..."]:
-        """Return the inputs of a batch; a DataError is raised if they are images."""
-        if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
-            raise DataError(
-                f"inputs: this model expects feature vectors of {self.region_dim} numbers, got images; compute the "
-                f"features of the images as those that it was trained on"
-            )
-        return gather_rows(inputs, index)
-
-
-@dataclass(frozen=True)
-class ImageFormat:
-    """Square images of dtype uint8.
-
-    Attributes:
-        size: height and width in pixels.
-        channels: 3 for RGB, 1 for greyscale.
-        resize: the shorter side of an image in pixels, after scaling and before the crop of ``size`` pixels; None
-            crops the largest square.
-        framing: ``crop``, or ``whole`` for the whole image, whose height and width are both scaled to ``size``.
-        value_range: the numbers in image files that are black and white; None takes those of their type, see
-            :func:`read_image`. Decoded images are used as they are.
-    """
-
-    size: int
-    channels: int
-    resize: int | None = None
-    framing: Framing = "crop"
-    value_range: ValueRange | None = None
-
-    @property
-    def cuts(self) -> bool:
-        """Whether a square is smaller than the image allows, so that it has a place in the image."""
-        return self.framing == "crop" and self.resize not in (None, self.size)
-
-    def read(
-        self,
-        inputs: Tensor | Sequence[Path | Crop] | Pictures,
-        index: Int[Tensor, "B"],
-        centres: Float[Tensor, "B 2"] | None = None,
-    ) -> UInt8[Tensor, "B channels size size"]:
-        """Return the inputs of a batch, decoded and fitted to the size, cropped at the centres or in the middle.
-
-        Features, and a file that is no readable image, are a DataError.
-        """
-        if isinstance(inputs, Pictures):
-            return inputs.read(index, self.size, self.channels, self.resize, self.framing)
-        if not isinstance(inputs, Tensor):
-            sources = [inputs[position] for position in index.tolist()]
-            return read_images(sources, self.size, self.channels, self.resize, centres, self.framing, self.value_range)
-        if inputs.dtype == torch.uint8:
-            return fit_images(inputs[index], self.size, self.channels, self.resize, centres, self.framing)
-        raise DataError(
-            f"inputs: this model expects images, got features of shape {tuple(inputs.shape)}; give photos, or a model "
-            f"that was trained on features"
-        )
-
-
-def gather_rows(inputs: Tensor, index: Int[Tensor, "B"]) -> Tensor:
-    """Return ``inputs[index]``, several times faster for long rows and for half precision.
-
-    Indexing copies number by number, which is slow in half precision. Here, whole rows of a contiguous tensor, possibly
-    mapped from a file, are copied eight bytes at a time, if the length of the rows allows it.
-    """
-    row_bytes = math.prod(inputs.shape[1:]) * inputs.element_size()
-    aligned = row_bytes and row_bytes % 8 == 0 and inputs.storage_offset() * inputs.element_size() % 8 == 0
-    if not aligned or not inputs.is_contiguous() or inputs.requires_grad or inputs.device.type != "cpu":
-        return inputs.index_select(0, index)
-    rows = inputs.reshape(len(inputs), -1).view(torch.int64).index_select(0, index)
-    return rows.view(inputs.dtype).view(len(index), *inputs.shape[1:])
 
 
 class BatchSampler(Sampler[list[int]], ABC):
