@@ -158,16 +158,24 @@ def _train(
             if checkpoint is not None:
                 save_training(checkpoint, stage, parts, callbacks)
     finally:
-        classifier.load_state_dict(averaged.module.state_dict())
-        if isinstance(classifier.backbone, ImageBackbone):
-            classifier.backbone.freeze(False)
-            classifier.backbone.recompute(False)
-        for parameter in learning:
-            parameter.requires_grad_(True)
-        optimizer.zero_grad()
-        step.cpu()
+        _end(step, averaged, optimizer, learning)
         for callback in callbacks:
             callback.on_training_end(stage)
+
+
+def _end(
+    step: TrainingStep, averaged: WeightAverage, optimizer: torch.optim.Optimizer, learning: Sequence[nn.Parameter]
+) -> None:
+    """Give the classifier the averaged weights, without gradients, on the CPU, and let all parameters learn again."""
+    classifier = step.classifier
+    classifier.load_state_dict(averaged.module.state_dict())
+    if isinstance(classifier.backbone, ImageBackbone):
+        classifier.backbone.freeze(False)
+        classifier.backbone.recompute(False)
+    for parameter in learning:
+        parameter.requires_grad_(True)
+    optimizer.zero_grad()
+    step.cpu()
 
 
 def _train_epoch(
