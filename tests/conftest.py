@@ -34,6 +34,14 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def shapes_are_checked_in_quick_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Trainings make the calls of quick tests thousands of times, and their checks would take half of the time."""
+    jaxtyping.config.update("jaxtyping_disable", request.node.get_closest_marker("slow") is not None)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
     """Without the run-time type checks of the test run, as users have it: what do our own checks say?"""

@@ -1,7 +1,6 @@
 """Studies in a server of PostgreSQL, which is started for the test on a socket, and stopped in the middle."""
 
 import gc
-import multiprocessing
 import os
 import pwd
 import shutil
@@ -18,7 +17,8 @@ import pytest
 from rezsl.errors import ArgumentError
 from rezsl.experiments.search import SettingsSearch
 from rezsl.training import Choice
-from tests.experiments.test_storage import SPACE, begin, parabola, search
+from tests.experiments.test_storage import SPACE, finished_of_four, parabola, search
+from tests.processes import found_at_once
 
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 """Where Debian's package has them; they are not on the path."""
@@ -70,14 +70,7 @@ def server() -> Iterator[Server]:
 
 
 def test_searches_of_several_processes_share_a_study(server: Server) -> None:
-    fork = multiprocessing.get_context("fork")
-    barrier, results = fork.Barrier(3), fork.SimpleQueue()
-    processes = [fork.Process(target=begin, args=(barrier, results, server.url)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    found = [results.get() for _ in processes]
-    for process in processes:
-        process.join()
+    found = found_at_once(finished_of_four, server.url)
     # Each of the commands counts the trials of the others that are over; those on the way are beyond the four.
     assert all(isinstance(count, int) and count >= 4 for count in found), found
     assert 4 <= search(server.url, 4).finished <= 6

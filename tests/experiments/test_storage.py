@@ -1,10 +1,7 @@
 """Storages of studies that were cut off, damaged, or are begun by several processes at once."""
 
 import json
-import multiprocessing
-import os
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -15,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from rezsl.errors import ArgumentError, RezslError, RunDirectoryError
+from rezsl.errors import ArgumentError, RunDirectoryError
 from rezsl.experiments.search import SearchResult, SettingsSearch
 from rezsl.experiments.space import read_space
 from rezsl.training import Choice
+from tests.processes import found_at_once
 from tests.test_locks import holder
 
 SPACE = read_space({"x": {"low": 0.0, "high": 1.0}}, "s")
@@ -65,28 +63,24 @@ def test_a_broken_line_at_the_end_is_removed_too(journal: bytes, tmp_path: Path)
     assert path.read_bytes().startswith(journal[:last])
 
 
-LIMITED = """
-import resource, sys
-from rezsl.experiments.storage import opened
-from tests.experiments.test_storage import search
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-try:
-    search(sys.argv[1], 50)
-except OSError as error:
-    print(f"{error.filename}: {error.strerror}")
-"""
+def search_with_little_space(storage: Path, size: int) -> str:
+    """Search where no file can be larger than ``size`` bytes, and return the error."""
+    import resource  # noqa: PLC0415 - Windows has none
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        search(storage, 50)
+    except OSError as error:
+        return f"{error.filename}: {error.strerror}"
+    return "no error"
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="only Unix limits the size of files")
 @pytest.mark.parametrize("size", [20, 1500, 2049])
 def test_a_full_disk_is_one_error_and_nothing_is_lost(size: int, tmp_path: Path) -> None:
     path = tmp_path / "journal"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path), str(size)], env=environment, text=True, check=True,
-        stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert ended.stdout == f"{path}: File too large\n"
+    assert found_at_once(search_with_little_space, path, size, count=1) == [f"{path}: File too large"]
     kept = path.read_bytes()
     assert len(kept) <= size
     assert kept == b"" or kept.endswith(b"\n")
@@ -176,29 +170,17 @@ def test_a_database_that_cannot_be_read_is_one_line_or_is_mended(damage: Callabl
         assert "\n" not in message
 
 
-def begin(barrier: Any, results: Any, storage: str) -> None:
-    barrier.wait()
-    try:
-        results.put(search(storage, 4).finished)
-    except RezslError as error:
-        results.put(str(error))
+def finished_of_four(storage: str) -> int:
+    return search(storage, 4).finished
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("storage", ["sqlite:///{}/study.db", "{}/journal"])
 def test_three_searches_that_begin_one_study_at_once_all_end(storage: str, tmp_path: Path) -> None:
-    fork = multiprocessing.get_context("fork")
     for number in range(3):
         folder = tmp_path / str(number)
         folder.mkdir()
-        barrier, results = fork.Barrier(3), fork.SimpleQueue()
-        arguments = (barrier, results, storage.format(folder))
-        processes = [fork.Process(target=begin, args=arguments) for _ in range(3)]
-        for process in processes:
-            process.start()
-        found = [results.get() for _ in processes]
-        for process in processes:
-            process.join()
+        found = found_at_once(finished_of_four, storage.format(folder))
         assert all(isinstance(count, int) and count >= 4 for count in found), found
         assert len(list(folder.iterdir())) == 1
 

@@ -1,20 +1,20 @@
 """A run directory has one writer, and what a killed or failed run has left does not block it."""
 
 import os
-import signal
-import subprocess
 import sys
-import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import rezsl
+from rezsl.cli.main import main
 from rezsl.data import Benchmark
 from rezsl.errors import RunDirectoryError
 from rezsl.locks import LOCK, locked
 from rezsl.training import Batches, Callback, EpochRecord, RunDirectory, Stage, Training
+from tests.processes import SERVED, begin, found_at_once
 from tests.training.interruptions import PowerCutError
 
 FIT = (
@@ -78,6 +78,11 @@ def test_rests_of_killed_processes_are_cleared_and_block_nothing(features: Bench
     assert not list(tmp_path.rglob(".*"))
 
 
+def hold(run: Path, resume: bool) -> str:
+    with RunDirectory.held(run, resume):
+        return "held"
+
+
 @pytest.mark.parametrize("resume", [False, True])
 def test_who_comes_second_is_refused_and_writes_nothing(resume: bool, features: Benchmark, tmp_path: Path) -> None:
     run = tmp_path / "run"
@@ -87,14 +92,7 @@ def test_who_comes_second_is_refused_and_writes_nothing(resume: bool, features: 
 
         def on_epoch_start(self, stage: Stage) -> None:
             before = {path: path.read_bytes() for path in run.rglob("*.*")}
-            script = (
-                "import sys; from pathlib import Path; from rezsl.training import RunDirectory\n"
-                "with RunDirectory.held(Path(sys.argv[1]), sys.argv[2] == 'True'): print('held')"
-            )
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-            command = [sys.executable, "-c", script, str(run), str(resume)]
-            ended = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
-            self.refused = ended.stdout + ended.stderr.splitlines()[-1]
+            (self.refused,) = found_at_once(hold, run, resume, count=1)
             assert {path: path.read_bytes() for path in run.rglob("*.*")} == before
             stage.stop()
 
@@ -102,7 +100,6 @@ def test_who_comes_second_is_refused_and_writes_nothing(resume: bool, features: 
     quick(features, run, False, second)
     busy = f"run_dir: expected a free directory, got {run}, which another process uses; wait for its end or choose"
     assert busy in second.refused
-    assert "held" not in second.refused
 
 
 def test_a_directory_that_is_locked_is_not_resumed_in_python_either(features: Benchmark, tmp_path: Path) -> None:
@@ -124,28 +121,28 @@ def test_a_directory_that_is_locked_is_not_resumed_in_python_either(features: Be
     assert list(tmp_path.iterdir()) == []
 
 
+def fit_at_once(barrier: Any, line: list[str], output: Path) -> None:
+    """Run a command line at the same moment as others, and write what it prints to a file."""
+    with output.open("w", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
+        barrier.wait()
+        code = main(line)
+    sys.exit(code)
+
+
 @pytest.mark.slow
 def test_of_fits_that_begin_at_once_one_wins_with_its_own_options(tmp_path: Path) -> None:
     """Begun at the same moment in one directory, the second with other options, the third to resume."""
-    run, start = tmp_path / "run", tmp_path / "start"
-    script = (
-        "import sys, time; from pathlib import Path; import rezsl.cli.fit; from rezsl.cli.main import main\n"
-        f"while not Path({str(start)!r}).exists(): time.sleep(0.001)\n"
-        "sys.exit(main(sys.argv[1:]))"
-    )
+    run, barrier = tmp_path / "run", SERVED.Barrier(3)
     lines = [(*FIT, "--seed", "1"), (*FIT, "--seed", "2"), (*FIT, "--seed", "1", "--resume")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    files = [tmp_path / f"{number}.txt" for number in range(len(lines))]
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, "fit", *line, "--max-epochs", "30", "--run-dir", str(run)],
-            env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
-        for line in lines
-    ]  # fmt: skip
-    time.sleep(1)
-    start.touch()
-    outputs = [process.communicate(timeout=120)[0].splitlines()[-1] for process in processes]
-    codes = [process.returncode for process in processes]
+        begin(fit_at_once, barrier, ["fit", *line, "--max-epochs", "30", "--run-dir", str(run)], output)
+        for line, output in zip(lines, files, strict=True)
+    ]
+    for process in processes:
+        process.join(timeout=120)
+    outputs = [output.read_text(encoding="utf-8").splitlines()[-1] for output in files]
+    codes = [process.exitcode for process in processes]
     assert codes.count(0) == 1, outputs
     winner = codes.index(0)
     seed = 1 if winner != 1 else 2
@@ -163,5 +160,4 @@ def test_of_fits_that_begin_at_once_one_wins_with_its_own_options(tmp_path: Path
         assert position == winner or (line.startswith("rezsl: error: ") and any(text in line for text in refusals)), (
             line
         )
-    assert signal.SIGKILL not in codes
     assert not list(run.rglob(".*"))
