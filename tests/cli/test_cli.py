@@ -446,7 +446,7 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_ctrl_c_and_resume(tmp_path: Path) -> None:
+def test_ctrl_c_and_resume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     directory = tmp_path / "run"
     process = start(
         "fit", "--data", "digits", "--run-dir", directory, "--max-epochs=500", "--patience=500", "--accelerator=cpu"
@@ -463,10 +463,8 @@ def test_ctrl_c_and_resume(tmp_path: Path) -> None:
         path.name for path in directory.iterdir()
     }
     # --resume needs no other option than the directory: the run knows the rest, and notices another seed.
-    resumed = start("fit", "--run-dir", directory, "--resume", "--seed=7")
-    _, errors = resumed.communicate(timeout=60)
-    assert resumed.returncode == USER_ERROR
-    assert "begun with other settings (seed: 0 → 7)" in errors
+    line = error_of(capsys, "fit", "--run-dir", directory, "--resume", "--seed=7")
+    assert "begun with other settings (seed: 0 → 7)" in line
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, redirect_stderr, redirect_stdout
 from importlib.metadata import version
@@ -28,6 +28,7 @@ from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import read_plan
 from rezsl.experiments.workers import WorkerError, Workers
 from rezsl.locks import locked
+from tests.cli.jobs import die, die_once
 
 pytestmark = pytest.mark.slow
 
@@ -101,12 +102,6 @@ def job(folder: Path, number: int, *arguments: str) -> Job:
     return Job(f"job {number}", arguments, folder / "never", folder / "logs" / f"{number}.log")
 
 
-def die(*_: object) -> int:
-    """End the process as the system does when memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    return 0
-
-
 def test_a_process_has_its_share_of_the_cores_or_the_threads_that_the_environment_gives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -149,15 +144,6 @@ def test_a_process_takes_one_job_after_the_other_and_another_takes_the_place_of_
     assert "rezsl COMMAND --help" in said[2]
 
 
-def die_once(arguments: Sequence[str]) -> int:
-    """Die at the first job; the other one waits until that is reported."""
-    if arguments[0] == "die":
-        die()
-    with open(arguments[0]) as pipe:
-        sys.stdout.write(pipe.read())
-    return 0
-
-
 def test_a_process_that_dies_takes_one_job_with_it(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)  # the job that reads it waits for what is written below
@@ -177,6 +163,7 @@ import os, sys, time
 from pathlib import Path
 from rezsl.experiments.workers import Workers
 from rezsl.locks import locked
+from tests.cli.jobs import die, die_once
 
 def work(log):
     try:
