@@ -10,6 +10,8 @@ from hypothesis import settings
 from rezsl.data import Benchmark, Split
 from rezsl.semantics import ClassSemantics
 
+TESTS = Path(__file__).parent
+ROOMS_OF_WHOLE_RUNS = {"cli", "docs", "estimators", "experiments", "export", "play", "torture"}
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 # A run beside other processes stalls at OpenMP barriers; the tests' tensors are too small to gain from threads anyway.
@@ -35,9 +37,11 @@ def seeded() -> None:
 
 
 @pytest.fixture(autouse=True)
-def shapes_are_checked_in_quick_tests(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Trainings make the calls of quick tests thousands of times, and their checks would take half of the time."""
-    jaxtyping.config.update("jaxtyping_disable", request.node.get_closest_marker("slow") is not None)
+def shapes_are_checked_where_functions_are_tested(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whole runs repeat thousands of times what the tests of its rooms call, and the checks take half of their time."""
+    room = request.path.relative_to(TESTS).parts[0] if request.path.is_relative_to(TESTS) else ""
+    whole_runs = room in ROOMS_OF_WHOLE_RUNS or request.node.get_closest_marker("slow") is not None
+    jaxtyping.config.update("jaxtyping_disable", whole_runs)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
 

@@ -40,6 +40,9 @@ from rezsl.training.callbacks import BestEpoch
 from rezsl.training.optimization import OptimizerName
 from tests.training.interruptions import CtrlC, PowerCut, PowerCutError
 
+# Other tests of this room check the shapes of all that these runs call.
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 @pytest.fixture
 def few_digits() -> Benchmark:
