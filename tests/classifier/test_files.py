@@ -155,7 +155,7 @@ class OwnRegressor(LinearRegressor):
 
 
 def test_a_file_cannot_choose_what_is_imported(saved: Path, semantics: ClassSemantics) -> None:
-    for name in ("GatedRegressor", "os.system", "SemanticModel.__init__", "SemanticModel", "Linear"):
+    for name in ("ForeignRegressor", "os.system", "SemanticModel.__init__", "SemanticModel", "Linear"):
         change(saved / "model.json", network={"class": name, "options": {}})
         with pytest.raises(ModelFileError, match=rf"^{saved}: unknown SemanticModel class .* import its module first"):
             load_model(saved)

@@ -1,6 +1,6 @@
 """The trained model: its predictions, their explanation, and its files."""
 
-from rezsl.classifier._answers import Answer, Ranked
+from rezsl.classifier._answers import Answer, Ranked, problem_of
 from rezsl.classifier._classifier import ZeroShotClassifier
 from rezsl.classifier._explanation import NEARLY_EQUAL, WEAK, Explanation, explain, explain_outputs
 from rezsl.classifier._familiarity import Familiarity
@@ -25,5 +25,6 @@ __all__ = [
     "load_model",
     "model_of_images",
     "on_cached_regions",
+    "problem_of",
     "save_model",
 ]

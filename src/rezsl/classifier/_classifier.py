@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from rezsl.classifier._answers import Answer, Ranked, problem_of
 from rezsl.classifier._comparison import Comparison
 from rezsl.classifier._familiarity import Familiarity
-from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, as_inputs, readable_batches
-from rezsl.data._images import file_of
+from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, as_inputs, file_of, readable_batches
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, check_positive
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import ClassVectors, Outputs, Predictions, Protocol, Regions, Scores

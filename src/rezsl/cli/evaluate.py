@@ -13,8 +13,14 @@ from rezsl.cli._options import instantiate, print_json
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.cli.predict import reading_images
-from rezsl.evaluation import HierarchicalErrors, evaluate, hierarchical_errors, read_class_groups, share_accepted
-from rezsl.evaluation._evaluation import json_value
+from rezsl.evaluation import (
+    HierarchicalErrors,
+    evaluate,
+    hierarchical_errors,
+    json_value,
+    read_class_groups,
+    share_accepted,
+)
 from rezsl.report import refusals, results_table
 from rezsl.terminal import Terminal
 

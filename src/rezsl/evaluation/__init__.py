@@ -10,7 +10,7 @@ from rezsl.evaluation._analysis import (
     load_error_fall,
 )
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
-from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples
+from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples, json_value
 from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate, share_accepted
 from rezsl.evaluation._hierarchy import HierarchicalErrors, hierarchical_errors, read_class_groups
 from rezsl.evaluation._measures import Measures
@@ -53,6 +53,7 @@ __all__ = [
     "compare_analyses",
     "evaluate",
     "hierarchical_errors",
+    "json_value",
     "load_error_fall",
     "load_predictions",
     "parts_of_attributes",

@@ -15,8 +15,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from rezsl.classifier import Explanation, MapKind, ZeroShotClassifier, attribute_maps, explain_outputs
-from rezsl.classifier._answers import problem_of
+from rezsl.classifier import Explanation, MapKind, ZeroShotClassifier, attribute_maps, explain_outputs, problem_of
 from rezsl.data import ImageFormat
 from rezsl.errors import DataError, check_choice, name_some
 from rezsl.functional.maps import mean_correlation
