@@ -75,6 +75,8 @@ def test_a_published_model_is_read_and_used_by_its_name(
     np.save(tmp_path / "features.npy", features.numpy())
     assert main(["predict", "user/signs", "features.npy", "--format", "csv"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1 + 3 * 5
+    assert main(["evaluate", "user/signs"]) == USER_ERROR
+    assert "user/signs: expected --data, because a model of the hub comes without its data" in capsys.readouterr().err
     assert not any("code.py" in request for request in hub.requests)
 
 

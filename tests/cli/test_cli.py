@@ -265,7 +265,7 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
     ("arguments", "message"),
     [
         (["fot"], "unknown command 'fot' (did you mean fit?); commands: demo, fit, "),
-        (["fit"], "expected --data, got none; see rezsl fit --help"),
+        (["fit"], "expected --data NAME, got none; see rezsl fit --help"),
         (["fit", "--data"], "--data: expected a value, got none; see rezsl fit --help"),
         (["fit", "--data", "digits", "more"], "unexpected argument 'more'; names of options begin with --; see rezsl fit --help"),
         (["predict", "run"], "expected IMAGES, got none; see rezsl predict --help"),
@@ -305,6 +305,8 @@ def test_predict_from_feature_rows(tmp_path: Path, capsys: pytest.CaptureFixture
         (["fit", "--data", "xlsa17", "--data.root", "/nowhere"], "/nowhere: no such folder; check the path"),
         (["fit", "--data", "folder", "--data.root", "/nowhere"], "/nowhere: no such folder; check the path"),
         (["evaluate", "/nowhere"], "/nowhere: no such folder; check the path"),
+        (["extract", "--data", "digits"], "expected --backbone NAME and -o, --output DIR, got none; see rezsl extract --help"),
+        (["sweep", "--data", "digits", "--space", "s", "-o", "best.txt"], "-o: expected a name that ends in .yaml or .yml, got best.txt; name it best.yaml"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_line_ends_in_one_clear_line(

@@ -43,8 +43,11 @@ def test_everything_is_shown_in_80_columns(caches: Path, capsys: pytest.CaptureF
     paths = (str(caches), str(Path(doctor.__file__).parents[1]))
     lines = [line for line in printed.splitlines() if not any(path in line for path in paths)]
     assert max(map(len, lines)) <= 80
-    for word in ("torch ", "Devices:", "cpu ", "2.0 kB: regions of photos", *(extra for extra in DISABLES)):
+    titles = [line for line in lines if line and line[0] != " "]
+    assert [title.split()[0].strip(":,") for title in titles[:4]] == ["Versions", "Devices", "Caches", "Optional"]
+    for word in ("torch ", "cpu ", "2.0 kB: regions of photos", *DISABLES):
         assert word in printed
+    assert printed.count("rich==") == 1  # once, although many parts need it
 
 
 def test_the_same_as_json(caches: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,9 +82,11 @@ def test_missing_and_old_packages_are_named(
     monkeypatch.setattr(doctor, "version", version)
     assert main(["doctor"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
-    assert "images kornia is not installed. Without it: no photos, and the pretrained networks" in printed
-    assert "pip install 'rezsl[images]'" in printed
-    assert "report matplotlib 1.0 is not >=3.10" in printed
+    working, missing = printed.split("Optional parts that are missing (pip install 'rezsl[NAME]' adds one):")
+    purpose = "photos, and the pretrained networks that read them"
+    assert f"images {purpose}; kornia is not installed" in missing
+    assert "report tables, plots and pages of results; matplotlib 1.0 is not >=3.10" in missing
+    assert f"estimators {DISABLES['estimators']}" in working.split("Optional parts that are installed")[1]
 
 
 def test_a_broken_core_is_a_failure(
@@ -102,6 +107,8 @@ def test_it_works_without_the_packages_of_other_commands(
     monkeypatch.setattr(doctor, "parser", lambda: pytest.fail("the parser needs jsonargparse"))
     assert main(["doctor", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rezsl"]
+    assert main(["doctor", "all"]) == USER_ERROR
+    assert "unexpected argument all" in capsys.readouterr().err
     assert main(["doctor", "--jsn"]) == USER_ERROR
     expected = "rezsl: error: unknown option --jsn (did you mean --json?); see rezsl doctor --help\n"
     assert capsys.readouterr().err == expected

@@ -109,7 +109,9 @@ def test_a_run_without_its_configuration_needs_data(
     bare = shutil.copytree(run, tmp_path / "bare")
     (bare / "config.yaml").unlink()
     assert main(["report", str(bare), "-o", str(tmp_path / "a.html")]) == USER_ERROR
-    assert "got no such file; name its benchmark with --data" in capsys.readouterr().err
+    assert "got no such file; name its benchmark with --data, such as" in capsys.readouterr().err
+    assert main(["report", str(bare), "-o", str(tmp_path / "a.txt"), "--data", "digits"]) == USER_ERROR
+    assert "-o: expected a name that ends in .html or .htm, got" in capsys.readouterr().err
     assert main(["report", str(bare), "-o", str(tmp_path / "a.html"), "--data", "digits"]) == 0
 
 

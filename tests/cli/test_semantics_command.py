@@ -95,6 +95,8 @@ def test_a_prompt_and_its_reply(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "reply.txt: rows of other names, which are left out: 'lynx'" in out
     assert ClassSemantics.from_csv(folder / "table.csv").drafted == "Model 1 in reply.txt"
     (folder / "reply.txt").write_text("class,fur,fins\ncat,1,0\nowl,0.5,0\ncarp,0,1\n")
+    assert "wrote reply-table.csv: 3 classes" in printed(capsys, 0, *read[:5])
+    assert ClassSemantics.from_csv(folder / "reply-table.csv").classes == ("cat", "owl", "carp")
     out = printed(capsys, 0, *read, "--unseen", "carp")
     assert "table, 1 of 2: no training class varies in 'fins', on which 100 % of the row of 'carp' rest" in out
 
@@ -104,6 +106,14 @@ def test_a_prompt_and_its_reply(folder: Path, capsys: pytest.CaptureFixture[str]
     [
         ("draft classes.txt -o t.csv --word-vectors words.txt", "expected a file of names or --known"),
         ("draft classes.txt attributes.txt -o t.csv", "expected one of the two, got none"),
+        (
+            "draft classes.txt attributes.txt --text-encoder none/",
+            "--text-encoder: expected a folder with a text encoder",
+        ),
+        (
+            "read reply.txt classes.txt attributes.txt -o t.png",
+            "expected a name that ends in .csv, got t.png; name it t.csv",
+        ),
         ("draft none.txt attributes.txt -o t.csv --word-vectors words.txt", "none.txt: no such file"),
         ("draft twice.txt attributes.txt -o t.csv --word-vectors words.txt", "expected unique names, got 'cat'"),
         ("read classes.txt classes.txt attributes.txt -o t.csv", "expected a table whose header has names"),

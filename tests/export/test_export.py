@@ -251,6 +251,42 @@ def test_what_no_file_can_hold_is_refused_in_one_line(
     assert "error" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("model.bin", "-o: expected a name that ends in .onnx or .pt2 or .html, got model.bin; name it model.onnx"),
+        ("model", "got model; name it model.onnx"),
+        ("model.html --format onnx", "-o: expected a name that ends in .onnx, got model.html; name it model.onnx"),
+        ("model.onnx --format torch", "-o: expected a name that ends in .pt2, got model.onnx; name it model.pt2"),
+    ],
+)
+def test_a_file_has_the_ending_by_which_programs_know_its_format(
+    run: Path, tmp_path: Path, arguments: str, message: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(run), "-o", *arguments.split()]) == USER_ERROR
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ending_chooses_the_format(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def exported(model: object, path: Path, form: str, quantize: str) -> None:
+        asked.append(form)
+        raise ArgumentError("enough")
+
+    monkeypatch.setattr("rezsl.cli.export.export_model", exported)
+    for name in ("a.pt2", "a.ONNX"):
+        assert main(["export", str(run), "-o", str(tmp_path / name)]) == USER_ERROR
+    assert main(["export", str(run)]) == USER_ERROR
+    assert asked == ["torch", "onnx", "onnx"]
+    assert capsys.readouterr().err.count("enough") == 3
+
+
 class Deciding(LinearRegressor):
     """A model whose steps depend on its numbers."""
 

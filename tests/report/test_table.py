@@ -22,6 +22,12 @@ def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
     names = ("T1", "U", "S", "H", "AUSUC", "H_oracle")
     shown = " ".join(f"{100 * result.metrics()[name]:.1f}" for name in names)
     assert [line for line in printed.splitlines() if line.startswith(" test ") and shown in " ".join(line.split())]
+    # With a longer name the columns come closer, and only where that is not enough are they folded.
+    for length, rows in ((13, 1), (30, 2)):
+        Console(width=80).print(results_table({"a" * length: replace(result, protocol="honest")}, "toy"))
+        found = [line for line in capsys.readouterr().out.splitlines() if line.startswith(" aaa")]
+        assert len(found) == rows
+        assert len(found[0]) <= 80
 
 
 def test_what_is_not_known_is_a_dash_and_the_table_says_why(

@@ -172,6 +172,9 @@ def _entry(run: Path, name: str) -> Any:
     """Return an entry of the config.yaml of a run; None where it has none."""
     config = run / "config.yaml"
     if not config.exists():
-        raise DataError(f"{config}: expected the options of the run, got no such file; name its benchmark with --data")
+        raise DataError(
+            f"{config}: expected the options of the run, got no such file; name its benchmark with --data, such "
+            f"as --data folder --data.root signs"
+        )
     content = read_yaml(config, DataError, "correct the file, or name the benchmark with --data")
     return content.get(name) if isinstance(content, dict) else None

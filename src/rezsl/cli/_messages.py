@@ -6,6 +6,7 @@ from pkgutil import resolve_name
 
 from jsonargparse import ArgumentParser
 
+from rezsl.cli._help import described
 from rezsl.cli._parser import PAIRS
 from rezsl.errors import suggestion
 
@@ -120,13 +121,15 @@ def _about_value(message: str) -> str:
 
 
 def _listed(names: Sequence[str], options: ArgumentParser) -> str:
-    """Return missing options and arguments as they are typed."""
+    """Return missing options and arguments as they are typed, each with what stands for its value."""
+    command = options.prog.removeprefix("rezsl ")
     actions = {action.dest: action for action in options._actions}
-    found = [actions.get(name) for name in names]
-    typed = [
-        name if action is None else action.option_strings[-1] if action.option_strings else str(action.metavar)
-        for name, action in zip(names, found, strict=True)
-    ]
+    typed = []
+    for name in names:
+        action = actions.get(name)
+        strings = [name] if action is None else action.option_strings or [str(action.metavar)]
+        known = described(command, map(_typed, strings))
+        typed.append(strings[-1] if known is None else known[0])
     return " and ".join(typed)
 
 

@@ -214,11 +214,12 @@ SCREENS = {
         {
             "rezsl export runs/signs -o signs.onnx": "for onnxruntime, in Python, browsers, phones and others",
             "rezsl export runs/signs -o small.onnx --quantize int8": "a quarter of the size",
-            "rezsl export runs/signs -o signs.html --format html": "the page of rezsl play, without a server",
+            "rezsl export runs/signs -o signs.html": "the page of rezsl play, without a server",
         },
         RUN | {
             "-o, --output FILE": "the file to write (default: the name of RUN, with .onnx, .pt2 or .html)",
-            "--format FORMAT": "onnx (default), torch for torch.export.load, or html for a page",
+            "--format FORMAT": "onnx, torch for torch.export.load, or html for a page (default: by the ending of "
+            "the file, and onnx without one)",
             "--runtime DIR": "for html: the folder dist of the npm package onnxruntime-web "
             "(default: that of make runtime)",
             "--quantize TYPE": "int8 stores the weights of onnx with 8 bits (default: none)",
@@ -270,7 +271,7 @@ SCREENS = {
     "semantics": Screen("draft the table that describes classes, from words", "COMMAND"),
     "semantics draft": Screen(
         "draft a table by a text encoder or word vectors, for people to review",
-        "CLASSES [ATTRIBUTES] -o FILE [options]",
+        "CLASSES [ATTRIBUTES] [options]",
         {
             "rezsl semantics draft new.txt --known old.csv --text-encoder MODEL -o new.csv": "new rows from those that "
             "people gave",
@@ -280,7 +281,8 @@ SCREENS = {
         {
             "CLASSES": "a text file with a class per line",
             "ATTRIBUTES": "a text file with an attribute per line; left out with --known",
-            "-o, --output FILE": "the table to write, with a line that marks it as drafted",
+            "-o, --output FILE": "the table to write, with a line that marks it as drafted (default: "
+            "CLASSES-table.csv)",
             "--text-encoder MODEL": "a folder of a CLIP, SigLIP or other text encoder, or a model in the local cache",
             "--word-vectors FILE": "or word vectors of GloVe or word2vec that have the words of all names",
             "--kind WORD": "what all classes are, such as bird, for the text encoder (default: thing)",
@@ -301,24 +303,25 @@ SCREENS = {
     ),
     "semantics read": Screen(
         "read the reply of a language model, and name what is missing in it",
-        "REPLY CLASSES ATTRIBUTES -o FILE [options]",
+        "REPLY CLASSES ATTRIBUTES [options]",
         {"rezsl semantics read reply.txt classes.txt attributes.txt -o table.csv": "as it was copied"},
         {
             "REPLY": "the reply: a table as CSV or Markdown, with sentences around it, in one part or several",
             "CLASSES": "the classes that were asked for, one per line",
             "ATTRIBUTES": "the attributes that were asked for, one per line",
-            "-o, --output FILE": "the table to write, with a line that marks it as drafted",
+            "-o, --output FILE": "the table to write, with a line that marks it as drafted (default: "
+            "REPLY-table.csv)",
             "--author NAME": "which model wrote it, for that line",
             "--unseen NAME": "the classes without photos, by which the table is examined",
         },
     ),
     "semantics describe": Screen(
         "describe each class by the vector of a text about it, in place of attributes",
-        "DESCRIPTIONS --text-encoder MODEL -o FILE",
+        "DESCRIPTIONS --text-encoder MODEL [options]",
         {"rezsl semantics describe texts.csv --text-encoder MODEL -o table.csv": "columns: class,description"},
         {
             "DESCRIPTIONS": "a CSV file with the columns class and description, or lines such as owl: a bird with …",
-            "-o, --output FILE": "the table to write",
+            "-o, --output FILE": "the table to write (default: DESCRIPTIONS-table.csv)",
             "--text-encoder MODEL": "a folder of a text encoder, or a model in the local cache",
         },
     ),

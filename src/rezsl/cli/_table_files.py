@@ -16,14 +16,20 @@ _DESCRIBED = "class,text 1,"
 _TABLE = re.compile(r"(?i)\W*(class|attribute)\s*[,;\t|]")
 
 
-def check_table_output(output: Path, *inputs: Path | None) -> None:
-    """Check that a table can be written, and replaces no file that the command reads or that people reviewed."""
-    check_output_file(output, "table.csv", *inputs)
+def table_output(output: Path | None, of: Path, *inputs: Path | None) -> Path:
+    """Return where a table is to be written: without ``--output``, a file named after the one that it comes from.
+
+    Raises:
+        ArgumentError: the table would replace a file that the command reads or that people reviewed.
+    """
+    output = output or Path(f"{of.stem}-table.csv")
+    check_output_file(output, "table.csv", of, *inputs, endings=(".csv",))
     if output.exists() and not read_text(output, DataError, "a table").lower().startswith(("# drafted", _DESCRIBED)):
         raise ArgumentError(
             f"output: expected a new file or a draft, got {output}, which has no mark of a draft and may be reviewed; "
             f"choose another name, or remove it"
         )
+    return output
 
 
 def read_names(path: Path, what: str) -> list[str]:

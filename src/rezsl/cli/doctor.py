@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
 DISABLES = {
-    "cli": "commands but this one",
+    "cli": "all commands but this one",
     "train": "training: fit, demo, sweep and compare",
     "heic": "photos of phones in the format HEIC",
     "images": "photos, and the pretrained networks that read them",
@@ -61,7 +61,9 @@ def settings_of(arguments: Sequence[str]) -> SimpleNamespace:
     The parser of the other commands is not used, because its packages may be missing.
     """
     if unknown := [word for word in arguments if word != "--json"]:
-        raise ArgumentError(f"unknown option {unknown[0]}{suggestion(unknown[0], ['--json'])}; see rezsl doctor --help")
+        kind = "unknown option" if unknown[0].startswith("-") else "unexpected argument"
+        near = suggestion(unknown[0], ["--json"])
+        raise ArgumentError(f"{kind} {unknown[0]}{near}; see rezsl doctor --help")
     return SimpleNamespace(json="--json" in arguments)
 
 
@@ -202,34 +204,42 @@ def _size(folder: Path) -> int:
 
 
 def described(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a terminal."""
+    """Yield the lines of a terminal: versions, devices, caches, and then the optional parts, first those that work."""
     core, devices = found["core"], {device["name"]: device["description"] for device in found["devices"]}
     if {*devices} == {"cpu"} and not core["problems"]:
         devices["no others"] = "PyTorch finds no graphics processor; trainings of whole networks take long"
-    sections = {
-        f"rezsl {found['rezsl']}, Python {found['python']}": {"place": found["place"], "system": found["system"]},
-        "\nCore:": {name: installed or "missing" for name, installed in core["packages"].items()},
-        "\nProblems (rezsl does not work until they are mended):": {
+    parts = found["extras"]
+    of_parts = {name: installed for part in parts.values() for name, installed in part["packages"].items() if installed}
+    others = [f"{name}=={installed}" for name, installed in sorted(of_parts.items()) if name not in core["packages"]]
+    sections: dict[str, dict[str, str]] = {
+        "Versions:": {
+            "rezsl": f"{found['rezsl']} in {found['place']}",
+            "python": f"{found['python']} on {found['system']}",
+            **{name: installed or "missing" for name, installed in core["packages"].items()},
+            "optional": ", ".join(others) or "none",
+        },
+        "Problems (rezsl does not work until they are mended):": {
             str(number): problem for number, problem in enumerate(core["problems"], 1)
         },
-        "\nOptional parts:": {extra: _part(extra, part) for extra, part in found["extras"].items()},
-        "\nDevices:": devices,
-        "\nCaches, which may be removed (they are filled again when needed):": {
+        "Devices:": devices,
+        "Caches, which may be removed (they are filled again when needed):": {
             cache["path"]: f"{bytes_of(cache['bytes'])}: {cache['holds']}" for cache in found["caches"]
         },
+        "Optional parts that are installed, and what each is needed for:": {
+            extra: part["needed_for"] for extra, part in parts.items() if not part["problems"]
+        },
+        "Optional parts that are missing (pip install 'rezsl[NAME]' adds one):": {
+            extra: f"{part['needed_for']}; {', '.join(part['problems'])}"
+            for extra, part in parts.items()
+            if part["problems"]
+        },
     }
+    blank = ""
     for title, entries in sections.items():
         if entries:
-            yield title
+            yield f"{blank}{title}"
             yield from columns(entries)
-
-
-def _part(extra: str, part: dict[str, Any]) -> str:
-    problems = part["problems"]
-    if not problems:
-        packages = ", ".join(f"{name} {installed}" for name, installed in part["packages"].items())
-        return f"installed: {packages}"
-    return f"{'; '.join(problems)}. Without it: no {part['needed_for']}. pip install 'rezsl[{extra}]'"
+            blank = "\n"
 
 
 def bytes_of(count: int) -> str:

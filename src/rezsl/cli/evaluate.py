@@ -13,6 +13,7 @@ from rezsl.cli._options import instantiate, print_json
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.cli.predict import reading_images
+from rezsl.errors import ArgumentError
 from rezsl.evaluation import (
     HierarchicalErrors,
     evaluate,
@@ -47,7 +48,12 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
 
     Test images that cannot be read are an error, because metrics of the others are not those of the data set.
     """
-    settings.run = local_run(settings.run, settings.revision)
+    named, settings.run = settings.run, local_run(settings.run, settings.revision)
+    if settings.data is None and settings.run != named:
+        raise ArgumentError(
+            f"{named}: expected --data, because a model of the hub comes without its data; name them, as with "
+            f"--data folder --data.root signs"
+        )
     foreign = image_files([settings.foreign]) if settings.foreign is not None else None
     groups = read_class_groups(settings.class_groups) if settings.class_groups is not None else None
     model = load_model(settings.run)
@@ -63,7 +69,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
     if settings.format == "json":
         print_json(result.to_dict() | ({"hierarchy": json_value(errors)} if errors is not None else {}))
     else:
-        Terminal().print(results_table({data.name: result}, str(settings.run)))
+        Terminal().print(results_table({data.name: result}, str(named)))
         if sentence := refusals(result):
             print(sentence)
         if errors is not None:

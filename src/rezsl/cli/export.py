@@ -16,9 +16,9 @@ from rezsl.export import Exported, ExportFormat, Quantization, export_model
 from rezsl.files import folder_name
 from rezsl.play import save_page
 
-ENDINGS = {"onnx": ".onnx", "torch": ".pt2", "html": ".html"}
-
 Format = Literal[ExportFormat, "html"]
+
+ENDINGS: dict[Format, str] = {"onnx": ".onnx", "torch": ".pt2", "html": ".html"}
 
 
 def parser() -> ArgumentParser:
@@ -27,7 +27,7 @@ def parser() -> ArgumentParser:
     options.add_argument("run", type=Path, metavar="RUN")
     options.add_argument("--revision", type=str | None, default=None)
     options.add_argument("-o", "--output", type=Path | None, default=None)
-    options.add_argument("--format", type=Format, default="onnx")
+    options.add_argument("--format", type=Format | None, default=None)
     options.add_argument("--quantize", type=Quantization, default="none")
     options.add_argument("--runtime", type=Path | None, default=None)
     options.add_argument("--gamma", type=float | None, default=None)
@@ -37,10 +37,12 @@ def parser() -> ArgumentParser:
 
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Write the file, and print what it reads and how well it agrees with the run."""
-    output = settings.output or Path(folder_name(settings.run) + ENDINGS[settings.format])
+    form = settings.format or _format_of(settings.output)
+    output = settings.output or Path(folder_name(settings.run) + ENDINGS[form])
     settings.run = local_run(settings.run, settings.revision)
+    endings = (ENDINGS[form],) if settings.format else [*ENDINGS.values()]
     read = (settings.run, settings.store, settings.runtime, store_of_run(settings.run))
-    check_output_file(output, f"signs{ENDINGS[settings.format]}", *read)
+    check_output_file(output, f"signs{ENDINGS[form]}", *read, endings=endings)
     model = load_model(settings.run)
     if settings.store is not None:
         model = model_of_images(model, settings.store)
@@ -48,7 +50,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         model = reading_images(model, settings.run, "give a store of that backbone with --store")
     if settings.gamma is not None:
         model.gamma = settings.gamma
-    if settings.format == "html":
+    if form == "html":
         with renamed(model=str(settings.run), runtime="--runtime"):
             page = save_page(model, output, folder_name(settings.run), settings.quantize, settings.runtime)
         show(
@@ -56,7 +58,12 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
             "open it in a browser: it needs no server",
         )
         return
-    show(*_lines(export_model(model, output, settings.format, settings.quantize)))
+    show(*_lines(export_model(model, output, form, settings.quantize)))
+
+
+def _format_of(output: Path | None) -> Format:
+    """Return the format that the name of a file asks for; ONNX where it asks for none."""
+    return next((form for form, ending in ENDINGS.items() if output and output.suffix.lower() == ending), "onnx")
 
 
 def _lines(exported: Exported) -> list[str]:

@@ -31,7 +31,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     """Analyse every run on its test images and write the page."""
     runs, output = finished_runs(settings.runs), settings.output
     names = _names(runs)
-    check_output_file(output, "report.html", *runs)
+    check_output_file(output, "report.html", *runs, endings=(".html", ".htm"))
     reported: dict[str, ReportedRun] = {}
     known: dict[str, Benchmark] = {}
     for name, directory in zip(names, runs, strict=True):

@@ -7,7 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rezsl.cli._options import show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import INCOMPLETE
-from rezsl.cli._table_files import check_table_output, read_names, write_table
+from rezsl.cli._table_files import read_names, table_output, write_table
 from rezsl.semantics import read_reply
 
 
@@ -17,7 +17,7 @@ def parser() -> ArgumentParser:
     options.add_argument("reply", type=Path, metavar="REPLY")
     options.add_argument("classes", type=Path, metavar="CLASSES")
     options.add_argument("attributes", type=Path, metavar="ATTRIBUTES")
-    options.add_argument("-o", "--output", type=Path, required=True)
+    options.add_argument("-o", "--output", type=Path | None, default=None)
     options.add_argument("--author", type=str, default="a language model")
     options.add_argument("--unseen", type=str, nargs="+", default=[])
     return options
@@ -25,10 +25,10 @@ def parser() -> ArgumentParser:
 
 def run(_: ArgumentParser, settings: Namespace) -> int:
     """Write the table and print what is missing and what the doctor finds; return 1 if something is missing."""
-    check_table_output(settings.output, settings.reply, settings.classes, settings.attributes)
+    output = table_output(settings.output, settings.reply, settings.classes, settings.attributes)
     classes, attributes = read_names(settings.classes, "classes"), read_names(settings.attributes, "attributes")
     found = read_reply(settings.reply, classes, attributes, settings.author)
     for problem in found.problems:
         show(f"{settings.reply}: {problem}")
-    write_table(found.semantics, settings.output, settings.unseen)
+    write_table(found.semantics, output, settings.unseen)
     return INCOMPLETE if found.missing_classes or found.missing_attributes else 0

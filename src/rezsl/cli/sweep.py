@@ -113,7 +113,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 def _check_output(settings: Namespace, storage: str) -> None:
     """Check that the file of the best options takes the place of no file that is read, nor of the trials."""
     layers = [file for config in settings.config or () if config is not None for file in files_of_options(config)]
-    check_output_file(settings.output, "best.yaml", settings, *layers)
+    check_output_file(settings.output, "best.yaml", settings, *layers, endings=(".yaml", ".yml"))
     file = storage_file(storage)
     if file is not None and file.resolve() == settings.output.resolve():
         raise ArgumentError(

@@ -68,16 +68,22 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
 class FoldedTable(Table):
     """A table whose columns continue below it where the terminal is too narrow, so that no number is cut short.
 
-    The first column, which has the names of the rows, is repeated.
+    The first column, which has the names of the rows, is repeated. Where it is enough, the columns come closer instead.
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
+        closer = copy(self)
+        closer.padding = (0, 0, 0, 0)
+        room, widths = closer._room(console, options)
+        if sum(widths) <= room:
+            usual_room, usual_widths = self._room(console, options)
+            yield from Table.__rich_console__(self if sum(usual_widths) <= usual_room else closer, console, options)
+            return
+        room, widths = self._room(console, options)
         first, *rest = self.columns
-        names, *widths = [self._measure_column(console, options, column) for column in self.columns]
-        room = options.max_width - min(first.min_width or names.minimum, names.minimum) - BORDER
         title, is_folded = self.title, False
         while rest:
-            count = max(1, sum(width <= room for width in accumulate(1 + width.maximum for width in widths)))
+            count = max(1, sum(width <= room for width in accumulate(widths)))
             part = copy(self)
             part.columns = [replace(column, _index=place) for place, column in enumerate([first, *rest[:count]])]
             rest, widths = rest[count:], widths[count:]
@@ -88,6 +94,12 @@ class FoldedTable(Table):
         if is_folded and self.caption:
             # Below one part of the columns, the caption would be as narrow as that part.
             yield console.render_str(str(self.caption), style="table.caption")
+
+    def _room(self, console: Console, options: ConsoleOptions) -> tuple[int, list[int]]:
+        """Return how wide the terminal is beside the names of the rows, and the width of each column of numbers."""
+        names, *widths = [self._measure_column(console, options, column) for column in self.columns]
+        least = min(self.columns[0].min_width or names.minimum, names.minimum)
+        return options.max_width - least - BORDER, [1 + width.maximum for width in widths]
 
 
 def _table(title: str, caption: str | None, padding: int | tuple[int, int, int, int]) -> Table:
