@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from rezsl.data import Benchmark, Split
 from rezsl.semantics import ClassSemantics
+from tests.browser import Browser, find_chromium
 
 TESTS = Path(__file__).parent
 ROOMS_OF_WHOLE_RUNS = {"cli", "docs", "estimators", "experiments", "export", "play", "torture"}
@@ -28,6 +29,16 @@ def real_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("real data is not at hand")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser without a window, in which pages are tested; such tests are skipped where there is none."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture(autouse=True)

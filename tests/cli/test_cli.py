@@ -530,7 +530,7 @@ def test_without_a_run_directory_the_next_free_one_is_taken(
     assert "next: rezsl predict runs/digits-2 IMAGES…" in printed
     share = r"(\d+\.\d)\N{NO-BREAK SPACE}% of the images of"
     said = re.search(
-        rf"^As far from every .*, the model refuses {share} seen .* {share} unseen classes\.$", printed, re.M
+        rf"^The model refuses images that are far .*: {share} seen .* {share} unseen classes\.$", printed, re.M
     )
     test = json.loads((tmp_path / "runs" / "digits-2" / "metrics.json").read_text())["test"]
     assert said is not None

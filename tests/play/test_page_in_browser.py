@@ -12,7 +12,7 @@ import torch
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import load_digits
 from rezsl.semantics import ClassSemantics
-from tests.browser import Browser, find_chromium
+from tests.browser import Browser
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
@@ -24,13 +24,21 @@ VERDICT, RANKED = (
 )
 
 
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
+# Words of at most 20 letters that lie on two lines; a name may break at its marks, where it is divided into several nodes.
+BROKEN = r"""(() => {
+  const found = [], nodes = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), range = document.createRange();
+  while (nodes.nextNode()) {
+    const node = nodes.currentNode;
+    if (node.parentElement.closest(".unseen") || !node.parentElement.checkVisibility()) continue;
+    for (const word of node.data.matchAll(/\d+\s%|[^ ]+/g)) {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((box) => Math.round(box.top)));
+      if (word[0].length <= 20 && lines.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+})()"""
 
 
 @pytest.fixture
@@ -269,6 +277,22 @@ def test_no_width_needs_scrolling_sideways(browser: Browser, photo: Path, width:
     browser.wait(f"{RANKED}.join().includes('xxxx')")
     browser.painted()
     assert browser.run("document.documentElement.scrollWidth") <= width
+
+
+def test_no_word_is_broken_and_no_percent_sign_begins_a_line(
+    browser: Browser, model: ZeroShotClassifier, photo: Path
+) -> None:
+    browser.view(320)
+    best = dropped(browser, photo)[0]
+    browser.click("#add")
+    fill(browser, "#class-name", "has_bill_length::about_the_same_as_the_head_of_a_gull")
+    browser.wait(f"{RANKED}.join().includes('gull')")
+    browser.click(".reason")
+    browser.wait("!document.querySelector('#map-note').hidden")
+    assert browser.run("document.querySelector('#class-about').textContent").endswith(f"values of “{best}”.")
+    assert "“has_bill_length::about" in browser.run("document.querySelector('#why-note').textContent")
+    assert "γ = 0.70 is subtracted" in browser.run("document.querySelector('#legend').textContent")
+    assert browser.run(BROKEN) == []
 
 
 def test_on_a_phone_a_bar_repeats_the_answer_that_is_out_of_sight(browser: Browser, photo: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def test_a_page_of_two_runs_is_one_sound_accessible_file(tmp_path: Path) -> None
     assert "http:" not in text
     assert "https:" not in text
     page = Page(text)
+    assert re.search(r"<td>\N{MINUS SIGN}\d", text)
+    assert not re.search(r"<td>-\d", text)
     assert page.all("html") == [{"lang": "en"}]
     assert len(page.all("h1")) == 1
     assert [option["value"] for option in page.all("option")[:2]] == ["0", "1"]
@@ -109,7 +112,7 @@ def test_a_page_without_unseen_images_says_so() -> None:
 def test_a_page_without_seen_images_tells_t1() -> None:
     table = ClassSemantics(("a", "b", "c"), ("x", "y"), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
     analysis = analyse(table.values[[2]], torch.tensor([2]), table, ["a", "b"], options=QUICK)
-    sentence = "With a single unseen class T1 is 100 % by construction; there are no test images of seen classes."
+    sentence = "With a single unseen class T1 is 100 % by construction. There are no test images of seen classes."
     assert any(text.startswith(sentence) for text in Page(render_report({"run": ReportedRun(analysis)})).texts)
 
 
@@ -136,12 +139,12 @@ def test_the_answer_is_that_of_a_case_worked_out_by_hand() -> None:
     )
     # U = (1/4 + 1) / 2. Without horse and cow, the horses are nearest to zebra: T1 = (3/4 + 1) / 2.
     assert (
-        "T1 is 87.5 %; with the seen classes as candidates too, 62.5 % (U): seen classes cost 25.0 points."
-        in (answers["What do the seen classes and the mistakes cost?"])
+        "T1 is 87.5 %. With the seen classes as candidates too, 62.5 % of the images of unseen classes are named "
+        "right (U), 25.0 points less." in (answers["What do the seen classes cost, and how wrong are the mistakes?"])
     )
     assert (
-        "66.7 % of the 3 mistakes choose the true class's nearest neighbour"
-        in answers["What do the seen classes and the mistakes cost?"]
+        "In 66.7 % of the 3 mistakes the chosen class is the one whose row in the semantics table is nearest"
+        in answers["What do the seen classes cost, and how wrong are the mistakes?"]
     )
     harmonic_mean = 2 * 0.625 / 1.625
     gamma = answers["Did γ carry over to the test classes?"]
@@ -199,7 +202,7 @@ def test_figures_of_the_oracle_protocol_come_with_a_warning_before_all_else() ->
 
 
 @pytest.mark.parametrize(
-    ("sign", "words"), [(-1.0, "Yes: errors grow faster"), (1.0, "The other way round: errors grow more slowly")]
+    ("sign", "words"), [(-1.0, "Yes: errors grow faster"), (1.0, "No, the other way round: errors grow more slowly")]
 )
 def test_errors_that_grew_are_not_said_to_fall(sign: float, words: str) -> None:
     analysis = analysis_of(6, 4, 4)
@@ -211,7 +214,7 @@ def test_errors_that_grew_are_not_said_to_fall(sign: float, words: str) -> None:
     assert "changed by +" in answer
 
 
-@pytest.mark.parametrize(("sign", "words"), [(-1.0, "Yes: errors fall more slowly"), (1.0, "The other way round")])
+@pytest.mark.parametrize(("sign", "words"), [(-1.0, "Yes: errors fall more slowly"), (1.0, "No, the other way round")])
 def test_how_errors_fell_in_training_is_said_and_shown(sign: float, words: str) -> None:
     analysis = analysis_of(6, 4, 4)
     rate = 0.2 + 0.3 * sign * analysis.class_semantics
@@ -257,9 +260,10 @@ def test_a_perfect_result_is_not_said_to_cost_anything() -> None:
         "Among all 4 classes, all 2 unseen classes are recognised in at least half of their images: "
     )
     assert answers["Which attributes are predicted worst?"] == "Every attribute is predicted without error."
-    assert answers["What do the seen classes and the mistakes cost?"] == (
-        "Among unseen classes alone T1 is 100.0 %; with the seen classes as candidates too, 100.0 % (U): seen classes "
-        "cost nothing. Images of seen classes reach 100.0 % (S). No image is mistaken for another class."
+    assert answers["What do the seen classes cost, and how wrong are the mistakes?"] == (
+        "Among unseen classes alone T1 is 100.0 %. With the seen classes as candidates too, 100.0 % of the images of "
+        "unseen classes are named right (U), no less. Of the images of seen classes it is 100.0 % (S). No image is "
+        "mistaken for another class."
     )
     assert answers["Did γ carry over to the test classes?"].endswith(
         "H is 100.0 %, and no other γ would have given noticeably more on the test images."
@@ -274,21 +278,21 @@ def test_a_single_unseen_class_says_nothing_of_t1() -> None:
     assert answers["Which unseen classes are recognised?"] == (
         "Among all 4 classes, the only unseen class is recognised in at least half of its images: “whale” (50.0 %)."
     )
-    assert answers["What do the seen classes and the mistakes cost?"].startswith(
-        "With a single unseen class T1 is 100 % by construction; with the seen classes as candidates too, 50.0 % (U): "
-        "seen classes cost 50.0 points. "
+    assert answers["What do the seen classes cost, and how wrong are the mistakes?"].startswith(
+        "With a single unseen class T1 is 100 % by construction. With the seen classes as candidates too, 50.0 % of the "
+        "images of unseen classes are named right (U), 50.0 points less. "
     )
     assert (
-        "The only mistake chooses the true class's nearest neighbour"
-        in answers["What do the seen classes and the mistakes cost?"]
+        "In the only mistake the chosen class is the one whose row in the semantics table is nearest"
+        in answers["What do the seen classes cost, and how wrong are the mistakes?"]
     )
     texts = Page(render_report({"run": ReportedRun(analysis)})).texts
     assert "Confusion among unseen classes" not in texts
     missed = answers_of(recognising(["horse", "cow", "whale"], ["horse", "cow", "zebra"], ["horse", "cow", "whale"]))
     assert "the only unseen class is not recognised" in missed["Which unseen classes are recognised?"]
     assert (
-        "The only mistake does not choose the true class's nearest neighbour"
-        in missed["What do the seen classes and the mistakes cost?"]
+        "In the only mistake the chosen class is not the one whose row in the semantics table is nearest"
+        in missed["What do the seen classes cost, and how wrong are the mistakes?"]
     )
 
 
@@ -298,7 +302,9 @@ def test_nothing_recognised_and_no_seen_images_are_said_as_they_are() -> None:
     assert answers["Which unseen classes are recognised?"].startswith(
         "Among all 4 classes, none of the 2 unseen classes are recognised in at least half of their images. Not recognised: "
     )
-    assert answers["What do the seen classes and the mistakes cost?"].startswith("Among unseen classes alone T1 is ")
+    assert answers["What do the seen classes cost, and how wrong are the mistakes?"].startswith(
+        "Among unseen classes alone T1 is "
+    )
     assert "Did γ carry over to the test classes?" not in answers
 
 

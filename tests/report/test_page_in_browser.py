@@ -12,7 +12,7 @@ from PIL import Image
 
 from rezsl.evaluation import Analysis
 from rezsl.report import ReportedRun, save_report
-from tests.browser import Browser, find_chromium
+from tests.browser import Browser
 from tests.report.test_page import analysis_of
 
 pytestmark = pytest.mark.slow
@@ -20,15 +20,6 @@ pytestmark = pytest.mark.slow
 CANVAS = "document.querySelector('section:not([hidden]) canvas')"
 FRAME = "document.querySelector('section:not([hidden]) .frame')"
 READOUT = "document.querySelector('section:not([hidden]) .readout').textContent"
-
-
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    program = find_chromium()
-    if program is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    with Browser(program, tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

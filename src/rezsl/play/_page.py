@@ -42,6 +42,7 @@ def describe(model: ZeroShotClassifier, table: ClassSemantics, title: str, map_k
         "values": base64.b64encode(np.ascontiguousarray(values).tobytes()).decode(),
         "size": model.input_format.size if isinstance(model.input_format, ImageFormat) else 0,
         "map_kinds": list(map_kinds),
+        "gamma": model.gamma,
         "has_reasons": model.network.scores_are_cosines,
         "has_limit": model.familiarity is not None,
         "words": {"yes": YES, "no": NO, "unknown": UNKNOWN},
@@ -89,6 +90,7 @@ def render_page(description: dict[str, Any], engine: Engine, connects: str = "'s
         script=script,
         more=more,
         version=version("rezsl"),
+        engine=engine,
     )
 
 

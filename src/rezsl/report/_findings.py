@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from rezsl.evaluation import Analysis, ErrorFall, Evaluation, Recognition
-from rezsl.report._text import MINUS, listed, number, percent, signed
+from rezsl.report._text import MINUS, UNIT, listed, number, percent, signed
 
 RECOGNISED = 0.5
 """A class counts as recognised if at least this share of its images is."""
@@ -73,7 +73,7 @@ def answers_on_classes(analysis: Analysis, is_test: bool) -> list[Finding]:
     """
     return _answered({
         "Which unseen classes are recognised?": _recognised(analysis),
-        "What do the seen classes and the mistakes cost?": _cost(analysis),
+        "What do the seen classes cost, and how wrong are the mistakes?": _cost(analysis),
         "Did γ carry over to the test classes?": _gamma(analysis) if is_test else "",
         "How reliable are the probabilities?": _confidence(analysis.generalized),
         "Which images are refused?": refusals(analysis),
@@ -162,7 +162,7 @@ def _correlation(analysis: Analysis) -> str:
     answer = (
         f"{verdict}: the correlation of value and error (Pearson's, from {MINUS}1 to 1) is "
         f"{signed(over_classes.mean)} on average over attributes "
-        f"({100 * analysis.options.level:.0f} % interval {signed(over_classes.mean_low)} to "
+        f"({100 * analysis.options.level:.0f}{UNIT} interval {signed(over_classes.mean_low)} to "
         f"{signed(over_classes.mean_high)}, {len(analysis.classes)} classes resampled)."
     )
     if math.isnan(within_class.mean):
@@ -182,12 +182,12 @@ def _learnt(fall: ErrorFall | None, level: float) -> str:
     if correlation.mean_high < 0:
         verdict = f"Yes: errors {slowly} where the value is higher"
     elif correlation.mean_low > 0:
-        verdict = f"The other way round: errors {fast} where the value is higher"
-    change = signed(100 * math.expm1(-rate), 1)
+        verdict = f"No, the other way round: errors {fast} where the value is higher"
     return (
-        f"{verdict}. On validation images errors changed by {change} % per epoch on average; the fall's Pearson "
-        f"correlation with the value is {signed(correlation.mean)} on average over "
-        f"attributes ({100 * level:.0f} % interval {signed(correlation.mean_low)} to {signed(correlation.mean_high)})."
+        f"{verdict}. On validation images errors changed by {signed(100 * math.expm1(-rate), 1)}{UNIT} per epoch on "
+        f"average. The Pearson correlation of an attribute's value with the fall of its error is "
+        f"{signed(correlation.mean)} on average over attributes ({100 * level:.0f}{UNIT} interval "
+        f"{signed(correlation.mean_low)} to {signed(correlation.mean_high)})."
     )
 
 
@@ -201,10 +201,10 @@ def _cost(analysis: Analysis) -> str:
     if mistakes.right_error > 0:
         ratio = float(mistakes.error.mean()) / mistakes.right_error
         sentences.append(f"Wrongly recognised images have {ratio:.1f} times the attribute error of the right ones.")
-    share = f"{percent(mistakes.nearest_share)} of the {count} mistakes choose"
+    where = f"In {percent(mistakes.nearest_share)} of the {count} mistakes the chosen class is"
     if count == 1:
-        share = f"The only mistake {'chooses' if mistakes.nearest_share else 'does not choose'}"
-    sentences.append(f"{share} the true class's nearest neighbour in the semantics table.")
+        where = f"In the only mistake the chosen class is{'' if mistakes.nearest_share else ' not'}"
+    sentences.append(f"{where} the one whose row in the semantics table is nearest to that of the true class.")
     if known.hubs:
         sentences.append(
             f"Classes that are among the {known.hubness.neighbours} best of unusually many images: "
@@ -216,14 +216,14 @@ def _cost(analysis: Analysis) -> str:
 def _cost_of_seen(analysis: Analysis) -> str:
     t1 = f"Among unseen classes alone T1 is {percent(analysis.t1)}"
     if analysis.conventional is not None and len(analysis.conventional.candidates) == 1:
-        t1 = "With a single unseen class T1 is 100 % by construction"
+        t1 = f"With a single unseen class T1 is 100{UNIT} by construction"
     if not analysis.has_seen:
-        return f"{t1}; there are no test images of seen classes."
+        return f"{t1}. There are no test images of seen classes."
     lost = _points(analysis.t1, analysis.point.unseen)
-    cost = f"seen classes cost {lost} points" if lost != "0.0" else "seen classes cost nothing"
+    cost = f"{lost} points less" if lost != "0.0" else "no less"
     return (
-        f"{t1}; with the seen classes as candidates too, {percent(analysis.point.unseen)} (U): {cost}. "
-        f"Images of seen classes reach {percent(analysis.point.seen)} (S)."
+        f"{t1}. With the seen classes as candidates too, {percent(analysis.point.unseen)} of the images of unseen "
+        f"classes are named right (U), {cost}. Of the images of seen classes it is {percent(analysis.point.seen)} (S)."
     )
 
 
@@ -275,4 +275,4 @@ def refusals(evaluation: Evaluation) -> str:
         return ""
     foreign = evaluation.false_accept
     accepted = "" if math.isnan(foreign) else f" Of the foreign images, {percent(foreign)} are accepted."
-    return f"As far from every description, the model refuses {' and '.join(shares)}.{accepted}"
+    return f"The model refuses images that are far from every description: {' and '.join(shares)}.{accepted}"

@@ -4,6 +4,9 @@ import math
 
 MINUS = "\N{MINUS SIGN}"
 
+UNIT = "\N{NO-BREAK SPACE}%"
+"""The unit of shares, with a space at which no line breaks."""
+
 
 def number(value: float, digits: int) -> str:
     """Format a number; an undefined one becomes a dash."""
@@ -11,8 +14,8 @@ def number(value: float, digits: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Format a share as ``12.3 %`` with a space at which no line breaks; an undefined one becomes a dash."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+    """Format a share as ``12.3 %``; an undefined one becomes a dash."""
+    return "–" if math.isnan(share) else f"{100 * share:.1f}{UNIT}"
 
 
 def signed(value: float, digits: int = 2) -> str:

@@ -1,6 +1,6 @@
 // What the model makes of the photo: the classes with their probabilities, and the attributes that decided.
 
-import { breakable, element, find, percent, plural, signed } from "./elements.js";
+import { breakable, element, find, isShown, percent, plural, quoted, signed } from "./elements.js";
 
 const SIDES = {
   found: ["Found in the photo", "as the class has them"],
@@ -10,11 +10,11 @@ const SIDES = {
 
 const mark = (item) => (item.seen ? "" : "○");
 
-export function showAnswer(answer, before, table, choose) {
+export function showAnswer(answer, before, table, gamma, choose) {
   const [best] = answer.classes;
   const headline = answer.far
     ? [element("strong", { class: "best" }, "None of these classes"),
-      element("p", {}, `The photo is far from every description, as photos of other things are. The nearest is ${best.name}.`)]
+      element("p", {}, "The photo is far from every description, as photos of other things are. The nearest is ", ...quoted(best.name), ".")]
     : [element("strong", { class: "best" }, ...breakable(best.name, mark(best))), element("span", { class: "share" }, percent(best.probability))];
   find("verdict").replaceChildren(element("div", { class: answer.far ? "verdict far" : "verdict" }, ...headline), ...changeOf(answer, before));
   const was = new Map((before?.classes ?? []).map((item) => [item.name, percent(item.probability)]));
@@ -33,13 +33,17 @@ export function showAnswer(answer, before, table, choose) {
   find("more").hidden = isLast;
   const strangeness = answer.strangeness === null ? "" : ` Strangeness ${signed(answer.strangeness)}: above 0, no class is named.`;
   find("legend").hidden = false;
-  find("legend").textContent = `Probabilities are over ${plural(answer.count, "class", "classes")}.${strangeness}`;
+  const lowered = gamma && table.rows.some((row) => row.seen) && table.rows.some((row) => !row.seen)
+    ? ` ○: without training photos. γ = ${signed(gamma).replace("+", "")} is subtracted from the scores of the others.` : "";
+  find("legend").textContent = `Probabilities are over ${plural(answer.count, "class", "classes")}.${lowered}${strangeness}`;
 }
 
 function changeOf(answer, before) {
   if (!before) return [];
-  const [now, then] = [answer, before].map((one) => (one.far ? "none of the classes" : one.classes[0].name));
-  return now === then ? [] : [element("p", { class: "note changed" }, `Before your changes: ${then}${before.far ? "" : ` (${percent(before.classes[0].probability)})`}.`)];
+  const [now, then] = [answer, before].map((one) => (one.far ? "" : one.classes[0].name));
+  if (now === then) return [];
+  const earlier = before.far ? ["none of the classes."] : [...quoted(then), ` (${percent(before.classes[0].probability)}).`];
+  return [element("p", { class: "note changed" }, "Before your changes: ", ...earlier)];
 }
 
 export function showReasons(answer, hasReasons, chosen, choose) {
@@ -51,11 +55,12 @@ export function showReasons(answer, hasReasons, chosen, choose) {
     box.replaceChildren();
     return;
   }
-  note.textContent = `The score of ${reasons.winner} is a sum over attributes; these have the largest parts of it. Choose one to see where in the photo it is read.`;
-  const most = Math.max(...Object.keys(SIDES).flatMap((side) => reasons[side].map((one) => Math.abs(one.share))), 1e-9);
-  box.replaceChildren(...Object.entries(SIDES).filter(([side]) => reasons[side].length).map(([side, [title, meaning]]) => element("div", { class: `side ${side}` },
+  note.replaceChildren("The score of ", ...quoted(reasons.winner), " is a sum over attributes; these have the largest parts of it. ", element("span", { class: "how" }, "Choose one to see where in the photo it is read."));
+  const parts = Object.fromEntries(Object.keys(SIDES).map((side) => [side, reasons[side].filter((one) => isShown(one.share))]));
+  const most = Math.max(...Object.values(parts).flatMap((side) => side.map((one) => Math.abs(one.share))), 1e-9);
+  box.replaceChildren(...Object.entries(SIDES).filter(([side]) => parts[side].length).map(([side, [title, meaning]]) => element("div", { class: `side ${side}` },
     element("h3", {}, title), element("p", { class: "note" }, meaning),
-    element("ul", {}, ...reasons[side].map((one) => {
+    element("ul", {}, ...parts[side].map((one) => {
       const bar = element("span", { class: "bar-of" });
       bar.style.setProperty("--share", `${(100 * Math.abs(one.share)) / most}%`);
       return element("li", {}, element("button", {

@@ -1,6 +1,6 @@
 // The list of classes, and the controls that describe one of them.
 
-import { breakable, element, find, plural, say } from "./elements.js";
+import { breakable, element, find, plural, quoted, say } from "./elements.js";
 import { readPasted } from "./pasted.js";
 import { shortest } from "./table.js";
 
@@ -115,10 +115,10 @@ export class Editor {
     });
     const search = element("input", { type: "search", value: this.filter, placeholder: "Find an attribute", "aria-label": "Find an attribute", input: () => { this.filter = search.value; this.narrow(); } });
     const about = row.seen ? "This class has training photos under this name, so it keeps the name."
-      : row.base < 0 ? `You added this class${row.from ? `; it began with the values of ${row.from}` : ""}.` : "This class has no training photos: its description is all that the model has.";
+      : row.base < 0 ? ["You added this class", ...(row.from ? ["; it began with the values of ", ...quoted(row.from)] : []), "."] : "This class has no training photos: its description is all that the model has.";
     box.replaceChildren(
       element("div", { class: "named" }, element("label", { for: "class-name" }, "Name"), name),
-      element("p", { class: "note", id: "class-about" }, about),
+      element("p", { class: "note", id: "class-about" }, ...[about].flat()),
       element("div", { class: "tools" }, this.starts(),
         element("button", { type: "button", id: "restore", hidden: row.base < 0 || !table.isChanged(row), click: () => { this.chosen = table.base[row.base].name; table.restore(row.name); } }, "Back to the model's table"),
         element("button", { type: "button", id: "remove", click: () => table.remove(row.name) }, "Remove this class")),
@@ -158,7 +158,7 @@ export class Editor {
     const name = input.value.normalize("NFC").trim(), before = this.chosen;
     if (name === before) return;
     if (!name || this.table.row(name)) {
-      say(name ? `There is a class ${name} already. Choose another name.` : "Expected a name, got an empty one. Name the class.");
+      say(name ? `There is a class “${name}” already. Choose another name.` : "Expected a name, got an empty one. Name the class.");
       input.value = before;
       return;
     }

@@ -23,13 +23,20 @@ export function breakable(name, sign = "") {
   return [...parts.flatMap((part) => [part, document.createElement("wbr")]), last];
 }
 
+// A name inside a sentence.
+export const quoted = (name) => ["“", ...breakable(name), "”"];
+
+// No line breaks before the sign.
 export function percent(share) {
   const rounded = Math.round(100 * share);
-  if (rounded === 0 && share > 0) return "< 1 %";
-  return rounded === 100 && share < 1 ? "> 99 %" : `${rounded} %`;
+  if (rounded === 0 && share > 0) return "<\u00a01\u00a0%";
+  return rounded === 100 && share < 1 ? ">\u00a099\u00a0%" : `${rounded}\u00a0%`;
 }
 
 export const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+
+// Whether a number is more than a zero when it is shown.
+export const isShown = (number) => Number(number.toFixed(2)) !== 0;
 
 export const plural = (count, one, several) => `${count.toLocaleString("en")} ${count === 1 ? one : several}`;
 

@@ -2,7 +2,7 @@
 
 import { showAnswer, showReasons } from "./answer.js";
 import { Editor } from "./editor.js";
-import { element, find, percent, say } from "./elements.js";
+import { breakable, element, find, percent, quoted, say } from "./elements.js";
 import { createEngine } from "./engine_server.js";
 import { receivePhotos, showMap, showPicture, showThumbs } from "./picture.js";
 import { Table } from "./table.js";
@@ -38,17 +38,17 @@ async function ask() {
 
 function show(answer, before) {
   state.answer = answer;
-  showAnswer(answer, before, table, (name) => editor.choose(name));
+  showAnswer(answer, before, table, model.gamma, (name) => editor.choose(name));
   reasons();
   editor.inform(answer);
   const [best] = answer.classes;
-  find("bar").replaceChildren(element("img", { src: state.photo.picture, alt: "" }), element("span", {}, answer.far ? "None of these classes" : best.name), element("strong", {}, answer.far ? "" : percent(best.probability)));
+  find("bar").replaceChildren(element("img", { src: state.photo.picture, alt: "" }), element("span", {}, ...(answer.far ? ["None of these classes"] : breakable(best.name))), element("strong", {}, answer.far ? "" : percent(best.probability)));
 }
 
 function reasons() {
   showReasons(state.answer, model.has_reasons, state.attribute, (attribute) => { state.attribute = attribute === state.attribute ? "" : attribute; reasons(); map(); });
   for (const button of document.querySelectorAll(".reason")) button.disabled = !model.map_kinds.length;
-  if (!model.map_kinds.length) find("why-note").textContent = find("why-note").textContent.replace(/ Choose one .*/, " Maps are made by rezsl play, not in this file.");
+  if (!model.map_kinds.length) find("why-note").querySelector(".how")?.replaceChildren("Maps are made by rezsl play, not in this file.");
 }
 
 // The map of the chosen attribute; those of the attributes that were found are made with it.
@@ -72,7 +72,9 @@ async function map() {
     if (photo !== state.photo || attribute !== state.attribute) return;
     showMap(maps[attribute], attribute);
     note.hidden = false;
-    note.textContent = `Over the photo: ${kind === "gradient" ? `bright cells raise ${attribute} more than the average cell does` : `bright cells have the attention of ${attribute}`}.${photo.likeness[kind] > 0.9 ? " The maps of the attributes that were found are nearly equal, so that one stands for all." : ""}`;
+    const [verb, rest] = kind === "gradient" ? ["raise ", " more than the average cell does."] : ["have the attention of ", "."];
+    const alike = photo.likeness[kind] > 0.9 ? " The maps of the attributes that were found are nearly equal, so that one stands for all." : "";
+    note.replaceChildren(`Over the photo: bright cells ${verb}`, ...quoted(attribute), rest, alike);
   } catch (error) {
     say(error.message);
   }

@@ -1,6 +1,6 @@
 // The photo: how it comes onto the page, and the map of an attribute over it.
 
-import { element, find } from "./elements.js";
+import { breakable, element, find } from "./elements.js";
 
 const INFERNO = [[0, 0, 4], [58, 9, 99], [150, 38, 103], [221, 81, 58], [252, 165, 10], [252, 255, 164]];
 
@@ -27,7 +27,7 @@ export function showMap(cells, name) {
   const figure = find("picture"), canvas = figure.querySelector("canvas");
   figure.classList.toggle("mapped", cells !== null);
   canvas.hidden = cells === null;
-  figure.querySelector("figcaption").textContent = name;
+  figure.querySelector("figcaption").replaceChildren(...breakable(name));
   if (!cells) return;
   const side = cells.length, peak = Math.max(...cells.flat()) || 1;
   canvas.width = canvas.height = side;
