@@ -75,9 +75,7 @@ def add_resume(options: ArgumentParser) -> None:
     options.add_argument("--resume", type=bool, nargs="?", const=True, default=False)
 
 
-def check_output_file(
-    output: Path, example: str, *inputs: Path | Namespace | None, endings: Sequence[str] = ()
-) -> None:
+def check_output_file(output: Path, example: str, *inputs: Path | Namespace | None) -> None:
     """Check, before the work is done, that ``--output`` can be a file and replaces nothing that the command reads.
 
     Args:
@@ -85,8 +83,6 @@ def check_output_file(
         example: a name that would fit.
         inputs: files that the command reads, and folders, such as runs and data sets; files of a folder that end as the
             example does are results, and may be replaced. Settings stand for every file and folder that they name.
-        endings: those that its name may have, such as ``.html``, because other programs know a file by its ending; any
-            name where there are none. A device, such as ``/dev/null``, may have any name.
     """
     if output.is_dir():
         raise ArgumentError(
@@ -96,16 +92,23 @@ def check_output_file(
         raise ArgumentError(
             f"output: expected a file in a directory that exists, got {output}; make {output.parent} first"
         )
-    if endings and output.suffix.lower() not in endings and (output.is_file() or not output.exists()):
-        raise ArgumentError(
-            f"output: expected a name that ends in {' or '.join(endings)}, got {output}; name it "
-            f"{output.with_suffix(endings[0]).name}"
-        )
     if output.exists() and any(_is_read(output, given, Path(example).suffix) for given in _files_of(inputs)):
         other = output.with_name(example if output.name != example else f"new-{example}")
         raise ArgumentError(
             f"output: expected another file than those that are read, got {output}, which would be lost; choose "
             f"another name, such as {other}"
+        )
+
+
+def check_ending(output: Path, *endings: str) -> None:
+    """Check that ``--output`` has one of some endings, by which other programs know what a file is.
+
+    A device, such as ``/dev/null``, may have any name.
+    """
+    if output.suffix.lower() not in endings and (output.is_file() or not output.exists()):
+        raise ArgumentError(
+            f"output: expected a name that ends in {' or '.join(endings)}, got {output}; name it "
+            f"{output.with_suffix(endings[0]).name}"
         )
 
 

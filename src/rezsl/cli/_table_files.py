@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from rezsl.cli._options import check_output_file, show
+from rezsl.cli._options import check_ending, check_output_file, show
 from rezsl.cli._table_findings import show_findings
 from rezsl.errors import ArgumentError, DataError, name_some
 from rezsl.files import delimiter_of, read_csv, read_text
@@ -23,12 +23,13 @@ def table_output(output: Path | None, of: Path, *inputs: Path | None) -> Path:
         ArgumentError: the table would replace a file that the command reads or that people reviewed.
     """
     output = output or Path(f"{of.stem}-table.csv")
-    check_output_file(output, "table.csv", of, *inputs, endings=(".csv",))
+    check_output_file(output, "table.csv", of, *inputs)
     if output.exists() and not read_text(output, DataError, "a table").lower().startswith(("# drafted", _DESCRIBED)):
         raise ArgumentError(
             f"output: expected a new file or a draft, got {output}, which has no mark of a draft and may be reviewed; "
             f"choose another name, or remove it"
         )
+    check_ending(output, ".csv")
     return output
 
 

@@ -7,7 +7,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model, model_of_images
 from rezsl.cli._config import store_of_run
-from rezsl.cli._options import check_output_file, show
+from rezsl.cli._options import check_ending, check_output_file, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import local_run
 from rezsl.cli.predict import reading_images
@@ -40,9 +40,9 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     form = settings.format or _format_of(settings.output)
     output = settings.output or Path(folder_name(settings.run) + ENDINGS[form])
     settings.run = local_run(settings.run, settings.revision)
-    endings = (ENDINGS[form],) if settings.format else [*ENDINGS.values()]
     read = (settings.run, settings.store, settings.runtime, store_of_run(settings.run))
-    check_output_file(output, f"signs{ENDINGS[form]}", *read, endings=endings)
+    check_output_file(output, f"signs{ENDINGS[form]}", *read)
+    check_ending(output, *([ENDINGS[form]] if settings.format else ENDINGS.values()))
     model = load_model(settings.run)
     if settings.store is not None:
         model = model_of_images(model, settings.store)

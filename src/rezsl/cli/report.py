@@ -1,13 +1,14 @@
 """``rezsl report``: one HTML file on one or more runs."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 
 from jsonargparse import ArgumentParser, Namespace
 
 from rezsl.classifier import load_model
 from rezsl.cli._config import add_data, caches_of_run, prepared, with_data
-from rezsl.cli._options import check_output_file, instantiate, show
+from rezsl.cli._options import check_ending, check_output_file, instantiate, show
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import finished_runs
 from rezsl.cli.choices import Benchmark
@@ -30,17 +31,18 @@ prepare = prepared
 def run(options: ArgumentParser, settings: Namespace) -> None:
     """Analyse every run on its test images and write the page."""
     runs, output = finished_runs(settings.runs), settings.output
-    names = _names(runs)
-    check_output_file(output, "report.html", *runs, endings=(".html", ".htm"))
+    names, asked = _names(runs), [with_data(options, settings, directory) for directory in runs]
+    caches = [caches_of_run(directory) for directory in runs]
+    check_output_file(output, "report.html", *runs, *asked, *chain.from_iterable(caches))
+    check_ending(output, ".html", ".htm")
     reported: dict[str, ReportedRun] = {}
     known: dict[str, Benchmark] = {}
-    for name, directory in zip(names, runs, strict=True):
-        model, asked = load_model(directory), with_data(options, settings, directory)
-        check_output_file(output, "report.html", asked, *caches_of_run(directory))
+    for name, directory, of_run, places in zip(names, runs, asked, caches, strict=True):
+        model = load_model(directory)
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
-        if (key := str(asked.data)) not in known:
-            known[key] = instantiate(options, asked).data
-        reported[name] = reported_run(model, known[key], directory, caches=caches_of_run(directory))
+        if (key := str(of_run.data)) not in known:
+            known[key] = instantiate(options, of_run).data
+        reported[name] = reported_run(model, known[key], directory, caches=places)
     save_report(reported, output)
     show(f"written to {output}")
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from rezsl.cli import fit as fit_command
 from rezsl.cli._config import files_of_options
-from rezsl.cli._options import advice_when_interrupted, check_output_file, instantiate, parse, show
+from rezsl.cli._options import advice_when_interrupted, check_ending, check_output_file, instantiate, parse, show
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
@@ -113,13 +113,14 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
 def _check_output(settings: Namespace, storage: str) -> None:
     """Check that the file of the best options takes the place of no file that is read, nor of the trials."""
     layers = [file for config in settings.config or () if config is not None for file in files_of_options(config)]
-    check_output_file(settings.output, "best.yaml", settings, *layers, endings=(".yaml", ".yml"))
+    check_output_file(settings.output, "best.yaml", settings, *layers)
     file = storage_file(storage)
     if file is not None and file.resolve() == settings.output.resolve():
         raise ArgumentError(
             f"output: expected another file than that of the trials (--storage), got {settings.output} for both; "
             f"choose another name, such as {settings.output.with_name('best.yaml')}"
         )
+    check_ending(settings.output, ".yaml", ".yml")
 
 
 def with_values(text: str, values: dict[str, Any]) -> Namespace:
