@@ -2,13 +2,16 @@
 
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import version
 from itertools import zip_longest
+from types import FrameType
 from typing import Literal
 
 from rezsl.cli._help import overview, screen
@@ -26,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     verbose = "--verbose" in arguments
     arguments = [argument for argument in arguments if argument != "--verbose"]
-    with printable_output():
+    with printable_output(), _noting_interruption() as noted:
         try:
-            return _reported(arguments, verbose)
+            return _reported(arguments, verbose, noted)
         except BrokenPipeError:
             # The program that reads the output, such as head, has ended.
             return 0
@@ -36,8 +39,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
             discard_output()
 
 
-def _reported(arguments: list[str], verbose: bool) -> int:
-    """Run a command, print its error in one line, and return its exit code."""
+@contextmanager
+def _noting_interruption() -> Iterator[list[int]]:
+    """Inside the block, Ctrl-C also adds to the list, because libraries turn its exception into errors of their own."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield noted
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _reported(arguments: list[str], verbose: bool, interruptions: list[int]) -> int:
+    """Run a command, print its error in one line, and return its exit code; one after Ctrl-C is not its own."""
     try:
         code = _run(arguments)
         end_output()
@@ -47,6 +70,8 @@ def _reported(arguments: list[str], verbose: bool) -> int:
     except (RezslError, OSError) as error:
         if verbose:
             traceback.print_exc()
+        if interruptions:
+            return _interrupted()
         number = _process_number()
         # The first process reports that another one has ended; that one has reported the reason.
         if not number or not isinstance(error, ElsewhereError):
@@ -54,9 +79,19 @@ def _reported(arguments: list[str], verbose: bool) -> int:
             _print_error(f"rezsl: error: {place}{_one_line(error)}")
         return USER_ERROR
     except KeyboardInterrupt as interruption:
-        advice = f"; {interruption}" if str(interruption) else ""
-        _print_error(f"\nrezsl: interrupted{advice}")
-        return INTERRUPTED
+        return _interrupted(str(interruption))
+    except Exception:
+        if not interruptions:
+            raise
+        if verbose:
+            traceback.print_exc()
+        return _interrupted()
+
+
+def _interrupted(advice: str = "") -> int:
+    """Print that Ctrl-C has ended the command, and how it can be gone on with; return the exit code."""
+    _print_error(f"\nrezsl: interrupted{f'; {advice}' if advice else ''}")
+    return INTERRUPTED
 
 
 def _print_error(text: str) -> None:
