@@ -1,5 +1,7 @@
 """``--output`` replaces no file that the command reads: not one that is named, nor one of a folder that is named."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,18 @@ def test_a_result_is_replaced_by_the_next(
         assert main(["explain", "run", "photo.png", "-o", output]) == 0
     capsys.readouterr()
     Path(output).unlink()
+
+
+def test_a_comparison_that_cannot_begin_leaves_no_directory(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, content: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.chdir(made)
+    monkeypatch.setattr("rezsl.cli.compare.write_json", full)
+    assert main(["compare", "plans/table.csv", "-o", "out"]) == USER_ERROR
+    assert (
+        capsys.readouterr().err == "rezsl: error: out/plan.json: No space left on device; make room, and start again\n"
+    )
+    assert not Path("out").exists()

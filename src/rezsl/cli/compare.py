@@ -69,21 +69,20 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
 def compare(folder: Folder, workers: Pool, test: PairedTest = "t") -> Comparison:
     """Run what the directory of a plan lacks, end the processes, write the tables, and show them and the progress."""
     plan, output = folder.plan, folder.path
-    _keep(folder)
-    jobs = folder.jobs()
-    each = [job for first in jobs for job in (first, *first.then)]
-    total, done = len(each), sum(job.is_finished for job in each)
-    show(
-        f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} of them finished before",
-    )
-
-    def report(job: Job, reason: str | None) -> None:
-        nonlocal done
-        done += reason is None
-        failed = f"failed: {job.name}: {reason}; see {job.log}"
-        show(f"[{done}/{total}] {job.name}" if reason is None else failed)
-
+    # The workers share the lock of the directory, which so ends with an error too.
     with advice_when_interrupted("the same command goes on; finished runs are kept"), closing(workers):
+        _keep(folder)
+        jobs = folder.jobs()
+        each = [job for first in jobs for job in (first, *first.then)]
+        total, done = len(each), sum(job.is_finished for job in each)
+        show(f"{len(plan.cells)} rows, {len(plan.seeds)} seeds, {total} runs and searches, {done} finished before")
+
+        def report(job: Job, reason: str | None) -> None:
+            nonlocal done
+            done += reason is None
+            failed = f"failed: {job.name}: {reason}; see {job.log}"
+            show(f"[{done}/{total}] {job.name}" if reason is None else failed)
+
         failures = run_jobs(jobs, workers, main, report)
     comparison = collect(folder, failures, test)
     for name, text in TABLES.items():

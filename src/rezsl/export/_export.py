@@ -66,6 +66,16 @@ def export_model(
         ArgumentError: the model cannot be exported, or the options do not fit together.
         MissingPackageError: a package of the extra ``export`` is not installed.
     """
+    path = local_path(path)
+    content, facts, difference = exported_bytes(model, format, quantize)
+    write_atomically(path, content)
+    return Exported(path, len(content), facts, difference)
+
+
+def exported_bytes(
+    model: ZeroShotClassifier, format: ExportFormat, quantize: Quantization
+) -> tuple[bytes, dict[str, Any], float]:
+    """Return the content of the file that :func:`export_model` writes, the facts in it, and the difference."""
     check_choice(ExportFormat, format=format)
     check_choice(Quantization, quantize=quantize)
     if quantize != "none" and format != "onnx":
@@ -79,7 +89,7 @@ def export_model(
         import onnx  # noqa: F401, PLC0415 - an optional package
         import onnxruntime  # noqa: F401, PLC0415 - the same
         import onnxscript  # noqa: F401, PLC0415 - the same
-    path, was_training = local_path(path), model.training
+    was_training = model.training
     try:
         program = Program(model.eval()).eval()
         example = example_of(program)
@@ -95,8 +105,7 @@ def export_model(
                 )
     finally:
         model.train(was_training)
-    write_atomically(path, content)
-    return Exported(path, len(content), facts, difference)
+    return content, facts, difference
 
 
 def _traced(program: Program, example: Example) -> torch.export.ExportedProgram:
@@ -138,6 +147,7 @@ def _torch_bytes(
     """Return the file, and its probabilities for the example."""
     for node in traced.graph.nodes:
         node.meta.pop("stack_trace", None)  # it has paths of this machine
+    traced.example_inputs = None  # they would be saved as a pickle
     stream = io.BytesIO()
     torch.export.save(traced, stream, extra_files={f"{KEY}.json": json.dumps(facts, ensure_ascii=False)})
     content = stream.getvalue()

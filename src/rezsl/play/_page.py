@@ -1,7 +1,6 @@
 """The page of the playground as one HTML file, and the description of the model in it."""
 
 import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -13,7 +12,7 @@ import numpy as np
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import ImageFormat
 from rezsl.errors import needs
-from rezsl.report import family_style
+from rezsl.report import family_style, source_of
 from rezsl.semantics import NO, UNKNOWN, YES, ClassSemantics
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -76,8 +75,8 @@ def render_page(description: dict[str, Any], engine: Engine, connects: str = "'s
     policy = {
         "default-src": "'none'",
         "img-src": "data: blob:",
-        "style-src": _hash(style),
-        "script-src": _hash(script) + (" blob: 'wasm-unsafe-eval'" if engine == "browser" else ""),
+        "style-src": source_of(style),
+        "script-src": source_of(script) + (" blob: 'wasm-unsafe-eval'" if engine == "browser" else ""),
         "connect-src": connects,
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -99,7 +98,3 @@ def _script(names: Sequence[str]) -> str:
     text = "\n".join((TEMPLATES / f"{name}.js").read_text("utf-8") for name in names)
     text = re.sub(r"^import \{[^}]*\} from \"\./\w+\.js\";\n", "", text, flags=re.MULTILINE)
     return re.sub(r"^export (?=const |class |function |async function )", "", text, flags=re.MULTILINE)
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -2,13 +2,13 @@
 
 import base64
 import gzip
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rezsl.classifier import WEAK, ZeroShotClassifier
 from rezsl.errors import MissingPackageError
-from rezsl.export import Quantization, export_model
+from rezsl.export import Quantization
+from rezsl.export._export import exported_bytes
 from rezsl.files import local_path
 from rezsl.functional.familiarity import Limit
 from rezsl.play._page import describe, render_page
@@ -62,10 +62,8 @@ def save_page(
     """
     check_photos(model)
     parts = _runtime_files(None if runtime is None else local_path(runtime))
-    with tempfile.TemporaryDirectory() as folder:
-        exported = export_model(model, Path(folder) / "model.onnx", "onnx", quantize)
-        parts["network"] = exported.path.read_bytes()
-    grid = exported.facts["grid"]
+    parts["network"], facts, _ = exported_bytes(model, "onnx", quantize)
+    grid = facts["grid"]
     kinds = ["attention"] if grid is not None and model.network.scores_are_cosines else []
     description = describe(model, model.semantics, title, kinds) | {"compare": _compared(model, grid)}
     more = "\n".join(

@@ -7,7 +7,7 @@ with needs("report", "tables and pages"):
 
 from rezsl.report._explanation import map_note, save_explanation
 from rezsl.report._findings import refusals
-from rezsl.report._page import ReportedRun, family_style, render_report, reported_run, save_report
+from rezsl.report._page import ReportedRun, family_style, render_report, reported_run, save_report, source_of
 from rezsl.report._plots import save_comparison, save_curve, save_error_matrix
 from rezsl.report._tables import as_csv, as_latex, as_markdown, comparison_table, results_table, runs_csv
 
@@ -29,4 +29,5 @@ __all__ = [
     "save_error_matrix",
     "save_explanation",
     "save_report",
+    "source_of",
 ]

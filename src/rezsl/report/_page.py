@@ -1,5 +1,7 @@
 """The page of a report: its content, and the template that it fills with tables, plots and sentences."""
 
+import base64
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -159,6 +161,11 @@ def _with_best_epoch(
     return replace(analysis, t1_oracle=kept["T1_oracle"], t1_oracle_epoch=int(kept["T1_oracle_epoch"]))
 
 
+def source_of(text: str) -> str:
+    """Return what a Content-Security-Policy calls a script or a style of this text, and no other one."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
 def family_style() -> str:
     """Return the style sheet that all pages of rezsl share: colours for light and dark, type, and controls."""
     return (TEMPLATES / "family.css").read_text("utf-8")
@@ -209,6 +216,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
         title=title or (f"{data}: {names}" if data and data != names else names),
         style=style,
         script=script,
+        script_source=source_of(script),
         runs=[_run(name, run, f"r{number}") for number, (name, run) in enumerate(runs.items())],
         metrics=[
             metric for metric in metrics_in("page") if any(metric.name in one.metrics() for one in analyses.values())
