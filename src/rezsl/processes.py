@@ -55,7 +55,7 @@ def sizes_of(part: Tensor, group: ProcessGroup | None = None) -> list[int]:
     count = process_count(group)
     if count == 1:
         return [len(part)]
-    own = torch.tensor([len(part)], device=part.device)
+    own = _exchangeable(torch.tensor([len(part)], device=part.device))
     found = [torch.empty_like(own) for _ in range(count)]
     with _exchange():
         distributed.all_gather(found, own, group=group)
@@ -89,6 +89,33 @@ def gathered(part: Tensor, sizes: Sequence[int], group: ProcessGroup | None = No
         own.register_hook(lambda gradient: gradient * count)
     parts[process_rank(group)] = own
     return torch.cat(parts)
+
+
+def from_turns(own: Tensor, length: int) -> Tensor:
+    """Return all rows ``[N, …]`` where the processes have taken turns with batches, one batch at a time.
+
+    Args:
+        own: the rows of this process ``[M, …]``: its batches one after the other, and none where it had no turn.
+        length: rows of a batch; the last batch of all may be shorter.
+    """
+    count = process_count()
+    if count == 1:
+        return own
+    size = sum(sizes_of(own))
+    # A process without rows takes their shape from the first one, which has the first turn.
+    shape, dtype = from_first((own.shape[1:], own.dtype))
+    own = own if len(own) else torch.empty(0, *shape, dtype=dtype, device=own.device)
+    everything, batches = own.new_empty(size, *shape), iter(own.split(length))
+    for start in range(0, size, count * length):
+        sizes = [min(length, max(0, size - start - turn * length)) for turn in range(count)]
+        piece = next(batches) if sizes[process_rank()] else own[:0]
+        everything[start : start + sum(sizes)] = gathered(_exchangeable(piece), sizes).to(own.device)
+    return everything
+
+
+def _exchangeable(tensor: Tensor) -> Tensor:
+    """Return a tensor where it can be exchanged: processes that work on GPUs exchange only what is on these."""
+    return tensor.cuda() if distributed.get_backend() == "nccl" else tensor
 
 
 def summed(tensor: Tensor, group: ProcessGroup | None = None) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 import rezsl
 from rezsl.data import Benchmark, ShuffledBatches, load_synthetic
 from rezsl.errors import ArgumentError
+from rezsl.evaluation import evaluate_together
 from rezsl.losses import (
     BMCLoss,
     GAILoss,
@@ -45,11 +46,19 @@ CASES: dict[str, tuple[Callable[[], RegressionLoss | None], ModelBuilder]] = {
     "RRT": (partial(RRTLoss, MSELoss(), InverseFrequencyLoss()), LINEAR),
     # Its scores have parameters of their own, and its penalty is that of the model.
     "SYNC": (lambda: None, partial(MODELS["sync"], penalty=0.1)),
+    # Its statistics of features are those of whole batches, and calibrate the features from the second epoch on.
+    "FDS": (MSELoss, partial(MODELS["smoothed"], hidden_dim=8, dropout=0.0, bins=4)),
 }
 
 
 def benchmark() -> Benchmark:
     return load_synthetic(None, 12, 5, samples=12 * 12, dim=6, unseen=3, validation=3)
+
+
+class KeepsState(LinearRegressor):
+    """Must see whole batches, and does not gather them."""
+
+    whole_batches = True
 
 
 def steps(name: str, dtype: torch.dtype = torch.float64, micro: int = 0) -> dict[str, Any]:
@@ -67,6 +76,7 @@ def steps(name: str, dtype: torch.dtype = torch.float64, micro: int = 0) -> dict
     gradients: list[torch.Tensor] = []
     while len(values) < STEPS:
         sampler.set_epoch(sampler.epoch + 1)
+        step.classifier.network.start_epoch()
         for size, batch in zip(sampler.sizes, sampler, strict=True):
             assert isinstance(data.inputs, torch.Tensor)
             terms = step(data.inputs[batch].to(dtype), data.labels[batch], size)
@@ -94,7 +104,18 @@ def fitted(run_dir: Path | None, resume: bool = False, callbacks: Sequence[Callb
         data, model, training=training, run_dir=run_dir, resume=resume, callbacks=callbacks, progress=False
     )
     assert found.test is not None
+    rows: list[int] = []
+    hook = found.model.network.register_forward_hook(lambda _, __, output: rows.append(len(output)))
+    together = evaluate_together(found.model, data, 100)
+    hook.remove()
+    alone = rezsl.evaluate(found.model, data, batch_size=100)
+    assert together.samples is not None
+    assert alone.samples is not None
+    for kind in ("predictions", "labels", "strangeness"):
+        assert torch.equal(getattr(together.samples, kind), getattr(alone.samples, kind)), kind
+    assert together.metrics() == pytest.approx(alone.metrics(), rel=0, abs=0, nan_ok=True)
     return {
+        "rows": (sum(rows), len(alone.samples.labels)),
         "choice": found.choice.to_json(),
         "metrics": found.test.metrics(),
         "weights": found.model.state_dict(),
@@ -107,7 +128,7 @@ def work(rank: int, folder: Path) -> dict[str, Any]:
     found["float32"] = steps("ema", torch.float32)
     refused = {}
     for name, model, batches in (
-        ("whole", MODELS["smoothed"], Batches()),
+        ("whole", KeepsState, Batches()),
         ("small", LinearRegressor, Batches(ways=1, shots=1)),
     ):
         training = Training(accelerator="cpu", max_epochs=1, batches=batches)
@@ -148,10 +169,13 @@ def test_several_processes_do_what_one_does(count: int, tmp_path: Path) -> None:
             # The first epoch was one process's, so that its sums have another order.
             torch.testing.assert_close(process["resumed"]["weights"][key], tensor, rtol=1e-3, atol=1e-5)
         assert process["fit"]["run"] == str(tmp_path / "run")
-        assert "SmoothedRegressor, whose statistics are of whole batches" in process["refused"]["whole"]
+        assert "KeepsState, whose statistics are of whole batches" in process["refused"]["whole"]
         assert f"expected at least {count} samples in each" in process["refused"]["small"]
         for key, tensor in found[0]["fit"]["weights"].items():
             assert torch.equal(process["fit"]["weights"][key], tensor), key
+    of_processes, (total, *_) = zip(*(process["fit"]["rows"] for process in found), strict=True)
+    assert sum(of_processes) == total
+    assert max(of_processes) - min(of_processes) <= 100
     draws = torch.stack([process["drawn"] for process in found])
     assert len(draws.unique(dim=0)) == count
     seed_step(3, 5, torch.device("cpu"))
@@ -160,7 +184,7 @@ def test_several_processes_do_what_one_does(count: int, tmp_path: Path) -> None:
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 1 + 2 + whole["choice"]["epochs"]
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "SYNC"])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in ("SYNC", "FDS")])
 def test_a_batch_in_parts_is_the_whole_batch(name: str) -> None:
     """Gradients are accumulated over parts of three images; losses and memories are those of the whole batch."""
     whole, parts = steps(name), steps(name, micro=3)

@@ -11,7 +11,7 @@ from rezsl.evaluation._analysis import (
 )
 from rezsl.evaluation._comparison import AnalysisComparison, PairedDifference, compare_analyses
 from rezsl.evaluation._evaluation import AnalysisOptions, Evaluation, PredictedSamples, json_value
-from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate, share_accepted
+from rezsl.evaluation._evaluator import GZSLEvaluator, evaluate, evaluate_together, share_accepted
 from rezsl.evaluation._hierarchy import HierarchicalErrors, hierarchical_errors, read_class_groups
 from rezsl.evaluation._measures import Measures
 from rezsl.evaluation._pointing import Pointing, parts_of_attributes, pointing_accuracy
@@ -52,6 +52,7 @@ __all__ = [
     "analyse_validation",
     "compare_analyses",
     "evaluate",
+    "evaluate_together",
     "hierarchical_errors",
     "json_value",
     "load_error_fall",

@@ -16,6 +16,7 @@ from rezsl.evaluation._evaluation import Evaluation, PredictedSamples
 from rezsl.functional import l2_normalize
 from rezsl.functional.shapes import ClassVectors, Labels, Outputs, Predictions, Scores
 from rezsl.metrics import ClassError, SeenUnseen
+from rezsl.processes import from_turns, process_count, process_rank
 from rezsl.semantics import ClassSemantics
 
 INDIRECT = (
@@ -229,6 +230,16 @@ def evaluate(
     return replace(result, false_accept=accepted)
 
 
+@torch.inference_mode()
+def evaluate_together(model: ZeroShotClassifier, benchmark: Benchmark, batch_size: int = 256) -> Evaluation:
+    """Return :func:`evaluate` of all test images, of which each process of a training predicts some.
+
+    All processes must call it. As the batches are those of one process, so is the result, to the last digit.
+    """
+    split = benchmark.split
+    return evaluate_samples(model, benchmark, split.test_seen, split.test_unseen, batch_size, together=True)
+
+
 def share_accepted(
     model: ZeroShotClassifier,
     foreign: Tensor | Sequence[Path | Crop],
@@ -262,9 +273,17 @@ def share_accepted(
 
 
 def evaluate_samples(
-    model: ZeroShotClassifier, benchmark: Benchmark, seen_index: Tensor, unseen_index: Tensor, batch_size: int
+    model: ZeroShotClassifier,
+    benchmark: Benchmark,
+    seen_index: Tensor,
+    unseen_index: Tensor,
+    batch_size: int,
+    together: bool = False,
 ) -> Evaluation:
-    """Evaluate a model on given samples, of which one kind, seen or unseen, may be missing; see :func:`evaluate`."""
+    """Evaluate a model on given samples, of which one kind, seen or unseen, may be missing; see :func:`evaluate`.
+
+    ``together`` is whether all processes of a training call it, and take turns with the batches.
+    """
     model.check_values(benchmark)
     table = model.semantics.with_classes_of(benchmark.semantics)
     unseen, known, described = benchmark.class_names(unseen_index), set(model.seen_classes), set(table.classes)
@@ -275,7 +294,11 @@ def evaluate_samples(
     seen = [name for name in model.seen_classes if name in described]
     evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen, merged=False)
     index = torch.cat([seen_index, unseen_index])
-    predictions, strangeness = model.examine(benchmark.inputs, batch_size, index, table)
+    turns = index.split(batch_size)[process_rank() :: process_count()] if together else (index,)
+    own = torch.cat(turns) if turns else index[:0]
+    predictions, strangeness = model.examine(benchmark.inputs, batch_size, own, table)
+    if together:
+        predictions, strangeness = (from_turns(part, batch_size) for part in (predictions, strangeness))
     labels = benchmark.labels[index]
     for part, rows in zip(predictions.split(batch_size), labels.split(batch_size), strict=True):
         evaluator.update(part, rows)

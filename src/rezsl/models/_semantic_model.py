@@ -47,6 +47,8 @@ class SemanticModel(nn.Module, Recorded, ABC):
     Attributes:
         whole_batches: whether ``training_forward`` must be called once per batch, because it keeps a state between
             calls.
+        gathers_batches: whether such a model gathers what it keeps from all processes of a training, by
+            :func:`rezsl.processes.gathered`. Without that it is trained by one process only.
         predicts_attributes: whether ``attributes_of`` outputs are defined by the model. Otherwise they are those that
             the scores of the seen classes let expect, see :meth:`rezsl.ZeroShotClassifier.attributes_of`.
         scores_are_cosines: whether ``class_scores`` are cosines of attributes times the scale, so that each attribute
@@ -61,6 +63,7 @@ class SemanticModel(nn.Module, Recorded, ABC):
     """
 
     whole_batches: ClassVar[bool] = False
+    gathers_batches: ClassVar[bool] = False
     predicts_attributes: ClassVar[bool] = True
     scores_are_cosines: ClassVar[bool] = True
     scaled_features: bool = True

@@ -10,6 +10,7 @@ from rezsl.errors import check_at_least, check_share
 from rezsl.functional.binning import Kernel, LabelBins, label_bins, smoothing_matrix
 from rezsl.functional.shapes import Pooled, Predictions
 from rezsl.models._semantic_model import SemanticModel, TrainingOutput, pool
+from rezsl.processes import gathered, sizes_of
 from rezsl.semantics import ClassSemantics
 
 LEAST_RATIO, MOST_RATIO = 0.1, 10.0
@@ -69,7 +70,8 @@ class SmoothedRegressor(MLPRegressor, name="smoothed"):
         z̃ = (z − μ_sb) · √(ṽ_sb / v_sb clipped to [0.1, 10]) + μ̃_sb
 
     A channel with variance 0 is only shifted; a sample in a bin that is still empty is not changed. The reference code
-    makes an extra pass over the training samples for the statistics; here they are collected from the training batches.
+    makes an extra pass over the training samples for the statistics; here they are collected from the training batches,
+    which are gathered from all processes of a training.
 
     Args:
         hidden_dim: H, width of the hidden layer; the statistics have 4 · S · bins · H numbers.
@@ -80,7 +82,7 @@ class SmoothedRegressor(MLPRegressor, name="smoothed"):
         momentum: weight of the old statistics at each epoch, in ``[0, 1)``.
     """
 
-    whole_batches = True
+    whole_batches = gathers_batches = True
     low: Float[Tensor, "S"]
     width: Float[Tensor, "S"]
     filled: Float[Tensor, "S N"]
@@ -119,7 +121,8 @@ class SmoothedRegressor(MLPRegressor, name="smoothed"):
     def training_forward(self, regions: Pooled, target: Predictions) -> TrainingOutput:
         """Predict from calibrated features, and add the features to the statistics."""
         features = self.features(regions)
-        self.add(features, target)
+        sizes = sizes_of(target)
+        self.add(gathered(features.detach().to(self.total.dtype), sizes), gathered(target, sizes))
         calibrated = self.dropout(self.calibrate(features, target))
         prediction = torch.einsum("bsd,sd->bs", calibrated, self.readout.weight.to(features.dtype)) + self.readout.bias
         return TrainingOutput(prediction, prediction.new_zeros(len(prediction)))

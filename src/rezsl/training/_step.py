@@ -180,7 +180,7 @@ def _check_fit_together(classifier: ZeroShotClassifier, training: Training) -> N
             f"batches.micro: expected 0 with {type(network).__name__}, which would count each part of a batch "
             f"twice, got {micro}; set it to 0"
         )
-    if process_count() > 1 and network.whole_batches:
+    if process_count() > 1 and network.whole_batches and not network.gathers_batches:
         raise ArgumentError(
             f"devices: expected one process with {type(network).__name__}, whose statistics are of whole batches, "
             f"got {process_count()}; set it to 1"

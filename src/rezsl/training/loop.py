@@ -22,10 +22,9 @@ from rezsl.processes import (
     average_gradients,
     copy_from_first,
     from_first,
-    gathered,
+    from_turns,
     process_count,
     process_rank,
-    sizes_of,
 )
 from rezsl.regions import ImageBackbone
 from rezsl.training._assembly import Batch, BatchesOf, load_batches
@@ -241,31 +240,12 @@ def _validate(
             predicted.append(model(fabric.to_device(inputs)).float())
         truth.append(labels)
     # The evaluator sums in float64 on the CPU, because not every accelerator has float64.
-    predictions, rows = (_in_order(part, fabric.device).cpu() for part in (predicted, truth))
+    own = (torch.cat(part).cpu() if part else torch.empty(0) for part in (predicted, truth))
+    predictions, rows = (from_turns(part, VALIDATION_BATCH) for part in own)
     for part, labels in zip(predictions.split(VALIDATION_BATCH), rows.split(VALIDATION_BATCH), strict=True):
         evaluator.update(part, labels)
     samples = evaluator.samples(predictions, rows, scale, VALIDATION_BATCH)
     return replace(evaluator.result(), samples=samples)
-
-
-def _in_order(pieces: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Return the rows that all processes have for parts of the validation, of which each has every n-th one."""
-    count = process_count()
-    if count == 1:
-        return torch.cat(list(pieces))
-    lengths = torch.tensor([len(piece) for piece in pieces], dtype=torch.int64, device=device)
-    numbers = sizes_of(lengths)
-    # A process without samples takes the shape of the rows from the first one, which has the first part.
-    shape, dtype = from_first((pieces[0].shape[1:], pieces[0].dtype) if pieces else (torch.Size(), torch.float32))
-    own = (
-        torch.cat([piece.to(device) for piece in pieces])
-        if pieces
-        else torch.empty(0, *shape, dtype=dtype, device=device)
-    )
-    everything = gathered(own, sizes_of(own))
-    by_process = iter(everything.split(gathered(lengths, numbers).tolist()))
-    parts = [[next(by_process) for _ in range(number)] for number in numbers]
-    return torch.cat([parts[place % count][place // count] for place in range(sum(numbers))])
 
 
 def _set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.data import Benchmark, SelectionSplit, class_folds, selection_split
 from rezsl.errors import ArgumentError
-from rezsl.evaluation import Evaluation, evaluate
+from rezsl.evaluation import Evaluation, evaluate_together
 from rezsl.files import local_path
 from rezsl.functional import average_curves
 from rezsl.models import ClosedForm
@@ -152,7 +152,7 @@ def _fit(setup: "Setup") -> FitResult:
             run.forget_beginning()
         raise
     test_images = in_memory(setup.data, classifier.input_format, setup.training)
-    test = evaluate(classifier, test_images) if len(data.split.test_unseen) else None
+    test = evaluate_together(classifier, test_images) if len(data.split.test_unseen) else None
     if test is not None:
         test = replace(test, t1_oracle=choice.t1_oracle, t1_oracle_epoch=choice.t1_oracle_epoch)
     classifier = for_images(classifier, setup.data)
