@@ -6,7 +6,9 @@ one that reads a number, as ``.item()`` and ``if tensor:`` do, fails there as it
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from inspect import isabstract
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +17,24 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rezsl.losses import LOSSES, ClassificationLoss, MSELoss, Objective, RegressionLoss, ReMSELoss, RRTLoss
-from rezsl.models import MODELS, ClosedForm, HasOwnTraining, SemanticModel
+from rezsl import metrics
+from rezsl.data import load_synthetic
+from rezsl.functional.scoring import _best_by_masks, _best_of_both, seen_unseen_margins
+from rezsl.losses import (
+    LOSSES,
+    ClassificationLoss,
+    InverseFrequencyLoss,
+    MSELoss,
+    Objective,
+    RegressionLoss,
+    ReMSELoss,
+    RRTLoss,
+)
+from rezsl.models import MODELS, CLIPZeroShot, ClosedForm, HasOwnTraining, MLPRegressor, SemanticModel
 from rezsl.semantics import ClassSemantics
+from rezsl.training import Batches, Training
+from rezsl.training._assembly import new_classifier
+from rezsl.training._step import TrainingStep
 
 BATCH, CLASSES, ATTRIBUTES, DIM = 6, 5, 7, 9
 TABLE = torch.rand(CLASSES, ATTRIBUTES, generator=torch.Generator().manual_seed(0)) + 0.1
@@ -48,7 +65,16 @@ def losses(base: type) -> list[Any]:
     return [pytest.param(kind, id=kind.__name__) for kind in found]
 
 
-@pytest.mark.parametrize("kind", losses(RegressionLoss))
+def retraining(epoch: int) -> RRTLoss:
+    loss = RRTLoss(ReMSELoss(), InverseFrequencyLoss())
+    loss.start_epoch(epoch, 10)
+    return loss
+
+
+RETRAINING = [pytest.param(partial(retraining, epoch), id=f"RRTLoss, epoch {epoch}") for epoch in (0, 9)]
+
+
+@pytest.mark.parametrize("kind", [*losses(RegressionLoss), *RETRAINING])
 def test_regression_losses_stay_on_the_device(kind: Callable[[], RegressionLoss]) -> None:
     loss = kind()
     loss.prepare(TABLE, torch.full((CLASSES,), 3))
@@ -98,6 +124,76 @@ def test_a_step_of_every_model_stays_on_the_device(kind: type[SemanticModel], mo
 
 def _scored(model: SemanticModel) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda outputs, vectors: model.class_scores(outputs, vectors, 20.0)
+
+
+def test_the_texts_of_clip_are_scored_on_the_device() -> None:
+    names = [
+        tuple(f"{kind} {number}" for number in range(count)) for kind, count in zip("ca", TABLE.shape, strict=True)
+    ]
+    table = ClassSemantics(names[0], names[1], TABLE)
+    model = CLIPZeroShot(DIM, table).eval().to("meta")
+    vectors = model.class_vectors(table)
+    with torch.device("meta"), OnDevice():
+        scores = model.class_scores(model(torch.empty(BATCH, 1, DIM)), vectors, 20.0)
+    assert (scores.device.type, scores.shape) == ("meta", (BATCH, CLASSES))
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.5])
+@pytest.mark.parametrize("micro", [0, 2])
+def test_a_training_step_stays_on_the_device(mixup: float, micro: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load_synthetic(classes=8, attributes=ATTRIBUTES, samples=64, dim=DIM, unseen=2, validation=2)
+    training = Training(mixup=mixup, batches=Batches(micro=micro), accelerator="cpu")
+    classifier = new_classifier(data, data.split.train, partial(MLPRegressor, hidden_dim=4), None, training)
+    step = TrainingStep(classifier, data, data.split.train, training).train().to("meta")
+    # The share of a mixture is drawn on the CPU, as a number.
+    step.mixing = SimpleNamespace(sample=lambda: 0.3) if mixup else None  # type: ignore[assignment]
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    with torch.device("meta"), OnDevice():
+        terms = step(torch.empty(BATCH, DIM), torch.empty(BATCH, dtype=torch.int64))
+        terms.total.backward()
+    assert {term.device.type for term in terms} == {"meta"}
+    assert {part.grad.device.type for part in step.parameters() if part.grad is not None} == {"meta"}
+
+
+IS_SEEN = torch.tensor([True, False, True, True, False])
+STREAMS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
+    "ClassError": (partial(metrics.ClassError, CLASSES, ATTRIBUTES), ("attributes", "labels")),
+    "SeenUnseen": (partial(metrics.SeenUnseen, IS_SEEN), ("scores", "labels")),
+    "SeenUnseen, one side": (partial(metrics.SeenUnseen, torch.ones(CLASSES).bool()), ("scores", "labels")),
+    "AttributeRanking": (partial(metrics.AttributeRanking, (TABLE > 0.6).float()), ("attributes", "labels")),
+    "AttributeRSquared": (partial(metrics.AttributeRSquared, TABLE), ("attributes", "labels")),
+    "TopKAccuracy": (partial(metrics.TopKAccuracy, IS_SEEN, 2), ("scores", "labels")),
+    "ClassF1": (partial(metrics.ClassF1, IS_SEEN, 0.3), ("scores", "labels")),
+    "HierarchyError": (partial(metrics.HierarchyError, torch.arange(CLASSES).unsqueeze(1) // 2), ("labels", "labels")),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_batches_are_added_to_metrics_on_the_device(name: str) -> None:
+    build, arguments = STREAMS[name]
+    metric = build().to("meta")
+    with torch.device("meta"), OnDevice():
+        given = {
+            "scores": torch.empty(BATCH, CLASSES),
+            "attributes": torch.empty(BATCH, ATTRIBUTES),
+            "labels": torch.empty(BATCH, dtype=torch.int64),
+        }
+        metric.update(*(given[argument] for argument in arguments))
+    states = tree_leaves([getattr(metric, state) for state in metric._defaults])
+    assert {state.device.type for state in states} == {"meta"}
+
+
+@pytest.mark.parametrize("is_seen", [IS_SEEN, torch.ones(CLASSES).bool(), torch.zeros(CLASSES).bool()])
+def test_an_accelerator_finds_the_best_classes_that_a_cpu_finds(is_seen: Tensor) -> None:
+    # Rounded scores are often equal, and then the first class counts.
+    scores = (torch.randn(200, CLASSES, generator=torch.Generator().manual_seed(0)) * 2).round()
+    for found, expected in zip(_best_by_masks(scores, is_seen), _best_of_both(scores, is_seen), strict=True):
+        assert torch.equal(found, expected)
+    labels = torch.arange(200) % CLASSES
+    seen, seen_class, unseen, unseen_class = _best_by_masks(scores, is_seen)
+    margin, right = seen_unseen_margins(scores, labels, is_seen)
+    assert torch.equal(margin, (seen - unseen).double())
+    assert torch.equal(right, torch.where(is_seen[labels], seen_class, unseen_class) == labels)
 
 
 def test_what_would_wait_or_mix_devices_is_found() -> None:

@@ -137,6 +137,15 @@ def confusion_counts(truth: Labels, chosen: Labels, classes: int) -> Int[Tensor,
     return torch.bincount(truth * classes + chosen, minlength=classes**2).reshape(classes, classes)
 
 
+def class_counts(labels: Int[Tensor, "N"], classes: int, of: Bool[Tensor, "N"] | None = None) -> Int[Tensor, "C"]:
+    """Count the samples of each class, ``[C]``, or those ``of`` them that are marked.
+
+    Unlike ``torch.bincount``, and a mask as an index, this makes no GPU finish its queue.
+    """
+    counted = torch.ones_like(labels) if of is None else of.to(labels.dtype)
+    return labels.new_zeros(classes).index_add_(0, labels, counted)
+
+
 class CurvePoint(NamedTuple):
     """Seen accuracy S and unseen accuracy U at one γ; both are class-averaged, in ``[0, 1]``."""
 
@@ -226,6 +235,9 @@ def seen_unseen_margins(
         classes are seen, the margins are ∞, and where none is, −∞.
     """
     check_labels(labels, scores.shape[1])
+    if scores.device.type != "cpu":  # where a search for columns or rows would wait for the device
+        seen, seen_class, unseen, unseen_class = _best_by_masks(scores, is_seen)
+        return seen.double() - unseen.double(), torch.where(is_seen[labels], seen_class, unseen_class) == labels
     sides = _columns_of(is_seen), _columns_of(~is_seen)
     parts = [
         _margins(part, of_part, is_seen[of_part], sides)
@@ -242,8 +254,9 @@ _Columns = slice | Tensor
 
 
 def _sliced(rows: Tensor, scores: Scores) -> Sequence[Tensor]:
-    """Split rows so that each part has :data:`_SLICE` scores; a GPU takes all at once."""
-    return rows.split(max(1, _SLICE // max(1, scores.shape[1]))) if scores.device.type == "cpu" else (rows,)
+    """Split rows so that each part has :data:`_SLICE` scores."""
+    parts: Sequence[Tensor] = rows.split(max(1, _SLICE // max(1, scores.shape[1])))
+    return parts
 
 
 def _columns_of(mask: ClassMask) -> _Columns:
@@ -296,6 +309,8 @@ def _margins(
 
 def _best_of_both(scores: Scores, is_seen: ClassMask) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the best seen class of each sample as score and class, and the best unseen class in the same way."""
+    if scores.device.type != "cpu":
+        return _best_by_masks(scores, is_seen)
     found: list[Tensor] = []
     for columns in (_columns_of(is_seen), _columns_of(~is_seen)):
         part = _at(scores, columns)
@@ -304,6 +319,17 @@ def _best_of_both(scores: Scores, is_seen: ClassMask) -> tuple[Tensor, Tensor, T
             found += [score, columns.start + place if isinstance(columns, slice) else columns[place]]
         else:
             found += [scores.new_full((len(scores),), -torch.inf), torch.zeros_like(scores[:, 0], dtype=torch.int64)]
+    seen_score, seen_class, unseen_score, unseen_class = found
+    return seen_score, seen_class, unseen_score, unseen_class
+
+
+def _best_by_masks(scores: Scores, is_seen: ClassMask) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what :func:`_best_of_both` returns, by operations that read no number from a device."""
+    found: list[Tensor] = []
+    for mask in (is_seen, ~is_seen):
+        masked = scores.masked_fill(~mask, -torch.inf)
+        place = masked.argmax(dim=1)
+        found += [masked.gather(1, place.unsqueeze(1)).squeeze(1), place]
     seen_score, seen_class, unseen_score, unseen_class = found
     return seen_score, seen_class, unseen_score, unseen_class
 

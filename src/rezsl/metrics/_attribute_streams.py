@@ -13,7 +13,7 @@ from rezsl.functional.attribute_quality import (
     average_precision,
     binary_attributes,
 )
-from rezsl.functional.scoring import l2_normalize
+from rezsl.functional.scoring import class_counts, l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, check_labels, checked
 
 
@@ -100,7 +100,7 @@ class AttributeRSquared(Metric):
         check_labels(labels, len(self.count))
         predicted = l2_normalize(predictions.double()) if self.normalize else predictions.double()
         self.total.index_add_(0, labels, (predicted - self.values[labels]).square())
-        self.count += torch.bincount(labels, minlength=len(self.count))
+        self.count += class_counts(labels, len(self.count))
 
     def compute(self) -> Float[Tensor, "S"]:
         """Return R² over the classes that have samples; NaN for an attribute that is the same in all of them."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from rezsl.functional.choices import among_best, choice_distances, f1_of_counts
-from rezsl.functional.scoring import calibrated_choice
+from rezsl.functional.scoring import calibrated_choice, class_counts
 from rezsl.functional.shapes import ClassMask, Labels, Scores, check_labels, checked
 
 
@@ -40,8 +40,8 @@ class TopKAccuracy(Metric):
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]``, from which γ is not yet subtracted, and true classes ``[B]``."""
         hits = among_best(scores.double() - self.gamma * self.is_seen, labels, self.k)
-        self.right += torch.bincount(labels[hits], minlength=len(self.right))
-        self.count += torch.bincount(labels, minlength=len(self.count))
+        self.right += class_counts(labels, len(self.right), hits)
+        self.count += class_counts(labels, len(self.count))
 
     def compute(self) -> dict[str, Tensor]:
         """Return the accuracies of both sides and their harmonic mean, in ``[0, 1]``."""
@@ -81,9 +81,9 @@ class ClassF1(Metric):
         """Add a batch of class scores ``[B, C]``, from which γ is not yet subtracted, and true classes ``[B]``."""
         check_labels(labels, scores.shape[1])
         chosen, *_ = calibrated_choice(scores, self.is_seen, self.gamma)
-        self.right += torch.bincount(labels[labels == chosen], minlength=len(self.is_seen))
-        self.truth += torch.bincount(labels, minlength=len(self.is_seen))
-        self.chosen += torch.bincount(chosen, minlength=len(self.is_seen))
+        self.right += class_counts(labels, len(self.is_seen), labels == chosen)
+        self.truth += class_counts(labels, len(self.is_seen))
+        self.chosen += class_counts(chosen, len(self.is_seen))
 
     def compute(self) -> Float[Tensor, "C"]:
         """Return F1 of each class."""
@@ -118,7 +118,7 @@ class HierarchyError(Metric):
         check_labels(labels, len(self.count))
         check_labels(chosen, len(self.count))
         self.total.index_add_(0, labels, choice_distances(self.groups, labels, chosen))
-        self.count += torch.bincount(labels, minlength=len(self.count))
+        self.count += class_counts(labels, len(self.count))
 
     def compute(self) -> Tensor:
         """Return the mean distance, in ``[0, 1]``; 0 where all choices are right."""

@@ -7,6 +7,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from rezsl.functional import SeenUnseenCurve, curve_from_margins, seen_unseen_margins
+from rezsl.functional.scoring import class_counts
 from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scores, check_labels, checked
 
 
@@ -34,7 +35,7 @@ class ClassError(Metric):
         """Add a batch of errors ``[B, S]`` of samples with labels ``[B]``."""
         check_labels(labels, len(self.count))
         self.total.index_add_(0, labels, errors.double())
-        self.count += torch.bincount(labels, minlength=len(self.count))
+        self.count += class_counts(labels, len(self.count))
 
     def compute(self) -> Float[Tensor, "C S"]:
         """Return the matrix; a class without samples has NaN."""
@@ -60,6 +61,7 @@ class SeenUnseen(Metric):
     def __init__(self, is_seen: ClassMask) -> None:
         super().__init__()
         self.register_buffer("is_seen", is_seen, persistent=False)
+        self._one_sided = bool(is_seen.all()) or not bool(is_seen.any())
         for name in ("margin", "right", "label"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
@@ -67,7 +69,7 @@ class SeenUnseen(Metric):
     def update(self, scores: Scores, labels: Labels) -> None:
         """Add a batch of class scores ``[B, C]`` and true classes ``[B]``."""
         margin, right = seen_unseen_margins(scores, labels, self.is_seen)
-        if bool(self.is_seen.any()) == bool(self.is_seen.all()):
+        if self._one_sided:
             # Without a rival on the other side the classes win at every finite γ, so the margin is the largest number.
             margin = margin.nan_to_num(torch.nan)
         self.margin.append(margin)
@@ -91,5 +93,5 @@ class SeenUnseen(Metric):
             label = dim_zero_cat(self.label).long()
             seen_wins = dim_zero_cat(self.margin) > gamma
             right = dim_zero_cat(self.right) & torch.where(self.is_seen[label], seen_wins, ~seen_wins)
-        count = torch.bincount(label, minlength=len(self.is_seen))
-        return torch.bincount(label[right], minlength=len(self.is_seen)).double() / count
+        count, of_right = (class_counts(label, len(self.is_seen), marked) for marked in (None, right))
+        return of_right.double() / count

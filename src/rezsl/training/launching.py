@@ -6,10 +6,11 @@ import os
 import sys
 import threading
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 
 from rezsl.errors import ArgumentError
 from rezsl.launchers import started_processes, variable
@@ -55,7 +56,7 @@ def launched(training: Training) -> Fabric:
             strategy=training.strategy if several else "auto",
             devices=world.devices,
             num_nodes=world.nodes,
-            precision=training.precision,
+            **_arithmetic(training),
         )
         fabric.launch()
     except (ValueError, RuntimeError) as error:
@@ -72,6 +73,18 @@ def launched(training: Training) -> Fabric:
         raise ArgumentError("sync_batchnorm: expected false except on GPUs, got true; set it to false")
     _end_with_the_first()
     return fabric
+
+
+def _arithmetic(training: Training) -> dict[str, Any]:
+    """Return the arguments of Fabric that choose the precision.
+
+    Fabric would replace float16 on CPUs by bfloat16, though PyTorch has float16 with a scaled loss there too.
+    """
+    cuda_or_mps = torch.cuda.is_available() or torch.backends.mps.is_available()
+    on_cpu = training.accelerator == "cpu" or (training.accelerator == "auto" and not cuda_or_mps)
+    if training.precision == "16-mixed" and on_cpu:
+        return {"plugins": [MixedPrecision("16-mixed", "cpu")]}
+    return {"precision": training.precision}
 
 
 def is_first_process() -> bool:
