@@ -37,6 +37,11 @@ def is_remote(path: Path) -> bool:
     return _REMOTE.match(path.as_posix()) is not None and not os.path.lexists(path.parts[0])
 
 
+def asks_network(text: str) -> bool:
+    """Return whether a text is an address, such as ``s3://bucket``, or a share of another computer under Windows."""
+    return text.replace("\\", "/").startswith("//") or is_remote(Path(text))
+
+
 def is_inside(path: Path) -> bool:
     """Return whether a path is one of those that only :func:`read_bytes` can read."""
     return is_remote(path) or _container(path) is not None

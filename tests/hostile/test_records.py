@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from rezsl import sources
 from rezsl.classifier import ZeroShotClassifier, save_model
+from rezsl.cli._config import caches_of_run, store_of_run
 from rezsl.cli.main import USER_ERROR, main
 from rezsl.data import load_synthetic
 from rezsl.models import LinearRegressor
@@ -91,6 +93,53 @@ def test_a_record_leads_to_no_other_record(run: Path, content: str, capsys: pyte
     assert main(["fit", "--run-dir", "run", "--resume"]) == USER_ERROR
     assert "run/config.yaml: " in capsys.readouterr().err
     assert not Path("marker").exists()
+
+
+ELSEWHERE = ["s3://evil/x", "http://127.0.0.1/x", "memory://x", "//evil/share/x", "\\\\evil\\share\\x"]
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+@pytest.mark.parametrize(
+    ("reader", "entry"), [("folder", "root"), ("tar", "root"), ("synthetic", "semantics"), ("cub", "splits")]
+)
+@pytest.mark.parametrize("command", [["evaluate"], ["report"], ["fit", "--resume", "--run-dir"]])
+def test_a_record_asks_no_network(
+    run: Path, address: str, reader: str, entry: str, command: list[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sources, "_system_of", lambda scheme: pytest.fail(f"{scheme} was asked"))
+    arguments = {"root": ".", entry: address}
+    if reader == "synthetic":
+        arguments = {entry: address}
+    (run / "config.yaml").write_text(yaml.safe_dump({"data": {"class_path": reader, "init_args": arguments}}))
+    assert main([*command, "run"]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert error.startswith("rezsl: error: run/config.yaml: data.")
+    assert "of this machine, got the address " in error
+    assert "if you trust it, " in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", ELSEWHERE)
+def test_places_of_regions_in_a_record_ask_no_network(run: Path, address: str) -> None:
+    record = {"data": {"class_path": "regions", "init_args": {"root": address}}, "cache": address}
+    (run / "config.yaml").write_text(yaml.safe_dump(record))
+    assert store_of_run(run) is None
+    assert Path(address) not in caches_of_run(run)
+
+
+def test_a_record_allows_no_pickles(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backbone = {"class_path": "pretrained", "init_args": {"source": "net", "allow_pickle": True}}
+    (run / "config.yaml").write_text(yaml.safe_dump({"data": {"class_path": "digits"}, "backbone": backbone}))
+    assert main(["fit", "--run-dir", "run", "--resume"]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert error.startswith(
+        "rezsl: error: run/config.yaml: backbone.init_args.allow_pickle: expected false, got True; "
+    )
+    assert error.endswith("if you trust the weights, add --backbone.allow-pickle true\n")
+    Path("net").mkdir()  # what follows is about the folder of weights, which is empty
+    assert main(["fit", "--run-dir", "run", "--resume", "--backbone.allow-pickle", "true"]) == USER_ERROR
+    assert "--backbone.source: expected config.json" in capsys.readouterr().err
 
 
 def test_what_import_names_may_be_named_by_a_record(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from rezsl.data import Benchmark, benchmark_checksums, benchmark_fingerprint, ga
 from rezsl.errors import DataError
 from rezsl.models import AttentionNet
 from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_region_store, small_resnet
-from rezsl.regions.store import RegionManifest, write_dataset, write_record
+from rezsl.regions.store import RegionManifest, load_store_backbone, write_dataset, write_record
 from rezsl.semantics import ClassSemantics
 from rezsl.training import Training
 from rezsl.training._assembly import in_memory
@@ -121,6 +121,15 @@ def test_a_manifest_that_cannot_be_is_refused(store: Path, change: dict[str, obj
         DataError, match=r"cannot be read \(No such file or directory\); expected .*; give a directory that rezsl"
     ):
         load_region_store(store / "chunks")
+
+
+def test_a_backbone_that_is_larger_than_its_file_takes_no_memory(store: Path) -> None:
+    path = store / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["backbone"]["arguments"]["config"]["hidden_sizes"][-1] = 40_000
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(DataError, match=r"manifest\.json: expected networks of at most .* numbers, .*; restore their"):
+        load_store_backbone(store)
 
 
 @pytest.mark.parametrize("name", ["dataset.safetensors", "dataset.json"])

@@ -1,12 +1,12 @@
 """Saving and loading a trained model, and joining it with the backbone of a store of regions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import rezsl.generators  # noqa: F401 - a saved model may be one of its classes
 from rezsl.classifier._classifier import ZeroShotClassifier
@@ -26,6 +26,7 @@ from rezsl.regions import (
     load_store_backbone,
     read_manifest,
 )
+from rezsl.regions._backbone import check_network_size
 from rezsl.semantics import pack_semantics, unpack_semantics
 
 OPTIONS = ("seen_classes", "gamma", "scale", "protocol", "centered", "varied_only", "temperature")
@@ -93,7 +94,7 @@ def load_model(directory: str | Path, revision: str | None = None) -> ZeroShotCl
 
         # The initial weights are replaced at once, so drawing them must not change the caller's random numbers.
         with torch.random.fork_rng(devices=()):
-            _check_size(parts, sum(part.numel() for part in tensors.values()))
+            check_network_size(parts, sum(part.numel() for part in tensors.values()))
             backbone, network = parts()
         options = {name: description[name] for name in OPTIONS} | {"familiarity": _familiarity(tensors)}
         model = ZeroShotClassifier(backbone, network, semantics, **options)
@@ -106,20 +107,6 @@ def load_model(directory: str | Path, revision: str | None = None) -> ZeroShotCl
         ) from error
     model.directory = directory
     return model.eval()
-
-
-def _check_size(parts: Callable[[], tuple[nn.Module, ...]], stored: int) -> None:
-    """Refuse a description of networks that are larger than the tensors beside it, before they take memory."""
-    try:
-        with torch.device("meta"):
-            made = parts()
-    except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
-        return
-    if (count := sum(part.numel() for network in made for part in network.state_dict().values())) > stored:
-        raise ArgumentError(
-            f"expected networks of at most {stored:,} numbers, as the tensors have, got {count:,}"
-            "; restore model.json from a copy"
-        )
 
 
 def _familiarity(tensors: dict[str, Tensor]) -> Familiarity | None:

@@ -19,6 +19,7 @@ from rezsl.cli._records import check_record
 from rezsl.errors import ArgumentError, DataError, RezslError
 from rezsl.files import local_path, read_yaml
 from rezsl.regions import cache_beside, user_cache
+from rezsl.sources import asks_network
 
 
 class ConfigFile(ActionConfigFile):
@@ -133,9 +134,15 @@ def check_root(content: Mapping[str, Any] | Namespace, config: Path) -> None:
     Other entries are checked when they are parsed.
     """
     try:
-        root = local_path(content["data"]["init_args"]["root"])
+        given = content["data"]["init_args"]["root"]
+        root = local_path(given)
     except (KeyError, TypeError):
         return
+    if asks_network(str(given)):
+        raise DataError(
+            f"{config}: data.root: expected a folder of this machine, got the address {given}; if you trust it, give "
+            f"it with --data.root"
+        )
     if not root.is_dir():
         where = "" if root.is_absolute() else f" in {Path.cwd()}, to which this path is relative"
         raise DataError(
@@ -147,7 +154,8 @@ def check_root(content: Mapping[str, Any] | Namespace, config: Path) -> None:
 def store_of_run(run: Path) -> Path | None:
     """Return the directory of data that a run's config.yaml names; None where there is no such file or entry."""
     try:
-        return Path(_data_entry(run)["init_args"]["root"])
+        root = _data_entry(run)["init_args"]["root"]
+        return None if asks_network(str(root)) else Path(root)
     except (DataError, KeyError, TypeError):
         return None
 
@@ -155,7 +163,7 @@ def store_of_run(run: Path) -> Path | None:
 def caches_of_run(run: Path) -> list[Path]:
     """Return the directories in which the regions of a run's photos may be: that of its ``--cache`` first."""
     try:
-        named = [Path(cache)] if (cache := _entry(run, "cache")) else []
+        named = [Path(cache)] if (cache := _entry(run, "cache")) and not asks_network(str(cache)) else []
     except (DataError, TypeError):
         named = []
     return [*named, cache_beside(run), user_cache()]

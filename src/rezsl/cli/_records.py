@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from rezsl.errors import DataError
+from rezsl.sources import asks_network
 
 IMPORTED: set[str] = set()
 """The modules that ``--import`` named in this command."""
@@ -21,11 +22,13 @@ NAMED = ("data", "model", "backbone", "logger", "loss", "classification")
 """The options whose values are classes, which may also be written without ``class_path``."""
 
 
-def check_record(content: Mapping[str, Any], path: Path) -> None:
+def check_record(content: Mapping[str, Any], path: Path, pickles: bool = False) -> None:
     """Check every class that a run's own record names, at any depth, before anything of it is imported.
 
+    ``pickles`` is whether the same command allows pickled weights.
+
     Raises:
-        DataError: a class is of another module, or an entry leads to another file.
+        DataError: a class is of another module, or an entry leads to another file, to a network or to pickles.
     """
     if "config" in content:
         raise DataError(f"{path}: config: expected the options of a run, got another file of options; remove the entry")
@@ -37,6 +40,33 @@ def check_record(content: Mapping[str, Any], path: Path) -> None:
                 f"{path}: {place}: expected a class of rezsl or of a module that --import names, got "
                 f"{str(name)[:120]!r}; a record does not choose which code runs: if you trust it, add --import {module}"
             )
+
+    for place, value in _leaves(content.get("data"), "data"):
+        # The root may be replaced by --data.root, so it is checked where it is used.
+        if place != "data.init_args.root" and isinstance(value, str) and asks_network(value):
+            raise DataError(
+                f"{path}: {place}: expected a file of this machine, got the address {value[:120]!r}; a record does not "
+                f"choose what is asked of a network: if you trust it, name the benchmark with --data"
+            )
+    for place, value in () if pickles else _leaves(content.get("backbone"), "backbone"):
+        if place.endswith(".allow_pickle") and value not in (False, None):
+            raise DataError(
+                f"{path}: {place}: expected false, got {str(value)[:40]}; a record does not choose which pickles are "
+                f"loaded: if you trust the weights, add --backbone.allow-pickle true"
+            )
+
+
+def _leaves(content: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Yield the place and the value of every entry that is no list or mapping."""
+    if isinstance(content, Mapping):
+        inside: list[tuple[Any, Any]] = [*content.items()]
+    elif isinstance(content, list):
+        inside = [*enumerate(content)]
+    else:
+        yield place, content
+        return
+    for name, value in inside:
+        yield from _leaves(value, f"{place}.{name}")
 
 
 def _classes(content: Any, place: str) -> Iterator[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """``rezsl fit``: train under the protocol and test once."""
 
+import re
 from argparse import ArgumentParser as StandardParser
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -78,7 +79,8 @@ def prepare(arguments: list[str]) -> list[str]:
         raise ArgumentError("--resume: expected --run-dir as well, the directory of the run to continue, got none")
     kept = given.run_dir / "config.yaml"
     if kept.exists():
-        check_record(content := read_options(kept), kept)
+        pickles = any(re.match("--backbone[.]allow[-_]pickle(=|$)", word) for word in others)
+        check_record(content := read_options(kept), kept, pickles)
         if not any(word.partition("=")[0] in ("--data", "--data.root") for word in others):
             check_root(content, kept)
         # The last value counts, and another configuration file may contain resume: false.

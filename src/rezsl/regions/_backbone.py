@@ -1,14 +1,14 @@
 """The base class of all backbones, the registry of their builders, and the backbone of features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rezsl.errors import DataError
+from rezsl.errors import ArgumentError, DataError
 from rezsl.functional.shapes import Pooled, Regions
 from rezsl.functional.statistics import spread
 from rezsl.records import Recorded
@@ -33,6 +33,20 @@ def backbone_builder(name: str) -> Callable[[Builder], Builder]:
         return builder
 
     return register
+
+
+def check_network_size(parts: Callable[[], Iterable[nn.Module]], stored: int) -> None:
+    """Refuse a description of networks that are larger than the tensors beside it, before they take memory."""
+    try:
+        with torch.device("meta"):
+            made = parts()
+    except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
+        return
+    if (count := sum(part.numel() for network in made for part in network.state_dict().values())) > stored:
+        raise ArgumentError(
+            f"expected networks of at most {stored:,} numbers, as the tensors have, got {count:,}; restore their "
+            f"description from a copy"
+        )
 
 
 class Backbone(nn.Module, Recorded, ABC):

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, reader
-from rezsl.errors import DataError
+from rezsl.errors import ArgumentError, DataError
 from rezsl.files import (
     check_folder,
     json_text,
@@ -26,6 +26,7 @@ from rezsl.files import (
     write_json,
 )
 from rezsl.records import differences, fingerprint
+from rezsl.regions._backbone import check_network_size
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.semantics import pack_semantics, unpack_semantics
 from rezsl.writing import create_atomically
@@ -270,6 +271,11 @@ def load_store_backbone(root: str | Path) -> ImageBackbone:
         )
     weights = read_tensors(root / BACKBONE, DataError, description["sha256"], "the weights of the backbone", AGAIN)
     with reading(root / BACKBONE, "the weights of the backbone in the manifest", DataError, AGAIN):
+        try:
+            stored = sum(part.numel() for part in weights.values())
+            check_network_size(lambda: [ImageBackbone(**description["arguments"])], stored)
+        except ArgumentError as error:
+            raise DataError(f"{root / MANIFEST}: {error}") from error
         backbone = ImageBackbone(**description["arguments"])
         backbone.load_state_dict(weights)
     return backbone.eval()
