@@ -57,6 +57,8 @@ def test_the_network_and_the_folds_of_photos(tmp_path: Path, size: int, network:
 def test_a_network_that_was_named(name: str, options: dict[str, Any], network: str) -> None:
     backbone = cast(Any, Namespace)({"class_path": f"somewhere.{name}", "init_args": options})
     assert announced(load_digits(), backbone, Training(folds=1)) == [f"images of 8 pixels: {network}"]
+    backbone.init_args = options | {"image_size": 4}
+    assert announced(load_digits(), backbone, Training(folds=1)) == [f"images of 8 pixels, scaled to 4: {network}"]
 
 
 def test_settings_of_a_frozen_network_are_chosen_over_folds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,9 @@ def announced(data: Benchmark, backbone: Namespace | None, training: Training) -
         return _about_folds(data, training, data.regions is not None)
     size = natural_size(data.inputs)
     network, frozen = _default_network(size) if backbone is None else _network(backbone)
-    return [f"images of {size} pixels: {network}", *_about_folds(data, training, frozen)]
+    given = (backbone.get("init_args") or {}).get("image_size") if backbone is not None else None
+    scaled = f", scaled to {given}" if given not in (None, size) else ""
+    return [f"images of {size} pixels{scaled}: {network}", *_about_folds(data, training, frozen)]
 
 
 def _default_network(size: int) -> tuple[str, bool]:
