@@ -86,7 +86,7 @@ def test_new_rows_follow_from_known_ones(words: Path) -> None:
     low, high = known.values.double().numpy().min(axis=0), known.values.double().numpy().max(axis=0)
     assert any(np.allclose(table.values[3:], one.clip(low, high), atol=0.0051) for one in candidates)
     assert table.drafted == "word vectors words.txt from the rows of 3 classes; drafted rows: feathers, striped"
-    assert "each of the 3 known rows, left out in turn" in table.notes[-1]
+    assert "each of the 3 known rows was predicted from the others" in table.notes[-1]
 
 
 def test_known_rows_that_follow_from_names_are_found(generator: torch.Generator, tmp_path: Path) -> None:

@@ -186,8 +186,9 @@ def _from_known_rows(
     drafted = f"{source} from the rows of {count} classes; drafted rows: {', '.join(new)}"
     found, by_chance = _left_out_correlations(values, fitted.left_out)
     note = (
-        f"each of the {count} known rows, left out in turn, is found with a correlation of {found:.2f} with its values "
-        f"less the attributes' means; review the draft only if that is well above {by_chance:.2f}, which chance reaches"
+        f"each of the {count} known rows was predicted from the others: their correlation with the given values, both "
+        f"less the attributes' means, is {found:.2f}, and by chance it reaches {by_chance:.2f}; the draft is worth a "
+        f"review only where it is well above chance{'' if found > by_chance else ', and here it is not'}"
     )
     return ClassSemantics(
         (*known.classes, *new),
