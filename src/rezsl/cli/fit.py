@@ -146,9 +146,9 @@ def report(result: FitResult, data: Benchmark, drawn: bool) -> None:
     )
     if result.model.gamma != choice.gamma:
         show(
-            f"γ = {result.model.gamma:.2f} is used, because a fold has fewer than {FEW_CLASSES} validation classes: of the "
-            f"training images that are named right among the seen classes, {100 * KEPT:.0f} % are also named right among "
-            f"seen and new ones"
+            f"γ = {result.model.gamma:.2f} is used, because a fold has fewer than {FEW_CLASSES} validation classes: of "
+            f"the training images that are named right among the seen classes, {100 * KEPT:.0f} % are also named right "
+            f"among seen and new ones"
         )
     if choice.t1_oracle is not None:
         show(
