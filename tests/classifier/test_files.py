@@ -124,7 +124,7 @@ def test_a_description_of_another_shape_is_refused_in_one_line(saved: Path) -> N
         saved / "model.json",
         network={"class": "MLPRegressor", "options": {"hidden_dim": 9}},
     )
-    with pytest.raises(ModelFileError, match="not a readable model") as caught:
+    with pytest.raises(ModelFileError, match=r"not a readable model|expected networks of at most") as caught:
         load_model(saved)
     assert "\n" not in str(caught.value)
 

@@ -145,7 +145,8 @@ def test_a_network_that_is_larger_than_its_file_takes_no_memory(
     description["network"] = {"class": network, "options": options}
     (tmp_path / "model.json").write_text(json.dumps(description))
     with pytest.raises(
-        ModelFileError, match=r"expected networks of at most \d+ numbers, as the tensors have, got .*; give"
+        ModelFileError,
+        match=r"safetensors: expected networks of at most \d+ numbers, as the tensors have, got .*; copy",
     ):
         load_model(tmp_path)
 
@@ -217,6 +218,15 @@ def test_an_adapter_beside_the_weights_is_refused(weights: Path) -> None:
         ModelFileError, match=r"adapter_config\.json: expected the weights of one whole network, got an ad"
     ):
         pretrained(3, 90, str(weights))
+
+
+def test_a_network_that_is_larger_than_its_weights_takes_no_memory(weights: Path) -> None:
+    content = json.loads((weights / "config.json").read_text())
+    (weights / "config.json").write_text(json.dumps(content | {"hidden_sizes": [4, 8_000]}))
+    with pytest.raises(
+        ModelFileError, match=r"model\.safetensors: expected networks of at most .*, got a description of"
+    ):
+        pretrained(3, 90, str(weights), image_size=32)
 
 
 def test_every_listed_type_is_one_of_transformers() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from rezsl.classifier import ZeroShotClassifier
 from rezsl.data import Benchmark, benchmark_checksums, benchmark_fingerprint, gather_rows
-from rezsl.errors import DataError
+from rezsl.errors import DataError, ModelFileError
 from rezsl.models import AttentionNet
 from rezsl.regions import FeatureScaler, ImageBackbone, extract_regions, load_region_store, small_resnet
 from rezsl.regions.store import RegionManifest, load_store_backbone, write_dataset, write_record
@@ -128,7 +128,9 @@ def test_a_backbone_that_is_larger_than_its_file_takes_no_memory(store: Path) ->
     manifest = json.loads(path.read_text())
     manifest["backbone"]["arguments"]["config"]["hidden_sizes"][-1] = 40_000
     path.write_text(json.dumps(manifest))
-    with pytest.raises(DataError, match=r"manifest\.json: expected networks of at most .* numbers, .*; restore their"):
+    with pytest.raises(
+        ModelFileError, match=r"backbone\.safetensors: expected networks of at most .* numbers, .*; copy"
+    ):
         load_store_backbone(store)
 
 

@@ -1,3 +1,4 @@
+import json
 import math
 import re
 from dataclasses import replace
@@ -333,3 +334,13 @@ def test_features_have_no_pictures_and_a_damaged_record_is_named(features: Bench
         RunDirectoryError, match=r"metrics.json: expected a JSON object, got a damaged file \(.*\); restore the file"
     ):
         reported_run(model, features, run)
+    for test in (5, [], "T1_oracle", {"T1_oracle": 0.5}, {"T1_oracle": "x", "T1_oracle_epoch": None}):
+        (run / "metrics.json").write_text(json.dumps({"test": test}))
+        (run / "settings.json").write_text("{}")
+        if test == []:
+            assert reported_run(model, features, run).metrics == {"test": []}
+            continue
+        with pytest.raises(
+            RunDirectoryError, match=r"metrics.json: expected the metrics of a run that fit its settings"
+        ):
+            reported_run(model, features, run)

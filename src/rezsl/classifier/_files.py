@@ -94,7 +94,7 @@ def load_model(directory: str | Path, revision: str | None = None) -> ZeroShotCl
 
         # The initial weights are replaced at once, so drawing them must not change the caller's random numbers.
         with torch.random.fork_rng(devices=()):
-            check_network_size(parts, sum(part.numel() for part in tensors.values()))
+            check_network_size(parts, sum(part.numel() for part in tensors.values()), path)
             backbone, network = parts()
         options = {name: description[name] for name in OPTIONS} | {"familiarity": _familiarity(tensors)}
         model = ZeroShotClassifier(backbone, network, semantics, **options)

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rezsl.errors import ArgumentError, DataError
+from rezsl.errors import DataError, ModelFileError
 from rezsl.functional.shapes import Pooled, Regions
 from rezsl.functional.statistics import spread
 from rezsl.records import Recorded
@@ -35,17 +36,26 @@ def backbone_builder(name: str) -> Callable[[Builder], Builder]:
     return register
 
 
-def check_network_size(parts: Callable[[], Iterable[nn.Module]], stored: int) -> None:
-    """Refuse a description of networks that are larger than the tensors beside it, before they take memory."""
+def check_network_size(parts: Callable[[], Iterable[nn.Module]], stored: int, path: Path) -> None:
+    """Refuse a description of networks that are larger than the tensors beside it, before they take memory.
+
+    Args:
+        parts: makes the networks.
+        stored: how many numbers the tensors have at most.
+        path: their file, for the message.
+
+    Raises:
+        ModelFileError: the networks are larger.
+    """
     try:
         with torch.device("meta"):
             made = parts()
     except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
         return
     if (count := sum(part.numel() for network in made for part in network.state_dict().values())) > stored:
-        raise ArgumentError(
-            f"expected networks of at most {stored:,} numbers, as the tensors have, got {count:,}; restore their "
-            f"description from a copy"
+        raise ModelFileError(
+            f"{path}: expected networks of at most {stored:,} numbers, as the tensors have, got a description of "
+            f"{count:,}; copy all files again"
         )
 
 

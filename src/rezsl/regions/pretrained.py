@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from rezsl.data import Framing
 from rezsl.errors import ArgumentError, MissingPackageError, ModelFileError, needs
 from rezsl.files import check_source, one_line, read_json, reading
 from rezsl.regions._architectures import TIMM, TOWERS, VISION_TYPES, known_part
-from rezsl.regions._backbone import backbone_builder
+from rezsl.regions._backbone import backbone_builder, check_network_size
 from rezsl.regions.image_backbone import ImageBackbone, Pooling
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ def pretrained(
     config = _vision_config(source, revision)
     size, mean, deviation = _preprocessing(config, source, revision)
     image_size = image_size or size
-    backbone = ImageBackbone(
+    weights = None if random_weights else _weights_file(source, revision, allow_pickle)
+    make = partial(
+        ImageBackbone,
         config.to_diff_dict() | {"model_type": config.model_type},
         image_size,
         resize=resize or (math.ceil(image_size * 8 / 7) if framing == "crop" else None),
@@ -102,10 +105,14 @@ def pretrained(
         framing=framing,
         trainable_stages=trainable_stages,
     )
+    if weights is not None and weights.suffix == ".safetensors":
+        # No number takes less than a byte.
+        check_network_size(lambda: [make()], weights.stat().st_size, weights)
+    backbone = make()
     backbone.source = source + (" (random weights)" if random_weights else "")
     backbone.revision = _commit(source, revision) or revision or ""
-    if not random_weights:
-        _load_weights(backbone, source, revision, allow_pickle)
+    if weights is not None:
+        _load_weights(backbone, weights, source, revision)
     return backbone
 
 
@@ -181,7 +188,8 @@ def _check_timm(architecture: str) -> None:
             ) from error
 
 
-def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, allow_pickle: bool) -> None:
+def _weights_file(source: str, revision: str | None, allow_pickle: bool) -> Path:
+    """Return the path of the weights, or of the list of their parts; it is checked that they lead nowhere else."""
     names = ["model.safetensors", "model.safetensors.index.json", *(["pytorch_model.bin"] if allow_pickle else [])]
     # A cache without network has one of the files and may have no record of the others.
     path = next(
@@ -191,6 +199,10 @@ def _load_weights(backbone: ImageBackbone, source: str, revision: str | None, al
         hint = "" if allow_pickle else "; pickled weights are only loaded with allow_pickle"
         raise ModelFileError(f"source: expected model.safetensors in {source}, found none{hint}")
     _check_parts(path)
+    return path
+
+
+def _load_weights(backbone: ImageBackbone, path: Path, source: str, revision: str | None) -> None:
     kind: Any = type(backbone.network)
     with reading(path, "the weights of a vision model", ModelFileError, "get the file again"), quiet():
         network, report = kind.from_pretrained(

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rezsl.data import Benchmark, RegionOrigin, Split, benchmark_checksums, reader
-from rezsl.errors import ArgumentError, DataError
+from rezsl.errors import DataError
 from rezsl.files import (
     check_folder,
     json_text,
@@ -271,11 +271,8 @@ def load_store_backbone(root: str | Path) -> ImageBackbone:
         )
     weights = read_tensors(root / BACKBONE, DataError, description["sha256"], "the weights of the backbone", AGAIN)
     with reading(root / BACKBONE, "the weights of the backbone in the manifest", DataError, AGAIN):
-        try:
-            stored = sum(part.numel() for part in weights.values())
-            check_network_size(lambda: [ImageBackbone(**description["arguments"])], stored)
-        except ArgumentError as error:
-            raise DataError(f"{root / MANIFEST}: {error}") from error
+        stored = sum(part.numel() for part in weights.values())
+        check_network_size(lambda: [ImageBackbone(**description["arguments"])], stored, root / BACKBONE)
         backbone = ImageBackbone(**description["arguments"])
         backbone.load_state_dict(weights)
     return backbone.eval()

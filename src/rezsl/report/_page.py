@@ -27,7 +27,7 @@ from rezsl.evaluation import (
     compare_analyses,
     load_error_fall,
 )
-from rezsl.files import local_path, read_json
+from rezsl.files import local_path, read_json, reading
 from rezsl.functional.choices import f1_of_choices
 from rezsl.metrics import metrics_in
 from rezsl.records import flat
@@ -135,7 +135,8 @@ def reported_run(
     paths = {name: run_dir / f"{name}.json" for name in names} if run_dir is not None else {}
     records = {name: read_json(path, RunDirectoryError) for name, path in paths.items() if path.exists()}
     if index is None and analysis.t1_oracle is None and records.keys() == set(names):
-        analysis = _with_best_epoch(analysis, benchmark, **records)
+        with reading(paths["metrics"], "the metrics of a run that fit its settings.json", RunDirectoryError):
+            analysis = _with_best_epoch(analysis, benchmark, **records)
     return ReportedRun(
         analysis=analysis,
         data=benchmark.name,
@@ -152,13 +153,14 @@ def _with_best_epoch(
     analysis: Analysis, benchmark: Benchmark, settings: dict[str, Any], metrics: dict[str, Any]
 ) -> Analysis:
     """Add the highest T1 of any epoch from a run's record, if the run has one and was tested on these images."""
-    kept, checksums = metrics.get("test") or {}, settings["data"]["checksums"]
+    kept = metrics.get("test") or {}
     if "T1_oracle" not in kept:
         return analysis
+    checksums = settings["data"]["checksums"]
     same = benchmark_checksums(benchmark, inputs=[])
     if any(same[part] != checksums[part] for part in ("labels", "semantics", "split")):
         return analysis
-    return replace(analysis, t1_oracle=kept["T1_oracle"], t1_oracle_epoch=int(kept["T1_oracle_epoch"]))
+    return replace(analysis, t1_oracle=float(kept["T1_oracle"]), t1_oracle_epoch=int(kept["T1_oracle_epoch"]))
 
 
 def source_of(text: str) -> str:
