@@ -189,7 +189,7 @@ CASES: list[tuple[str, str | None, Content | None, str, str]] = [
     ("evaluate run", "run/model.safetensors", gone, 'run/model.safetensors: cannot be read (No such file or directory)', 'copy both files of the model again'),
     ("evaluate run", "run/model.safetensors", cut(100), 'run/model.safetensors: expected the recorded checksum 2330bb68…', 'copy both files of the model again'),
     ("evaluate run", "run/model.safetensors", flipped(-1), 'run/model.safetensors: expected the recorded checksum 2330bb68…', 'copy both files of the model again'),
-    ("evaluate run", "run/config.yaml", gone, 'run/config.yaml: expected the options of the run', 'name its benchmark with --data'),
+    ("evaluate run", "run/config.yaml", gone, 'run/config.yaml: expected the options of the run', 'name its benchmark with --data, such as --data folder --data.root signs'),
     ("evaluate run", "run/config.yaml", "", "run/config.yaml: expected an entry 'data'", 'name the benchmark of the run with --data'),
     ("evaluate run", "run/config.yaml", "data: [1, 2]", 'run/config.yaml: data: expected a benchmark and its options, as rezsl fit writes them', 'correct the file, or name the benchmark with --data'),
     ("evaluate run", "run/config.yaml", "data: {class_path: synthetic, init_args: {classes: many}}", 'run/config.yaml: data: expected a benchmark and its options, as rezsl fit writes them', 'correct the file, or name the benchmark with --data'),
