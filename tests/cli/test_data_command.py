@@ -151,7 +151,7 @@ def faulty(root: Path) -> Path:
     return root
 
 
-FAULT = "no training class varies in 'horns', on which 44 % of the row of 'yeti' rest; --varied-only true leaves it out of the scores"
+FAULT = "no training class varies in 'horns'; 44 % of the row of 'yeti' rests on it; --varied-only true leaves it out of the scores"
 
 
 def test_a_fault_of_the_table_is_reported_with_a_remedy(faulty: Path, capsys: pytest.CaptureFixture[str]) -> None:

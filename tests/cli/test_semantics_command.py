@@ -98,7 +98,7 @@ def test_a_prompt_and_its_reply(folder: Path, capsys: pytest.CaptureFixture[str]
     assert "wrote reply-table.csv: 3 classes" in printed(capsys, 0, *read[:5])
     assert ClassSemantics.from_csv(folder / "reply-table.csv").classes == ("cat", "owl", "carp")
     out = printed(capsys, 0, *read, "--unseen", "carp")
-    assert "table, 1 of 2: no training class varies in 'fins', on which 100 % of the row of 'carp' rest" in out
+    assert "table, 1 of 2: no training class varies in 'fins'; 100 % of the row of 'carp' rests on it" in out
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def test_attributes_that_training_never_varied() -> None:
     assert shares.tolist() == pytest.approx(expected)
     finding = found(semantics, "unvaried", seen=3)
     assert finding.text == (
-        "no training class varies in 'c', 'd', on which 92 % of the row of 'u' and 90 % of the row of 'w' and a part of 1 "
-        "other rest; --varied-only true leaves them out of the scores, and no other attribute separates 'p', 'u', 'w'"
+        "no training class varies in 'c', 'd'; 92 % of the row of 'u' and 90 % of the row of 'w' and a part of 1 other row "
+        "rest on them; no other attribute separates 'p', 'u', 'w'; --varied-only true leaves them out of the scores"
     )
     assert finding.details == ("u: 92 %, 'c', 'd'", "w: 90 %, 'c', 'd'", "v: 20 %, 'd'")
 

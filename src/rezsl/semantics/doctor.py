@@ -155,13 +155,13 @@ def _unvaried(semantics: ClassSemantics, seen: Int[Tensor, "K"], unseen: Int[Ten
         held = _some(semantics.attributes, [column for column in ranked if column in columns and values[column]])
         percents.append(f"{shares[row] * 100:.0f} % of the row of {name!r}")
         lines.append(f"{name}: {shares[row] * 100:.0f} %, {held}")
-    text = f"no training class varies in {_some(semantics.attributes, columns)}"
+    text, them = f"no training class varies in {_some(semantics.attributes, columns)}", "them" if columns[1:] else "it"
     if order:
-        more = f" and a part of {len(order) - 2} other{'s' if len(order) > 3 else ''}" if len(order) > 2 else ""
-        text += f", on which {' and '.join(percents[:2])}{more} rest"
-    text += f"; --varied-only true leaves {'them' if len(columns) > 1 else 'it'} out of the scores"
+        more = [f"a part of {len(order) - 2} other row{'s' if len(order) > 3 else ''}"] if len(order) > 2 else []
+        text += f"; {' and '.join(percents[:2] + more)} rest{'' if order[1:] else 's'} on {them}"
     if alike:
-        text += f", and no other attribute separates {name_some(alike[0], 3)}"
+        text += f"; no other attribute separates {name_some(alike[0], 3)}"
+    text += f"; --varied-only true leaves {them} out of the scores"
     yield Finding(
         "unvaried",
         text,
