@@ -44,7 +44,15 @@ def model(semantics: ClassSemantics, tmp_path: Path) -> ZeroShotClassifier:
     scaler = FeatureScaler(8, {"backbone": {"source": "/home/someone/nets/tiny"}, "dtype": "float16"})
     made = ZeroShotClassifier(scaler, LinearRegressor(8, named), named, ["a<b>", "b"], gamma=0.7).eval()
     save_model(made, tmp_path / "saved")
-    test = {"protocol": "honest", "T1": 0.5, "U": 0.25, "S": 0.75, "H": 0.375, "AUSUC": None}
+    test = {
+        "protocol": "honest",
+        "T1": 0.5,
+        "U": 0.25,
+        "S": 0.75,
+        "H": 0.375,
+        "AUSUC": None,
+        "collapse": ["only 'a<b>' is named"],
+    }
     (tmp_path / "saved" / "metrics.json").write_text(json.dumps({"validation": {}, "test": test}))
     data = {"name": "signs", "inputs": 12, "sha256": "0123abc"}
     (tmp_path / "saved" / "settings.json").write_text(json.dumps({"seed": 3, "data": data}))
@@ -64,7 +72,7 @@ def test_a_published_model_is_read_and_used_by_its_name(
     page = published["README.md"].decode()
     for words in (
         'license: "mit"', "6 classes by 4 attributes", "| T1 | 0.500 |", "| H | 0.375 |", "with the seed 3", "`0123abc`",
-        "chosen on validation classes", r"a\<b\>", "rezsl predict user/signs features.npy", "names a class for any image",
+        "chosen without test images", r"**Caution:** only 'a\<b\>' is named.", r"a\<b\>", "rezsl predict user/signs features.npy", "names a class for any image",
     ):  # fmt: skip
         assert words in page, words
     assert "AUSUC" not in page

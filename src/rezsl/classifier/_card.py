@@ -76,14 +76,16 @@ def _results(
         if isinstance(value, float) and not math.isnan(value)
     ]
     chosen = (
-        "The epoch and γ were chosen on validation classes, and the test was made once."
+        "The epoch and γ were chosen without test images, and the test was made once."
         if model.protocol == "honest"
         else "The epoch and γ were chosen on the test classes, as some published figures are: do not compare these "
         "figures with honest ones."
     )
     seed = (settings or {}).get("seed")
     of_seed = f" It is one training, with the seed {seed}: other seeds give other figures." if seed is not None else ""
-    return ["\n".join(["| metric | value | of |", "|---|---|---|", *rows]), f"{chosen}{of_seed}"]
+    collapse = test.get("collapse")
+    cautions = [f"**Caution:** {_text(str(one))}." for one in collapse] if isinstance(collapse, list) else []
+    return [*cautions, "\n".join(["| metric | value | of |", "|---|---|---|", *rows]), f"{chosen}{of_seed}"]
 
 
 def _limits(model: "ZeroShotClassifier", settings: Mapping[str, Any] | None) -> list[str]:
