@@ -45,6 +45,21 @@ def browser(started: Browser, page: Path) -> Iterator[Browser]:
     assert complaints == []
 
 
+def test_long_names_above_a_confusion_matrix_are_turned(started: Browser, tmp_path: Path) -> None:
+    name = "a_class_of_birds_with_a_name_that_is_far_longer_than_its_column"
+    save_report({"run": ReportedRun(analysis_of(16, 5, 4, name=name))}, tmp_path / "report.html")
+    started.view(1280)
+    started.open(tmp_path / "report.html")
+    width, height, shown = started.run(
+        "(() => { const table = document.querySelector('.confusion'), head = table.querySelector('thead').getBoundingClientRect();"
+        " return [Math.max(...[...table.querySelectorAll('tbody td')].map((one) => one.offsetWidth)), head.height,"
+        " [...table.querySelectorAll('thead span')].length]; })()"
+    )
+    assert shown == 12
+    assert width < 100
+    assert height < 300
+
+
 def cell(browser: Browser, row: int, column: int, rows: int = 8, columns: int = 5) -> tuple[float, float]:
     """Where on the screen the middle of a cell is; how much room the names take is seen at the frame of the first."""
     browser.run(f"{CANVAS}.focus()")
