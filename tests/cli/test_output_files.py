@@ -150,3 +150,18 @@ def test_a_comparison_that_cannot_begin_leaves_no_directory(
         capsys.readouterr().err == "rezsl: error: out/plan.json: No space left on device; make room, and start again\n"
     )
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("command", ["export run", "report run", "explain run photo.png", SWEEP])
+def test_a_directory_that_cannot_be_written_is_refused_before_the_work(
+    command: str, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(made)
+    # The administrator, as whom tests may run, may write everywhere.
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode, **more: Path(path) != made / "plans" and access(path, mode, **more)
+    )
+    assert main([*command.split(), "-o", "plans/new.png"]) == USER_ERROR
+    expected = "-o: expected a file in a directory that can be written, got plans/new.png; allow it, or choose another "
+    assert capsys.readouterr().err == f"rezsl: error: {expected}directory\n"

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -140,6 +141,18 @@ def test_a_record_allows_no_pickles(run: Path, capsys: pytest.CaptureFixture[str
     Path("net").mkdir()  # what follows is about the folder of weights, which is empty
     assert main(["fit", "--run-dir", "run", "--resume", "--backbone.allow-pickle", "true"]) == USER_ERROR
     assert "--backbone.source: expected config.json" in capsys.readouterr().err
+
+
+def test_commands_that_take_a_run_change_nothing_in_it(run: Path, tmp_path: Path) -> None:
+    record = {"data": {"class_path": "synthetic", "init_args": SYNTHETIC}, "cache": "cache", "logger": None}
+    (run / "config.yaml").write_text(yaml.safe_dump(record))
+    (tmp_path / "cache").mkdir()
+    np.save("rows.npy", np.ones((1, 8), np.float32))
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    for command in (["evaluate", "run"], ["predict", "run", "rows.npy"], ["report", "run", "-o", "page.html"]):
+        assert main(command) == 0
+    written = {tmp_path / "page.html": (tmp_path / "page.html").stat().st_mtime_ns}
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before | written
 
 
 def test_what_import_names_may_be_named_by_a_record(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

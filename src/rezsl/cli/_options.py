@@ -92,6 +92,11 @@ def check_output_file(output: Path, example: str, *inputs: Path | Namespace | No
         raise ArgumentError(
             f"output: expected a file in a directory that exists, got {output}; make {output.parent} first"
         )
+    if not os.access(output.absolute().parent, os.W_OK):
+        raise ArgumentError(
+            f"output: expected a file in a directory that can be written, got {output}; allow it, or choose another "
+            f"directory"
+        )
     if output.exists() and any(_is_read(output, given, Path(example).suffix) for given in _files_of(inputs)):
         other = output.with_name(example if output.name != example else f"new-{example}")
         raise ArgumentError(
