@@ -1,5 +1,6 @@
 """The record of a run chooses no code: what its config.yaml names is of rezsl, or --import brought it in."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.cli._config import caches_of_run, store_of_run
 from rezsl.cli.main import USER_ERROR, main
 from rezsl.data import load_synthetic
+from rezsl.experiments.plan import read_plan
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
+from tests.hostile.world import PLAN
 
 SYNTHETIC: dict[str, Any] = {"classes": 6, "attributes": 4, "samples": 60, "dim": 8, "unseen": 2, "validation": 1}
 REFUSAL = "expected a class of rezsl or of a module that --import names, got "
@@ -179,3 +182,26 @@ def test_a_pipe_on_the_command_line(tmp_path: Path, command: list[str], capsys: 
     assert "expected " in error
     assert "pipe" in error
     assert error.count("\n") == 1
+
+
+PLAN_PARTS = [
+    {"datasets": 5}, {"methods": None}, {"losses": 3}, {"seeds": 5}, {"seeds": None}, {"baseline": ...}, {"datasets": ...},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", PLAN_PARTS)
+def test_the_kept_plan_of_a_comparison_is_data(
+    tmp_path: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.yaml").write_text(PLAN)
+    Path("out").mkdir()
+    kept = read_plan(yaml.safe_load(PLAN), "plan.yaml", {}).record | change
+    kept = {name: value for name, value in kept.items() if value is not ...}
+    Path("out/plan.json").write_text(json.dumps(kept, default=str))
+    assert main(["compare", "plan.yaml", "-o", "out"]) == USER_ERROR
+    error = capsys.readouterr().err
+    assert error.startswith("rezsl: error: out/plan.json: expected the plan of a comparison, got a damaged file (")
+    assert error.endswith("; restore the file from a copy\n")
+    assert error.count("\n") == 1
+    assert sorted(path.name for path in Path("out").iterdir()) == ["plan.json"]

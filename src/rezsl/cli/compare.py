@@ -19,7 +19,7 @@ from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import Plan, read_plan
 from rezsl.experiments.results import Comparison, PairedTest, collect
 from rezsl.experiments.space import read_space
-from rezsl.files import local_path, read_json, read_yaml, write_json
+from rezsl.files import local_path, read_json, read_yaml, reading, write_json
 from rezsl.locks import locked
 from rezsl.records import differences
 from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
@@ -124,7 +124,8 @@ def _keep(folder: Folder) -> None:
     """Write the plan and the options of each row; refuse a directory that holds another comparison."""
     record, kept = json.loads(json.dumps(folder.plan.record, default=str)), folder.path / "plan.json"
     if kept.exists():
-        changed = _changes(read_json(kept, RunDirectoryError, "the plan of a comparison"), record)
+        with reading(kept, expected := "the plan of a comparison", RunDirectoryError):
+            changed = _changes(read_json(kept, RunDirectoryError, expected), record)
         if changed:
             more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
             raise RunDirectoryError(
