@@ -212,7 +212,7 @@ def test_wrong_options_are_named(
 def test_regions_are_not_extracted_again(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--data", "regions", "--data.root", str(store), "--backbone", "small_resnet"]
     message = error_of(capsys, "extract", *arguments, "--output", tmp_path / "no")
-    assert message.startswith("--data: expected a benchmark of images, got features (Benchmark('digits'")
+    assert message.startswith("--data: expected a benchmark of images, got features (1797 features, 7 seen")
 
 
 def test_ctrl_c_says_how_to_go_on(

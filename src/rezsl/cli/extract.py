@@ -35,9 +35,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     arguments = instantiate(options, settings)
     data: Benchmark = arguments.data
     if number == 0:
-        show(str(data))
+        show(f"{data.name}: {data.contents}")
     if data.kind == "features":
-        raise ArgumentError(f"--data: expected a benchmark of images, got features ({data}); fit them as they are")
+        raise ArgumentError(
+            f"--data: expected a benchmark of images, got features ({data.contents}); fit them as they are"
+        )
     channels = data.inputs.shape[1] if isinstance(data.inputs, Tensor) else 3
     # Random weights must be the same when an interrupted extraction goes on, and in every shard.
     torch.manual_seed(settings.seed)

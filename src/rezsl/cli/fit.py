@@ -108,7 +108,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         settings.run_dir = given["run_dir"] = str(next_run_directory(data.name))
         show(f"run directory: {settings.run_dir} (--run-dir chooses another one)")
     with _config_kept(options, settings, is_new):
-        show(str(data), *(f"  note: {note}" for note in data.notes))
+        show(f"{data.name}: {data.contents}", *(f"  note: {note}" for note in data.notes))
         show_worst(examine(data.semantics, data.seen_classes), _own_folder(settings.data))
         for line in announced(data, settings.backbone, given["training"]):
             show(line)

@@ -205,9 +205,14 @@ class Benchmark:
         object.__setattr__(self, "notes", _with_note_of_equal_classes(notes, self.semantics))
 
     def __repr__(self) -> str:
+        return f"Benchmark({self.name!r}, {self.contents})"
+
+    @property
+    def contents(self) -> str:
+        """What it holds, such as ``408 images, 14 seen and 3 unseen classes, 51 attributes``."""
         return (
-            f"Benchmark({self.name!r}, {len(self.labels)} {self.kind}, {len(self.seen_classes)} seen and "
-            f"{len(self.unseen_classes)} unseen classes, {len(self.semantics.attributes)} attributes)"
+            f"{len(self.labels)} {self.kind}, {len(self.seen_classes)} seen and {len(self.unseen_classes)} unseen classes, "
+            f"{len(self.semantics.attributes)} attributes"
         )
 
     @property
