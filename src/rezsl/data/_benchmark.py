@@ -211,8 +211,8 @@ class Benchmark:
     def contents(self) -> str:
         """What it holds, such as ``408 images, 14 seen and 3 unseen classes, 51 attributes``."""
         return (
-            f"{len(self.labels)} {self.kind}, {len(self.seen_classes)} seen and {len(self.unseen_classes)} unseen classes, "
-            f"{len(self.semantics.attributes)} attributes"
+            f"{len(self.labels)} {self.kind}, {len(self.seen_classes)} seen and {len(self.unseen_classes)} unseen "
+            f"classes, {len(self.semantics.attributes)} attributes"
         )
 
     @property
