@@ -46,6 +46,7 @@ def features(tmp_path: Path) -> ZeroShotClassifier:
     return planted(ZeroShotClassifier(FeatureScaler(4), LinearRegressor(4, table), table, NAMES[:2]), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_file_of_onnx_has_standard_operations_and_its_own_numbers(
     features: ZeroShotClassifier, tmp_path: Path
 ) -> None:
