@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 
 from rezsl.errors import ArgumentError
 from rezsl.functional.statistics import (
+    add_piece,
     bootstrap_weights,
     correlations,
     pearson_draws,
@@ -122,3 +123,15 @@ def test_quantiles_leave_missing_values_out() -> None:
     np.testing.assert_allclose(found[:, :3], np.nanquantile(matrix[:, :3], (0.0, 0.1, 0.5, 0.975, 1.0), axis=0))
     assert np.isnan(found[:, 3]).all()
     assert quantiles(torch.empty(0, 2), (0.5,)).isnan().all()
+
+
+@given(st.lists(st.integers(0, 5), max_size=70))
+def test_pieces_are_joined_in_their_order_and_stay_few(sizes: list[int]) -> None:
+    numbers = torch.arange(sum(sizes))
+    pieces: list[torch.Tensor] = []
+    for count, piece in enumerate(numbers.split(sizes) if sizes else (), start=1):
+        add_piece(pieces, piece)
+        assert len(pieces) <= max(1, len(numbers)).bit_length() + 1
+        if len(set(sizes)) == 1:
+            assert len(pieces) <= count.bit_length()
+    assert torch.equal(torch.cat(pieces) if pieces else numbers, numbers)

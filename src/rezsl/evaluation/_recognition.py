@@ -21,6 +21,7 @@ from rezsl.functional.recognition import (
 )
 from rezsl.functional.scoring import calibrated_choice, confusion_counts
 from rezsl.functional.shapes import ClassMask, Scores
+from rezsl.functional.statistics import add_piece
 
 
 class ConfusedPair(NamedTuple):
@@ -164,8 +165,8 @@ class _Tally:
             of_part, samples.is_seen[columns], self.gamma, samples.temperature
         )
         self.occurrence += occurrences(calibrated, self.options.neighbours)
-        self.chosen.append(chosen)
-        self.confidence.append(confidence)
+        add_piece(self.chosen, chosen)
+        add_piece(self.confidence, confidence)
 
     def result(self) -> Recognition:
         """Return the recognition of all samples so far."""

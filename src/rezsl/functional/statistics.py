@@ -226,3 +226,16 @@ def _estimate(value: Float[Tensor, "N"], draws: Float[Tensor, "R N"], level: flo
     low, high = percentile_interval(draws, level)
     mean_low, mean_high = percentile_interval(draws.nanmean(dim=1, keepdim=True), level)
     return CorrelationEstimate(value, low, high, float(value.nanmean()), float(mean_low), float(mean_high))
+
+
+def add_piece(pieces: list[Tensor], piece: Tensor) -> None:
+    """Append a part of a batch to a list, and join the last parts of the list while the last one is the longer one.
+
+    So n equal parts leave at most log2(n) + 1 of them. Thousands of small parts, allocated between large matrices of
+    scores, would keep the allocator of a CPU from using the memory of these matrices again: gigabytes for a million
+    samples of 20,000 classes.
+    """
+    pieces.append(piece)
+    while len(pieces) > 1 and len(pieces[-1]) >= len(pieces[-2]):
+        last = pieces.pop()
+        pieces[-1] = torch.cat([pieces[-1], last])

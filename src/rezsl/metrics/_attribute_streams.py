@@ -15,6 +15,7 @@ from rezsl.functional.attribute_quality import (
 )
 from rezsl.functional.scoring import class_counts, l2_normalize
 from rezsl.functional.shapes import ClassMatrix, Labels, Predictions, check_labels, checked
+from rezsl.functional.statistics import add_piece
 
 
 class AttributeRanking(Metric):
@@ -56,8 +57,8 @@ class AttributeRanking(Metric):
     def update(self, predictions: Predictions, labels: Labels) -> None:
         """Add a batch of predicted attributes ``[B, S]`` and true classes ``[B]``."""
         check_labels(labels, len(self.present))
-        self.predictions.append(l2_normalize(predictions) if self.normalize else predictions)
-        self.labels.append(labels)
+        add_piece(self.predictions, l2_normalize(predictions) if self.normalize else predictions)
+        add_piece(self.labels, labels)
 
     def compute(self) -> dict[str, Float[Tensor, "S"]]:
         """Return both measures by name; an attribute that all samples have, or none, has NaN."""

@@ -9,6 +9,7 @@ from torchmetrics.utilities import dim_zero_cat
 from rezsl.functional import SeenUnseenCurve, curve_from_margins, seen_unseen_margins
 from rezsl.functional.scoring import class_counts
 from rezsl.functional.shapes import ClassMask, Labels, Predictions, Scores, check_labels, checked
+from rezsl.functional.statistics import add_piece
 
 
 class ClassError(Metric):
@@ -72,9 +73,8 @@ class SeenUnseen(Metric):
         if self._one_sided:
             # Without a rival on the other side the classes win at every finite γ, so the margin is the largest number.
             margin = margin.nan_to_num(torch.nan)
-        self.margin.append(margin)
-        self.right.append(right)
-        self.label.append(labels.to(torch.int32))
+        for state, piece in ((self.margin, margin), (self.right, right), (self.label, labels.to(torch.int32))):
+            add_piece(state, piece)
 
     def compute(self) -> SeenUnseenCurve:
         """Return the curve of all samples so far; a side without samples is NaN.
