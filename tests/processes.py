@@ -12,7 +12,7 @@ from torch import distributed
 from torch.multiprocessing.spawn import start_processes
 
 METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-SERVED = multiprocessing.get_context(METHOD)
+SERVED: Any = multiprocessing.get_context(METHOD)
 """Begins processes as forks of a fresh one that has the imports already, which take seconds; not so on Windows."""
 if METHOD == "forkserver":
     SERVED.set_forkserver_preload(["rezsl.cli.fit", "rezsl.cli.main", "rezsl.experiments.search", "rezsl.metrics"])
@@ -20,7 +20,7 @@ if METHOD == "forkserver":
 
 def begin(work: Callable[..., Any], *arguments: Any) -> multiprocessing.process.BaseProcess:
     """Begin a process that calls ``work(*arguments)``; its exit code is 1 after an error."""
-    process = SERVED.Process(target=work, args=arguments)
+    process: multiprocessing.process.BaseProcess = SERVED.Process(target=work, args=arguments)
     process.start()
     return process
 

@@ -334,7 +334,8 @@ def test_features_have_no_pictures_and_a_damaged_record_is_named(features: Bench
         RunDirectoryError, match=r"metrics.json: expected a JSON object, got a damaged file \(.*\); restore the file"
     ):
         reported_run(model, features, run)
-    for test in (5, [], "T1_oracle", {"T1_oracle": 0.5}, {"T1_oracle": "x", "T1_oracle_epoch": None}):
+    damaged: tuple[object, ...] = (5, [], "T1_oracle", {"T1_oracle": 0.5}, {"T1_oracle": "x", "T1_oracle_epoch": None})
+    for test in damaged:
         (run / "metrics.json").write_text(json.dumps({"test": test}))
         (run / "settings.json").write_text("{}")
         if test == []:
