@@ -100,7 +100,6 @@ def test_closed_and_broken_output(here: Path) -> None:
     command = f"{sys.executable} -m rezsl"
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     for line in (
-        f"{command} predict run caf* --format csv >&-",
         f"{command} predict run caf* --format csv <&- >&- 2>&-",
         f"set -o pipefail; {command} predict run caf* --format csv | true",
     ):

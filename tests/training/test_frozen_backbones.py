@@ -328,7 +328,7 @@ def test_the_commands_take_photos(
     data = ["--data", "folder", "--data.root", str(photos), "--backbone", "pretrained", f"--backbone.source={resnet}"]
     assert main(["fit", *data, "--backbone.image-size=28", *short, "--run-dir", run]) == 0
     printed = capsys.readouterr().out
-    assert f"images of 70 pixels: {resnet}, frozen\n" in printed
+    assert f"images of 70 pixels, scaled to 28: {resnet}, frozen\n" in printed
     assert re.search(r"selected on .*, centered (true|false), mixup [01] \(", printed)
     measured = json.loads((tmp_path / "run" / "metrics.json").read_text())["test"]
     assert len(stores(tmp_path / "cache")) == 1
