@@ -2,6 +2,8 @@ import csv
 import io
 import math
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -9,7 +11,7 @@ from rich.console import Console
 from rezsl.experiments.plan import Plan
 from rezsl.experiments.results import COMPARED, Comparison, Row
 from rezsl.metrics import METRICS, Metric
-from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv
+from rezsl.report import as_csv, as_latex, as_markdown, comparison_table, runs_csv, save_comparison
 from rezsl.report._tables import notes
 
 BASIC = COMPARED[: COMPARED.index(METRICS["seconds"]) + 1]
@@ -22,6 +24,17 @@ WORST = Metric("worst", "worst", "A metric of another file.", float, unit="%", f
 @pytest.fixture(autouse=True)
 def compared(monkeypatch: pytest.MonkeyPatch) -> None:
     show_metrics(BASIC, monkeypatch)
+
+
+def test_a_picture_distinguishes_failed_runs_from_figures_that_a_model_does_not_have(
+    comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr("rezsl.report._plots.save_figure", lambda figure, path: figures.append(figure))
+    without_errors = row("own_scores", [0.5, 0.6, 0.7], spread=math.nan)
+    save_comparison(replace(comparison, rows=(comparison.rows[0], without_errors, comparison.rows[3])), tmp_path)
+    recognition, spread = ([text.get_text() for text in axes.texts] for axes in figures[0].axes)
+    assert (recognition, spread) == (["failed"], ["not defined", "failed"])
 
 
 def show_metrics(metrics: tuple[Metric, ...], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,8 +240,8 @@ def _draw(axes: "Axes", comparison: Comparison, rows: tuple[Row, ...], metric: M
         color = colors[row.loss]
         values = [metric.factor * value for value in row.values(metric.name)]
         if not values:
-            across = axes.get_yaxis_transform()
-            axes.text(0.02, height, "failed", transform=across, va="center", color="0.5", style="italic")
+            across, reason = axes.get_yaxis_transform(), "not defined" if row.runs else "failed"
+            axes.text(0.02, height, reason, transform=across, va="center", color="0.5", style="italic")
             continue
         mean, deviation = (metric.factor * number for number in row.summary(metric.name))
         axes.plot(values, [height + 0.2] * len(values), "o", color=color, alpha=0.45, markersize=5, markeredgewidth=0)
