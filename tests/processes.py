@@ -48,7 +48,7 @@ def leave() -> None:
 
     An exchange that a backward pass begins on CPUs holds a Python object, and a thread of the process group releases it.
     If Python has begun to end by then, PyTorch 2.13 aborts the process. The thread is still there, because the group
-    outlives ``destroy_process_group``. The exchanges of rezsl begin outside of backward passes and hold no such object.
+    outlives ``destroy_process_group``. A training of rezsl pauses at its end instead.
     """
     sys.stdout.flush()
     sys.stderr.flush()

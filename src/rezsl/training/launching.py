@@ -1,11 +1,13 @@
 """The processes of a training: how many there are, who starts them, and that none outlives the first."""
 
+import atexit
 import logging
 import multiprocessing
 import os
 import sys
 import threading
 import time
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +20,9 @@ from rezsl.training.settings import Training
 
 PARENT = "REZSL_FIRST_PROCESS"
 """The variable by which a process that a training has started finds the number of the process that started it."""
+
+PAUSE = 0.5
+"""Seconds that a process of several on CPUs waits before Python ends."""
 
 
 class World(NamedTuple):
@@ -72,7 +77,19 @@ def launched(training: Training) -> Fabric:
     if training.sync_batchnorm and fabric.device.type != "cuda":
         raise ArgumentError("sync_batchnorm: expected false except on GPUs, got true; set it to false")
     _end_with_the_first()
+    if fabric.world_size > 1 and fabric.device.type == "cpu":
+        _pause_at_the_end()
     return fabric
+
+
+@cache
+def _pause_at_the_end() -> None:
+    """Let this process pause before Python ends.
+
+    A thread of PyTorch 2.13 frees the tensors of the last exchange between CPUs a little after it. If Python has begun
+    to end by then, the process aborts, although all its work is done.
+    """
+    atexit.register(time.sleep, PAUSE)
 
 
 def _arithmetic(training: Training) -> dict[str, Any]:
