@@ -9,9 +9,10 @@ from torch import Tensor
 
 from rezsl.classifier import Familiarity, ZeroShotClassifier
 from rezsl.data import Benchmark, SelectionSplit
+from rezsl.functional.curves import curve_from_margins
 from rezsl.functional.familiarity import FeatureDistribution, Limit, distance, fit_distribution, fit_limit
 from rezsl.functional.recognition import fit_temperature
-from rezsl.functional.scoring import curve_from_margins, seen_unseen_margins
+from rezsl.functional.scoring import seen_unseen_margins
 from rezsl.functional.statistics import spread
 
 MOST_IMAGES = 4096
