@@ -4,7 +4,7 @@
 # make check  install, then lint, types and import contracts
 # make torture  install, then kill runs at every write, and compare what they end as (ten minutes at most)
 # make bench  install, then the speed table, as Markdown and JSON; WHAT=step measures one part of it
-# make bench-compare REV=v1  the same of another revision beside this one, in turns, and the ratios
+# make bench-compare REV=v1  the same of another revision beside this one, in turns, and the ratios (WHAT=step: of a part)
 # make bench-scale  how time and memory grow up to 20,000 classes and a million samples (a quarter of an hour)
 # make docs   install, then the documentation site, in build/site
 # make dist   build the wheel and the source distribution in dist/, check them, and install the wheel elsewhere

@@ -16,18 +16,21 @@ ROOT = Path(__file__).parent.parent
 
 
 def main(revision: str, names: Sequence[str], rounds: int = 2) -> None:
-    """Print the times of both revisions and their ratios as Markdown and as JSON."""
+    """Print the times of both revisions and their ratios as Markdown, file by file, and all of them as JSON."""
+    rows: list[tuple[str, float, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder) / "other"
         _git("worktree", "add", "--quiet", "--detach", str(other), revision)
         try:
-            found = [_best(name, other / "src", rounds) for name in names]
+            print(f"| what | {revision} | here | {revision} / here |\n|---|---|---|---|", flush=True)
+            for name in names:
+                found = _best(name, other / "src", rounds)
+                for what, before, now in found:
+                    times = f"{1e3 * before:,.3f} ms | {1e3 * now:,.3f} ms"
+                    print(f"| {what} | {times} | {before / now:.2f} × |", flush=True)
+                rows += found
         finally:
             _git("worktree", "remove", "--force", str(other))
-    rows = [row for part in found for row in part]
-    print(f"| what | {revision} | here | {revision} / here |\n|---|---|---|---|")
-    for what, before, now in rows:
-        print(f"| {what} | {1e3 * before:,.3f} ms | {1e3 * now:,.3f} ms | {before / now:.2f} × |")
     print()
     columns = ("what", "before", "now")
     print(json.dumps({"revision": revision, "rows": [dict(zip(columns, row, strict=True)) for row in rows]}))

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from rezsl.data import benchmark_checksums, load_image_folder
+from rezsl.devices import computing_device
 from rezsl.regions import BACKBONES
 from rezsl.regions.extraction import begin_store, prepared, write_chunks
 
@@ -42,8 +43,8 @@ def measured(
     backbone = BACKBONES["pretrained"](3, image_size, source=str(source), image_size=image_size)
     parts = torch.arange(photos).split(batch)
     best: dict[str, float] = {}
-    with prepared(backbone, "auto"), tempfile.TemporaryDirectory() as place:
-        device = backbone.mean.device
+    device = computing_device()
+    with prepared(backbone, device), tempfile.TemporaryDirectory() as place:
         images = [backbone.input_format.read(inputs, part) for part in parts]
         sums = benchmark_checksums(data, [0])
 

@@ -67,7 +67,7 @@ def main() -> None:
     table = Table(box=SIMPLE_HEAD)
     for column in ("what", "speed", "peak memory"):
         table.add_column(column, justify="left" if column == "what" else "right")
-    for row in [*extraction(size, device), *training(size, device)]:
+    for row in [*extraction(size, device), *training(size, device), remse(size, device)]:
         table.add_row(*row)
     print(f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"ResNet-101 with random weights at {size.image_size} px, batch {size.batch}, training in {precision}")
@@ -142,6 +142,14 @@ def training(size: Size, device: torch.device) -> Iterator[Row]:
     costs = [[step_cost(case, size.rounds, device) for case in cases] for _ in range(2)]
     for case, *found in zip(cases, *costs, strict=True):
         yield Row(case.what, f"{1e3 * min(seconds for seconds, _ in found):,.1f} ms", found[0][1])
+
+
+def remse(size: Size, device: torch.device) -> Row:
+    """Value and gradient of ReMSE, which every training step contains."""
+    table, labels = (torch.rand(CLASSES, SEMANTICS) + 0.1).to(device), torch.arange(size.batch, device=device) // 2
+    loss, prediction = ReMSELoss(), torch.randn(size.batch, SEMANTICS, device=device, requires_grad=True)
+    seconds, memory = measured(lambda: loss(prediction, table[labels], labels).backward(), 10 * size.rounds, device)
+    return Row("ReMSE in one of these steps", f"{1e3 * seconds:,.2f} ms", memory)
 
 
 def step_cost(case: Case, rounds: int, device: torch.device) -> tuple[float, str]:

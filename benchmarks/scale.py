@@ -2,6 +2,8 @@
 
 Each size is measured in a process of its own. Times are those of the processor, which other programs on the machine
 disturb less than the clock; the memory is the most that the process takes beyond what it had before the stage.
+
+``python -m benchmarks.scale SAMPLES CLASSES ATTRIBUTES`` measures one evaluation of another size.
 """
 
 import json
@@ -114,11 +116,11 @@ def by_classes(size: int) -> None:
         measured("page", size, lambda: save_report({"run": ReportedRun(analysis)}, Path(folder) / "page.html"))
 
 
-def by_samples(size: int) -> None:
+def by_samples(size: int, classes: int = 500, attributes: int = 64) -> None:
     """Measure the evaluation of a number of samples, whose features are a file that is mapped into memory."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        data = _mapped(Path(folder) / "features.npy", size)
+        data = _mapped(Path(folder) / "features.npy", size, classes, attributes)
         assert isinstance(data.inputs, Tensor)
         scaler = FeatureScaler.from_features(data.inputs, data.split.trainval)
         network = MLPRegressor(DIM, data.semantics, hidden_dim=HIDDEN)
@@ -127,14 +129,18 @@ def by_samples(size: int) -> None:
         measured("metrics.json", size, lambda: json.dumps(evaluation.to_dict()))
 
 
-def _mapped(path: Path, size: int) -> Benchmark:
-    classes, generator = 500, torch.Generator().manual_seed(0)
+def _mapped(path: Path, size: int, classes: int, attributes: int) -> Benchmark:
+    generator = torch.Generator().manual_seed(0)
     features: Any = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(size, DIM))
     for start in range(0, size, 10_000):
-        features[start : start + 10_000] = torch.randn(10_000, DIM, generator=generator).numpy()
+        features[start : start + 10_000] = torch.randn(min(10_000, size - start), DIM, generator=generator).numpy()
     labels = torch.arange(size) % classes
-    names = [tuple(map(str, range(count))) for count in (classes, 64)]
-    table = ClassSemantics(names[0], names[1], torch.rand(classes, 64, generator=generator))
-    unseen, first = labels >= 400, torch.arange(size) < 10 * classes
+    names = [tuple(map(str, range(count))) for count in (classes, attributes)]
+    table = ClassSemantics(names[0], names[1], torch.rand(classes, attributes, generator=generator))
+    unseen, first = labels >= classes * 4 // 5, torch.arange(size) < 10 * classes
     split = Split.from_masks(unseen, ~first, torch.zeros_like(unseen))
     return Benchmark("mapped", torch.from_numpy(features), labels, table, split)
+
+
+if __name__ == "__main__":
+    by_samples(*map(int, sys.argv[1:]))

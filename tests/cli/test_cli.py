@@ -190,6 +190,22 @@ def test_predict_at_another_gamma_or_among_unseen_classes_alone(
     assert "--gamma: expected a number, got nan" in capsys.readouterr().err
 
 
+def test_a_device_that_is_not_there_is_named(run: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = "expected a device of this machine, got 'nowhere'"
+    commands: list[list[str | Path]] = [
+        ["predict", run, images],
+        ["explain", run, images / "0.png"],
+        ["evaluate", run],
+        ["report", run],
+        ["play", run],
+    ]
+    for command in commands:
+        line = error_of(capsys, *command, "--device", "nowhere")
+        assert line.startswith(f"--device: {expected}")
+        assert line.endswith("; use auto or cpu")
+    assert main(["predict", str(run), str(images), "--device", "cpu", "--top", "1"]) == 0
+
+
 def test_images_of_something_else_are_refused(
     run: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

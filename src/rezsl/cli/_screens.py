@@ -30,14 +30,19 @@ class Screen(NamedTuple):
 
 RUN = {"RUN": "a trained model: its directory, or its name on the hub"}
 REVISION = {"--revision NAME": "branch, tag or commit of a model of the hub"}
-MODEL = {
-    "--classes FILE": "a table of the classes to choose among (default: all classes that the model has a row for)",
-    "--unseen-only": "choose among classes without training photos alone, where no photo can be of another class",
-    "--gamma X": "subtract X from the scores of classes with training photos (default: γ of the training); a larger X "
-    "prefers new classes",
-    "--store DIR": "for a model trained on a store of regions: the store whose backbone reads photos "
-    "(default: its own)",
-} | REVISION
+DEVICE = {"--device NAME": "where to compute: auto (default), cpu, cuda or mps"}
+MODEL = (
+    {
+        "--classes FILE": "the table of classes to choose among (default: the model's)",
+        "--unseen-only": "choose among classes without training photos alone, where no photo can be of another class",
+        "--gamma X": "subtract X from the scores of classes with training photos (default: γ of the training); a "
+        "larger X prefers new classes",
+        "--store DIR": "for a model trained on a store of regions: the store whose backbone reads photos "
+        "(default: its own)",
+    }
+    | DEVICE
+    | REVISION
+)
 ANSWERS = {
     "probability": "of a class among the candidates: of the photos that get 70 %, about 70 % are right",
     "score": "by which the classes are ranked, less γ for classes with training photos",
@@ -145,9 +150,8 @@ SCREENS = {
             "--batch-size N": "images at a time (default: 32)",
             "--shard I/N": "the part of the work that this process does, or those that torchrun or srun "
             "has started here, from 1/N to N/N (default: 1/1)",
-            "--device NAME": "auto (default), cpu, cuda or mps",
             "--seed N": "of random weights (default: 0)",
-        },
+        } | DEVICE,
     ),
     "evaluate": Screen(
         "score a trained model on the test images of its own or other data",
@@ -163,7 +167,7 @@ SCREENS = {
             "--class-groups FILE": "a CSV file with the columns class and group, or several groups from the coarsest "
             "to the finest; how far off mistakes are is reported",
             "--format FORMAT": "table (default) or json",
-        } | REVISION,
+        } | DEVICE | REVISION,
     ),
     "report": Screen(
         "write a page on one or more runs: the answer in words, plots, and an error matrix to explore",
@@ -177,7 +181,7 @@ SCREENS = {
             "-o, --output FILE": "the HTML file to write (default: report.html)",
             "--data NAME": OTHER_DATA,
             "--data-root DIR": "where the data of the run lie, if they have moved; --data.root is the same",
-        },
+        } | DEVICE,
     ),
     "predict": Screen(
         "name the classes of photos, also classes without any training photo",

@@ -13,6 +13,7 @@ from rezsl.cli._options import instantiate, print_json
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.cli.predict import reading_images
+from rezsl.devices import computing_device
 from rezsl.errors import ArgumentError
 from rezsl.evaluation import (
     HierarchicalErrors,
@@ -36,6 +37,7 @@ def parser() -> ArgumentParser:
     add_data(options)
     options.add_argument("--foreign", type=Path | None, default=None)
     options.add_argument("--class_groups", type=Path | None, default=None)
+    options.add_argument("--device", type=str, default="auto")
     options.add_argument("--format", type=Literal["table", "json"], default="table")
     return options
 
@@ -56,14 +58,16 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
         )
     foreign = image_files([settings.foreign]) if settings.foreign is not None else None
     groups = read_class_groups(settings.class_groups) if settings.class_groups is not None else None
+    device = computing_device(settings.device)
     model = load_model(settings.run)
     data = instantiate(options, with_data(options, settings, settings.run)).data
     # Foreign inputs are images, also where the model and its data have features of a store.
     reader = reading_images(model, settings.run, NO_STORE) if foreign else model
     unreadable: dict[int, str] = {}
-    result = evaluate(*on_cached_regions(model, data, caches_of_run(settings.run)))
+    tested, inputs = on_cached_regions(model, data, caches_of_run(settings.run))
+    result = evaluate(tested.to(device), inputs)
     if foreign:
-        share = share_accepted(reader, foreign.files, candidates=data.semantics, unreadable=unreadable)
+        share = share_accepted(reader.to(device), foreign.files, candidates=data.semantics, unreadable=unreadable)
         result = replace(result, false_accept=share)
     errors = hierarchical_errors(result, groups) if groups is not None else None
     if settings.format == "json":

@@ -12,6 +12,7 @@ from rezsl.cli._config import store_of_run
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.data import is_feature_file, read_feature_rows
+from rezsl.devices import computing_device
 from rezsl.errors import DataError, renamed
 from rezsl.files import naming
 from rezsl.regions import FeatureScaler, is_region_store
@@ -97,10 +98,15 @@ def add_model_options(options: ArgumentParser) -> None:
     options.add_argument("--unseen_only", action="store_true")
     options.add_argument("--gamma", type=float | None, default=None)
     options.add_argument("--store", type=Path | None, default=None)
+    options.add_argument("--device", type=str, default="auto")
 
 
 def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, ClassSemantics | None]:
-    """Return the model and the classes to choose among; for images, a model of regions gets a backbone of its store."""
+    """Return the model, on its device, and the classes to choose among.
+
+    For images, a model of regions gets a backbone of its store.
+    """
+    device = computing_device(settings.device)
     model, store = load_model(settings.run), settings.store
     candidates = None
     if settings.classes is not None:
@@ -118,7 +124,7 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
     if images:
         advice = "give a store of that backbone with --store"
         model = model_of_images(model, store) if store is not None else reading_images(model, settings.run, advice)
-    return model, candidates
+    return model.to(device), candidates
 
 
 def reading_images(model: ZeroShotClassifier, run: Path, advice: str) -> ZeroShotClassifier:

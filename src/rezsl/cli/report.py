@@ -12,6 +12,7 @@ from rezsl.cli._options import check_ending, check_output_file, instantiate, sho
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import finished_runs
 from rezsl.cli.choices import Benchmark
+from rezsl.devices import computing_device
 from rezsl.errors import ArgumentError
 from rezsl.report import ReportedRun, reported_run, save_report
 
@@ -22,6 +23,7 @@ def parser() -> ArgumentParser:
     options.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     add_data(options)
     options.add_argument("-o", "--output", type=Path, default=Path("report.html"))
+    options.add_argument("--device", type=str, default="auto")
     return options
 
 
@@ -35,10 +37,11 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
     caches = [caches_of_run(directory) for directory in runs]
     check_output_file(output, "report.html", *runs, *asked, *chain.from_iterable(caches))
     check_ending(output, ".html", ".htm")
+    device = computing_device(settings.device)
     reported: dict[str, ReportedRun] = {}
     known: dict[str, Benchmark] = {}
     for name, directory, of_run, places in zip(names, runs, asked, caches, strict=True):
-        model = load_model(directory)
+        model = load_model(directory).to(device)
         # Runs of one comparison mostly share a benchmark, and reading it may take longer than everything else.
         if (key := str(of_run.data)) not in known:
             known[key] = instantiate(options, of_run).data

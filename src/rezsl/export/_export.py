@@ -89,9 +89,9 @@ def exported_bytes(
         import onnx  # noqa: F401, PLC0415 - an optional package
         import onnxruntime  # noqa: F401, PLC0415 - the same
         import onnxscript  # noqa: F401, PLC0415 - the same
-    was_training = model.training
+    was_training, device = model.training, model.device
     try:
-        program = Program(model.eval()).eval()
+        program = Program(model.cpu().eval()).eval()
         example = example_of(program)
         facts = facts_of(program, quantize)
         write = _onnx_bytes if format == "onnx" else _torch_bytes
@@ -104,7 +104,7 @@ def exported_bytes(
                     f"the model from a copy"
                 )
     finally:
-        model.train(was_training)
+        model.to(device).train(was_training)
     return content, facts, difference
 
 

@@ -6,7 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rezsl.data import Benchmark, identify_inputs
+from rezsl.devices import computing_device
 from rezsl.errors import ArgumentError, DataError, needs
 from rezsl.files import tensor_bytes
 from rezsl.records import fingerprint, flat
@@ -37,7 +40,13 @@ def cache_beside(run: Path) -> Path:
     return run.parent / "regions"
 
 
-def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progress: bool = True) -> Benchmark:
+def cached_regions(
+    data: Benchmark,
+    backbone: ImageBackbone,
+    cache: Path,
+    progress: bool = True,
+    device: str | torch.device = "auto",
+) -> Benchmark:
     """Return the benchmark with the regions of its images, which are extracted unless the cache has them.
 
     A store of the cache is named by a fingerprint of the images' content, in their order, and of the backbone with its
@@ -51,6 +60,7 @@ def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progre
         backbone: the backbone, which is used in evaluation mode.
         cache: directory of the cache, with a directory for each store.
         progress: print where the regions are, and show a progress bar.
+        device: device of the computation, as for :func:`extract_regions`.
 
     Raises:
         ArgumentError: the cache is a file.
@@ -72,7 +82,7 @@ def cached_regions(data: Benchmark, backbone: ImageBackbone, cache: Path, progre
             highlight=False,
             markup=False,
         )
-        with prepared(backbone, "auto"):
+        with prepared(backbone, computing_device(device)):
             manifest = begin_store(root, data.inputs, backbone, DTYPE, CHUNK, {"inputs": fingerprint(images)})
             first = os.getpid() % manifest.chunks
             order = [*range(first, manifest.chunks), *range(first)]

@@ -18,10 +18,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rezsl.data import Benchmark, Crop, ImageFormat, UnreadableImagesError, benchmark_checksums, identify_inputs
+from rezsl.devices import computing_device
 from rezsl.errors import ArgumentError, DataError, check_at_least, check_choice, needs
-from rezsl.files import local_path, one_line, sha256, tensor_bytes
+from rezsl.files import local_path, sha256, tensor_bytes
 from rezsl.functional.shapes import Regions
-from rezsl.launchers import started_processes
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.regions.store import (
     BACKBONE,
@@ -84,7 +84,7 @@ def extract_regions(
     if benchmark.kind == "features":
         raise DataError(f"data: expected a benchmark of images, got features ({benchmark}); fit them as they are")
     root, names = local_path(directory), identify_inputs(benchmark.inputs)
-    with prepared(backbone, device):
+    with prepared(backbone, computing_device(device)):
         sums = benchmark_checksums(benchmark, names)
         manifest = begin_store(root, benchmark.inputs, backbone, dtype, chunk, sums)
         write_dataset(root, benchmark, names)
@@ -187,30 +187,15 @@ def _unreadable(
 
 
 @contextmanager
-def prepared(backbone: ImageBackbone, device: str) -> Iterator[None]:
+def prepared(backbone: ImageBackbone, device: torch.device) -> Iterator[None]:
     """Use the backbone without gradients in evaluation mode on the device, and restore its mode and device."""
     was_training, home = backbone.training, backbone.mean.device
-    place = _own_device() if device == "auto" else device
-    try:
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA raises an AssertionError
-        raise ArgumentError(
-            f"device: expected a device of this machine, got {device!r} ({one_line(error)}); use auto or cpu"
-        ) from error
-    backbone.eval().to(place)
+    backbone.eval().to(device)
     try:
         with torch.inference_mode():
             yield
     finally:
         backbone.train(was_training).to(home)
-
-
-def _own_device() -> str:
-    """Return the GPU of this process, or ``cpu`` where there is none."""
-    started = started_processes()
-    if not torch.cuda.is_available():
-        return "cpu"
-    return f"cuda:{started.number % started.here % torch.cuda.device_count()}" if started else "cuda"
 
 
 def describe(backbone: ImageBackbone, weights: bytes) -> dict[str, Any]:

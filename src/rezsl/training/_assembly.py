@@ -55,6 +55,7 @@ def with_regions(
     backbone: BackboneBuilder | None,
     seed: int,
     cache: Path,
+    device: torch.device,
     progress: bool = True,
 ) -> Benchmark:
     """Return the benchmark with regions where its images are for a backbone that never learns, otherwise unchanged."""
@@ -68,7 +69,7 @@ def with_regions(
         if built.pooling == "auto":
             attends = model is not None and issubclass(type(model(built.region_dim, data.semantics)), HasAttention)
             built.pool("none" if attends else "mean_max")
-        return cached_regions(data, built, cache, progress)
+        return cached_regions(data, built, cache, progress, device)
 
 
 def for_images(classifier: ZeroShotClassifier, data: Benchmark) -> ZeroShotClassifier:

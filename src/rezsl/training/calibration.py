@@ -129,7 +129,8 @@ def set_calibration(
     """Give a classifier, trained on the images ``index``, the results of :func:`calibrate`."""
     temperature, *limit = calibration
     classifier.temperature = temperature
-    classifier.familiarity = Familiarity(reference_of(classifier, benchmark, index), Limit(*limit))
+    familiarity = Familiarity(reference_of(classifier, benchmark, index), Limit(*limit))
+    classifier.familiarity = familiarity.to(classifier.device)
 
 
 @torch.no_grad()

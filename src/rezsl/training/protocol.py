@@ -155,7 +155,7 @@ def _fit(setup: "Setup") -> FitResult:
     test = evaluate_together(classifier, test_images) if len(data.split.test_unseen) else None
     if test is not None:
         test = replace(test, t1_oracle=choice.t1_oracle, t1_oracle_epoch=choice.t1_oracle_epoch)
-    classifier = for_images(classifier, setup.data)
+    classifier = for_images(classifier.cpu(), setup.data)
     if run is not None:
         run.finish(classifier, choice, test, time.perf_counter() - started)
     if logger is not None:
@@ -187,7 +187,8 @@ class Setup:
         """Return the set-up with regions in place of images where the backbone is frozen; they may be extracted now."""
         beside = cache_beside(self.run.path) if self.run is not None else user_cache()
         cache = local_path(self.cache) if self.cache is not None else beside
-        data = with_regions(self.data, self.model, self.backbone, self.training.seed, cache, self.progress)
+        device = launched(self.training).device
+        data = with_regions(self.data, self.model, self.backbone, self.training.seed, cache, device, self.progress)
         return replace(self, data=data)
 
 
@@ -233,14 +234,15 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     best_one = max(range(len(found)), key=lambda position: found[position][1].ausuc)
     classifiers, choice = found[best_one]
     images = in_memory(setup.data, classifiers[0].input_format, setup.training)
-    validated = [validate(model, images, parts) for model, parts in zip(classifiers, splits, strict=True)]
+    device = launched(setup.training).device
+    validated = [validate(model.to(device), images, parts) for model, parts in zip(classifiers, splits, strict=True)]
     choice = replace(choice, **calibrate(validated, choice.gamma)._asdict())
     choice = from_first(choice)
     classifiers[0].gamma = choice.gamma
     if run is not None:
         run.keep_predictions(1 + best_one * len(splits))
         run.record_choice(choice)
-    return for_images(classifiers[0], setup.data), choice
+    return for_images(classifiers[0].cpu(), setup.data), choice
 
 
 def _label(fold: int, folds: int, candidate: Training, training: Training) -> str:
@@ -278,14 +280,16 @@ def refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     The learning-rate schedule is laid over ``training.max_epochs``, as in the selection.
     """
     setup = setup.with_regions()
-    return for_images(_refit(setup, choice), setup.data)
+    return for_images(_refit(setup, choice).cpu(), setup.data)
 
 
 def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
+    """Return the final classifier, on the device of the training."""
     plainest = setup.training.candidates(setup.data.regions is not None)[0]
     settled = replace(plainest, centered=choice.centered, mixup=choice.mixup)
     index = setup.data.split.trainval
     classifier = train_classifier(setup, "refit", index, choice.epochs, gamma=choice.gamma, settled=settled)
+    classifier.to(launched(setup.training).device)
     images = in_memory(setup.data, classifier.input_format, setup.training)
     calibration = Calibration(choice.temperature, choice.distance_weight, choice.score_weight, choice.limit)
     set_calibration(classifier, images, index, calibration)
