@@ -1,8 +1,10 @@
 """What a model answers: candidate classes, the best first."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+
+from rezsl.errors import DataError
 
 
 class Ranked(NamedTuple):
@@ -53,3 +55,33 @@ class Answer(list[Ranked]):
     def far(self) -> bool:
         """Whether the input is far from every description: its strangeness is above 0."""
         return self.strangeness > 0
+
+
+def answers_in_order(
+    names: Sequence[str],
+    ranked: Sequence[Sequence[Ranked]],
+    strangeness: Sequence[float],
+    problems: Mapping[int, str],
+    skip: bool,
+) -> list[Answer]:
+    """Return an answer for each input, in the order of the inputs.
+
+    Args:
+        names: of all N inputs.
+        ranked: the best classes of each input that was read; these are fewer than N where some have problems.
+        strangeness: of each input that was read.
+        problems: why the other inputs were not read, by their position.
+        skip: whether an input without an answer is described in ``problem``, and is no error.
+
+    Raises:
+        DataError: an input has no answer, unless such inputs are skipped.
+    """
+    read = iter(zip(ranked, strangeness, strict=True))
+    answers = list[Answer]()
+    for place, name in enumerate(names):
+        classes, value = ([], math.nan) if place in problems else next(read)
+        problem = problems.get(place, "") or problem_of(name, classes)
+        if problem and not skip:
+            raise DataError(problem)
+        answers.append(Answer([], problem=problem) if problem else Answer(classes, value))
+    return answers

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from rezsl.classifier._answers import Answer, Ranked, problem_of
+from rezsl.classifier._answers import Answer, Ranked, answers_in_order
 from rezsl.classifier._comparison import Comparison
 from rezsl.classifier._familiarity import Familiarity
 from rezsl.data import Benchmark, Crop, FeatureFormat, ImageFormat, Pictures, as_inputs, file_of, readable_batches
@@ -75,7 +74,7 @@ class ZeroShotClassifier(nn.Module):
         familiarity: Familiarity | None = None,
     ) -> None:
         super().__init__()
-        semantics = _as_network_reads_it(semantics, network)
+        semantics = network.with_own_columns(semantics)
         self.seen = semantics.only(seen_classes)
         seen = self.seen.values
         check_positive(scale=scale, temperature=temperature)
@@ -115,16 +114,8 @@ class ZeroShotClassifier(nn.Module):
 
     def check_values(self, benchmark: Benchmark) -> None:
         """Raise an ArgumentError where a benchmark of image files has another ``value_range`` than the model reads."""
-        own = self.input_format.value_range if isinstance(self.input_format, ImageFormat) else benchmark.value_range
-        if benchmark.value_range not in (None, own):
-            low, high = benchmark.value_range
-            reads = (
-                f"{own[0]:g} {own[1]:g}" if own else "no range, because the model reads the customary one of each type"
-            )
-            raise ArgumentError(
-                f"value_range: expected {reads}, as in training, got {low:g} {high:g}; leave it out, or train a model "
-                f"with it"
-            )
+        if isinstance(self.input_format, ImageFormat):
+            self.input_format.check_range(benchmark.value_range)
 
     @property
     def device(self) -> torch.device:
@@ -386,16 +377,10 @@ class ZeroShotClassifier(nn.Module):
             for part in predictions.split(max(1, SLICE // len(names)))
             for classes in self.rank(self._calibrated(part, *described), names, top)
         ]
-        answers = iter(zip(ranked, strangeness.tolist(), strict=True))
-        found = list[Answer]()
-        for place in range(len(ranked) + len(problems)):
-            classes, value = ([], math.nan) if place in problems else next(answers)
-            name = f"input {place}" if isinstance(inputs, Tensor | Pictures) else str(file_of(inputs[place]))
-            problem = problems.get(place, "") or problem_of(name, classes)
-            if problem and not skip_unreadable:
-                raise DataError(problem)
-            found.append(Answer([], problem=problem) if problem else Answer(classes, value))
-        return found
+        given = [f"input {place}" for place in range(len(inputs))]
+        if not isinstance(inputs, Tensor | Pictures):
+            given = [str(file_of(file)) for file in inputs]
+        return answers_in_order(given, ranked, strangeness.tolist(), problems, skip_unreadable)
 
     def rank(self, scores: Scores, names: Sequence[str], top: int) -> list[list[Ranked]]:
         """Return the ``top`` best of the named classes for each row of scores, ``[B, C]``, the best first."""
@@ -406,16 +391,3 @@ class ZeroShotClassifier(nn.Module):
             [Ranked(names[c], score, share, names[c] in seen) for c, score, share in zip(*row, strict=True)]
             for row in zip(columns.tolist(), best.tolist(), shares.tolist(), strict=True)
         ]
-
-
-def _as_network_reads_it(semantics: ClassSemantics, network: SemanticModel) -> ClassSemantics:
-    """Return the table with the word vectors, groups and places that the network was made with."""
-    made_with = network.arguments["semantics"]
-    if isinstance(made_with, Tensor):
-        return semantics.with_word_vectors(made_with)
-    if made_with.attributes != semantics.attributes:
-        raise ArgumentError(
-            f"semantics: expected the {len(made_with.attributes)} attributes that the network was made with, got "
-            f"{len(semantics.attributes)} other ones; make the network with the same table"
-        )
-    return replace(semantics, word_vectors=made_with.word_vectors, groups=made_with.groups, places=made_with.places)

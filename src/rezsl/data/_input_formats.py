@@ -12,7 +12,7 @@ from torch import Tensor
 from rezsl.data._images import Crop, Framing, UnreadableImagesError, fit_images, read_images
 from rezsl.data._inputs import Pictures
 from rezsl.data._pixel_values import ValueRange
-from rezsl.errors import DataError
+from rezsl.errors import ArgumentError, DataError
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,18 @@ class ImageFormat:
     def cuts(self) -> bool:
         """Whether a square is smaller than the image allows, so that it has a place in the image."""
         return self.framing == "crop" and self.resize not in (None, self.size)
+
+    def check_range(self, given: ValueRange | None) -> None:
+        """Raise an ArgumentError where the ``value_range`` of a benchmark is another one; None fits every format."""
+        if given not in (None, self.value_range):
+            low, high = given
+            reads = "no range, because the model reads the customary one of each type"
+            if self.value_range:
+                reads = f"{self.value_range[0]:g} {self.value_range[1]:g}"
+            raise ArgumentError(
+                f"value_range: expected {reads}, as in training, got {low:g} {high:g}; leave it out, or train a model "
+                f"with it"
+            )
 
     def read(
         self,

@@ -3,6 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -97,6 +98,22 @@ class SemanticModel(nn.Module, Recorded, ABC):
     def options(self) -> dict[str, Any]:
         """The arguments of the constructor by name, without ``region_dim`` and ``semantics``."""
         return {name: value for name, value in self.arguments.items() if name not in ("region_dim", "semantics")}
+
+    def with_own_columns(self, semantics: ClassSemantics) -> ClassSemantics:
+        """Return a table with the word vectors, groups and places that the model was made with.
+
+        Raises:
+            ArgumentError: the model was made with other attributes.
+        """
+        own: Described = self.arguments["semantics"]
+        if isinstance(own, Tensor):
+            return semantics.with_word_vectors(own)
+        if own.attributes != semantics.attributes:
+            raise ArgumentError(
+                f"semantics: expected the {len(own.attributes)} attributes that the network was made with, got "
+                f"{len(semantics.attributes)} other ones; make the network with the same table"
+            )
+        return replace(semantics, word_vectors=own.word_vectors, groups=own.groups, places=own.places)
 
     def parameters_of(self, parts: Sequence[str]) -> list[nn.Parameter]:
         """Return the parameters of the named layers, and the parameters with these names."""
