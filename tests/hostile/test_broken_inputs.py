@@ -334,7 +334,7 @@ CASES: list[tuple[str, str | None, Content | None, str, str]] = [
     ("words words.txt", "words.txt", "fur 1 2\nwings 1\n", 'words.txt, line 2: expected a word and 2 numbers', 'the file may be cut short'),
     ("words words.txt", "words.txt", "fur a b\n", "words.txt, line 1, word 'fur': expected numbers, got another text (could not convert string to float: b'a')", 'correct the line'),
     ("words words.txt", "words.txt", "fur nan 1\n", "words.txt, line 1, word 'fur': expected finite numbers", 'correct the line'),
-    ("words words.txt", "words.txt", "other 1 2\n", "words.txt: expected vectors of 'fur', 'wings', 'legs', 'stripes' or of the words in these names", 'give another file, or rename the attributes'),
+    ("words words.txt", "words.txt", "other 1 2\n", "words.txt: expected vectors of 'fur', 'wings', 'legs', 'stripes' or of the words in these names", 'give another file, or change these names'),
     ("words words.txt", "words.txt", "9 3\nfur 1 2 3\n", 'words.txt: expected 9 words, as its header says', 'copy the file again'),
     ("words words.txt", "words.txt", b"x"*(1<<21), 'words.txt, line 1: over 1048576 bytes long', 'a binary file needs the ending .bin'),
     ("words words.txt", "words.txt", gone, 'words.txt: no such file', 'check the path'),

@@ -158,10 +158,10 @@ def _assemble(found: FoundWords, names: tuple[str, ...], combine: str, allow_mis
     missing = {name: lost for name, (_, lost) in zip(names, resolutions, strict=True) if lost}
     nothing = [name for name, words in zip(names, resolved, strict=True) if not words]
     if len(nothing) == len(names) or (nothing and not allow_missing):
-        others = "" if len(nothing) == len(names) else ", or pass allow_missing=True"
+        others = "" if len(nothing) == len(names) else " (load_word_vectors of Python also accepts allow_missing=True)"
         raise DataError(
             f"{found.source}: expected vectors of {name_some(nothing)} or of the words in these names, got none; "
-            f"give another file, or rename the attributes{others}"
+            f"give another file, or change these names{others}"
         )
     combined = {}
     for words in filter(None, resolved):
