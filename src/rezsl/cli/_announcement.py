@@ -17,11 +17,15 @@ def announced(data: Benchmark, backbone: Namespace | None, training: Training) -
     """
     if data.kind != "images":
         return _about_folds(data, training, data.regions is not None)
-    size = natural_size(data.inputs)
-    network, frozen = _default_network(size) if backbone is None else _network(backbone)
+    size, (network, frozen) = natural_size(data.inputs), network_of(data, backbone)
     given = (backbone.get("init_args") or {}).get("image_size") if backbone is not None else None
     scaled = f", scaled to {given}" if given not in (None, size) else ""
     return [f"images of {size} pixels{scaled}: {network}", *_about_folds(data, training, frozen)]
+
+
+def network_of(data: Benchmark, backbone: Namespace | None) -> tuple[str, bool]:
+    """Return the network that takes the images of a benchmark, with how much of it learns, and whether it is frozen."""
+    return _default_network(natural_size(data.inputs)) if backbone is None else _network(backbone)
 
 
 def _default_network(size: int) -> tuple[str, bool]:

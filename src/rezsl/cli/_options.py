@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from argparse import ArgumentError as OptionError
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -142,6 +142,12 @@ def _files_of(value: Any) -> Iterator[Path]:
 
 show = partial(print, sep="\n", flush=True)
 """Print lines at once, so that a log of a long run is complete at any time."""
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Print notes on what a command was given to the standard error, a line each."""
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
 
 
 def print_json(content: Any) -> None:

@@ -14,10 +14,11 @@ from PIL import Image
 
 from rezsl.cli._announcement import announced
 from rezsl.cli._config import ConfigFile, check_root, read_options
-from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, show
+from rezsl.cli._options import add_resume, advice_when_interrupted, instantiate, show, show_notes
 from rezsl.cli._parser import new_parser
 from rezsl.cli._records import check_record
 from rezsl.cli._table_findings import show_worst
+from rezsl.cli._without_effect import without_effect
 from rezsl.cli.choices import Benchmark, ImageBackbone
 from rezsl.cli.loggers import Logger
 from rezsl.cli.report import leave_report
@@ -112,6 +113,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         show_worst(examine(data.semantics, data.seen_classes), _own_folder(settings.data))
         for line in announced(data, settings.backbone, given["training"]):
             show(line)
+        show_notes(without_effect(settings, data))
         result = fit(**given)
     report(result, data, arguments.report)
     if arguments.logger is not None and result.run_dir is not None:

@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 from rezsl.classifier import Answer, ZeroShotClassifier, load_model, model_of_images
 from rezsl.cli._answers import print_csv, print_json, print_table
 from rezsl.cli._config import store_of_run
+from rezsl.cli._options import show_notes
 from rezsl.cli._parser import new_parser
 from rezsl.cli._paths import image_files, local_run, report_problems
 from rezsl.data import is_feature_file, read_feature_rows
@@ -44,8 +45,7 @@ def run(options: ArgumentParser, settings: Namespace) -> int:
         for path in settings.inputs:
             _answer_features(path, model, candidates, settings.top, answered, problems)
     else:
-        for note in photos.notes:
-            print(f"note: {note}", file=sys.stderr)
+        show_notes(photos.notes)
         answers = model.classify(photos.files, candidates, settings.top, skip_unreadable=True)
         pairs = [*zip(map(str, photos.files), answers, strict=True)]
         answered = [(name, answer) for name, answer in pairs if not answer.problem]
@@ -114,8 +114,7 @@ def load_for(settings: Namespace, images: bool) -> tuple[ZeroShotClassifier, Cla
         with naming(settings.classes):
             model.semantics.with_classes_of(candidates)
         # Standard output has the answers only, because programs read them.
-        for note in candidates.notes:
-            print(f"note: {note}", file=sys.stderr)
+        show_notes(candidates.notes)
     if settings.unseen_only:
         with renamed(classes="unseen_only"):
             candidates = model.unseen_among(candidates or model.semantics)

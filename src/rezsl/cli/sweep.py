@@ -15,7 +15,16 @@ from rich.table import Table
 
 from rezsl.cli import fit as fit_command
 from rezsl.cli._config import files_of_options
-from rezsl.cli._options import advice_when_interrupted, check_ending, check_output_file, instantiate, parse, show
+from rezsl.cli._options import (
+    advice_when_interrupted,
+    check_ending,
+    check_output_file,
+    instantiate,
+    parse,
+    show,
+    show_notes,
+)
+from rezsl.cli._without_effect import without_effect
 from rezsl.cli.fit import dump_options
 from rezsl.data import Benchmark
 from rezsl.errors import ArgumentError, RezslError
@@ -89,6 +98,7 @@ def run(options: ArgumentParser, settings: Namespace) -> None:
         kept.pop(name, None)
     text = dump_options(fit_command.parser(), kept)
     check_space(text, space, str(settings.space))
+    show_notes(without_effect(settings))
     with advice_when_interrupted("the same command goes on with the study"):
         result = SettingsSearch(
             partial(_train, text),

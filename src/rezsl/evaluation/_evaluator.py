@@ -263,8 +263,8 @@ def share_accepted(
     """
     if model.familiarity is None:
         raise ArgumentError(
-            "model: expected one that can refuse inputs, got one that accepts all of them; train it anew with rezsl fit, or "
-            "rezsl.fit in Python"
+            "model: expected one that can refuse inputs, got one that accepts all of them; train it anew with rezsl "
+            "fit, or rezsl.fit in Python"
         )
     strangeness = model.examine(foreign, batch_size, candidates=candidates, unreadable=unreadable)[1]
     if not len(strangeness):

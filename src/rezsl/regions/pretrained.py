@@ -196,7 +196,8 @@ def _weights_file(source: str, revision: str | None, allow_pickle: bool) -> Path
         (path for find in (_cached_file, _find_file) for name in names if (path := find(source, name, revision))), None
     )
     if path is None:
-        hint = "" if allow_pickle else "; pickled weights are only loaded with allow_pickle (--backbone.allow-pickle true)"
+        option = "allow_pickle (--backbone.allow-pickle true)"
+        hint = "" if allow_pickle else f"; pickled weights are only loaded with {option}"
         raise ModelFileError(f"source: expected model.safetensors in {source}, found none{hint}")
     _check_parts(path)
     return path

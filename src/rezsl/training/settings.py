@@ -37,7 +37,7 @@ class Batches:
         balanced: whether classes take turns, so that an epoch has each equally often; otherwise the classes of each
             episode are drawn without regard to those before, as in the paper's code.
         per_epoch: episodes per epoch; 0 means as many as draw the number of training images.
-        size: batch size of plain shuffling.
+        size: batch size of plain shuffling; episodes have ways × shots images instead.
         micro: images that go through the network at a time, 0 for the whole batch. The losses, ReMSE's error matrix
             included, are those of the whole batch: each part is computed once without keeping its activations, and once
             more for the gradients. Memory falls to that of one part, for a third more computing. Batch normalisation
