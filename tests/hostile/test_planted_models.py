@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModel, BertConfig, Dinov2Config, ResNetConfig, ViTConfig
+import transformers
+from transformers import (
+    AutoModel,
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    Dinov2Config,
+    ResNetConfig,
+    ViTConfig,
+)
 
 from rezsl.classifier import ZeroShotClassifier, load_model, save_model
 from rezsl.errors import ArgumentError, DataError, ModelFileError
@@ -220,13 +233,87 @@ def test_an_adapter_beside_the_weights_is_refused(weights: Path) -> None:
         pretrained(3, 90, str(weights))
 
 
-def test_a_network_that_is_larger_than_its_weights_takes_no_memory(weights: Path) -> None:
+def in_parts(folder: Path) -> Path:
+    """Save the network of a folder in several files; return the list of them."""
+    named = json.loads((folder / "config.json").read_text())["architectures"][0]
+    with quiet():
+        getattr(transformers, named).from_pretrained(folder).save_pretrained(folder, max_shard_size="1KB")
+    assert len([*folder.glob("model-*.safetensors")]) > 1
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    return folder / "model.safetensors.index.json"
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_network_that_is_larger_than_its_weights_takes_no_memory(weights: Path, several: bool) -> None:
+    name = in_parts(weights).name if several else "model.safetensors"
+    assert pretrained(3, 90, str(weights), image_size=32).region_dim == 8
     content = json.loads((weights / "config.json").read_text())
     (weights / "config.json").write_text(json.dumps(content | {"hidden_sizes": [4, 8_000]}))
-    with pytest.raises(
-        ModelFileError, match=r"model\.safetensors: expected networks of at most .*, got a description of"
-    ):
+    with pytest.raises(ModelFileError, match=f"{name}: expected networks of at most .*, got a description of"):
         pretrained(3, 90, str(weights), image_size=32)
+
+
+def test_a_part_of_the_weights_that_is_not_there_is_named(weights: Path) -> None:
+    listed = in_parts(weights)
+    next(weights.glob("model-00002-*.safetensors")).unlink()
+    with pytest.raises(
+        ModelFileError, match=rf"{listed.name}: expected \d files of weights beside it, got none .*'model-00002-of-"
+    ):
+        pretrained(3, 90, str(weights))
+
+
+@pytest.fixture(params=["bert", "clip", "clip_text_model"])
+def encoder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder of a text encoder with its tokenizer."""
+    sizes: dict[str, Any] = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 6}
+    if request.param == "bert":
+        network: Any = BertModel(BertConfig(**sizes, intermediate_size=8, max_position_embeddings=8))
+    else:
+        text: dict[str, Any] = {**sizes, "intermediate_size": 8, "max_position_embeddings": 8, "eos_token_id": 3}
+        vision = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 8, "patch_size": 4}
+        whole = CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
+        network = CLIPModel(whole) if request.param == "clip" else CLIPTextModel(CLIPTextConfig(**text))
+    network.save_pretrained(tmp_path)
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nfur")
+    BertTokenizer(str(tmp_path / "vocab.txt"), model_max_length=8).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def change_text_part(folder: Path, **changes: Any) -> None:
+    content = json.loads((folder / "config.json").read_text())
+    content.get("text_config", content).update(changes)
+    (folder / "config.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"intermediate_size": 100_000}, "expected networks of at most [0-9,]+ numbers, .*, got a description of"),
+        ({"num_hidden_layers": 10**9}, "expected at most 2000 layers in .*num_hidden_layers, got 1000000000; correct"),
+    ],
+)
+def test_a_text_encoder_that_is_larger_than_its_weights_takes_no_memory(
+    encoder: Path, changes: dict[str, Any], message: str, several: bool
+) -> None:
+    before = encode_words(encoder, ["fur"])
+    if several:
+        in_parts(encoder)
+        torch.testing.assert_close(encode_words(encoder, ["fur"]), before)
+    change_text_part(encoder, **changes)
+    with pytest.raises(DataError, match=message):
+        encode_words(encoder, ["fur"])
+
+
+def test_the_weights_of_a_text_encoder_are_those_of_its_own_folder(encoder: Path) -> None:
+    (encoder / "adapter_config.json").write_text('{"base_model_name_or_path": "somebody/evil"}')
+    with pytest.raises(DataError, match=r"adapter_config\.json: expected the weights of one whole network, got an ada"):
+        encode_words(encoder, ["fur"])
+    (encoder / "adapter_config.json").unlink()
+    (encoder / "model.safetensors").rename(encoder / "whole.safetensors")
+    (encoder / "model.safetensors.index.json").write_text('{"metadata": {}, "weight_map": {"a": "../b.safetensors"}}')
+    with pytest.raises(DataError, match=r"index\.json: expected names of files in the same folder .*, got '\.\./b"):
+        encode_words(encoder, ["fur"])
 
 
 def test_every_listed_type_is_one_of_transformers() -> None:

@@ -26,8 +26,8 @@ from rezsl.regions import (
     load_store_backbone,
     read_manifest,
 )
-from rezsl.regions._backbone import check_network_size
 from rezsl.semantics import pack_semantics, unpack_semantics
+from rezsl.weights import check_network_size
 
 OPTIONS = ("seen_classes", "gamma", "scale", "protocol", "centered", "varied_only", "temperature")
 """The arguments of a classifier that are plain JSON values."""

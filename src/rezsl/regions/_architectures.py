@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rezsl.errors import ArgumentError, suggestion
+from rezsl.weights import check_layers
 
 TIMM = "timm_wrapper"
 """The model type of networks of timm in transformers, which their own files leave out."""
@@ -40,8 +41,8 @@ FORBIDDEN = re.compile(
 )
 """Keys by which a configuration asks for other models or for code; no configuration that rezsl writes has them."""
 
-MOST, MOST_LAYERS, MOST_ENTRIES = 1 << 20, 2000, 1024
-"""Limits of a number, of the layers of a network and of a list, far above those of every published network."""
+MOST, MOST_ENTRIES = 1 << 20, 1024
+"""Limits of a number and of a list, far above those of every published network."""
 
 LAYERS = ("depths", "depth", "num_hidden_layers", "num_layers", "num_block_repeats")
 
@@ -64,12 +65,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             f"config: expected the sizes of a network, got the key {forbidden[0][:60]!r}, which asks for another model "
             f"or for code; do not use this file unless you know who wrote it"
         )
-    for name in LAYERS:
-        counts = config.get(name)
-        entries = counts if isinstance(counts, list | tuple) else [counts]
-        total = sum(entry for entry in entries if isinstance(entry, int))
-        if total > MOST_LAYERS:
-            raise ArgumentError(f"config: expected at most {MOST_LAYERS} layers in {name}, got {total}; correct it")
+    check_layers({name: config.get(name) for name in LAYERS}, ArgumentError, "config")
 
 
 def known_part(config: Mapping[str, Any], kind: type) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """The base class of all backbones, the registry of their builders, and the backbone of features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rezsl.errors import DataError, ModelFileError
+from rezsl.errors import DataError
 from rezsl.functional.shapes import Pooled, Regions
 from rezsl.functional.statistics import spread
 from rezsl.records import Recorded
@@ -34,29 +33,6 @@ def backbone_builder(name: str) -> Callable[[Builder], Builder]:
         return builder
 
     return register
-
-
-def check_network_size(parts: Callable[[], Iterable[nn.Module]], stored: int, path: Path) -> None:
-    """Refuse a description of networks that are larger than the tensors beside it, before they take memory.
-
-    Args:
-        parts: makes the networks.
-        stored: how many numbers the tensors have at most.
-        path: their file, for the message.
-
-    Raises:
-        ModelFileError: the networks are larger.
-    """
-    try:
-        with torch.device("meta"):
-            made = parts()
-    except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
-        return
-    if (count := sum(part.numel() for network in made for part in network.state_dict().values())) > stored:
-        raise ModelFileError(
-            f"{path}: expected networks of at most {stored:,} numbers, as the tensors have, got a description of "
-            f"{count:,}; copy all files again"
-        )
 
 
 class Backbone(nn.Module, Recorded, ABC):

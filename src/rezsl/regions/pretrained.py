@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import socket
 import urllib.parse
 import urllib.request
@@ -18,8 +17,9 @@ from rezsl.data import Framing
 from rezsl.errors import ArgumentError, MissingPackageError, ModelFileError, needs
 from rezsl.files import check_source, one_line, read_json, reading
 from rezsl.regions._architectures import TIMM, TOWERS, VISION_TYPES, known_part
-from rezsl.regions._backbone import backbone_builder, check_network_size
+from rezsl.regions._backbone import backbone_builder
 from rezsl.regions.image_backbone import ImageBackbone, Pooling
+from rezsl.weights import SAFE_FILES, bytes_of_weights, cached_file, check_network_size, files_of_weights
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -105,9 +105,9 @@ def pretrained(
         framing=framing,
         trainable_stages=trainable_stages,
     )
-    if weights is not None and weights.suffix == ".safetensors":
-        # No number takes less than a byte.
-        check_network_size(lambda: [make()], weights.stat().st_size, weights)
+    if weights is not None and weights.suffix != ".bin":
+        stored = bytes_of_weights(weights, lambda name: _find_file(source, name, revision))
+        check_network_size(lambda: [make()], stored, weights)
     backbone = make()
     backbone.source = source + (" (random weights)" if random_weights else "")
     backbone.revision = _commit(source, revision) or revision or ""
@@ -190,16 +190,16 @@ def _check_timm(architecture: str) -> None:
 
 def _weights_file(source: str, revision: str | None, allow_pickle: bool) -> Path:
     """Return the path of the weights, or of the list of their parts; it is checked that they lead nowhere else."""
-    names = ["model.safetensors", "model.safetensors.index.json", *(["pytorch_model.bin"] if allow_pickle else [])]
+    names = [*SAFE_FILES, *(["pytorch_model.bin"] if allow_pickle else [])]
     # A cache without network has one of the files and may have no record of the others.
     path = next(
-        (path for find in (_cached_file, _find_file) for name in names if (path := find(source, name, revision))), None
+        (path for find in (cached_file, _find_file) for name in names if (path := find(source, name, revision))), None
     )
     if path is None:
         option = "allow_pickle (--backbone.allow-pickle true)"
         hint = "" if allow_pickle else f"; pickled weights are only loaded with {option}"
         raise ModelFileError(f"source: expected model.safetensors in {source}, found none{hint}")
-    _check_parts(path)
+    files_of_weights(path)
     return path
 
 
@@ -226,34 +226,6 @@ def _load_weights(backbone: ImageBackbone, path: Path, source: str, revision: st
     backbone.freeze(False)
 
 
-def _check_parts(path: Path) -> None:
-    """Refuse weights that lead elsewhere: to files of another folder or format, or to an adapter of another model."""
-    remedy = "get the weights as one file, or from their author"
-    if (adapter := path.parent / "adapter_config.json").exists():
-        raise ModelFileError(f"{adapter}: expected the weights of one whole network, got an adapter; {remedy}")
-    if path.suffix != ".json":
-        return
-    parts = read_json(path, ModelFileError, "the list of the files of weights", remedy).get("weight_map")
-    for part in {*parts.values()} if isinstance(parts, dict) else {None}:
-        if not isinstance(part, str) or not re.fullmatch(r"\w[\w.-]*\.safetensors", part, re.ASCII):
-            raise ModelFileError(
-                f"{path}: expected names of files in the same folder that end in .safetensors, got "
-                f"{str(part)[:60]!r}; {remedy}"
-            )
-
-
-def _cached_file(source: str, name: str, revision: str | None) -> Path | None:
-    """Return the path of a file of a directory or of the local cache; None where it is not there."""
-    if Path(source).is_dir():
-        path = Path(source) / name
-        return path if path.is_file() else None
-    with needs("images", "models of the hub"):
-        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - it takes a second
-
-    cached = try_to_load_from_cache(source, name, revision=revision)
-    return Path(cached) if isinstance(cached, str) else None
-
-
 def _find_file(source: str, name: str, revision: str | None) -> Path | None:
     """Return the path of a file of a model; None where the model exists and has no such file.
 
@@ -261,7 +233,7 @@ def _find_file(source: str, name: str, revision: str | None) -> Path | None:
         ArgumentError: there is no such model, or the hub cannot be reached and the cache does not have the answer, so
             that a machine without network would use other weights or other colours than one with network.
     """
-    cached = _cached_file(source, name, revision)
+    cached = cached_file(source, name, revision)
     if cached is not None or Path(source).is_dir():
         return cached
     with needs("images", "models of the hub"):

@@ -26,9 +26,9 @@ from rezsl.files import (
     write_json,
 )
 from rezsl.records import differences, fingerprint
-from rezsl.regions._backbone import check_network_size
 from rezsl.regions.image_backbone import ImageBackbone
 from rezsl.semantics import pack_semantics, unpack_semantics
+from rezsl.weights import check_network_size
 from rezsl.writing import create_atomically
 
 FORMAT = 2

@@ -1,5 +1,6 @@
 """Vectors of attribute names and of other texts from a text encoder of the transformers library."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 from rezsl.errors import ArgumentError, DataError, name_some, needs
 from rezsl.files import check_source
 from rezsl.semantics.word_vectors import text_of
+from rezsl.weights import SAFE_FILES, bytes_of_weights, cached_file, check_layers, check_network_size
 
 _KINDS = (
     "albert", "bart", "bert", "big_bird", "chinese_clip", "clip", "clip_text_model", "data2vec-text", "deberta",
@@ -20,6 +22,9 @@ _KINDS = (
     "squeezebert", "t5", "umt5", "xlm-roberta", "xlm-roberta-xl", "xlnet",
 )  # fmt: skip
 # Other types of transformers may fetch a second model from an address in the file, or run code that comes with it.
+
+_LAYERS = re.compile(r"(hidden_layers|num_layers|n_layers?|(en|de)coder_layers|block_sizes|hidden_groups|group_num)$")
+"""The numbers of layers in configurations of transformers."""
 
 _BATCH = 32
 _LONGEST_NAME = 512  # in tokens, if neither model nor tokenizer has a limit
@@ -75,10 +80,12 @@ def _load(source: str) -> tuple[Any, Any]:
         content, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=True)
         kind = _known_kind(content)
         own = {"local_files_only": True, "trust_remote_code": False}
+        tower = getattr(transformers, _TEXT_TOWERS.get(kind, "AutoModel"))
+        _check_size(source, content, tower)
         tokenizer = transformers.AutoTokenizer.from_pretrained(source, **own)
-        model, report = getattr(transformers, _TEXT_TOWERS.get(kind, "AutoModel")).from_pretrained(
-            source, use_safetensors=True, output_loading_info=True, **own
-        )
+        model, report = tower.from_pretrained(source, use_safetensors=True, output_loading_info=True, **own)
+    except DataError:
+        raise
     # For missing or damaged files transformers raises almost any exception (OSError, ValueError, KeyError, …).
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
@@ -108,6 +115,40 @@ def _known_kind(content: dict[str, Any]) -> str:
         if name == "quantization_config" or ("attn_implementation" in name and "/" in str(value)):
             raise ValueError(f"its config.json asks for other code by {name!r}")
     return str(kind)
+
+
+def _check_size(source: str, content: dict[str, Any], tower: Any) -> None:
+    """Refuse weights that lead elsewhere, and a description of more numbers than they have, before it takes memory.
+
+    Args:
+        source: a directory, or the id of a model in the local cache.
+        content: its configuration.
+        tower: the class of transformers that makes the encoder.
+    """
+    from transformers import AutoConfig  # noqa: PLC0415 - see above
+
+    check_layers(_numbers_of_layers(content), DataError, f"{source}/config.json")
+    path = next((path for name in SAFE_FILES if (path := cached_file(source, name))), None)
+    if path is None:
+        return  # the loading says what is missing
+    stored = bytes_of_weights(path, lambda name: cached_file(source, name), DataError)
+
+    def made() -> list[Any]:
+        if hasattr(tower, "from_config"):
+            config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+            return [tower.from_config(config, trust_remote_code=False)]
+        return [tower(tower.config_class.from_pretrained(source, local_files_only=True))]
+
+    check_network_size(made, stored, path, DataError)
+
+
+def _numbers_of_layers(content: dict[str, Any], place: str = "") -> dict[str, Any]:
+    """Return the numbers of layers of a configuration and of its parts, by their places."""
+    found = {f"{place}{name}": value for name, value in content.items() if _LAYERS.search(name)}
+    for name, part in content.items():
+        if isinstance(part, dict):
+            found |= _numbers_of_layers(part, f"{place}{name}.")
+    return found
 
 
 def _tokens(tokenizer: Any, model: Any, texts: list[str]) -> Any:
