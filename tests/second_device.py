@@ -1,8 +1,9 @@
 """A second device without hardware, on which code that is written for a GPU computes real numbers.
 
 A tensor of the second device keeps its numbers in a tensor of the CPU. As on a GPU, an operation that mixes it with
-a tensor of the CPU fails, except for copies, indices and single numbers, and NumPy cannot read it. So a computation that
-works here, with the numbers of the CPU, leaves no tensor behind on the wrong device.
+a tensor of the CPU fails, except for copies, indices and single numbers, and NumPy cannot read it; as on the GPUs of
+Macs, there is no float64. So a computation that works here, with the numbers of the CPU, leaves no tensor behind on the
+wrong device.
 
 Importing this module registers the device for the whole process, so a test does that in a process of its own.
 """
@@ -45,6 +46,7 @@ class Elsewhere(Tensor):
     @staticmethod
     def __new__(cls, numbers: Tensor) -> "Elsewhere":
         """Return a tensor with the shape and the numbers of one of the CPU."""
+        assert numbers.dtype != torch.float64, "a tensor of float64 is made on a device that may not have it"
         # A tensor that is made in inference mode has no views, so these never are.
         with torch.inference_mode(mode=False):
             made: Elsewhere = Tensor._make_wrapper_subclass(

@@ -65,7 +65,8 @@ def softmax_regression(
     def objective(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         weights = torch.from_numpy(flat).view(shape)
         logs = torch.log_softmax(scaled @ weights.to(scaled).T, dim=1)
-        value = -(weight.squeeze(1) * logs[rows, labels]).sum(dtype=torch.float64)
+        # Not every accelerator has float64.
+        value = -(weight.squeeze(1) * logs[rows, labels]).cpu().double().sum()
         excess = logs.exp()
         excess[rows, labels] -= 1
         gradient = ((weight * excess).T @ scaled).cpu().double() + penalties * weights
