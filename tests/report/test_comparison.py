@@ -121,6 +121,22 @@ def test_no_figure_is_cut_short_in_a_terminal_of_80_columns(
     assert "p .074" in printed
 
 
+def test_titles_stay_whole_where_there_is_room_and_break_after_the_underscore(
+    comparison: Comparison, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = "T1 U S H AUSUC H_oracle error spread corr_c corr_a (s)"
+    above, below = "H_ corr_ corr_ time", "T1 U S H AUSUC oracle error spread c a (s)"
+    for width, expected in ((80, ["time", whole]), (78, [above, below])):
+        Console(width=width).print(comparison_table(comparison, "data & co"))
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        title = next(place for place, line in enumerate(lines) if line.startswith("T1 "))
+        assert lines[title - 1 : title + 1] == expected
+    # A name is not broken for a title.
+    longer = replace(comparison, rows=(replace(comparison.rows[0], method="attention_of_places"),))
+    Console(width=84).print(comparison_table(longer, "data & co"))
+    assert f" {above}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_every_format_says_the_same(comparison: Comparison) -> None:
     # Differences 0.1, 0.2, 0.3: t = 2√3 with two degrees of freedom.
     t = 2 * math.sqrt(3)

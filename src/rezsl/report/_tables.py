@@ -68,17 +68,20 @@ def results_table(evaluations: Mapping[str, Evaluation], title: str) -> Table:
 class FoldedTable(Table):
     """A table whose columns continue below it where the terminal is too narrow, so that no number is cut short.
 
-    The first column, which has the names of the rows, is repeated. Where it is enough, the columns come closer instead.
+    The first column, which has the names of the rows, is repeated. Where it is enough, the columns come closer instead,
+    and then titles such as ``H_oracle`` and long names take two lines.
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
         closer = copy(self)
         closer.padding = (0, 0, 0, 0)
-        room, widths = closer._room(console, options)
-        if sum(widths) <= room:
-            usual_room, usual_widths = self._room(console, options)
-            yield from Table.__rich_console__(self if sum(usual_widths) <= usual_room else closer, console, options)
-            return
+        broken = copy(closer)
+        broken.columns = [replace(column, header=str(column.header).replace("_", "_\n")) for column in self.columns]
+        for table, whole_names in ((self, True), (closer, True), (broken, False)):
+            room, widths = table._room(console, options, whole_names)
+            if sum(widths) <= room:
+                yield from Table.__rich_console__(table, console, options)
+                return
         room, widths = self._room(console, options)
         first, *rest = self.columns
         title, is_folded = self.title, False
@@ -95,10 +98,13 @@ class FoldedTable(Table):
             # Below one part of the columns, the caption would be as narrow as that part.
             yield console.render_str(str(self.caption), style="table.caption")
 
-    def _room(self, console: Console, options: ConsoleOptions) -> tuple[int, list[int]]:
-        """Return how wide the terminal is beside the names of the rows, and the width of each column of numbers."""
+    def _room(self, console: Console, options: ConsoleOptions, whole_names: bool = False) -> tuple[int, list[int]]:
+        """Return how wide the terminal is beside the names of the rows, and the width of each column of numbers.
+
+        ``whole_names`` is whether no word of a name is broken.
+        """
         names, *widths = [self._measure_column(console, options, column) for column in self.columns]
-        least = min(self.columns[0].min_width or names.minimum, names.minimum)
+        least = names.minimum if whole_names else min(self.columns[0].min_width or names.minimum, names.minimum)
         return options.max_width - least - BORDER, [1 + width.maximum for width in widths]
 
 
@@ -125,8 +131,8 @@ def comparison_table(comparison: Comparison, dataset: str) -> Table:
     table = _table(dataset, escape("\n".join(notes(comparison))) if is_last else None, 0)
     table.add_column("", min_width=9, overflow="fold")
     for metric in comparison.metrics:
-        title = metric.title.replace(" ", "\n").replace("_", "\n_")  # so that all columns fit into 80
-        table.add_column(title, justify="right", no_wrap=True)
+        # So that all columns fit into 80; the table breaks the titles with _ where it must.
+        table.add_column(metric.title.replace(" ", "\n"), justify="right", no_wrap=True)
     for row, cells in _rows(comparison, dataset):
         remark = _remark(row)
         remark = f" [dim]{remark}[/dim]" if remark else ""
@@ -283,7 +289,7 @@ def _terminal_cell(cell: Cell) -> str:
     lines = [f"[bold]{cell.mean}[/bold]" if cell.is_best else cell.mean]
     lines.append(f"[dim]±{cell.deviation}[/dim]" if cell.deviation else "")
     if cell.metric.tested and cell.p != "baseline":
-        p = cell.p.replace("0.", ".")
+        p = cell.p.replace("0.", ".").replace("1.000", "1")
         lines.append(f"[dim]p{p}[/dim]" if p[0] == "<" else f"[dim]p {p}[/dim]")
     return "\n".join(lines)
 
