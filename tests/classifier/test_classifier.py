@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from rezsl.classifier import ZeroShotClassifier, _classifier
-from rezsl.data import Benchmark
+from rezsl.data import Benchmark, ImageFormat
 from rezsl.errors import ArgumentError, DataError
 from rezsl.models import AttentionNet, LinearRegressor
 from rezsl.regions import FeatureScaler, small_resnet
@@ -53,6 +53,16 @@ def test_prediction_in_slices_leaves_the_mode_alone(classifier: ZeroShotClassifi
     torch.testing.assert_close(classifier.predict_semantics(features.inputs, batch_size=7), whole)
     assert classifier.training
     assert classifier.predict_semantics(features.inputs[:0]).shape == (0, 4)
+
+
+def test_large_images_come_in_small_batches(semantics: ClassSemantics) -> None:
+    backbone = small_resnet(channels=3, natural_size=700, image_size=700, width=2)
+    network = LinearRegressor(backbone.region_dim, semantics)
+    model = ZeroShotClassifier(backbone, network, semantics, semantics.classes[:4]).eval()
+    images = torch.zeros(9, 3, 700, 700, dtype=torch.uint8)
+    assert [len(regions) for regions, _ in model.describe(images)] == [4, 4, 1]  # 2²¹ pixels at most
+    assert [len(regions) for regions, _ in model.describe(images, batch_size=9)] == [9]
+    assert [ImageFormat(size, 3).batch for size in (8, 64, 224, 448, 5000)] == [256, 256, 41, 10, 1]
 
 
 def test_images_and_files_of_images(tmp_path: Path, semantics: ClassSemantics) -> None:

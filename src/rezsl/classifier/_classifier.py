@@ -125,7 +125,7 @@ class ZeroShotClassifier(nn.Module):
     def predict_semantics(
         self,
         inputs: Inputs,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         index: Int[Tensor, "N"] | None = None,
     ) -> Predictions:
         """Predict the attributes of many inputs, ``[N, S]`` on the CPU; the arguments are those of :meth:`examine`."""
@@ -148,7 +148,7 @@ class ZeroShotClassifier(nn.Module):
     def examine(
         self,
         inputs: Inputs,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         index: Int[Tensor, "N"] | None = None,
         candidates: ClassSemantics | None = None,
         unreadable: dict[int, str] | None = None,
@@ -157,7 +157,7 @@ class ZeroShotClassifier(nn.Module):
 
         Args:
             inputs: features, images or files, as for :meth:`classify`.
-            batch_size: number of inputs per forward pass.
+            batch_size: number of inputs per forward pass; None takes fewer of large images, ``input_format.batch``.
             index: positions of the inputs, in this order; None takes all.
             candidates: as for :meth:`scores`; an input that fits one of them is less strange.
             unreadable: as for :meth:`describe`.
@@ -219,7 +219,7 @@ class ZeroShotClassifier(nn.Module):
     def describe(
         self,
         inputs: Inputs,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         index: Int[Tensor, "N"] | None = None,
         unreadable: dict[int, str] | None = None,
     ) -> Iterator[tuple[Regions, Float[Tensor, "B F"]]]:

@@ -14,6 +14,12 @@ from rezsl.data._inputs import Pictures
 from rezsl.data._pixel_values import ValueRange
 from rezsl.errors import ArgumentError, DataError
 
+MOST_INPUTS, MOST_PIXELS = 256, 1 << 21
+"""The most inputs of a forward pass, and the most pixels of its images.
+
+41 images of 224 pixels, or 10 of 448. With more, the activations of a network need gigabytes, and leave the caches.
+"""
+
 
 @dataclass(frozen=True)
 class FeatureFormat:
@@ -24,6 +30,11 @@ class FeatureFormat:
     """
 
     region_dim: int
+
+    @property
+    def batch(self) -> int:
+        """The number of inputs of a forward pass without gradients."""
+        return MOST_INPUTS
 
     def read(
         self, inputs: Tensor | Sequence[Path | Crop] | Pictures, index: Int[Tensor, "B"]
@@ -56,6 +67,11 @@ class ImageFormat:
     resize: int | None = None
     framing: Framing = "crop"
     value_range: ValueRange | None = None
+
+    @property
+    def batch(self) -> int:
+        """The number of images of a forward pass without gradients."""
+        return max(1, min(MOST_INPUTS, MOST_PIXELS // self.size**2))
 
     @property
     def cuts(self) -> bool:
@@ -115,7 +131,7 @@ def readable_batches(
     form: FeatureFormat | ImageFormat,
     inputs: Tensor | Sequence[Path | Crop] | Pictures,
     index: Int[Tensor, "N"] | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     unreadable: dict[int, str] | None = None,
 ) -> Iterator[Tensor]:
     """Yield batches of inputs in a format, without the image files that cannot be read.
@@ -124,7 +140,8 @@ def readable_batches(
         form: of the batches.
         inputs: in a form that :func:`as_inputs` returns.
         index: positions of the inputs, in this order; None takes all.
-        batch_size: number of inputs per batch; a batch is smaller where some of its images cannot be read.
+        batch_size: number of inputs per batch; None takes the format's ``batch``. A batch is smaller where some of its
+            images cannot be read.
         unreadable: receives a sentence for each image that cannot be read, by its position in ``inputs``.
 
     Raises:
@@ -133,7 +150,7 @@ def readable_batches(
     """
     index = torch.arange(len(inputs)) if index is None else index
     problems, sources = ({} if unreadable is None else unreadable), dict[int, str]()
-    for part in index.split(batch_size):
+    for part in index.split(batch_size or form.batch):
         batch = _read(form, inputs, part, problems, sources) if len(part) else None
         if batch is not None and not (problems and unreadable is None):
             yield batch

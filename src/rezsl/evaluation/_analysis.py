@@ -102,7 +102,7 @@ def analyse_model(
     model: ZeroShotClassifier,
     benchmark: Benchmark,
     options: AnalysisOptions = AnalysisOptions(),
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Analysis:
     """Analyse a model on the test images of a benchmark, at the model's own γ.
 

@@ -195,7 +195,7 @@ def evaluate(
     benchmark: Benchmark,
     seen_index: Int[Tensor, "N"] | None = None,
     unseen_index: Int[Tensor, "M"] | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     foreign: Tensor | Sequence[Path | Crop] | None = None,
 ) -> Evaluation:
     """Evaluate a model on the test images of a benchmark, at the model's own γ.
@@ -208,7 +208,7 @@ def evaluate(
         benchmark: its classes and attributes are joined with the model's by name.
         seen_index: images of seen classes to use instead of ``split.test_seen``.
         unseen_index: images of unseen classes to use instead of ``split.test_unseen``.
-        batch_size: images per forward pass.
+        batch_size: images per forward pass; None takes fewer of large images, ``model.input_format.batch``.
         foreign: images of none of the classes, of which the share that the model accepts is measured; inputs as for
             :meth:`rezsl.classifier.ZeroShotClassifier.classify`.
 
@@ -231,7 +231,7 @@ def evaluate(
 
 
 @torch.inference_mode()
-def evaluate_together(model: ZeroShotClassifier, benchmark: Benchmark, batch_size: int = 256) -> Evaluation:
+def evaluate_together(model: ZeroShotClassifier, benchmark: Benchmark, batch_size: int | None = None) -> Evaluation:
     """Return :func:`evaluate` of all test images, of which each process of a training predicts some.
 
     All processes must call it. As the batches are those of one process, so is the result, to the last digit.
@@ -243,7 +243,7 @@ def evaluate_together(model: ZeroShotClassifier, benchmark: Benchmark, batch_siz
 def share_accepted(
     model: ZeroShotClassifier,
     foreign: Tensor | Sequence[Path | Crop],
-    batch_size: int = 256,
+    batch_size: int | None = None,
     candidates: ClassSemantics | None = None,
     unreadable: dict[int, str] | None = None,
 ) -> float:
@@ -252,7 +252,7 @@ def share_accepted(
     Args:
         model: a trained classifier.
         foreign: inputs of none of the classes, as for :meth:`rezsl.classifier.ZeroShotClassifier.classify`.
-        batch_size: inputs per forward pass.
+        batch_size: as for :func:`evaluate`.
         candidates: the classes to choose among; None means those of the training table.
         unreadable: takes a sentence for each image file that cannot be read, by its position. Such files do not count.
             Where it is None, they are an error.
@@ -278,7 +278,7 @@ def evaluate_samples(
     benchmark: Benchmark,
     seen_index: Tensor,
     unseen_index: Tensor,
-    batch_size: int,
+    batch_size: int | None = None,
     together: bool = False,
 ) -> Evaluation:
     """Evaluate a model on given samples, of which one kind, seen or unseen, may be missing; see :func:`evaluate`.
@@ -294,7 +294,7 @@ def evaluate_samples(
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in described]
     evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen, merged=False)
-    index = torch.cat([seen_index, unseen_index])
+    index, batch_size = torch.cat([seen_index, unseen_index]), batch_size or model.input_format.batch
     turns = index.split(batch_size)[process_rank() :: process_count()] if together else (index,)
     own = torch.cat(turns) if turns else index[:0]
     predictions, strangeness = model.examine(benchmark.inputs, batch_size, own, table)

@@ -36,8 +36,6 @@ from rezsl.training.launching import launched
 from rezsl.training.optimization import WeightAverage
 from rezsl.training.settings import Training
 
-VALIDATION_BATCH = 256
-
 Validation = tuple[Int[Tensor, "K"], Int[Tensor, "L"]]
 """Held-out samples of training classes, and samples of validation classes."""
 
@@ -86,7 +84,8 @@ def train_stage(
     batches = BatchesOf(benchmark, input_format, crop_seed)
     loader = load_batches(batches, sampler, training.workers, fabric.device)
     batches = BatchesOf(benchmark, classifier.input_format)
-    parts = [part.tolist() for part in held_out.split(VALIDATION_BATCH) if len(part)][process_rank() :: process_count()]
+    turns = held_out.split(classifier.input_format.batch)
+    parts = [part.tolist() for part in turns if len(part)][process_rank() :: process_count()]
     held_out_loader = load_batches(batches, parts, training.workers, fabric.device)
     _train(stage, step, loader, held_out_loader, unseen, training, fabric, callbacks, checkpoint)
 
@@ -148,7 +147,7 @@ def _train(
                 epoch=stage.epoch,
                 losses=losses,
                 learning_rate=optimizer.param_groups[0]["lr"],
-                validation=_validate(averaged, held_out, evaluator, fabric, classifier.scale) if evaluator else None,
+                validation=_validate(averaged, held_out, evaluator, fabric, classifier) if evaluator else None,
                 seconds=time.perf_counter() - started,
             )
             for callback in callbacks:
@@ -227,9 +226,13 @@ def _diverged(stage: Stage, step: int, terms: ObjectiveTerms, labels: Tensor | N
 
 @torch.no_grad()
 def _validate(
-    model: nn.Module, held_out: DataLoader[Batch], evaluator: GZSLEvaluator, fabric: Fabric, scale: float
+    averaged: nn.Module,
+    held_out: DataLoader[Batch],
+    evaluator: GZSLEvaluator,
+    fabric: Fabric,
+    classifier: ZeroShotClassifier,
 ) -> Evaluation:
-    """Return the metrics of a model on validation samples, at the γ that is best for them.
+    """Return the metrics of a classifier with its averaged weights on validation samples, at the γ that is best there.
 
     Of several processes each predicts its share, and all of them compute the same metrics of all samples.
     """
@@ -237,14 +240,15 @@ def _validate(
     predicted, truth = list[Tensor](), list[Tensor]()
     for inputs, labels in held_out:
         with fabric.autocast():
-            predicted.append(model(fabric.to_device(inputs)).float())
+            predicted.append(averaged(fabric.to_device(inputs)).float())
         truth.append(labels)
     # The evaluator sums in float64 on the CPU, because not every accelerator has float64.
     own = (torch.cat(part).cpu() if part else torch.empty(0) for part in (predicted, truth))
-    predictions, rows = (from_turns(part, VALIDATION_BATCH) for part in own)
-    for part, labels in zip(predictions.split(VALIDATION_BATCH), rows.split(VALIDATION_BATCH), strict=True):
+    size = classifier.input_format.batch
+    predictions, rows = (from_turns(part, size) for part in own)
+    for part, labels in zip(predictions.split(size), rows.split(size), strict=True):
         evaluator.update(part, labels)
-    samples = evaluator.samples(predictions, rows, scale, VALIDATION_BATCH)
+    samples = evaluator.samples(predictions, rows, classifier.scale, size)
     return replace(evaluator.result(), samples=samples)
 
 
