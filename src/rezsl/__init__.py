@@ -4,10 +4,11 @@ The names below are imported at their first use, so ``import rezsl`` itself take
 """
 
 from importlib import import_module
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # type checkers know this name; the module typing would take most of the time of this import
 if TYPE_CHECKING:
+    from typing import Any
+
     from rezsl.classifier import ZeroShotClassifier, load_model, model_of_images, save_model
     from rezsl.data import (
         Benchmark,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from rezsl.semantics import ClassSemantics
     from rezsl.training import FitResult, Training, fit
 
-__version__ = version("rezsl")
+    __version__: str
 
 __all__ = [  # noqa: RUF022 - in the order in which a new user meets them
     "fit",
@@ -81,7 +82,11 @@ _HOME = {name: room for room, names in _HOMES.items() for name in names}
 _ROOMS = sorted({*_HOMES, "data", "estimators", "functional", "generators", "metrics"} - {"errors"})
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415 - reading it takes longer than everything above
+
+        return version("rezsl")
     if name in _ROOMS:
         return import_module(f"rezsl.{name}")
     if name in __all__:

@@ -2,7 +2,18 @@
 
 import sys
 
-from rezsl.cli.main import main
+from rezsl.interruption import end_interrupted
+
+
+def main() -> int:
+    """Run this process's command line; return its exit code, also when Ctrl-C comes while the command is loaded."""
+    try:
+        from rezsl.cli.main import main as run  # noqa: PLC0415 - Ctrl-C in this import has one line too
+
+        return run()
+    except KeyboardInterrupt:
+        return end_interrupted()
+
 
 if __name__ == "__main__":
     sys.exit(main())

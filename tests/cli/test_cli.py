@@ -20,8 +20,9 @@ from PIL import Image
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.cli._options import parse
 from rezsl.cli.fit import parser, prepare
-from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.cli.main import USER_ERROR, main
 from rezsl.data import Benchmark, load_digits
+from rezsl.interruption import INTERRUPTED
 from rezsl.models import LinearRegressor
 from rezsl.regions import FeatureScaler
 from rezsl.training import Batches, FitResult, Training, fit, next_run_directory, protocol

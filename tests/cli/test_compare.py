@@ -22,11 +22,12 @@ from scipy.io import savemat
 from rezsl.cli._options import parse
 from rezsl.cli._screens import SCREENS
 from rezsl.cli.compare import compare, parser
-from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.cli.main import USER_ERROR, main
 from rezsl.errors import RunDirectoryError
 from rezsl.experiments.jobs import Folder, Job, run_jobs
 from rezsl.experiments.plan import read_plan
 from rezsl.experiments.workers import WorkerError, Workers
+from rezsl.interruption import INTERRUPTED
 from rezsl.locks import locked
 from tests.cli.jobs import die, die_once
 

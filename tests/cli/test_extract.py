@@ -7,9 +7,10 @@ from PIL import Image
 from transformers import ViTConfig, ViTModel
 
 from rezsl.classifier import load_model, model_of_images, save_model
-from rezsl.cli.main import INTERRUPTED, USER_ERROR, main
+from rezsl.cli.main import USER_ERROR, main
 from rezsl.data import load_digits
 from rezsl.errors import DataError
+from rezsl.interruption import INTERRUPTED
 from rezsl.regions import load_region_store
 from rezsl.regions.pretrained import quiet
 

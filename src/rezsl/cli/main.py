@@ -7,21 +7,22 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import version
 from itertools import zip_longest
 from types import FrameType
 from typing import Literal
 
+import rezsl
 from rezsl.cli._help import overview, screen
 from rezsl.cli._output import discard_output, end_output, printable_output
 from rezsl.cli._records import IMPORTED
 from rezsl.cli._screens import SCREENS
 from rezsl.errors import ArgumentError, ElsewhereError, RezslError, needs, one_line_of, shortened, suggestion
+from rezsl.interruption import end_interrupted, print_error
 from rezsl.launchers import check_one_process, started_processes
 
-USER_ERROR, INTERRUPTED = 2, 130
+USER_ERROR = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,33 +72,21 @@ def _reported(arguments: list[str], verbose: bool, interruptions: list[int]) -> 
         if verbose:
             traceback.print_exc()
         if interruptions:
-            return _interrupted()
+            return end_interrupted()
         number = _process_number()
         # The first process reports that another one has ended; that one has reported the reason.
         if not number or not isinstance(error, ElsewhereError):
             place = f"process {number}: " if number else ""
-            _print_error(f"rezsl: error: {place}{_one_line(error)}")
+            print_error(f"rezsl: error: {place}{_one_line(error)}")
         return USER_ERROR
     except KeyboardInterrupt as interruption:
-        return _interrupted(str(interruption))
+        return end_interrupted(str(interruption))
     except Exception:
         if not interruptions:
             raise
         if verbose:
             traceback.print_exc()
-        return _interrupted()
-
-
-def _interrupted(advice: str = "") -> int:
-    """Print that Ctrl-C has ended the command, and how it can be gone on with; return the exit code."""
-    _print_error(f"\nrezsl: interrupted{f'; {advice}' if advice else ''}")
-    return INTERRUPTED
-
-
-def _print_error(text: str) -> None:
-    """Print a line as an error; where that is impossible, only the exit code says that there was one."""
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        return end_interrupted()
 
 
 def _process_number() -> int:
@@ -111,7 +100,7 @@ def _process_number() -> int:
 
 def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
-        print(f"rezsl {version('rezsl')}")
+        print(f"rezsl {rezsl.__version__}")
         return 0
     command, rest = _command(arguments)
     wanted_help = _wanted_help(rest)

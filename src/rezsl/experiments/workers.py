@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from joblib.externals.loky import process_executor
 
+from rezsl.interruption import INTERRUPTED
 from rezsl.writing import naming_full_disk
 
 Result = TypeVar("Result")
@@ -24,8 +25,6 @@ Executor = Any
 
 SECONDS_TO_END = 30.0
 """The time that an interrupted call has for saving its work before its process is killed."""
-
-INTERRUPTED = 130
 
 
 class WorkerError(Exception):
