@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils import backend_registration
 
 from rezsl import Training, evaluate, fit
 from rezsl.classifier import MapKind, ZeroShotClassifier, explain
@@ -25,6 +26,10 @@ from rezsl.report import reported_run
 from rezsl.training import Batches, Callback, EpochRecord, FitResult, Stage, _own_training, loop, protocol
 from tests.processes import found_at_once
 
+pytestmark = pytest.mark.skipif(
+    not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
+    reason="this version of PyTorch has no devices that are written in Python",
+)
 SHORT = Training(max_epochs=2, mixup=0.0, centered=False, folds=1, batches=Batches(ways=4, shots=4, per_epoch=3))
 MODELS_TRIED: dict[str, Callable[..., SemanticModel]] = {
     **{name: MODELS[name] for name in ("attention", "apn", "smoothed", "latem", "sync", "eszsl")},
