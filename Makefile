@@ -32,8 +32,9 @@ runtime:
 demo: $(INSTALLED)
 	$(BIN)/rezsl demo --run-dir $(RUN_DIR)
 
+# Compiled modules are kept even where a variable of the machine forbids it, because without them every process starts slowly.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 # Warnings of old packages about each other are no failures, and the runtime check of shapes needs a recent jaxtyping.
 test-floors: $(FLOORS)/.installed

@@ -1,3 +1,4 @@
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,13 @@ torch.set_num_threads(1)
 settings.register_profile("rezsl", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("rezsl")
 os.environ["OMP_NUM_THREADS"] = "1"
+# What the collection makes, half a million objects, lasts until the end; each search for cycles among it takes half a second.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +52,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     """Every test draws the same random numbers, whichever tests ran before it in the same process."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
+    if torch.cuda.is_initialized():  # otherwise torch.manual_seed would keep a note of its caller for each test
+        torch.cuda.manual_seed_all(0)
 
 
 @pytest.fixture(autouse=True)
