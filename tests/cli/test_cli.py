@@ -28,6 +28,7 @@ from rezsl.regions import FeatureScaler
 from rezsl.training import Batches, FitResult, Training, fit, next_run_directory, protocol
 
 SHORT = ["--max-epochs=2", "--batches.per-epoch=10", "--accelerator=cpu"]
+WITHOUT_PAGE = ["--report", "false"]
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +73,24 @@ def test_fit_leaves_everything_in_the_run_directory(run: Path, capsys: pytest.Ca
 
 def test_the_kept_config_is_a_whole_command_line(run: Path, tmp_path: Path) -> None:
     again = tmp_path / "again"
-    assert main(["fit", "--config", str(run / "config.yaml"), "--run-dir", str(again)]) == 0
+    assert main(["fit", "--config", str(run / "config.yaml"), *WITHOUT_PAGE, "--run-dir", str(again)]) == 0
     first, second = (json.loads((path / "metrics.json").read_text()) for path in (run, again))
     assert first["test"] == second["test"]
 
 
 def test_a_run_without_a_loss_stays_one(tmp_path: Path) -> None:
     """What is null is kept as null: left out, it would come back as its default, ReMSE."""
-    short = ["--max-epochs=1", "--batches.per-epoch=2", "--augmentation=null", "--backbone", "small_resnet"]
+    short = [
+        "--max-epochs=1",
+        "--batches.per-epoch=2",
+        "--augmentation=null",
+        "--backbone",
+        "small_resnet",
+        *WITHOUT_PAGE,
+    ]
     first, again = tmp_path / "first", tmp_path / "again"
     assert main(["fit", "--data", "digits", "--loss=null", *short, "--backbone.width=4", "--run-dir", str(first)]) == 0
-    assert main(["fit", "--config", str(first / "config.yaml"), "--run-dir", str(again)]) == 0
+    assert main(["fit", "--config", str(first / "config.yaml"), *WITHOUT_PAGE, "--run-dir", str(again)]) == 0
     for run in (first, again):
         settings = json.loads((run / "settings.json").read_text())
         assert (settings["loss"], settings["augmentation"]) == ("None", None)
@@ -90,13 +98,21 @@ def test_a_run_without_a_loss_stays_one(tmp_path: Path) -> None:
 
 def test_print_config_prints_a_file_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
-        main(["fit", "--data", "digits", "--max-epochs=1", "--augmentation=null", "--print-config"])
+        main(
+            [
+                "fit",
+                "--data",
+                "digits",
+                "--max-epochs=1",
+                "--batches.per-epoch=10",
+                "--augmentation=null",
+                "--print-config",
+            ]
+        )
     assert left.value.code == 0
     (tmp_path / "run.yaml").write_text(capsys.readouterr().out)
-    assert (
-        main(["fit", "--config", str(tmp_path / "run.yaml"), "--accelerator=cpu", "--run-dir", str(tmp_path / "r")])
-        == 0
-    )
+    options = [*WITHOUT_PAGE, "--accelerator=cpu", "--run-dir", str(tmp_path / "r")]
+    assert main(["fit", "--config", str(tmp_path / "run.yaml"), *options]) == 0
 
 
 def test_evaluate_repeats_the_figures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -366,7 +382,7 @@ def test_an_attempt_that_failed_leaves_nothing_behind(tmp_path: Path, capsys: py
     run.mkdir()
     error_of(capsys, "fit", "--data", "digits", "--run-dir", run, "--scale=0")
     assert list(run.iterdir()) == []  # it was there before
-    assert main(["fit", "--data", "digits", "--run-dir", str(run), "--max-epochs=1", "--accelerator=cpu"]) == 0
+    assert main(["fit", "--data", "digits", "--run-dir", str(run), *SHORT, *WITHOUT_PAGE]) == 0
     (tmp_path / "file").write_text("")
     line = error_of(capsys, "fit", "--data", "digits", "--run-dir", tmp_path / "file" / "sub")
     assert line == f"--run-dir: expected a directory, got the file {tmp_path / 'file'}; choose another place"

@@ -12,7 +12,7 @@ from rezsl.data import load_digits
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("explain") / "run"
-    short = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu"]
+    short = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu", "--report=false"]
     tiny = ["--backbone", "small_resnet", "--backbone.width", "4"]
     assert main(["fit", "--data", "digits", *tiny, *short, "--run-dir", str(root)]) == 0
     return root

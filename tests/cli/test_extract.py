@@ -15,7 +15,7 @@ from rezsl.regions import load_region_store
 from rezsl.regions.pretrained import quiet
 
 DIGITS = ["--data", "digits", "--backbone", "small_resnet", "--backbone.width", "4"]
-SHORT = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu"]
+SHORT = ["--max-epochs=1", "--batches.per-epoch=3", "--accelerator=cpu", "--report=false"]
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def test_the_winning_file_is_what_the_best_trial_ran_and_fit_takes_it(
     assert (tmp_path / "best.journal").exists()
     # The validation figure that fit selects by is the one the sweep promised.
     promised = best.read_text().splitlines()[0].split("H ")[1].split(" %")[0]
-    assert main(["fit", "--config", str(best), "--run-dir", str(tmp_path / "run")]) == 0
+    assert main(["fit", "--config", str(best), "--report=false", "--run-dir", str(tmp_path / "run")]) == 0
     assert f"H {promised} ±" in " ".join(capsys.readouterr().out.split())
     # A study that has its trials is only read.
     assert main(command) == 0

@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -36,6 +37,9 @@ from rezsl.report._page_examples import ClassExamples, examples_of
 from rezsl.report._page_plots import curves_plot, page_plots
 from rezsl.report._text import named_with_protocol, number, p_value, signed
 from rezsl.writing import write_atomically
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -188,13 +192,12 @@ def save_report(runs: Mapping[str, ReportedRun], path: str | Path, title: str = 
     write_atomically(local_path(path), render_report(runs, title))
 
 
-def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
-    """Return the page as text; see :func:`save_report`."""
+@cache
+def _template() -> "Template":
+    """Return the template of the page, compiled once in a process."""
     with needs("report", "pages"):
         from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - only pages need it
 
-    if not runs:
-        raise ArgumentError("runs: expected at least one to report, got none; give one")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": number, "signed": signed, "p_value": p_value}
     environment.globals["undefined"] = math.nan
@@ -202,7 +205,15 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False, "ensure_ascii": False, "separators": (",", ":"), "sort_keys": False,
     }  # fmt: skip
-    page, style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("page.html", "style.css", "script.js"))
+    return environment.from_string((TEMPLATES / "page.html").read_text("utf-8"))
+
+
+def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
+    """Return the page as text; see :func:`save_report`."""
+    template = _template()
+    if not runs:
+        raise ArgumentError("runs: expected at least one to report, got none; give one")
+    style, script = ((TEMPLATES / name).read_text("utf-8") for name in ("style.css", "script.js"))
     style = family_style() + style
     data = ", ".join(dict.fromkeys(run.data for run in runs.values() if run.data))
     names = ", ".join(runs)
@@ -214,7 +225,7 @@ def render_report(runs: Mapping[str, ReportedRun], title: str = "") -> str:
             differences = [one for one in compare_analyses(analyses).differences if not math.isnan(one.mean)]
         except ArgumentError as error:  # runs of different classes cannot be paired
             why_not = str(error)
-    return environment.from_string(page).render(
+    return template.render(
         title=title or (f"{data}: {names}" if data and data != names else names),
         style=style,
         script=script,

@@ -122,7 +122,7 @@ def fit(
         RezslError: an argument, the data or the run directory do not allow the run; nothing is overwritten.
         KeyboardInterrupt: Ctrl-C; ``run_dir`` then holds the model as it was, and the run can be resumed.
     """
-    launched(training)
+    device = launched(training).device
     first = process_rank() == 0
     run_dir, progress, logger = from_first(run_dir), progress and first, logger if first else None
     if resume and run_dir is None:
@@ -134,7 +134,7 @@ def fit(
     # Only the first process writes, and what it reads it passes on to the others.
     held = RunDirectory.held(run_dir, resume) if run_dir is not None and first else nullcontext()
     with held as run:
-        result = _fit(Setup(data, model, backbone, training, run, callbacks, logger, progress, cache))
+        result = _fit(Setup(data, model, backbone, training, run, callbacks, logger, progress, cache, device))
     return replace(result, run_dir=local_path(run_dir) if run_dir is not None else None)
 
 
@@ -170,7 +170,8 @@ def _fit(setup: "Setup") -> FitResult:
 class Setup:
     """The arguments that both stages of a training share; :func:`fit` describes them.
 
-    With a ``run``, the settings, the history, the training state and the choice are written into its directory.
+    With a ``run``, the settings, the history, the training state and the choice are written into its directory. None as
+    the ``device`` takes that of the training.
     """
 
     data: Benchmark
@@ -182,14 +183,18 @@ class Setup:
     logger: Logger | None = None
     progress: bool = True
     cache: str | Path | None = None
+    device: torch.device | None = None
 
     def with_regions(self) -> "Setup":
-        """Return the set-up with regions in place of images where the backbone is frozen; they may be extracted now."""
+        """Return the set-up with a device, and regions in place of images where the backbone is frozen.
+
+        They may be extracted now.
+        """
         beside = cache_beside(self.run.path) if self.run is not None else user_cache()
         cache = local_path(self.cache) if self.cache is not None else beside
-        device = launched(self.training).device
+        device = self.device or launched(self.training).device
         data = with_regions(self.data, self.model, self.backbone, self.training.seed, cache, device, self.progress)
-        return replace(self, data=data)
+        return replace(self, data=data, device=device)
 
 
 def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
@@ -234,8 +239,9 @@ def select(setup: Setup) -> tuple[ZeroShotClassifier, Choice]:
     best_one = max(range(len(found)), key=lambda position: found[position][1].ausuc)
     classifiers, choice = found[best_one]
     images = in_memory(setup.data, classifiers[0].input_format, setup.training)
-    device = launched(setup.training).device
-    validated = [validate(model.to(device), images, parts) for model, parts in zip(classifiers, splits, strict=True)]
+    validated = [
+        validate(model.to(setup.device), images, parts) for model, parts in zip(classifiers, splits, strict=True)
+    ]
     choice = replace(choice, **calibrate(validated, choice.gamma)._asdict())
     choice = from_first(choice)
     classifiers[0].gamma = choice.gamma
@@ -289,7 +295,7 @@ def _refit(setup: Setup, choice: Choice) -> ZeroShotClassifier:
     settled = replace(plainest, centered=choice.centered, mixup=choice.mixup)
     index = setup.data.split.trainval
     classifier = train_classifier(setup, "refit", index, choice.epochs, gamma=choice.gamma, settled=settled)
-    classifier.to(launched(setup.training).device)
+    classifier.to(setup.device)
     images = in_memory(setup.data, classifier.input_format, setup.training)
     calibration = Calibration(choice.temperature, choice.distance_weight, choice.score_weight, choice.limit)
     set_calibration(classifier, images, index, calibration)
