@@ -1,12 +1,13 @@
 """The files of weights of a pretrained network: where they are, and that they hold the network that is described."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from rezsl.errors import ModelFileError, RezslError, needs
 from rezsl.files import read_json
@@ -69,6 +70,27 @@ def bytes_of_weights(path: Path, find: Callable[[str], Path | None], error: type
     return sum(file.stat().st_size for file in files.values() if file is not None)
 
 
+class _WithoutNumbers(TorchFunctionMode):
+    """Leaves out numbers that tensors without memory do not have, where PyTorch would import its compiler for them.
+
+    The import takes most of a second, and is needed for draws from normal distributions and for ``torch.eye``.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        options = kwargs or {}
+        if getattr(func, "__name__", "") == "normal_":  # of torch.nn.init or of a tensor
+            return args[0] if args else options["tensor"]
+        if func is torch.eye:
+            return torch.empty(args[0], args[-1], device="meta")
+        return func(*args, **options)
+
+
 def check_network_size(
     parts: Callable[[], Iterable[nn.Module]], stored: int, path: Path, error: type[RezslError] = ModelFileError
 ) -> None:
@@ -84,7 +106,7 @@ def check_network_size(
         RezslError: the networks are larger.
     """
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _WithoutNumbers():
             made = parts()
     except Exception:  # noqa: BLE001 - a class of one's own may need numbers; other errors are raised by what follows
         return

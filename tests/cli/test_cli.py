@@ -259,7 +259,7 @@ def test_images_of_something_else_are_refused(
 
 
 def test_predict_imports_nothing_that_takes_seconds(run: Path, images: Path) -> None:
-    slow = "{'transformers', 'torchmetrics', 'scipy', 'matplotlib', 'lightning_fabric', 'kornia'}"
+    slow = "{'transformers', 'torchmetrics', 'scipy', 'matplotlib', 'lightning_fabric', 'kornia', 'torch._dynamo', 'sympy'}"
     command = ["predict", str(run), str(images / "0.png")]
     program = f"import sys; from rezsl.cli import main; main({command}); sys.stderr.write(' '.join({slow} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
