@@ -16,9 +16,8 @@ TESTS = Path(__file__).parent
 ROOMS_OF_WHOLE_RUNS = {"cli", "docs", "estimators", "experiments", "export", "play", "torture"}
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
-collect_ignore = [
-    "second_device.py"
-]  # to look for doctests in it would register its device in the process of the tests
+# To look for doctests in it would register its device in the process of the tests.
+collect_ignore = ["second_device.py"]
 
 # A run beside other processes stalls at OpenMP barriers; the tests' tensors are too small to gain from threads anyway.
 torch.set_num_threads(1)

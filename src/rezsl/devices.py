@@ -20,8 +20,8 @@ def computing_device(name: str | torch.device = "auto") -> torch.device:
     """
     try:
         device = torch.device(_own() if name == "auto" else name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # PyTorch without CUDA raises an AssertionError
+        torch.zeros(1, device=device).item()  # the device meta of PyTorch has no numbers
+    except (RuntimeError, AssertionError, ImportError) as error:  # of PyTorch without the parts for a device
         raise ArgumentError(
             f"device: expected a device of this machine, got '{name}' ({one_line(error)}); use auto or cpu"
         ) from error

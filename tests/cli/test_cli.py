@@ -220,6 +220,9 @@ def test_a_device_that_is_not_there_is_named(run: Path, images: Path, capsys: py
         line = error_of(capsys, *command, "--device", "nowhere")
         assert line.startswith(f"--device: {expected}")
         assert line.endswith("; use auto or cpu")
+    for without_numbers_or_package in ("meta", "hpu", "", "cuda:x"):
+        line = error_of(capsys, "predict", run, images, "--device", without_numbers_or_package)
+        assert line.startswith(f"--device: expected a device of this machine, got '{without_numbers_or_package}' (")
     assert main(["predict", str(run), str(images), "--device", "cpu", "--top", "1"]) == 0
 
 
