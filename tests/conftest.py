@@ -72,7 +72,10 @@ def shapes_are_checked_where_functions_are_tested(request: pytest.FixtureRequest
 
 @pytest.fixture
 def unchecked() -> Iterator[None]:
-    """Without the run-time type checks of the test run, as users have it: what do our own checks say?"""
+    """Without the run-time type checks of the test run, as users have it: what do our own checks say?
+
+    Whole trainings have it as well, because other tests check the shapes of what they repeat.
+    """
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)

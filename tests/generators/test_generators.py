@@ -44,6 +44,7 @@ def trained(kind: type[GenerativeModel], data: Benchmark, epochs: int = 1, **opt
     return model
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("kind", EVERY)
 def test_generators_learn_and_their_runs_are_saved(
     kind: type[GenerativeModel], benchmark: Benchmark, tmp_path: Path
@@ -59,6 +60,7 @@ def test_generators_learn_and_their_runs_are_saved(
     assert not list((tmp_path / "run").rglob("*.pt"))
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("kind", EVERY)
 def test_two_runs_with_one_seed_are_equal(kind: type[GenerativeModel], benchmark: Benchmark) -> None:
     setup = Setup(benchmark, partial(kind, **SMALL), training=replace(QUICK, max_epochs=1), progress=False)

@@ -68,6 +68,7 @@ def test_training_reads_calibrated_features_and_inference_does_not(generator: to
         assert bool(parameter.grad.isfinite().all()), name
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_it_is_trained_saved_and_loaded(learnable: Benchmark, tmp_path: Path) -> None:
     result = rezsl.fit(
         learnable,

@@ -39,6 +39,7 @@ def train(data: Benchmark, loss: BalancedMSELoss, run: Path, *callbacks: Callbac
     )
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("loss", [BMCLoss(), BNILoss(), GAILoss()], ids=lambda loss: type(loss).__name__)
 def test_the_noise_is_learnt_kept_and_resumed(features: Benchmark, tmp_path: Path, loss: BalancedMSELoss) -> None:
     uncut, resumed = NoiseRecorder(tmp_path / "whole"), NoiseRecorder(tmp_path / "parts")

@@ -50,6 +50,7 @@ def test_finite_at_every_magnitude_and_in_half_precision(new: type[RankingLoss],
         assert bool(scores.grad.isfinite().all())
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("new", [kind for kind, _ in KINDS])
 def test_the_classes_of_a_benchmark_are_learnt_by_it_alone(new: type[RankingLoss], learnable: Benchmark) -> None:
     result = rezsl.fit(

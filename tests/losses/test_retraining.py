@@ -73,6 +73,7 @@ def test_the_second_loss_begins_in_time() -> None:
         assert loss(*arguments) == MAELoss()(*arguments)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_only_a_new_readout_learns_in_the_second_stage(learnable: Benchmark, tmp_path: Path) -> None:
     recorder = Recorder()
     states, rates = recorder.states, recorder.rates

@@ -168,6 +168,7 @@ def test_regions_of_apn_must_form_a_map_where_their_spread_counts() -> None:
         model.training_forward(torch.randn(2, 7, 5), torch.rand(2, 3))
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", BUILDS)
 def test_fit_selects_refits_tests_and_saves(name: str, learnable: Benchmark, tmp_path: Path) -> None:
     classification = CLASSIFICATION.get(name, CrossEntropyLoss())

@@ -138,6 +138,7 @@ def without_changes(**changes: Any) -> Augmentation:
     return Augmentation(**dict.fromkeys(Augmentation.__dataclass_fields__, 0.0) | {"crop": None} | changes)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_training_cuts_squares_at_random_and_tests_take_the_middle(
     few_digits: Benchmark, resnet: Callable[..., ImageBackbone], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageBackbone, "cells", refuse)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_model_takes_photos_and_the_second_fit_extracts_nothing(
     photos: Path, network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -354,6 +355,7 @@ def test_the_commands_take_photos(
     assert (tmp_path / "why.png").exists()
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("move", ["nothing", "photo", "order", "weights", "damage", "interruption", "elsewhere"])
 def test_a_model_is_tested_on_regions_where_the_cache_has_those_of_its_photos(
     photos: Path, resnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: str
