@@ -9,6 +9,7 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
+from rezsl.cli import fit as fit_command
 from rezsl.cli import sweep as sweep_command
 from rezsl.cli._options import advice_when_interrupted, show
 from rezsl.cli._parser import new_parser
@@ -98,13 +99,14 @@ def compare(folder: Folder, workers: Pool, test: PairedTest = "t") -> Comparison
 
 def check_plan(plan: Plan) -> None:
     """Check, before anything is run, that the options and search space of each row are options of ``rezsl fit``."""
+    options = fit_command.parser()
     for cell in plan.cells:
         text, where = json.dumps(cell.options, ensure_ascii=False), f"plan: {cell.folder}"
         for place in (*sweep_command.PLACES, "seed"):
             if place in cell.options:
                 raise ArgumentError(f"{where}: expected no {place}, which a comparison sets itself, got one; remove it")
         try:
-            sweep_command.with_values(text, {})
+            sweep_command.with_values(text, {}, options)
         except RezslError as error:
             raise ArgumentError(f"{where}: {error}") from error
         if cell.space:

@@ -133,15 +133,17 @@ def _check_output(settings: Namespace, storage: str) -> None:
     check_ending(settings.output, ".yaml", ".yml")
 
 
-def with_values(text: str, values: dict[str, Any]) -> Namespace:
-    """Return the options of a configuration with some of them replaced, by dotted name as on the command line."""
+def with_values(text: str, values: dict[str, Any], options: ArgumentParser | None = None) -> Namespace:
+    """Return the options of a configuration with some of them replaced, by dotted name as on the command line.
+
+    ``options`` is the parser of ``rezsl fit``, which takes nearly as long to make as a use of it; None makes one.
+    """
     # JSON is YAML, and in it a text that looks like a number stays a text.
     given = [
         f"--{name}={value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for name, value in values.items()
     ]
-    options = fit_command.parser()
-    settings = parse(options, [f"--config={text}", *given])
+    settings = parse(options or fit_command.parser(), [f"--config={text}", *given])
     for name in PLACES:
         settings.pop(name, None)
     return settings
@@ -155,14 +157,15 @@ def check_space(text: str, space: SearchSpace, source: str) -> None:
                 f"{source}: {name}: expected an option that may be chosen by validation, got this one; remove it"
             )
     # All options at once, because parsing is slow; one by one only to find the wrong one.
-    rounds = max((len(entry.samples) for entry in space.values()), default=0)
+    rounds, options = max((len(entry.samples) for entry in space.values()), default=0), fit_command.parser()
     try:
         for place in range(rounds):
-            with_values(text, {name: entry.samples[place % len(entry.samples)] for name, entry in space.items()})
+            chosen = {name: entry.samples[place % len(entry.samples)] for name, entry in space.items()}
+            with_values(text, chosen, options)
     except RezslError:
         for name, value in ((name, value) for name, entry in space.items() for value in entry.samples):
             try:
-                with_values(text, {name: value})
+                with_values(text, {name: value}, options)
             except RezslError as error:
                 reason = str(error).replace("rezsl sweep", "rezsl fit")
                 raise ArgumentError(f"{source}: {name}: {reason}") from error
