@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from rezsl.__main__ import main as enter
 from rezsl.classifier import ZeroShotClassifier, save_model
 from rezsl.cli._options import parse
 from rezsl.cli.fit import parser, prepare
@@ -349,6 +350,16 @@ def test_a_wrong_command_line_ends_in_one_clear_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in error_of(capsys, *arguments)
+
+
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_threads_that_wait_sleep(given: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr(sys, "argv", ["rezsl", "--version"])
+    assert enter() == 0
+    assert os.environ["OMP_WAIT_POLICY"] == (given or "PASSIVE")
 
 
 def test_verbose_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
