@@ -53,6 +53,9 @@ def test_prediction_in_slices_leaves_the_mode_alone(classifier: ZeroShotClassifi
     torch.testing.assert_close(classifier.predict_semantics(features.inputs, batch_size=7), whole)
     assert classifier.training
     assert classifier.predict_semantics(features.inputs[:0]).shape == (0, 4)
+    for size in (0, -1):
+        with pytest.raises(ArgumentError, match=f"batch_size: expected at least 1, got {size}"):
+            classifier.predict_semantics(features.inputs, batch_size=size)
 
 
 def test_large_images_come_in_small_batches(semantics: ClassSemantics) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from rezsl.data._images import Crop, Framing, UnreadableImagesError, fit_images, read_images
 from rezsl.data._inputs import Pictures
 from rezsl.data._pixel_values import ValueRange
-from rezsl.errors import ArgumentError, DataError
+from rezsl.errors import ArgumentError, DataError, check_at_least
 
 MOST_INPUTS, MOST_PIXELS = 256, 1 << 21
 """The most inputs of a forward pass, and the most pixels of its images.
@@ -147,10 +147,13 @@ def readable_batches(
     Raises:
         UnreadableImagesError: some images cannot be read, and ``unreadable`` is None. All other images are read before,
             so that the message names all; no batch comes after the first such image.
+        ArgumentError: ``batch_size`` is below 1.
     """
     index = torch.arange(len(inputs)) if index is None else index
+    batch_size = form.batch if batch_size is None else batch_size
+    check_at_least(1, batch_size=batch_size)
     problems, sources = ({} if unreadable is None else unreadable), dict[int, str]()
-    for part in index.split(batch_size or form.batch):
+    for part in index.split(batch_size):
         batch = _read(form, inputs, part, problems, sources) if len(part) else None
         if batch is not None and not (problems and unreadable is None):
             yield batch

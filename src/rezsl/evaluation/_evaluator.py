@@ -294,7 +294,8 @@ def evaluate_samples(
         raise DataError(f"split.test_seen: the model was not trained on {name_some(foreign)}; not seen by it")
     seen = [name for name in model.seen_classes if name in described]
     evaluator = GZSLEvaluator.of(model, table, (*seen, *unseen), seen, merged=False)
-    index, batch_size = torch.cat([seen_index, unseen_index]), batch_size or model.input_format.batch
+    index = torch.cat([seen_index, unseen_index])
+    batch_size = model.input_format.batch if batch_size is None else batch_size
     turns = index.split(batch_size)[process_rank() :: process_count()] if together else (index,)
     own = torch.cat(turns) if turns else index[:0]
     predictions, strangeness = model.examine(benchmark.inputs, batch_size, own, table)
